@@ -1,0 +1,241 @@
+"""SentencePiece wordpieces (Kudo & Richardson 2018): unigram or BPE, trained on the corpus."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import sentencepiece
+from pydantic import Field, model_validator
+
+from nmt.errors import UserError
+from nmt.options import Count, Options, PositiveFloat, Probability, Size
+from nmt.text import clean_line, read_lines, write_bytes_atomically
+from nmt.tokenizer.base import SPECIAL, TokenizerPair
+
+# SentencePiece writes a space as U+2581, so a U+2581 of the text would come back as a space. It
+# travels as a noncharacter instead, which clean_line keeps out of every text.
+_SPACE_MARK, _SPACE_MARK_OF_THE_TEXT = "\u2581", "\ufdd0"
+
+# Part of the result: the parallel sums of unigram training round differently with another number.
+_TRAINING_THREADS = 4
+
+_SILENT = 2  # SentencePiece's level of messages: errors only, and those come as exceptions
+
+
+class SentencePieceOptions(Options):
+    """How the wordpiece vocabulary is trained, and how training samples segmentations."""
+
+    kind: Literal["sentencepiece"] = "sentencepiece"
+    algorithm: Literal["unigram", "bpe"] = "unigram"
+    """`unigram`: the most probable segmentation under a unigram model (Kudo 2018). `bpe`: byte-pair merges."""
+    vocabulary_size: Size = 8000
+    """Number of token ids of each vocabulary, the four special ones and the 256 of byte fallback included."""
+    joint: bool = True
+    """One vocabulary for both languages (needed to tie source and target embeddings) instead of one each."""
+    byte_fallback: bool = True
+    """Spell a character outside the vocabulary by its UTF-8 bytes, so that no text is ever unknown."""
+    normalization: Literal["identity", "nfkc", "nmt_nfkc", "nfkc_cf", "nmt_nfkc_cf"] = "identity"
+    """SentencePiece's rule for rewriting text first. Every line is in Unicode normal form C already; with
+    `identity` and byte fallback, detokenisation gives back exactly that line. `_cf` also folds case."""
+    character_coverage: float = Field(default=0.9995, gt=0.0, le=1.0)
+    """Share of the running characters that get a piece of their own; the rarest others fall back to bytes."""
+    user_defined_symbols: tuple[str, ...] = ()
+    """Strings that are always one token, such as placeholders or language tags."""
+    unigram_alpha: PositiveFloat | None = None
+    """Subword regularisation in training (unigram only): segmentations are drawn from their probability to
+    this power. 0.1 to 0.5 are usual, smaller is more random; null always takes the best."""
+    unigram_candidates: Size | None = None
+    """Subword regularisation draws among this many best segmentations; null: among all."""
+    bpe_dropout: Probability = 0.0
+    """BPE dropout in training (bpe only; Provilkov et al. 2020): probability of skipping a merge. 0.1 is usual."""
+    training_sentences: Size = 500_000
+    """At most this many lines, drawn evenly from the corpus, train each vocabulary: bounds memory and time."""
+    seed: Count = 1
+    """Decides which lines are drawn when the corpus has more than `training_sentences`."""
+
+    @model_validator(mode="after")
+    def _sampling_fits_algorithm(self) -> Self:
+        if self.algorithm == "bpe" and (self.unigram_alpha or self.unigram_candidates):
+            raise ValueError("unigram_alpha and unigram_candidates have no effect with algorithm bpe; use bpe_dropout")
+        if self.algorithm == "unigram" and self.bpe_dropout:
+            raise ValueError("bpe_dropout has no effect with algorithm unigram; use unigram_alpha")
+        if self.unigram_candidates and not self.unigram_alpha:
+            raise ValueError("unigram_candidates has no effect without unigram_alpha")
+        if len(set(self.user_defined_symbols)) < len(self.user_defined_symbols) or "" in self.user_defined_symbols:
+            raise ValueError("user_defined_symbols must be distinct and not empty")
+        if any(clean_line(symbol) != symbol or _SPACE_MARK in symbol for symbol in self.user_defined_symbols):
+            raise ValueError("user_defined_symbols may not hold control characters, U+2581 or blanks at their ends")
+        return self
+
+    def train(self, source_text: Path, target_text: Path, directory: Path) -> TokenizerPair:
+        """Learns the vocabulary, or one for each side, and saves it in `directory`.
+
+        Equal files and options give equal models. Memory depends on `training_sentences` only.
+
+        Args:
+            source_text: one sentence a line, plain or gzip.
+            target_text: the other side.
+            directory: gets what `nmt.tokenizer.load_tokenizers` reads.
+
+        Raises:
+            UserError: the text is too small for the vocabulary, or has too many distinct characters.
+        """
+        from nmt.tokenizer import save_tokenizers
+
+        if self.joint:
+            shared = self._train((source_text, target_text))
+            pair = TokenizerPair(shared, shared)
+        else:
+            pair = TokenizerPair(self._train((source_text,)), self._train((target_text,)))
+        save_tokenizers(pair, directory)
+        return pair
+
+    def load(self, path: Path) -> SentencePieceTokenizer:
+        """Reads the model file of a tokenizer that was trained with these options.
+
+        Raises:
+            UserError: not a SentencePiece model.
+        """
+        try:
+            return SentencePieceTokenizer(path.read_bytes(), self)
+        except (OSError, RuntimeError) as error:
+            raise UserError(str(path), "a SentencePiece model", str(error) or "something else") from None
+
+    def _train(self, texts: tuple[Path, ...]) -> SentencePieceTokenizer:
+        model = io.BytesIO()
+        try:
+            sentencepiece.SentencePieceTrainer.train(
+                sentence_iterator=_training_lines(texts, self.training_sentences, self.seed),
+                model_writer=model,
+                model_type=self.algorithm,
+                vocab_size=self.vocabulary_size,
+                character_coverage=self.character_coverage,
+                byte_fallback=self.byte_fallback,
+                normalization_rule_name=self.normalization,
+                user_defined_symbols=list(self.user_defined_symbols),
+                pad_id=SPECIAL.pad,
+                unk_id=SPECIAL.unk,
+                bos_id=SPECIAL.bos,
+                eos_id=SPECIAL.eos,
+                num_threads=_TRAINING_THREADS,
+                minloglevel=_SILENT,
+            )
+        except RuntimeError as error:
+            raise self._explained(str(error), texts) from None
+        return SentencePieceTokenizer(model.getvalue(), self)
+
+    def _explained(self, message: str, texts: tuple[Path, ...]) -> UserError:
+        where = " and ".join(map(str, texts))
+        if most := re.search(r"size too high \(\d+\)\. Please set it to a value <= (\d+)", message):
+            return UserError(
+                where,
+                f"enough text for tokenizer.vocabulary_size={self.vocabulary_size}",
+                f"text that gives at most {most[1]} pieces",
+                f"Set tokenizer.vocabulary_size to {most[1]} or less.",
+            )
+        if least := re.search(r"smaller than required_chars\. \d+ vs (\d+)", message):
+            return UserError(
+                "tokenizer.vocabulary_size",
+                f"at least {least[1]}, one piece for each character of {where}",
+                str(self.vocabulary_size),
+                "Raise it, or lower tokenizer.character_coverage.",
+            )
+        if "sentences_.empty()" in message:
+            return UserError(where, "lines of text to train a tokenizer on", "no line with text")
+        return UserError(where, "text that SentencePiece can be trained on", message)
+
+
+class SentencePieceTokenizer:
+    """A trained SentencePiece model; implements `nmt.tokenizer.base.Tokenizer`.
+
+    Args:
+        model: the serialised model, as SentencePiece writes it.
+        options: what it was trained with.
+    """
+
+    _seeding = threading.Lock()
+
+    def __init__(self, model: bytes, options: SentencePieceOptions) -> None:
+        self._model, self._options = model, options
+        self._processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+        self.digest = hashlib.sha256(model).hexdigest()
+        self.vocabulary_size: int = self._processor.get_piece_size()
+
+    @property
+    def options(self) -> SentencePieceOptions:
+        """What it was trained with."""
+        return self._options
+
+    def encode(self, line: str) -> list[int]:
+        """Token ids of one line as `nmt.text.clean_line` gives it, without BOS and EOS."""
+        ids: list[int] = self._processor.encode(_escaped(line))
+        return ids
+
+    def encode_sampled(self, lines: Sequence[str], seed: int) -> list[list[int]]:
+        """One random segmentation of each line: subword regularisation or BPE dropout."""
+        options = self._options
+        alpha = options.bpe_dropout if options.algorithm == "bpe" else options.unigram_alpha
+        if not alpha:
+            return [self.encode(line) for line in lines]
+        candidates = -1 if options.unigram_candidates is None else options.unigram_candidates
+        text = [_escaped(line) for line in lines]
+        result: list[list[int]] = []
+
+        def sample() -> None:
+            result.extend(
+                self._processor.encode(text, enable_sampling=True, alpha=alpha, nbest_size=candidates, num_threads=1)
+            )
+
+        # SentencePiece seeds a generator of its own for each thread, when that thread first draws;
+        # only a new thread starts again from the seed. The lock keeps another thread's seed out.
+        with self._seeding:
+            sentencepiece.set_random_generator_seed(seed & 0xFFFFFFFF)
+            thread = threading.Thread(target=sample)
+            thread.start()
+            thread.join()
+        return result
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of these ids: always one line, without line breaks, whatever the ids are."""
+        text: str = self._processor.decode([int(i) for i in ids if i > SPECIAL.eos])
+        if not text.isprintable():  # byte pieces can spell anything, line feeds included
+            text = clean_line(text.replace(_SPACE_MARK_OF_THE_TEXT, _SPACE_MARK))
+        return text
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        """The ids as readable pieces; U+2581 stands for a space."""
+        pieces: list[str] = self._processor.id_to_piece([int(i) for i in ids])
+        return pieces
+
+    def save(self, path: Path) -> None:
+        """Writes the model as one file that every SentencePiece can read."""
+        with write_bytes_atomically(path) as handle:
+            handle.write(self._model)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return SentencePieceTokenizer, (self._model, self._options)
+
+
+def _escaped(line: str) -> str:
+    return line.replace(_SPACE_MARK, _SPACE_MARK_OF_THE_TEXT) if _SPACE_MARK in line else line
+
+
+def _training_lines(texts: tuple[Path, ...], most: int, seed: int) -> Iterator[str]:
+    """Exactly min(`most`, all) of the lines, evenly over the files, in order, without holding them.
+
+    Line i of n is taken when a running share of most/n crosses a whole number: a systematic sample.
+    """
+    total = sum(1 for path in texts for _ in read_lines(path))
+    share, position = max(total, 1), seed % max(total, 1)
+    for path in texts:
+        for line in read_lines(path):
+            position += most
+            if position >= share or total <= most:
+                position -= share
+                yield _escaped(clean_line(line))
