@@ -1,0 +1,68 @@
+"""The direction of imports: DESIGN's layers, as pyproject.toml declares them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from importlinter import cli as import_linter
+
+ROOT = Path(__file__).resolve().parents[2]
+PYPROJECT = ROOT / "pyproject.toml"
+HEAVY = ("torch", "numpy", "sentencepiece", "sacrebleu", "tensorboard")
+
+
+def layers() -> list[str]:
+    """The modules that the layers contract names, top to bottom."""
+    contracts = tomllib.loads(PYPROJECT.read_text())["tool"]["importlinter"]["contracts"]
+    (declared,) = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
+    return [name.strip(" ()") for line in declared for name in line.replace(":", "|").split("|")]
+
+
+def test_imports_only_point_down(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    status = import_linter.lint_imports(config_filename=str(PYPROJECT), no_cache=True)
+    assert status == 0, capsys.readouterr().out
+
+
+def test_every_part_of_the_package_has_a_layer() -> None:
+    parts = {
+        f"nmt.{path.stem}"
+        for path in (ROOT / "nmt").iterdir()
+        if not path.name.startswith("_") and (path.suffix == ".py" or (path / "__init__.py").exists())
+    }
+    assert sorted(parts - set(layers())) == []
+
+
+def test_a_wrong_import_would_be_noticed(tmp_path: Path) -> None:
+    """The contract is checked on a tree that breaks it: nmt.nn importing nmt.models."""
+    for package in ("nmt", "nmt/nn", "nmt/models", "data_prep"):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").write_text("")
+    (tmp_path / "nmt/nn/__init__.py").write_text("import nmt.models\n")
+    (tmp_path / "pyproject.toml").write_text(PYPROJECT.read_text())
+    check = "import sys; from importlinter import cli; sys.exit(cli.lint_imports('pyproject.toml', no_cache=True))"
+    result = subprocess.run(
+        [sys.executable, "-c", check], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert "nmt.nn is not allowed to import nmt.models" in result.stdout
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["translate", "--help"]])
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    """`--help` answers at once: torch alone takes seconds to import."""
+    listing = (
+        f"import sys; sys.argv = ['nmt', *{arguments!r}]\n"
+        "from nmt.cli.main import main\n"
+        "try:\n    main()\nexcept SystemExit as ended:\n    assert not ended.code, ended.code\n"
+        f"print('heavy:', [name for name in {HEAVY!r} if name in sys.modules])\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", listing], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[-1] == "heavy: []"
