@@ -1,0 +1,363 @@
+"""Training speed in target tokens a second, ours over fairseq's: same model, same batches, each at its best settings.
+
+    python tests/benchmarks/training_speed.py [--shape tiny] [--rounds 3] [--fairseq-python PATH] [--side both]
+
+Multi30k en→de from $NMT_DATA (default ../shared/data), joint SentencePiece BPE of 8,000 pieces. fairseq's side is
+`fairseq-train` itself on data that `fairseq-preprocess` made, and its speed is what it logs. Its batches (--max-tokens
+4096, in its own order) are read off its iterator and given to our trainer; the run stops if its log counts other tokens
+than these batches hold. Each side first runs once with each of its settings; then the best ones take turns, and each
+round gives one ratio.
+
+Without --fairseq-python, fairseq is installed from the package registry into the working directory (it compiles:
+minutes). tcmalloc is preloaded where it is installed (Debian, Ubuntu: apt install libtcmalloc-minimal4).
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes.util
+import json
+import os
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import venv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import sentencepiece
+
+from nmt.text import read_lines
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+BATCH_TOKENS = 4096
+PIECES = 8000
+TIMED_INTERVALS = 3
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A Transformer: post-norm, all embeddings shared, dropout 0.3, label smoothing 0.1."""
+
+    model_dim: int
+    feedforward_dim: int
+    heads: int
+    layers: int
+    interval: int
+    """Updates between two readings of the clock; the first such interval warms up and is not counted."""
+
+
+SHAPES = {
+    "tiny": Shape(model_dim=128, feedforward_dim=256, heads=4, layers=4, interval=15),
+    "iwslt": Shape(model_dim=512, feedforward_dim=1024, heads=4, layers=6, interval=3),
+}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a side is run."""
+
+    processes: int
+    threads: int
+    tcmalloc: bool
+    precision: str = "fp32"
+
+    def __str__(self) -> str:
+        """Return the setting as a person would say it."""
+        allocator = "tcmalloc" if self.tcmalloc else "malloc"
+        return f"{self.processes} × {self.threads} threads, {self.precision}, {allocator}"
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of the side's processes."""
+        environment = os.environ | {"OMP_NUM_THREADS": str(self.threads), "CUDA_VISIBLE_DEVICES": ""}
+        environment.pop("LD_PRELOAD", None)
+        if self.tcmalloc:
+            environment["LD_PRELOAD"] = str(ctypes.util.find_library("tcmalloc_minimal"))
+        return environment
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What a run measured after its warm-up."""
+
+    tokens: float
+    """Target tokens, EOS included."""
+    seconds: float
+
+    @property
+    def speed(self) -> float:
+        """Target tokens a second."""
+        return self.tokens / self.seconds
+
+
+class Fairseq:
+    """fairseq's side: `fairseq-train`, unmodified, without validation and checkpoints.
+
+    It refuses bf16 on a CPU ("implies --tpu"), and starts no second process there by itself; two of them, started by
+    hand with half the tokens each, are the third setting (their global batches are close to, not the same as, ours).
+    """
+
+    name = "fairseq"
+
+    def __init__(self, python: Path, work: Path, shape: Shape) -> None:
+        self.python, self.work, self.shape = python, work, shape
+
+    def settings(self, cores: int, tcmalloc: bool) -> list[Setting]:
+        """Return the settings that it is tried with."""
+        settings = [Setting(1, cores, tcmalloc), Setting(1, 1, tcmalloc)]
+        if tcmalloc:
+            settings.insert(1, Setting(1, cores, False))
+        if cores > 1:
+            settings.append(Setting(cores, 1, tcmalloc))
+        return settings
+
+    def arguments(self, processes: int = 1) -> list[str]:
+        """Return the arguments of fairseq-train, but for the length of the run."""
+        shape = self.shape
+        sizes = {"embed-dim": shape.model_dim, "ffn-embed-dim": shape.feedforward_dim, "layers": shape.layers}
+        sizes["attention-heads"] = shape.heads
+        model = [f"--{part}-{name}={size}" for part in ("encoder", "decoder") for name, size in sizes.items()]
+        return [
+            *[str(self.work / "binarised"), "--cpu", "--task=translation", "--source-lang=en", "--target-lang=de"],
+            *["--arch=transformer_iwslt_de_en", *model, "--share-all-embeddings", "--dropout=0.3", "--seed=1"],
+            *["--criterion=label_smoothed_cross_entropy", "--label-smoothing=0.1", "--clip-norm=0"],
+            *["--optimizer=adam", "--adam-betas=(0.9, 0.98)", "--lr=5e-3", "--lr-scheduler=inverse_sqrt"],
+            *["--warmup-updates=2000", f"--max-tokens={BATCH_TOKENS // processes}", "--no-save"],
+            *["--disable-validation", "--log-format=json", f"--save-dir={self.work / 'unused'}"],
+        ]
+
+    def run(self, setting: Setting, batches: Sequence[int]) -> Timing:
+        """Train and read the log.
+
+        Args:
+            setting: threads and so on.
+            batches: the target tokens of its batches, in its order; its log must agree.
+        """
+        interval = self.shape.interval
+        updates = interval * (1 + TIMED_INTERVALS)
+        command = [str(self.python.parent / "fairseq-train"), *self.arguments(setting.processes)]
+        command += [f"--max-update={updates}", f"--log-interval={interval}"]
+        if setting.processes > 1:
+            command += ["--distributed-backend=gloo", "--ddp-backend=legacy_ddp", "--distributed-no-spawn"]
+            command += [f"--distributed-world-size={setting.processes}"]
+            command += [f"--distributed-init-method=tcp://127.0.0.1:{free_port()}"]
+        ranks = [[f"--distributed-rank={rank}"] if setting.processes > 1 else [] for rank in range(setting.processes)]
+        running = [start([*command, *rank], setting.environment()) for rank in ranks]
+        logs = [finish(process) for process in running]
+        # Each line covers the updates since the line before: words in a batch (wpb) on average, words a second (wps).
+        lines = [json.loads(line[line.index("{") :]) for line in logs[0].splitlines() if '"wps"' in line]
+        lines = [line for line in lines if "train_wps" not in line]
+        means = [float(line["wpb"]) for line in lines]
+        expected = [sum(batches[n * interval : (n + 1) * interval]) / interval for n in range(len(means))]
+        same = all(abs(mean - want) < 0.06 for mean, want in zip(means, expected, strict=True))
+        if len(means) != 1 + TIMED_INTERVALS or (setting.processes == 1 and not same):
+            sys.exit(f"fairseq logged {means} target tokens a batch, where its batches hold {expected}")
+        timed = lines[1:]
+        tokens = [float(line["wpb"]) * interval for line in timed]
+        return Timing(sum(tokens), sum(n / float(line["wps"]) for n, line in zip(tokens, timed, strict=True)))
+
+
+class Ours:
+    """Our side: the trainer that `nmt train` runs, fed with fairseq's batches, in processes of its own."""
+
+    name = "nmt"
+
+    def __init__(self, work: Path, shape_name: str) -> None:
+        self.work, self.shape_name = work, shape_name
+
+    def settings(self, cores: int, tcmalloc: bool) -> list[Setting]:
+        """Return the settings that it is tried with."""
+        settings = [Setting(cores, 1, tcmalloc, "bf16"), Setting(cores, 1, tcmalloc, "fp32")]
+        if cores > 1:
+            settings.append(Setting(1, cores, tcmalloc, "bf16"))
+        return settings
+
+    def run(self, setting: Setting, batches: Sequence[int]) -> Timing:
+        """Train in torchrun's processes and read the one line of JSON that the first of them prints."""
+        shape = SHAPES[self.shape_name]
+        driver = [str(HERE / "training_speed_ours.py"), str(self.work), "--shape", self.shape_name]
+        driver += ["--precision", setting.precision, "--warm-up", str(shape.interval)]
+        driver += ["--updates", str(TIMED_INTERVALS * shape.interval)]
+        launcher = [sys.executable]
+        if setting.processes > 1:
+            launcher += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={setting.processes}"]
+        log = finish(start([*launcher, *driver], setting.environment()))
+        measured = json.loads(re.findall(r'^\{"tokens".*\}$', log, flags=re.MULTILINE)[-1])
+        expected = sum(batches[shape.interval : (1 + TIMED_INTERVALS) * shape.interval])
+        if measured["tokens"] != expected:
+            sys.exit(f"our trainer counted {measured['tokens']} target tokens, where the batches hold {expected}")
+        return Timing(**measured)
+
+
+def free_port() -> int:
+    """Return a TCP port of this machine that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def start(command: Sequence[str], environment: dict[str, str]) -> subprocess.Popen[str]:
+    """Start a process whose output is kept."""
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    """Wait for a process and return its output; a failure ends the benchmark with it."""
+    output, _ = process.communicate()
+    if process.returncode:
+        sys.exit(f"{' '.join(map(str, process.args))}\nfailed:\n{output[-4000:]}")  # type: ignore[arg-type]
+    return output
+
+
+def fairseq_python(work: Path) -> Path:
+    """Return an interpreter with fairseq in it, installed from the registry with the pinned versions."""
+    environment = work / "fairseq"
+    python = environment / "bin" / "python"
+    if not (environment / "bin" / "fairseq-train").exists():
+        print(f"installing fairseq-fixed into {environment} (it compiles: minutes)", file=sys.stderr)
+        venv.create(environment, with_pip=True, clear=True)
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--constraint", str(ROOT / "constraints.txt")]
+        pins = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(), flags=re.MULTILINE))
+        # Its build needs torch and numpy, and isolated from this environment would download the newest of each.
+        finish(start([*pip, f"torch=={pins['torch']}", "numpy", "cython", "setuptools", "wheel"], dict(os.environ)))
+        finish(start([*pip, "--no-build-isolation", "fairseq-fixed"], dict(os.environ)))
+    return python
+
+
+def prepare(work: Path, corpus: Path, python: Path) -> None:
+    """Write the pieces of both sides, one sentence a line, and fairseq's binary form of the same."""
+    if (work / "binarised" / "dict.de.txt").exists():
+        return
+    for language in ("en", "de"):
+        lines = read_lines(corpus / f"train.{language}.gz")
+        (work / f"text.{language}").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    sentencepiece.SentencePieceTrainer.train(
+        input=[str(work / "text.en"), str(work / "text.de")],
+        model_prefix=str(work / "joint"),
+        model_type="bpe",
+        vocab_size=PIECES,
+        character_coverage=1.0,
+        pad_id=0,
+        unk_id=1,
+        bos_id=2,
+        eos_id=3,
+        minloglevel=2,
+    )
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(work / "joint.model"))
+    for language in ("en", "de"):
+        with (work / f"pieces.{language}").open("w", encoding="utf-8") as pieces:
+            for line in read_lines(work / f"text.{language}"):
+                pieces.write(" ".join(processor.encode(line, out_type=str)) + "\n")
+    entries = (f"{processor.id_to_piece(index)} 1\n" for index in range(4, PIECES))
+    (work / "dictionary.txt").write_text("".join(entries), encoding="utf-8")
+    command = [str(python.parent / "fairseq-preprocess"), "--source-lang=en", "--target-lang=de", "--joined-dictionary"]
+    command += [f"--trainpref={work / 'pieces'}", f"--srcdict={work / 'dictionary.txt'}", "--workers=1"]
+    finish(start([*command, f"--destdir={work / 'binarised'}"], dict(os.environ)))
+
+
+def read_batches(work: Path, fairseq: Fairseq) -> list[int]:
+    """Have fairseq write its batches to `work`/batches.txt; return the target tokens of each, EOS included."""
+    path = work / "batches.txt"
+    script = [str(fairseq.python), str(HERE / "training_speed_batches.py"), str(path), *fairseq.arguments()]
+    finish(start(script, Setting(1, 1, False).environment()))
+    lengths = [len(line.split(" ")) + 1 for line in read_lines(work / "pieces.de")]
+    return [sum(lengths[int(index)] for index in line.split()) for line in read_lines(path)]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A side with one of its settings."""
+
+    side: Fairseq | Ours
+    setting: Setting
+
+    def __str__(self) -> str:
+        """Return one column of the table."""
+        return f"{self.side.name:8} {self.setting!s:36}"
+
+    def run(self, batches: Sequence[int]) -> float:
+        """Return the speed of one run, in target tokens a second."""
+        return self.side.run(self.setting, batches).speed
+
+
+def contenders(sides: Sequence[Fairseq | Ours], batches: Sequence[int], tcmalloc: bool) -> list[Contender]:
+    """Run each setting of each side once, print its speed, and return the best ones.
+
+    Ours: the best one. fairseq's: the best one that it starts by itself, and the one that takes a person to start
+    several processes by hand; it would be unfair to leave that out, and unfair to call it what its users get.
+    """
+    cores = len(os.sched_getaffinity(0))
+    print(f"one run of each setting, target tokens/s ({cores} cores):")
+    best: dict[tuple[str, bool], tuple[float, Contender]] = {}
+    for side in sides:
+        for setting in side.settings(cores, tcmalloc):
+            contender = Contender(side, setting)
+            speed = contender.run(batches)
+            print(f"  {contender} {speed:8,.0f}", flush=True)
+            group = (side.name, isinstance(side, Fairseq) and setting.processes > 1)
+            best[group] = max(best.get(group, (0.0, contender)), (speed, contender), key=lambda item: item[0])
+    return [contender for _, contender in best.values()]
+
+
+def compare(sides: Sequence[Fairseq | Ours], rounds: int, batches: Sequence[int], tcmalloc: bool) -> None:
+    """Let the best settings take turns, and print medians and ratios."""
+    chosen = contenders(sides, batches, tcmalloc)
+    speeds: dict[Contender, list[float]] = {contender: [] for contender in chosen}
+    for _ in range(rounds):
+        for contender in chosen:
+            speeds[contender].append(contender.run(batches))
+    print(f"{rounds} rounds in turns, median (lowest–highest):")
+    for contender, measured in speeds.items():
+        print(f"  {contender} {statistics.median(measured):8,.0f} ({min(measured):,.0f}–{max(measured):,.0f})")
+    for ours in (contender for contender in chosen if isinstance(contender.side, Ours)):
+        for theirs in (contender for contender in chosen if isinstance(contender.side, Fairseq)):
+            ratios = [mine / other for mine, other in zip(speeds[ours], speeds[theirs], strict=True)]
+            spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})"
+            by_hand = ", started by hand" if theirs.setting.processes > 1 else ""
+            print(f"  nmt / fairseq ({theirs.setting}{by_hand}): {spread}")
+
+
+@contextlib.contextmanager
+def working_directory(given: Path | None) -> Iterator[Path]:
+    """Yield the folder that was asked for, or one that goes away afterwards."""
+    if given:
+        given.mkdir(parents=True, exist_ok=True)
+        yield given.resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix="training_speed_") as temporary:
+        yield Path(temporary)
+
+
+def main() -> None:
+    """Read the arguments and print a table for each shape."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("--shape", choices=[*SHAPES, "all"], default="all")
+    parser.add_argument("--side", choices=["both", "fairseq", "nmt"], default="both")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--fairseq-python", type=Path, help="an interpreter with fairseq-fixed installed beside it")
+    parser.add_argument("--work", type=Path, help="keep the prepared data (and fairseq's environment) in this folder")
+    arguments = parser.parse_args()
+    corpus = Path(os.environ.get("NMT_DATA", ROOT.parent / "shared" / "data")) / "multi30k"
+    tcmalloc = ctypes.util.find_library("tcmalloc_minimal") is not None
+    if not tcmalloc:
+        print("tcmalloc is not installed: both sides run without it (apt install libtcmalloc-minimal4)")
+    with working_directory(arguments.work) as work:
+        python = arguments.fairseq_python or fairseq_python(work)
+        prepare(work, corpus, python)
+        for name in SHAPES if arguments.shape == "all" else [arguments.shape]:
+            fairseq, ours = Fairseq(python, work, SHAPES[name]), Ours(work, name)
+            batches = read_batches(work, fairseq)
+            print(f"\n{name}: {SHAPES[name]}, {statistics.mean(batches):,.0f} target tokens a batch")
+            sides: list[Fairseq | Ours] = [side for side in (fairseq, ours) if arguments.side in ("both", side.name)]
+            compare(sides, arguments.rounds, batches, tcmalloc)
+
+
+if __name__ == "__main__":
+    main()
