@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
 from pydantic import Field
 
-from nmt.options import Options, PositiveFloat, Size
+from nmt.data.duplicates import DuplicateFinder
+from nmt.data.pairs import ParallelFiles, RawCorpus, read_pairs
+from nmt.errors import UserError
+from nmt.options import Count, Options, PositiveFloat, Size
+from nmt.text import clean_line, write_atomically
+
+_EXAMPLES = 5
 
 
 class Cleaning(Options):
@@ -22,3 +33,160 @@ class Cleaning(Options):
     """Drop a pair when one side has more than this many times the characters of the other; null: no limit."""
     deduplicate: bool = True
     """Drop a pair whose two sides both equal those of an earlier pair."""
+
+    def fault(self, source: str, target: str) -> str | None:
+        """The first rule that a cleaned pair breaks, by its name in the report; None when it may stay."""
+        if not source or not target:
+            return "empty"
+        longer, shorter = max(len(source), len(target)), min(len(source), len(target))
+        if self.max_characters is not None and longer > self.max_characters:
+            return "max_characters"
+        if self.max_words is not None and max(source.count(" "), target.count(" ")) >= self.max_words:
+            return "max_words"
+        if self.max_length_ratio is not None and longer > self.max_length_ratio * shorter:
+            return "max_length_ratio"
+        return None
+
+
+RULES = ("empty", "max_characters", "max_words", "max_length_ratio", "duplicate")
+"""In the order in which they apply; a pair counts for the first one it breaks."""
+
+
+class Dropped(Options):
+    """What one rule dropped."""
+
+    pairs: Count = 0
+    examples: tuple[str, ...] = ()
+    """The first few, as file:line (of the source side)."""
+
+
+class CleaningReport(Options):
+    """What became of a corpus; `model_dump_json()` writes it."""
+
+    pairs_read: Count
+    """Training pairs before cleaning."""
+    pairs_kept: Count
+    """Training pairs after it."""
+    pairs_changed: Count
+    """Training pairs without fault whose text changed: normal form C, control characters, blanks."""
+    dropped: dict[str, Dropped]
+    """By rule, in the order in which they apply; a pair counts for the first rule it breaks."""
+    sets: dict[str, Count]
+    """Pairs of the validation and test sets, which all stay."""
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """The report as table rows: what, how many pairs, first examples."""
+        return [
+            ("read", str(self.pairs_read), ""),
+            *((f"dropped: {rule}", str(d.pairs), ", ".join(d.examples)) for rule, d in self.dropped.items() if d.pairs),
+            ("kept for training", str(self.pairs_kept), ""),
+            ("pairs with characters normalised", str(self.pairs_changed), ""),
+            *((name, str(pairs), "") for name, pairs in self.sets.items()),
+        ]
+
+
+def prepare_corpus(
+    raw: RawCorpus, cleaning: Cleaning, source_language: str, target_language: str, directory: Path
+) -> CleaningReport:
+    """Writes {train,validation,<test names>}.<language> into `directory`, one cleaned sentence a line.
+
+    Training pairs that break a rule are left out. Validation and test sets keep every pair, line for
+    line; only the characters of each line are normalised, as `nmt.text.clean_line` does everywhere.
+    Memory does not depend on the size of the corpus; each file appears when it is whole.
+
+    Raises:
+        UserError: a file is unreadable, two sides differ in their number of lines, a set is empty, or
+            nothing is left to train on.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    languages = source_language, target_language
+    sets = {
+        name: _copy_set(files, _files(directory, name, languages))
+        for name, files in {"validation": raw.validation, **raw.tests}.items()
+    }
+    cleaner = _TrainingCleaner(cleaning, raw.training)
+    return cleaner.clean(_files(directory, "train", languages), directory / ".cleaning", sets)
+
+
+def _files(directory: Path, name: str, languages: tuple[str, str]) -> ParallelFiles:
+    return ParallelFiles(*(directory / f"{name}.{language}" for language in languages))
+
+
+def _copy_set(raw: ParallelFiles, clean: ParallelFiles) -> int:
+    pairs = 0
+    with write_atomically(clean.source) as sources, write_atomically(clean.target) as targets:
+        for source, target in read_pairs(raw):
+            sources.write(clean_line(source) + "\n")
+            targets.write(clean_line(target) + "\n")
+            pairs += 1
+        if pairs == 0:
+            raise UserError(f"{raw.source} and {raw.target}", "at least one pair of lines", "empty files")
+    return pairs
+
+
+class _TrainingCleaner:
+    """Filters the training pairs: each alone, then repeats among those that are left.
+
+    Reads the raw files twice when it looks for repeats: cheaper than keeping a copy between.
+    """
+
+    def __init__(self, cleaning: Cleaning, raw: tuple[ParallelFiles, ...]) -> None:
+        self._cleaning, self._raw = cleaning, raw
+        self._dropped = dict.fromkeys(RULES, 0)
+        self._examples: dict[str, list[str]] = {rule: [] for rule in RULES}
+        self._read = self._kept = self._changed = 0
+
+    def clean(self, clean: ParallelFiles, scratch: Path, sets: dict[str, int]) -> CleaningReport:
+        shutil.rmtree(scratch, ignore_errors=True)  # of a run that was killed
+        scratch.mkdir()
+        try:
+            with DuplicateFinder(scratch) as finder:
+                if self._cleaning.deduplicate:
+                    for _, source, target in self._well_formed(count=False):
+                        finder.add(source, target)
+                    self._write(clean, finder.repeats())
+                else:
+                    self._write(clean, itertools.repeat(False))
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        dropped = {rule: Dropped(pairs=n, examples=tuple(self._examples[rule])) for rule, n in self._dropped.items()}
+        return CleaningReport(
+            pairs_read=self._read, pairs_kept=self._kept, pairs_changed=self._changed, dropped=dropped, sets=sets
+        )
+
+    def _write(self, clean: ParallelFiles, repeats: Iterator[bool]) -> None:
+        with write_atomically(clean.source) as sources, write_atomically(clean.target) as targets:
+            for where, source, target in self._well_formed(count=True):
+                if next(repeats):
+                    self._drop("duplicate", where)
+                    continue
+                self._kept += 1
+                sources.write(source + "\n")
+                targets.write(target + "\n")
+            if not self._kept:
+                counts = ", ".join(f"{rule} {pairs}" for rule, pairs in self._dropped.items() if pairs)
+                raise UserError(
+                    " ".join(str(files.source) for files in self._raw) or "corpus",
+                    "training pairs that pass the cleaning",
+                    f"none of {self._read} ({counts})" if self._read else "no line at all",
+                    "Look at those lines, or relax corpus.cleaning.",
+                )
+
+    def _well_formed(self, *, count: bool) -> Iterator[tuple[str, str, str]]:
+        """(file:line, source, target) of the pairs that break no rule by themselves."""
+        for files in self._raw:
+            for number, (raw_source, raw_target) in enumerate(read_pairs(files), start=1):
+                source, target = clean_line(raw_source), clean_line(raw_target)
+                fault = self._cleaning.fault(source, target)
+                if count:
+                    self._read += 1
+                    self._changed += fault is None and (source != raw_source or target != raw_target)
+                if fault is None:
+                    yield f"{files.source}:{number}", source, target
+                elif count:
+                    self._drop(fault, f"{files.source}:{number}")
+
+    def _drop(self, rule: str, where: str) -> None:
+        self._dropped[rule] += 1
+        if len(self._examples[rule]) < _EXAMPLES:
+            self._examples[rule].append(where)

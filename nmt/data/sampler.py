@@ -79,7 +79,10 @@ class BatchSampler:
         keep = ~self._too_long(source, target)
         pool, source, target = pool[keep], source[keep], target[keep]
         longest = np.maximum(source, target)
-        by_length = np.lexsort((target, source, longest))  # stable: equal lengths stay shuffled
+        # Inside each length, from the longest sources to the longest targets and back again in the next,
+        # so that neighbours resemble each other on both sides. Stable: equal pairs stay shuffled.
+        lean = np.where(longest % 2 == 0, source - target, target - source)
+        by_length = np.lexsort((lean, longest))
         pool, width = pool[by_length], longest[by_length] + 1
         batches, start = [], 0
         while start < len(pool):

@@ -1,0 +1,91 @@
+"""Finding repeated pairs of lines in memory that does not grow with the corpus."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+_PARTITIONS = 256
+_BUFFERED_PAIRS = 1 << 14
+_READ_BYTES = 1 << 16
+_DIGEST_BYTES = 16  # 128 bits: no two different pairs of any real corpus collide
+
+_RECORD = np.dtype([("high", "<u8"), ("low", "<u8"), ("pair", "<i8")])
+
+
+class DuplicateFinder:
+    """Tells which of a sequence of pairs repeat an earlier one.
+
+    The digest of each pair goes to one of 256 files by its first byte, so equal pairs meet in one
+    file; each file is then sorted in memory alone (24 bytes a pair / 256).
+
+    Args:
+        directory: an empty folder to work in; the caller removes it.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._stack = ExitStack()
+        self._partitions = [
+            self._stack.enter_context((directory / f"digests.{number}").open("w+b", buffering=0))
+            for number in range(_PARTITIONS)
+        ]
+        self._pending = bytearray()
+        self._pairs = self._flushed = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def add(self, source: str, target: str) -> None:
+        """Takes note of the next pair; the lines hold no line feed."""
+        # 0x0A occurs in UTF-8 only as a line feed, so the joined bytes name the pair.
+        joined = f"{source}\n{target}".encode()
+        self._pending += hashlib.blake2b(joined, digest_size=_DIGEST_BYTES).digest()
+        self._pairs += 1
+        if self._pairs - self._flushed == _BUFFERED_PAIRS:
+            self._flush()
+
+    def repeats(self) -> Iterator[bool]:
+        """For each pair that was added, in order: does it repeat an earlier one?"""
+        self._flush()
+        if not self._pairs:
+            return
+        path = self._directory / "repeats"
+        marks = np.memmap(path, dtype=np.uint8, mode="w+", shape=(self._pairs,))
+        for partition in self._partitions:
+            partition.seek(0)
+            records = np.frombuffer(partition.read(), dtype=_RECORD)
+            records = records[np.lexsort((records["pair"], records["low"], records["high"]))]
+            later, earlier = records[1:], records[:-1]
+            same = (later["high"] == earlier["high"]) & (later["low"] == earlier["low"])
+            marks[later["pair"][same]] = 1
+        marks.flush()
+        del marks
+        with path.open("rb") as handle:
+            while block := handle.read(_READ_BYTES):
+                yield from (mark == 1 for mark in block)
+
+    def _flush(self) -> None:
+        records = np.empty(self._pairs - self._flushed, dtype=_RECORD)
+        digests = np.frombuffer(bytes(self._pending), dtype="<u8").reshape(-1, 2)
+        records["high"], records["low"] = digests[:, 0], digests[:, 1]
+        records["pair"] = np.arange(self._flushed, self._pairs)
+        partition = (records["high"] & np.uint64(_PARTITIONS - 1)).astype(np.int64)
+        by_partition = np.argsort(partition, kind="stable")
+        ends = np.searchsorted(partition[by_partition], np.arange(1, _PARTITIONS + 1))
+        for number, part in enumerate(np.split(records[by_partition], ends[:-1])):
+            if len(part):
+                self._partitions[number].write(part.tobytes())
+        self._pending.clear()
+        self._flushed = self._pairs
