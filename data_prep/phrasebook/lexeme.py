@@ -1,0 +1,132 @@
+"""The lexical entries, and how one line of a word list becomes one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from data_prep.phrasebook.conjugation import EnglishVerb, GermanVerb
+from data_prep.phrasebook.declension import Gender, GermanNoun, attributive_stem
+
+ARTICLES = {"der": Gender.MASCULINE, "die": Gender.FEMININE, "das": Gender.NEUTER}
+
+
+@dataclass(frozen=True)
+class Noun:
+    """A noun of both languages; `tags` say what it can be the object, the place or the bearer of."""
+
+    english: str
+    english_plural: str
+    german: GermanNoun
+    tags: frozenset[str]
+
+    @property
+    def key(self) -> str:
+        return f"noun:{self.english}"
+
+    @property
+    def mass(self) -> bool:
+        return "mass" in self.tags
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A verb of both languages and the noun tags that its object may have."""
+
+    english: EnglishVerb
+    german: GermanVerb
+    objects: frozenset[str] = frozenset()
+
+    @property
+    def key(self) -> str:
+        return f"verb:{self.english.base}"
+
+
+@dataclass(frozen=True)
+class Adjective:
+    """An adjective of both languages with its degrees and the tags of nouns that it suits."""
+
+    english: str
+    english_comparative: str
+    english_superlative: str
+    german: str
+    comparative: str
+    superlative: str
+    """The stem: ältest-."""
+    suits: frozenset[str]
+
+    @property
+    def key(self) -> str:
+        return f"adjective:{self.english}"
+
+    @property
+    def stem(self) -> str:
+        return attributive_stem(self.german)
+
+
+@dataclass(frozen=True)
+class Adverbial:
+    """A fixed expression of time, place or manner."""
+
+    english: str
+    german: str
+
+
+def entries(text: str) -> list[list[str]]:
+    """The non-empty lines of a word list, cut at `|` and stripped."""
+    return [[field.strip() for field in line.split("|")] for line in text.splitlines() if line.strip()]
+
+
+def english_plural(singular: str) -> str:
+    """The regular plural; word lists name the irregular ones."""
+    if singular.endswith(("s", "x", "z", "ch", "sh")):
+        return singular + "es"
+    if singular.endswith("y") and singular[-2] not in "aeiou":
+        return singular[:-1] + "ies"
+    return singular + "s"
+
+
+def read_nouns(text: str, *more_tags: str) -> tuple[Noun, ...]:
+    """Lines `english[/plural] | article Noun[*][=genitive] | Plural | tags`; `*` marks the n-declension."""
+    nouns = []
+    for english, german, plural, tags in entries(text):
+        singular, _, irregular = english.partition("/")
+        article, _, word = german.partition(" ")
+        word, _, genitive = word.partition("=")
+        tag_set = frozenset(tags.split()) | set(more_tags) | (set() if plural else {"mass"})
+        entry = GermanNoun(word.rstrip("*"), ARTICLES[article], plural, word.endswith("*"), genitive)
+        nouns.append(Noun(singular, irregular or english_plural(singular), entry, tag_set))
+    return tuple(nouns)
+
+
+def read_verbs(text: str) -> tuple[Verb, ...]:
+    """Lines `base, past, participle[, gerund] | prefix+infinitive changed-stem participle [sein] | object tags`."""
+    verbs = []
+    for english, german, tags in entries(text):
+        infinitive, changed, participle, *auxiliary = german.split()
+        prefix, plus, stem = infinitive.partition("+")
+        verbs.append(
+            Verb(
+                EnglishVerb(*(part.strip() for part in english.split(","))),
+                GermanVerb(
+                    stem if plus else infinitive,
+                    prefix if plus else "",
+                    "" if changed == "-" else changed,
+                    participle,
+                    auxiliary[0] if auxiliary else "haben",
+                ),
+                frozenset(tags.split()),
+            )
+        )
+    return tuple(verbs)
+
+
+def read_adjectives(text: str) -> tuple[Adjective, ...]:
+    """Lines `english [comparative superlative] | german [comparative superlative] | tags`; regular degrees left out."""
+    adjectives = []
+    for english, german, tags in entries(text):
+        word, *degrees = english.split(", ")
+        more, most = degrees if degrees else (f"more {word}", f"most {word}")
+        base, *german_degrees = german.split()
+        higher, highest = german_degrees if german_degrees else (attributive_stem(base) + "er", base + "st")
+        adjectives.append(Adjective(word, more, most, base, higher, highest, frozenset(tags.split())))
+    return tuple(adjectives)

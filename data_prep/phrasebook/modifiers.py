@@ -1,0 +1,181 @@
+"""Adjectives, and the fixed expressions of time and manner."""
+
+from __future__ import annotations
+
+from data_prep.phrasebook.lexeme import Adjective, Adverbial, entries, read_adjectives
+
+ADJECTIVES = read_adjectives("""
+old, older, oldest | alt älter ältest | building own person animal vehicle furniture instrument device read
+new, newer, newest | neu neuer neuest | new building
+young, younger, youngest | jung jünger jüngst | general job pet
+big, bigger, biggest | groß größer größt | building furniture pet small stand vase place plant
+small, smaller, smallest | klein kleiner kleinst | building furniture pet stand gift plant
+expensive | teuer | buy own gift
+cheap, cheaper, cheapest | billig | buy wear
+beautiful | schön schöner schönst | good building plant
+ugly, uglier, ugliest | hässlich hässlicher hässlichst | furniture wear building
+red | rot röter rötest | colour
+blue | blau blauer blauest | colour
+green | grün grüner grünst | colour
+black | schwarz schwärzer schwärzest | colour pet wear
+white | weiß weißer weißest | colour wear
+yellow | gelb gelber gelbst | colour
+brown | braun brauner braunst | colour pet
+grey | grau grauer grauest | colour pet
+heavy, heavier, heaviest | schwer schwerer schwerst | heavy
+light, lighter, lightest | leicht leichter leichtest | pack
+interesting | interessant interessanter interessantest | read watch event visit
+boring | langweilig | read watch start
+exciting | spannend spannender spannendst | watch travel
+long, longer, longest | lang länger längst | write wear start travel
+short, shorter, shortest | kurz kürzer kürzest | write start travel
+important | wichtig | post work sign
+fresh, fresher, freshest | frisch frischer frischest | fresh
+ripe, riper, ripest | reif reifer reifst | ripe
+hot, hotter, hottest | heiß heißer heißest | hot
+cold, colder, coldest | kalt kälter kältest | cold
+sweet, sweeter, sweetest | süß süßer süßest | bake fruit
+tall, taller, tallest | groß größer größt | -
+friendly, friendlier, friendliest | freundlich | job kin general
+polite | höflich | job kin general
+hard-working | fleißig | kin job general
+famous | berühmt berühmter berühmtest | visit job
+tired | müde müder müdest | kin general
+ill | krank kränker kränkst | kin general animal pet
+happy, happier, happiest | glücklich | kin
+nervous | nervös nervöser nervösest | kin general
+bad, worse, worst | schlecht schlechter schlechtest | weather_
+modern | modern moderner modernst | building furniture device dwelling
+comfortable | bequem bequemer bequemst | furniture vehicle
+elegant | elegant eleganter elegantest | wear
+warm, warmer, warmest | warm wärmer wärmst | wear
+broken | kaputt kaputter kaputtest | repair
+loud, louder, loudest | laut lauter lautest | device instrument
+quiet, quieter, quietest | ruhig | dwelling place
+dangerous | gefährlich | vehicle animal
+clean, cleaner, cleanest | sauber sauberer sauberst | dish wear room
+dirty, dirtier, dirtiest | schmutzig | dish wear wash
+empty, emptier, emptiest | leer leerer leerst | box room
+strong, stronger, strongest | stark stärker stärkst | weather
+unexpected | unerwartet unerwarteter unerwartetst | trouble
+""")
+
+PREDICATIVE_ONLY = frozenset({"broken", "ill", "happy", "tired", "nervous", "dirty", "light", "empty", "loud"})
+"""Adjectives that describe a state: natural in a predicate, odd on the object of buying and selling."""
+
+COLOURS = frozenset({"red", "blue", "green", "black", "white", "yellow", "brown", "grey"})
+
+
+def adverbials(text: str) -> tuple[Adverbial, ...]:
+    """Lines `english | german`."""
+    return tuple(Adverbial(english, german) for english, german in entries(text))
+
+
+PAST_TIMES = adverbials("""
+yesterday | gestern
+the day before yesterday | vorgestern
+last week | letzte Woche
+last month | letzten Monat
+last year | letztes Jahr
+last Monday | letzten Montag
+last Friday | letzten Freitag
+last summer | letzten Sommer
+last winter | letzten Winter
+two days ago | vor zwei Tagen
+three weeks ago | vor drei Wochen
+a week ago | vor einer Woche
+an hour ago | vor einer Stunde
+a month ago | vor einem Monat
+this morning | heute Morgen
+yesterday morning | gestern Morgen
+yesterday evening | gestern Abend
+on Monday | am Montag
+on Tuesday | am Dienstag
+on Wednesday | am Mittwoch
+on Thursday | am Donnerstag
+on Friday | am Freitag
+on Saturday | am Samstag
+on Sunday | am Sonntag
+""")
+
+FUTURE_TIMES = adverbials("""
+tomorrow | morgen
+the day after tomorrow | übermorgen
+tomorrow morning | morgen früh
+tomorrow evening | morgen Abend
+this evening | heute Abend
+next week | nächste Woche
+next month | nächsten Monat
+next year | nächstes Jahr
+next Monday | nächsten Montag
+next Friday | nächsten Freitag
+next summer | nächsten Sommer
+in two weeks | in zwei Wochen
+in three days | in drei Tagen
+in an hour | in einer Stunde
+in a week | in einer Woche
+on Monday | am Montag
+on Tuesday | am Dienstag
+on Thursday | am Donnerstag
+on Saturday | am Samstag
+on Sunday | am Sonntag
+""")
+
+HABIT_TIMES = adverbials("""
+every day | jeden Tag
+every morning | jeden Morgen
+every evening | jeden Abend
+every week | jede Woche
+every Monday | jeden Montag
+every Wednesday | jeden Mittwoch
+every Saturday | jeden Samstag
+every Sunday | jeden Sonntag
+every summer | jeden Sommer
+at the weekend | am Wochenende
+in the morning | am Morgen
+in the evening | am Abend
+in the afternoon | am Nachmittag
+in summer | im Sommer
+in winter | im Winter
+""")
+
+FREQUENCIES = adverbials("""
+often | oft
+always | immer
+sometimes | manchmal
+rarely | selten
+usually | meistens
+never | nie
+""")
+
+ALREADY, YET, CURRENTLY = adverbials("already | schon\nyet | noch\nnow | gerade")
+
+MONTHS = adverbials("""
+January | Januar
+February | Februar
+March | März
+April | April
+May | Mai
+June | Juni
+July | Juli
+August | August
+September | September
+October | Oktober
+November | November
+December | Dezember
+""")
+
+WEEKDAYS = adverbials("""
+Monday | Montag
+Tuesday | Dienstag
+Wednesday | Mittwoch
+Thursday | Donnerstag
+Friday | Freitag
+Saturday | Samstag
+Sunday | Sonntag
+""")
+
+
+def suited(tags: frozenset[str], states: bool = False) -> tuple[Adjective, ...]:
+    """The adjectives for a noun with these tags; those of a passing state only when asked for."""
+    return tuple(a for a in ADJECTIVES if a.suits & tags and (states or a.english not in PREDICATIVE_ONLY))

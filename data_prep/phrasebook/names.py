@@ -1,0 +1,127 @@
+"""Names of people, towns and streets, some of them kept out of training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from random import Random
+
+WOMEN = """Anna Maria Julia Laura Lena Sarah Lisa Katharina Sophie Emma Hannah Clara Johanna Charlotte Marie Nina Eva
+Sabine Petra Monika Ursula Renate Claudia Susanne Andrea Birgit Karin Heike Stefanie Nicole Sandra Melanie Anja Tanja
+Silke Ines Jana Kerstin Martina Angelika Barbara Christina Daniela Elena Franziska Greta Helga Ida Judith Kathrin
+Linda Magdalena Nadine Olivia Paula Regina Simone Theresa Vera Wiebke Yvonne Antonia Beate Carla Dora Elisabeth
+Frieda Gisela Henriette Irene Josefine Kira Leonie Mira Nora Pauline Rosa Selma Tilda Ulrike Viola Alma Bettina
+Cornelia Dorothea Edith Flora Gerda Hilde Isabel Jasmin Lotte Marlene Natalie Ottilie Ronja Svenja Thea""".split()
+
+MEN = """Peter Thomas Michael Andreas Stefan Markus Christian Martin Daniel Paul Felix Jonas Lukas Max Leon Moritz
+Jakob David Simon Tobias Florian Sebastian Alexander Philipp Matthias Klaus Jürgen Wolfgang Werner Helmut Dieter
+Manfred Gerhard Heinz Günter Horst Karl Otto Fritz Hans Frank Jörg Uwe Ralf Bernd Rainer Holger Sven Lars Jan Dirk
+Torsten Oliver Robert Georg Johannes Anton Benjamin Carsten Dominik Emil Fabian Gregor Henrik Ingo Julian Kilian
+Lorenz Marco Niklas Oskar Patrick Quentin Richard Samuel Theo Ulrich Viktor Wilhelm Xaver Adrian Bruno Clemens Detlef
+Erik Friedrich Gustav Hannes Ivo Joachim Konrad Leopold Marius Norbert Olaf Pascal Rupert Sigmund Till Urban""".split()
+
+SURNAMES = """Müller Schmidt Schneider Fischer Weber Meyer Wagner Becker Schulz Hoffmann Koch Bauer Richter Klein Wolf
+Schröder Neumann Schwarz Zimmermann Braun Krüger Hartmann Lange Werner Krause Lehmann Köhler Maier Huber Mayer
+Hermann König Walter Kaiser Fuchs Peters Lang Scholz Möller Weiß Jung Hahn Vogel Friedrich Keller Günther Frank
+Winkler Roth Beck Lorenz Baumann Franke Albrecht Schuster Simon Ludwig Böhm Winter Kraus Schumacher Krämer Vogt
+Stein Jäger Sommer Groß Seidel Brandt Haas Schreiber Graf Dietrich Ziegler Kuhn Kühn Pohl Engel Horn Busch
+Bergmann Sauer Arnold Wolff Pfeiffer""".split()
+
+SURNAME_PARTS = (
+    "Acker Birken Buch Eichel Fels Garten Haber Holz Kirch Kessel Linden Mühl Nagel Ober Reben Sand Stein Tannen "
+    "Wald Weiden Wiesen Ziegel".split(),
+    "bauer berger hofer mann meier müller huber maier bach hauser rieder".split(),
+)
+
+CITIES = """Berlin Hamburg Frankfurt Stuttgart Düsseldorf Leipzig Dortmund Essen Bremen Dresden Duisburg Bochum
+Bonn Münster Karlsruhe Mannheim Augsburg Wiesbaden Kiel Lübeck Erfurt Rostock Mainz Kassel Potsdam Freiburg
+Heidelberg Regensburg Würzburg Ulm Trier Jena Weimar Passau Bamberg Konstanz Salzburg Innsbruck Graz Linz Basel Bern
+London Paris Madrid Barcelona Lissabon Oslo Stockholm Amsterdam Budapest""".replace("Lissabon", "Dublin").split()
+
+EXONYMS = {
+    "Munich": "München", "Cologne": "Köln", "Vienna": "Wien", "Zurich": "Zürich", "Nuremberg": "Nürnberg",
+    "Geneva": "Genf", "Rome": "Rom", "Venice": "Venedig", "Prague": "Prag", "Warsaw": "Warschau", "Milan": "Mailand",
+    "Brussels": "Brüssel", "Copenhagen": "Kopenhagen", "Lisbon": "Lissabon", "Hanover": "Hannover",
+}  # fmt: skip
+
+COUNTRIES: tuple[tuple[str, str, str], ...] = (
+    ("Germany", "nach Deutschland", "aus Deutschland"), ("Austria", "nach Österreich", "aus Österreich"),
+    ("France", "nach Frankreich", "aus Frankreich"), ("Italy", "nach Italien", "aus Italien"),
+    ("Spain", "nach Spanien", "aus Spanien"), ("Poland", "nach Polen", "aus Polen"),
+    ("Greece", "nach Griechenland", "aus Griechenland"), ("Sweden", "nach Schweden", "aus Schweden"),
+    ("Norway", "nach Norwegen", "aus Norwegen"), ("Denmark", "nach Dänemark", "aus Dänemark"),
+    ("Switzerland", "in die Schweiz", "aus der Schweiz"), ("Turkey", "in die Türkei", "aus der Türkei"),
+    ("the Netherlands", "in die Niederlande", "aus den Niederlanden"), ("Japan", "nach Japan", "aus Japan"),
+    ("Canada", "nach Kanada", "aus Kanada"), ("the USA", "in die USA", "aus den USA"),
+)  # fmt: skip
+"""English, then where to and where from in German: some countries have an article."""
+
+TOWN_PARTS = (
+    "Alten Neuen Ober Unter Nieder Stein Linden Eichen Wald Rosen Mühl Kirch Königs Markt Sonnen Birken Buchen Hirsch "
+    "Adels Falken Grün Hohen Lauter Schön Winter".split(),
+    "bach berg burg dorf feld hausen heim stein tal brunn kirchen au".split(),
+)
+
+STREET_PARTS = (
+    "Linden Rosen Garten Schul Kirch Mühlen Wald Berg Birken Garten Blumen Park Brunnen Tal Ufer Wiesen Eichen Tulpen "
+    "Kastanien Ring Post Markt Schloss Burg Feld Hafen Sonnen Stein Ahorn Buchen".split(),
+    "straße weg gasse allee".split(),
+)
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names that one part of the corpus may use."""
+
+    women: tuple[str, ...]
+    men: tuple[str, ...]
+    surnames: tuple[str, ...]
+    cities: tuple[tuple[str, str], ...]
+    """English and German."""
+    streets: tuple[str, ...]
+
+    def all(self) -> frozenset[str]:
+        """Every name, as it is written in either language."""
+        cities = [word for pair in self.cities for word in pair]
+        return frozenset([*self.women, *self.men, *self.surnames, *cities, *self.streets])
+
+
+def _compounds(parts: tuple[list[str], list[str]], taken: frozenset[str] = frozenset()) -> list[str]:
+    names = [first + second for first, second in product(*parts) if not first.lower().endswith(second)]
+    return [name for name in dict.fromkeys(names) if name not in taken]
+
+
+def _cut(names: list[str], share: float, shuffle: Random) -> tuple[list[str], list[str]]:
+    """Shuffled and cut in two, the second part being `share` of the whole."""
+    shuffled = list(dict.fromkeys(names))
+    shuffle.shuffle(shuffled)
+    cut = round(len(shuffled) * (1 - share))
+    return shuffled[:cut], shuffled[cut:]
+
+
+def split_names() -> tuple[Names, Names]:
+    """The names of training and validation, and those that only the test split uses.
+
+    The cut is fixed, not drawn with the corpus's seed, so that test sets of different seeds hold out the
+    same names. Names with an English form of their own stay in training: they are vocabulary, not copies.
+    """
+    shuffle = Random(7)
+    women, new_women = _cut(WOMEN, 0.15, shuffle)
+    men, new_men = _cut(MEN, 0.15, shuffle)
+    surnames, new_surnames = _cut(SURNAMES + _compounds(SURNAME_PARTS, frozenset(SURNAMES)), 0.2, shuffle)
+    cities, new_cities = _cut(CITIES + _compounds(TOWN_PARTS), 0.2, shuffle)
+    streets, new_streets = _cut(_compounds(STREET_PARTS), 0.25, shuffle)
+    # A surname may also be somebody's first name, or a town somebody's: such a name is in training.
+    seen = frozenset(women + men + surnames + cities + streets)
+
+    def unseen(names: list[str]) -> tuple[str, ...]:
+        return tuple(name for name in names if name not in seen)
+
+    pairs = [*EXONYMS.items(), *((city, city) for city in cities)]
+    return (
+        Names(tuple(women), tuple(men), tuple(surnames), tuple(pairs), tuple(streets)),
+        Names(
+            unseen(new_women), unseen(new_men), unseen(new_surnames),
+            tuple((city, city) for city in unseen(new_cities)), unseen(new_streets),
+        ),
+    )  # fmt: skip
