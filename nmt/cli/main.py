@@ -1,0 +1,149 @@
+"""The command `nmt`: finds the command that is called, imports only that one, and prints what went wrong."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import click
+
+from nmt import __version__
+from nmt.errors import UserError
+
+USER_MISTAKE = 2
+"""Exit status of a mistake that the user can put right, as in argparse and click."""
+INTERRUPTED = 130
+"""Exit status after Ctrl-C: 128 + SIGINT, what shells expect."""
+
+
+class Entry(NamedTuple):
+    """One line of `nmt --help`; kept here so that help imports no command (and no torch)."""
+
+    name: str
+    summary: str
+
+
+SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
+    (
+        "From two text files to a model",
+        (
+            Entry("run", "All stages of a recipe: prepare, tokenizer, train, translate the test sets, evaluate."),
+            Entry("prepare", "Only the data: fetch, clean, train the tokenizer, store the token ids."),
+            Entry("train", "Up to the model directory; goes on where an interrupted training stopped."),
+        ),
+    ),
+    (
+        "Using a model",
+        (
+            Entry("translate", "Translate a file or standard input, line by line."),
+            Entry("score", "Log-probability of each given translation."),
+            Entry("evaluate", "BLEU, chrF and TER, with sacrebleu's signatures."),
+            Entry("info", "What is in a model directory: languages, sizes, scores, provenance."),
+        ),
+    ),
+    (
+        "Recipes",
+        (Entry("recipe", "Check a recipe, show it with every default, or print its JSON schema."),),
+    ),
+)
+
+HELP = """Neural machine translation: recipe -> trained model -> translations -> an honest score.
+
+\b
+Start here:
+  nmt run recipes/phrasebook_en_de/transformer_tiny.yaml
+  echo "Where is the station?" | nmt translate runs/phrasebook_en_de/transformer_tiny/model
+
+A RECIPE is a YAML file that says what everything is set to. KEY=VALUE after it changes one setting,
+as in training.updates=500. A MODEL is the directory `model/` of a run; it can be copied anywhere.
+"""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands live in `nmt.cli.<name>:command` and are imported when they are called."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """The names, in the order of the help."""
+        return [entry.name for _, entries in SECTIONS for entry in entries]
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """Imports the command; None when there is none of this name."""
+        if name not in self.list_commands(context):
+            return None
+        command = importlib.import_module(f"nmt.cli.{name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, context: click.Context, arguments: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, but an unknown command suggests the nearest one."""
+        name = arguments[0]
+        if name not in self.list_commands(context) and not name.startswith("-"):
+            raise _unknown_command(name, self.list_commands(context))
+        return super().resolve_command(context, arguments)
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands under their headings."""
+        for title, entries in SECTIONS:
+            with formatter.section(title):
+                formatter.write_dl([(entry.name, entry.summary) for entry in entries])
+        with formatter.section("More"):
+            formatter.write_text("nmt COMMAND --help explains a command and each of its options.")
+
+
+def _unknown_command(name: str, commands: Sequence[str]) -> UserError:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, commands, n=1)
+    fix = f"Did you mean `nmt {near[0]}`?" if near else "See `nmt --help`."
+    return UserError("command line", "one of " + ", ".join(commands), repr(name), fix)
+
+
+@click.command(cls=LazyGroup, help=HELP, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="nmt", message="%(prog)s %(version)s")
+def command() -> None:
+    """The group itself has nothing to do."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line and exits: 0 done, 2 a mistake of the user, 130 interrupted, 1 a bug (with traceback)."""
+    sys.exit(_status(arguments))
+
+
+def _status(arguments: Sequence[str] | None) -> int:
+    try:
+        result: Any = command.main(arguments, prog_name="nmt", standalone_mode=False)
+        sys.stdout.flush()
+    except UserError as error:
+        _complain(str(error))
+        return USER_MISTAKE
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return 0
+    except click.ClickException as error:
+        _complain(_usage(error))
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output went away (`nmt translate ... | head`): not an error, and nothing
+        # more can be written, not even by the interpreter's own flush at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return result if isinstance(result, int) else 0
+
+
+def _usage(error: click.ClickException) -> str:
+    message = error.format_message()
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        message += f" See `{error.ctx.command_path} --help`."
+    return message
+
+
+def _complain(message: str) -> None:
+    """One message on stderr; red on a terminal, plain in a file (click strips the colour there)."""
+    click.secho(f"nmt: {message}", fg="red", err=True)
