@@ -1,0 +1,264 @@
+"""Beam search as GNMT defines it (arXiv 1609.08144, section 7), over any `StepModel`.
+
+All sentences of a batch advance together; each has K live hypotheses. A step looks at the 2K best
+continuations of a sentence: those among the best K that end in EOS are finished, and the best K that
+do not end live on (2K always hold as many). With beam 1 this is greedy search.
+
+A sentence stops when none of its live hypotheses can still enter its n best: log P only falls and
+lp only grows with the length, and cp <= 0, so live log P / lp(longest allowed) bounds what a
+hypothesis can reach. The result is therefore the same as that of searching to the length limit.
+(GNMT ends a batch when all its sentences are out of beam; here each sentence leaves the batch alone.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import torch
+from pydantic import model_validator
+from torch import Tensor
+
+from nmt.nn.rows import Rows
+from nmt.options import Count, NonNegativeFloat, Options, PositiveFloat, Size
+from nmt.search.base import NONE, Hypothesis, MemoryT, StateT, StepModel
+from nmt.search.penalties import LengthNormalization, coverage_penalty, length_penalty
+from nmt.search.topk import best_continuations
+from nmt.search.trellis import Finished, Trellis
+from nmt.tokenizer.base import SPECIAL, SpecialTokens
+
+LEAVE_FRACTION = 0.125
+"""Sentences leave the batch when at least this part of it has ended: dropping rows copies the memory."""
+
+
+class BeamSearch(Options):
+    """Settings of beam search."""
+
+    kind: Literal["beam"] = "beam"
+    """Which search."""
+    beam: Size = 5
+    """Live hypotheses per sentence; 1 is greedy search."""
+    length_penalty: NonNegativeFloat = 0.6
+    """Alpha of the length normalisation; 0 ranks by plain log-probability, which favours short output."""
+    coverage_penalty: NonNegativeFloat = 0.0
+    """Beta of the coverage penalty, which punishes source words that received little attention; 0 is off."""
+    length_normalization: LengthNormalization = "gnmt"
+    """What divides the log-probability: "gnmt" ((5 + length) / 6) ** alpha, or "power" length ** alpha."""
+    token_margin: PositiveFloat | None = None
+    """GNMT's first pruning: drop continuations whose token is this much (in log-probability) below its
+    hypothesis's best token; the paper has 3. None is off."""
+    finished_margin: PositiveFloat | None = None
+    """GNMT's second pruning: drop hypotheses that end, or can only end, with a score this far below the
+    sentence's best one; the paper has 3. None is off."""
+    max_length_factor: NonNegativeFloat = 2.0
+    """A translation has at most this many tokens per source token, plus `max_length_offset`."""
+    max_length_offset: Count = 10
+    """Tokens allowed on top of `max_length_factor` times the source length."""
+    n_best: Size = 1
+    """Translations returned per sentence, at most `beam`."""
+
+    @model_validator(mode="after")
+    def _n_best_fits(self) -> Self:
+        if self.n_best > self.beam:
+            raise ValueError(f"n_best {self.n_best} needs a beam of at least {self.n_best}, but beam is {self.beam}")
+        return self
+
+    def search(
+        self, model: StepModel[MemoryT, StateT], source: Tensor, source_mask: Tensor, *, need_attention: bool = False
+    ) -> list[list[Hypothesis]]:
+        """The n best translations of each sentence; see `beam_search`."""
+        return beam_search(model, source, source_mask, self, need_attention=need_attention)
+
+
+@dataclass
+class _Beams(Rows):
+    """The sentences that are still in the batch, one row each."""
+
+    sentence: Tensor
+    """[B] int64, ascending: its place in the batch that came in."""
+    limit: Tensor
+    """[B] int64, most tokens that a translation may have, EOS included."""
+    limit_penalty: Tensor
+    """[B] float32, the length penalty at that limit."""
+    words: Tensor
+    """[B, S] bool, source positions that coverage counts."""
+    live: Tensor
+    """[B, K] float32, log-probability of each live hypothesis, best first; -inf for none."""
+    tokens: Tensor
+    """[B, K] int64, the last token of each."""
+    coverage: Tensor | None
+    """[B, K, S] float32, attention received so far; None where nobody asks."""
+    finished: Finished
+
+
+@dataclass(frozen=True)
+class _Continuations:
+    """The 2K best continuations of each sentence, best first; all [B, 2K]."""
+
+    sums: Tensor
+    """float32, log-probability of the hypothesis and the next token."""
+    parents: Tensor
+    """int64, which live hypothesis."""
+    tokens: Tensor
+    """int64, which next token."""
+    ends: Tensor
+    """bool, the token is EOS."""
+
+
+@torch.inference_mode()
+def beam_search(
+    model: StepModel[MemoryT, StateT],
+    source: Tensor,
+    source_mask: Tensor,
+    options: BeamSearch,
+    special: SpecialTokens = SPECIAL,
+    need_attention: bool = False,
+) -> list[list[Hypothesis]]:
+    """Searches the best translations of a batch.
+
+    Args:
+        model: in evaluation mode.
+        source: [B, S] int64, each sentence ending in EOS.
+        source_mask: [B, S] bool, True on real tokens.
+        need_attention: return the attention of each hypothesis.
+
+    Returns:
+        for each sentence 1 to n_best hypotheses, best first.
+
+    Raises:
+        UserError: the model's logits are not numbers, so no hypothesis could end.
+    """
+    if len(source) == 0:
+        return []
+    attend = need_attention or options.coverage_penalty > 0
+    beams = _start(source, source_mask, options, special)
+    results = beams.finished.select(beams.sentence)  # a copy, the rows of the whole batch
+    trellis = Trellis(len(source), options.beam)
+    memory = model.encode(source, source_mask)
+    limit = int(beams.limit.max())
+    state = model.init_state(memory, options.beam, limit)
+    for length in range(1, limit + 1):
+        output = model.step(beams.tokens.flatten(), memory, state, need_attention=attend)
+        attention = None if output.attention is None else output.attention.view(*beams.live.shape, -1)
+        if beams.coverage is not None and attention is not None:
+            beams.coverage = beams.coverage + attention
+        continuations = _continue(output.logits, beams, length, options, special)
+        _finish(beams, continuations, length, options)
+        parents = _advance(beams, continuations)
+        trellis.add(beams.sentence, parents, beams.tokens, attention if need_attention else None)
+        done = _stop(beams, options)
+        ended = int(done.sum())
+        if ended == len(done):
+            break
+        rows = parents + torch.arange(0, parents.numel(), options.beam, device=source.device)[:, None]
+        state = output.state
+        if ended >= LEAVE_FRACTION * len(done):
+            stay = (~done).nonzero().squeeze(1)
+            results.put(beams.sentence, beams.finished)
+            beams, memory, rows = beams.select(stay), memory.select(stay), rows.index_select(0, stay)
+        if options.beam > 1 or len(rows) < len(done):
+            state = state.select(rows.flatten())
+    results.put(beams.sentence, beams.finished)
+    return trellis.hypotheses(results, source_mask, need_attention)
+
+
+def _start(source: Tensor, source_mask: Tensor, options: BeamSearch, special: SpecialTokens) -> _Beams:
+    """One live hypothesis per sentence, the empty one; the other K - 1 do not exist yet."""
+    sentences, beam, best, device = len(source), options.beam, options.n_best, source.device
+    pieces = (source_mask.sum(1) - 1).clamp(min=0)
+    limit = (pieces.double() * options.max_length_factor).floor().long() + options.max_length_offset + 1
+    live = torch.full((sentences, beam), NONE, device=device)
+    live[:, 0] = 0.0
+    attend = options.coverage_penalty > 0
+    return _Beams(
+        sentence=torch.arange(sentences, device=device),
+        limit=limit,
+        limit_penalty=length_penalty(limit, options.length_penalty, options.length_normalization),
+        words=source_mask & (source != special.eos),
+        live=live,
+        tokens=torch.full((sentences, beam), special.bos, device=device),
+        coverage=torch.zeros((sentences, beam, source.size(1)), device=device) if attend else None,
+        finished=Finished(
+            score=torch.full((sentences, best), NONE, device=device),
+            log_probability=torch.full((sentences, best), NONE, device=device),
+            length=torch.zeros((sentences, best), dtype=torch.int64, device=device),
+            parent=torch.zeros((sentences, best), dtype=torch.int64, device=device),
+        ),
+    )
+
+
+def _continue(
+    logits: Tensor, beams: _Beams, length: int, options: BeamSearch, special: SpecialTokens
+) -> _Continuations:
+    """The 2K best continuations of each sentence by `logits` [N, V], of which `length` counts the new token."""
+    log_probabilities = torch.log_softmax(logits, -1, dtype=torch.float32)
+    log_probabilities[:, special.pad] = NONE
+    log_probabilities[:, special.bos] = NONE
+    last = beams.limit <= length
+    if last.any():  # what has reached the limit ends as it is
+        rows = last.repeat_interleave(options.beam)
+        eos = log_probabilities[rows, special.eos]
+        log_probabilities[rows] = NONE
+        log_probabilities[rows, special.eos] = eos
+    if options.token_margin is not None:
+        threshold = log_probabilities.amax(-1, keepdim=True) - options.token_margin
+        log_probabilities.masked_fill_(log_probabilities < threshold, NONE)
+    sums, parents, tokens = best_continuations(log_probabilities, beams.live, 2 * options.beam)
+    return _Continuations(sums, parents, tokens, tokens == special.eos)
+
+
+def _finish(beams: _Beams, continuations: _Continuations, length: int, options: BeamSearch) -> None:
+    """Merges the hypotheses that end, being among the best K, into the FINISHED ones; `length` counts EOS."""
+    sums = continuations.sums[:, : options.beam]
+    ended = continuations.ends[:, : options.beam] & (sums > NONE)
+    if not ended.any():
+        return
+    parents = continuations.parents[:, : options.beam]
+    counted = sums.new_tensor(length)
+    score = sums / length_penalty(counted, options.length_penalty, options.length_normalization)
+    if beams.coverage is not None:
+        covered = coverage_penalty(beams.coverage, beams.words[:, None], options.coverage_penalty)  # [B, K]
+        score = score + covered.gather(1, parents)
+    score = score.masked_fill(~ended, NONE)
+    old = beams.finished
+    # A stable sort with the older ones in front: of equals the first found stays.
+    merged, order = torch.cat((old.score, score), 1).sort(dim=1, descending=True, stable=True)  # [B, F + K]
+    order = order[:, : options.n_best]
+    beams.finished = Finished(
+        score=merged[:, : options.n_best],
+        log_probability=torch.cat((old.log_probability, sums), 1).gather(1, order),
+        length=torch.cat((old.length, torch.full_like(parents, length - 1)), 1).gather(1, order),
+        parent=torch.cat((old.parent, parents), 1).gather(1, order),
+    )
+    if options.finished_margin is not None:
+        best = beams.finished.score[:, :1]
+        beams.finished.score = beams.finished.score.masked_fill(
+            merged[:, : options.n_best] < best - options.finished_margin, NONE
+        )
+
+
+def _advance(beams: _Beams, continuations: _Continuations) -> Tensor:
+    """Makes the best K continuations that do not end the LIVE ones; returns their parents, [B, K]."""
+    beam = beams.live.size(1)
+    # A stable sort that only moves the ended ones behind the others keeps the rest best first.
+    chosen = continuations.ends.byte().sort(dim=1, stable=True).indices[:, :beam]  # [B, K] in 0..2K-1
+    beams.live = continuations.sums.gather(1, chosen)
+    beams.tokens = continuations.tokens.gather(1, chosen)
+    parents = continuations.parents.gather(1, chosen)
+    if beams.coverage is not None:
+        beams.coverage = beams.coverage.gather(1, parents[:, :, None].expand_as(beams.coverage))
+    return parents
+
+
+def _stop(beams: _Beams, options: BeamSearch) -> Tensor:
+    """[B] bool, the sentences none of whose live hypotheses can enter the n best; their beams are emptied.
+
+    Written so that a bound that is not a number also stops.
+    """
+    bound = beams.live[:, 0] / beams.limit_penalty  # live hypotheses are sorted
+    worst = beams.finished.score[:, -1]
+    done = ~(bound > worst) if options.beam > 1 else ~(bound > NONE) | (worst > NONE)
+    if options.finished_margin is not None:
+        done |= bound < beams.finished.score[:, 0] - options.finished_margin
+    beams.live = beams.live.masked_fill(done[:, None], NONE)
+    return done

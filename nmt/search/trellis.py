@@ -1,0 +1,138 @@
+"""The record of a beam search, from which finished hypotheses are read backwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from nmt.errors import UserError
+from nmt.nn.rows import Rows
+from nmt.search.base import NONE, Hypothesis
+
+
+@dataclass
+class Finished(Rows):
+    """The best finished hypotheses of each sentence, best first; F = n_best."""
+
+    score: Tensor
+    """[B, F] float32, -inf where there is none."""
+    log_probability: Tensor
+    """[B, F] float32"""
+    length: Tensor
+    """[B, F] int64, tokens before EOS."""
+    parent: Tensor
+    """[B, F] int64, the live hypothesis that took EOS."""
+
+    def put(self, rows: Tensor, finished: Finished) -> None:
+        """Writes the sentences of a smaller batch into these rows."""
+        self.score[rows] = finished.score
+        self.log_probability[rows] = finished.log_probability
+        self.length[rows] = finished.length
+        self.parent[rows] = finished.parent
+
+
+@dataclass(frozen=True)
+class _Step:
+    sentences: Tensor
+    """[B'] int64, which of the batch's sentences are still in it."""
+    parents: Tensor
+    """[B', K] int64, which hypothesis each live one extends."""
+    tokens: Tensor
+    """[B', K] int64, the token that it adds."""
+    attention: Tensor | None
+    """[B', K, S] of the hypotheses before they were reordered: row `parents` produced the token."""
+
+
+@dataclass
+class Trellis:
+    """What each step chose; hypotheses are not copied when the beam is reordered.
+
+    Args:
+        sentences: B, the size of the batch at the start.
+        beam: K.
+    """
+
+    sentences: int
+    beam: int
+    steps: list[_Step] = field(default_factory=list)
+
+    def add(self, sentences: Tensor, parents: Tensor, tokens: Tensor, attention: Tensor | None) -> None:
+        """Records one step of the sentences that are still in the batch."""
+        self.steps.append(_Step(sentences, parents, tokens, attention))
+
+    def hypotheses(self, finished: Finished, source_mask: Tensor, need_attention: bool) -> list[list[Hypothesis]]:
+        """The finished hypotheses of the whole batch, best first.
+
+        Args:
+            finished: B rows.
+            source_mask: [B, S] bool; padding is cut from the attention.
+
+        Raises:
+            UserError: a sentence has none, which only happens when the logits were not numbers.
+        """
+        tokens, lineage = self.read(finished.length, finished.parent)
+        texts, lengths = tokens.tolist(), finished.length.tolist()
+        scores, log_probabilities = finished.score.tolist(), finished.log_probability.tolist()
+        found: list[list[Hypothesis]] = [[] for _ in scores]
+        for sentence, hypotheses in enumerate(found):
+            for place, score in enumerate(scores[sentence]):
+                if score == NONE:
+                    break
+                length = lengths[sentence][place]
+                attention = None
+                if need_attention:
+                    attention = self.attention(sentence, lineage[sentence, place, : length + 1])
+                    attention = attention[:, source_mask[sentence]]
+                ids = tuple(texts[sentence][place][:length])
+                hypotheses.append(Hypothesis(ids, score, log_probabilities[sentence][place], attention))
+            if not hypotheses:
+                raise UserError(
+                    "model",
+                    "logits that are finite numbers",
+                    "infinite or not-a-number logits",
+                    "Its training diverged: use an earlier checkpoint, or train again with a lower learning rate.",
+                )
+        return found
+
+    def read(self, ended_at: Tensor, ended_from: Tensor) -> tuple[Tensor, Tensor]:
+        """The hypotheses that ended.
+
+        Args:
+            ended_at: [B, F] int64, the number of tokens before EOS.
+            ended_from: [B, F] int64, the live hypothesis that took EOS.
+
+        Returns:
+            tokens [B, F, T], of which the first `ended_at` are meant; and lineage [B, F, T + 1], the
+            hypothesis that produced the token at each place (of EOS at place `ended_at`).
+        """
+        length = len(self.steps)
+        tokens = torch.zeros((length, self.sentences, self.beam), dtype=torch.int64, device=ended_at.device)
+        parents = torch.zeros_like(tokens)
+        for place, step in enumerate(self.steps):
+            tokens[place, step.sentences] = step.tokens
+            parents[place, step.sentences] = step.parents
+        read = ended_at.new_zeros((*ended_at.shape, length))
+        lineage = ended_at.new_zeros((*ended_at.shape, length + 1))
+        current = ended_from
+        for place in reversed(range(length)):
+            inside = ended_at > place
+            read[:, :, place] = tokens[place].gather(1, current)
+            lineage[:, :, place + 1] = current
+            current = torch.where(inside, parents[place].gather(1, current), current)
+        lineage[:, :, 0] = current
+        return read, lineage
+
+    def attention(self, sentence: int, lineage: Tensor) -> Tensor:
+        """[T, S] attention of one hypothesis of one sentence.
+
+        Args:
+            lineage: [T] int64, the hypothesis that produced the token at each place, EOS last.
+        """
+        rows = []
+        for step, beam in zip(self.steps, lineage.tolist(), strict=False):
+            assert step.attention is not None
+            row = int(torch.searchsorted(step.sentences, sentence))
+            rows.append(step.attention[row, beam])
+        return torch.stack(rows)
