@@ -14,7 +14,7 @@ INSTALLED_TEST := $(VENV)/installed-test
 CODE := nmt data_prep tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-test quickstart test lint types unit format clean
+.PHONY: help install install-test quickstart test lint types unit format hooks clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -41,6 +41,10 @@ unit: $(INSTALLED_TEST) ## pytest alone; PYTEST_FLAGS="-m 'not slow' -k beam" na
 format: $(INSTALLED_TEST) ## let ruff fix and format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+hooks: $(INSTALLED_TEST) ## run the linters before each commit (.pre-commit-config.yaml)
+	$(PIP) --no-build-isolation --editable '.[dev]'
+	$(BIN)/pre-commit install
 
 clean: ## remove .venv and every cache (never runs/)
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -55,7 +55,7 @@ class Shape:
 
 SHAPES = {
     "tiny": Shape(model_dim=128, feedforward_dim=256, heads=4, layers=4, interval=15),
-    "iwslt": Shape(model_dim=512, feedforward_dim=1024, heads=4, layers=6, interval=3),
+    "iwslt": Shape(model_dim=512, feedforward_dim=1024, heads=4, layers=6, interval=2),
 }
 
 
@@ -354,7 +354,10 @@ def main() -> None:
         for name in SHAPES if arguments.shape == "all" else [arguments.shape]:
             fairseq, ours = Fairseq(python, work, SHAPES[name]), Ours(work, name)
             batches = read_batches(work, fairseq)
-            print(f"\n{name}: {SHAPES[name]}, {statistics.mean(batches):,.0f} target tokens a batch")
+            shape, tokens = SHAPES[name], statistics.mean(batches)
+            size = f"{shape.layers}+{shape.layers} layers, d {shape.model_dim}, ff {shape.feedforward_dim}"
+            size += f", {shape.heads} heads, {PIECES:,} pieces"
+            print(f"\n{name}: {size}; {tokens:,.0f} target tokens a batch")
             sides: list[Fairseq | Ours] = [side for side in (fairseq, ours) if arguments.side in ("both", side.name)]
             compare(sides, arguments.rounds, batches, tcmalloc)
 
