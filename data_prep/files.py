@@ -77,25 +77,31 @@ class TextFiles(Options):
             yield columns[0], columns[1]
 
 
-TestName = Annotated[str, Field(pattern=r"^(?!train$|validation$)[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+FileStem = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 
 
 class Files(CorpusOptions):
     """The user's own files."""
 
     kind: Literal["files"] = "files"
-    label: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = "files"
+    label: FileStem = "files"
     """Name of the corpus in the run folder: runs/<label>_<source>_<target>/."""
     training: tuple[TextFiles, ...] = Field(min_length=1)
     """Training pairs: `[{source: train.en.gz, target: train.de.gz}]` or `[{tsv: train.tsv}]`, one or more."""
     validation: TextFiles | None = None
     """Validation pairs; null holds `validation_pairs` out of the training pairs."""
-    tests: dict[TestName, TextFiles] = {}
+    tests: dict[FileStem, TextFiles] = {}
     """Test sets to translate and score, by name."""
     validation_pairs: Size = 1000
     """How many pairs to hold out for validation, drawn by `seed`, when there is no `validation`."""
     seed: Count = 1
     """Decides which pairs are held out."""
+
+    @model_validator(mode="after")
+    def _names_are_free(self) -> Self:
+        if taken := {"train", "validation"} & set(self.tests):
+            raise ValueError(f"a test set may not be called {' or '.join(sorted(taken))}")
+        return self
 
     @property
     def name(self) -> str:

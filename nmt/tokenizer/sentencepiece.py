@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import random
 import re
 import threading
 from collections.abc import Iterator, Sequence
@@ -204,9 +205,8 @@ class SentencePieceTokenizer:
     def decode(self, ids: Sequence[int]) -> str:
         """The text of these ids: always one line, without line breaks, whatever the ids are."""
         text: str = self._processor.decode([int(i) for i in ids if i > SPECIAL.eos])
-        if not text.isprintable():  # byte pieces can spell anything, line feeds included
-            text = clean_line(text.replace(_SPACE_MARK_OF_THE_TEXT, _SPACE_MARK))
-        return text
+        # Cleaned, because byte pieces can spell anything, line feeds included, and an unknown leaves two blanks.
+        return clean_line(text.replace(_SPACE_MARK_OF_THE_TEXT, _SPACE_MARK))
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """The ids as readable pieces; U+2581 stands for a space."""
@@ -232,7 +232,8 @@ def _training_lines(texts: tuple[Path, ...], most: int, seed: int) -> Iterator[s
     Line i of n is taken when a running share of most/n crosses a whole number: a systematic sample.
     """
     total = sum(1 for path in texts for _ in read_lines(path))
-    share, position = max(total, 1), seed % max(total, 1)
+    share = max(total, 1)
+    position = random.Random(seed).randrange(share)
     for path in texts:
         for line in read_lines(path):
             position += most

@@ -1,0 +1,159 @@
+"""Peak resident memory of preparing and of reading a corpus, as the corpus grows.
+
+    python tests/benchmarks/preparation_memory.py [--factors 10 100] [--limit 1.2]
+
+Repeats the Multi30k training pairs (en-de, 29,000) `factor` times and runs each stage in a process of
+its own: cleaning with de-duplication, training the tokenizer, building the store, iterating over one
+epoch of batches. Repeats begin with their number as an extra word on both sides, so that they are
+distinct and de-duplication keeps them. `total` is the most that was resident (VmHWM: heap, libraries
+and mapped files); `heap` is the anonymous part (RssAnon, sampled every 10 ms), which is what the
+system cannot take back. Exits with status 1 when the heap grows by more than the limit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+STAGES = ("clean", "tokenizer", "store", "batches")
+MIB = 1024
+
+
+def repeat_corpus(factor: int, directory: Path) -> None:
+    """Writes train.{en,de}, validation.{en,de}: distinct repeats of Multi30k."""
+    from nmt.text import read_lines, write_atomically
+
+    data = Path(os.environ.get("NMT_DATA", ROOT.parent / "shared" / "data")) / "multi30k"
+    for language in ("en", "de"):
+        lines = list(read_lines(data / f"train.{language}.gz"))
+        with write_atomically(directory / f"train.{language}") as handle:
+            for number in range(factor):
+                handle.writelines(f"{number} {line}\n" if number else f"{line}\n" for line in lines)
+        with write_atomically(directory / f"validation.{language}") as handle:
+            handle.writelines(f"{line}\n" for line in islice(lines, 100))
+
+
+def clean(directory: Path) -> int:
+    from nmt.data.clean import Cleaning, prepare_corpus
+    from nmt.data.pairs import ParallelFiles, RawCorpus
+
+    files = {
+        name: ParallelFiles(directory / f"{name}.en", directory / f"{name}.de") for name in ("train", "validation")
+    }
+    raw = RawCorpus((files["train"],), files["validation"], {})
+    return prepare_corpus(raw, Cleaning(), "en", "de", directory / "clean").pairs_kept
+
+
+def tokenizer(directory: Path) -> int:
+    from nmt.tokenizer.sentencepiece import SentencePieceOptions
+
+    text = directory / "clean"
+    pair = SentencePieceOptions().train(text / "train.en", text / "train.de", directory / "tokenizer")
+    return pair.source.vocabulary_size
+
+
+def store(directory: Path) -> int:
+    from nmt.data.store import PairStore, build_store
+    from nmt.tokenizer import load_tokenizers
+
+    text = directory / "clean"
+    build_store(text / "train.en", text / "train.de", load_tokenizers(directory / "tokenizer"), directory / "store")
+    return len(PairStore(directory / "store"))
+
+
+def batches(directory: Path) -> int:
+    import torch
+
+    from nmt.data.batch import collate
+    from nmt.data.sampler import BatchSampler
+    from nmt.data.store import PairStore
+
+    torch.set_num_threads(1)
+    pairs = PairStore(directory / "store")
+    sampler = BatchSampler(pairs, batch_tokens=4096, seed=1, max_length=256)
+    tokens = 0
+    for batch in sampler.epoch(1):
+        tokens += collate([pairs.source(i) for i in batch], [pairs.target(i) for i in batch]).target_tokens
+    return tokens
+
+
+def status_kib(field: str) -> int:
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))
+
+
+def measure(run: Callable[[Path], int], directory: Path) -> dict[str, Any]:
+    """Runs one stage in this process and watches its memory."""
+    peak, done = 0, threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not done.wait(0.01):
+            peak = max(peak, status_kib("RssAnon"))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    started = time.monotonic()
+    try:
+        result = run(directory)
+    finally:
+        done.set()
+        watcher.join()
+    return {"result": result, "total": status_kib("VmHWM"), "heap": peak, "seconds": time.monotonic() - started}
+
+
+def measure_elsewhere(stage: str, directory: Path) -> dict[str, Any]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, __file__, "--stage", stage, "--directory", str(directory)]
+    output = subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, text=True).stdout
+    figures: dict[str, Any] = json.loads(output)
+    return figures
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--factors", type=int, nargs="+", default=[10, 100], help="how often to repeat the corpus")
+    parser.add_argument("--limit", type=float, default=1.2, help="largest growth of the heap that passes")
+    parser.add_argument("--stage", choices=STAGES, help=argparse.SUPPRESS)
+    parser.add_argument("--directory", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.stage:
+        run = {"clean": clean, "tokenizer": tokenizer, "store": store, "batches": batches}[arguments.stage]
+        print(json.dumps(measure(run, arguments.directory)))
+        return 0
+
+    pairs, heaps = 0, {stage: list[int]() for stage in STAGES}
+    print("| repeats | pairs | stage | total MiB | heap MiB | seconds |\n| --- | --- | --- | --- | --- | --- |")
+    for factor in arguments.factors:
+        with tempfile.TemporaryDirectory() as folder:
+            repeat_corpus(factor, Path(folder))
+            for stage in STAGES:
+                figures = measure_elsewhere(stage, Path(folder))
+                if stage == "clean":
+                    pairs = figures["result"]
+                heaps[stage].append(figures["heap"])
+                print(
+                    f"| {factor} | {pairs:,} | {stage} | {figures['total'] / MIB:.0f} | {figures['heap'] / MIB:.0f} "
+                    f"| {figures['seconds']:.1f} |",
+                    flush=True,
+                )
+    growth = {stage: peaks[-1] / peaks[0] for stage, peaks in heaps.items()}
+    print(f"heap at {arguments.factors[-1]} over heap at {arguments.factors[0]} repeats:", end=" ")
+    print(", ".join(f"{stage} {ratio:.2f}" for stage, ratio in growth.items()))
+    return int(max(growth.values()) > arguments.limit)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""Cleaning: what is dropped is counted, what stays is in order, and tests lose nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nmt.data.clean import RULES, Cleaning, CleaningReport, prepare_corpus
+from nmt.data.duplicates import DuplicateFinder
+from nmt.data.pairs import ParallelFiles, RawCorpus
+from nmt.errors import UserError
+from nmt.text import clean_line
+
+Pairs = list[tuple[str, str]]
+
+
+def write(directory: Path, name: str, pairs: Pairs) -> ParallelFiles:
+    directory.mkdir(exist_ok=True)
+    files = ParallelFiles(directory / f"{name}.a", directory / f"{name}.b")
+    files.source.write_bytes("".join(source + "\n" for source, _ in pairs).encode())
+    files.target.write_bytes("".join(target + "\n" for _, target in pairs).encode())
+    return files
+
+
+def prepare(directory: Path, training: list[Pairs], cleaning: Cleaning, held: Pairs) -> CleaningReport:
+    raw = RawCorpus(
+        training=tuple(write(directory / "raw", f"train{i}", pairs) for i, pairs in enumerate(training)),
+        validation=write(directory / "raw", "validation", held),
+        tests={"test_a": write(directory / "raw", "test", held)},
+    )
+    return prepare_corpus(raw, cleaning, "en", "de", directory / "clean")
+
+
+def read(directory: Path, name: str) -> Pairs:
+    sides = [(directory / "clean" / f"{name}.{language}").read_bytes().decode() for language in ("en", "de")]
+    return list(zip(*(side.split("\n")[:-1] for side in sides), strict=True))
+
+
+def test_each_rule_by_hand(tmp_path: Path) -> None:
+    first = [("one two", "eins zwei"), ("", "leer"), ("\x00 \t", "x"), ("a b c d", "x"), ("abcdefghijk", "abcdefghij")]
+    second = [("one  two", "eins\x07zwei"), ("abcdefghij", "ab"), ("ab", "abcdef"), ("one two", "eins drei")]
+    cleaning = Cleaning(max_words=3, max_characters=10, max_length_ratio=3.0)
+    held = [("", "x"), ("a b c d e f", "a")]
+    report = prepare(tmp_path, [first, second], cleaning, held)
+    assert read(tmp_path, "train") == [("one two", "eins zwei"), ("ab", "abcdef"), ("one two", "eins drei")]
+    assert read(tmp_path, "validation") == read(tmp_path, "test_a") == held
+    counts = {rule: dropped.pairs for rule, dropped in report.dropped.items()}
+    assert counts == {"empty": 2, "max_characters": 1, "max_words": 1, "max_length_ratio": 1, "duplicate": 1}
+    assert tuple(counts) == RULES
+    raw = tmp_path / "raw"
+    assert report.dropped["empty"].examples == (f"{raw}/train0.a:2", f"{raw}/train0.a:3")
+    assert report.dropped["duplicate"].examples == (f"{raw}/train1.a:1",)
+    assert (report.pairs_read, report.pairs_kept, report.pairs_changed) == (9, 3, 1)
+    assert report.sets == {"validation": 2, "test_a": 2}
+    assert report == CleaningReport.model_validate_json(report.model_dump_json())
+    assert report.rows()[0] == ("read", "9", "")
+    assert {path.name for path in (tmp_path / "clean").iterdir()} == {
+        f"{name}.{language}" for name in ("train", "validation", "test_a") for language in ("en", "de")
+    }
+
+
+text = st.text(st.sampled_from("ab \x00\u00a0u\u0308\u2028\r\x85"), max_size=4)
+pairs = st.lists(st.tuples(text, text), max_size=12)
+
+
+@given(pairs, pairs)
+def test_laws(tmp_path_factory: pytest.TempPathFactory, training: Pairs, held: Pairs) -> None:
+    directory = tmp_path_factory.mktemp("laws", numbered=True)
+    training, held = [("ab", "ba"), *training], [*held, ("a", "")]
+    report = prepare(directory, [training], Cleaning(), held)
+    clean = [(clean_line(source), clean_line(target)) for source, target in training]
+    # Every pair without fault, once, where it first occurred.
+    assert read(directory, "train") == list(dict.fromkeys(pair for pair in clean if all(pair)))
+    assert read(directory, "test_a") == [(clean_line(source), clean_line(target)) for source, target in held]
+    assert report.pairs_read == len(training)
+    assert report.pairs_kept + sum(dropped.pairs for dropped in report.dropped.values()) == report.pairs_read
+    assert not prepare(directory, [training], Cleaning(deduplicate=False), held).dropped["duplicate"].pairs
+
+
+def test_nothing_left_or_nothing_there(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"none of 2 \(empty 2\)"):
+        prepare(tmp_path, [[("", "a"), ("a", "")]], Cleaning(), [("a", "a")])
+    with pytest.raises(UserError, match="no line at all"):
+        prepare(tmp_path, [[]], Cleaning(), [("a", "a")])
+    with pytest.raises(UserError, match="at least one pair"):
+        prepare(tmp_path, [[("a", "a")]], Cleaning(), [])
+    assert not (tmp_path / "clean" / "train.en").exists()
+
+
+def test_sides_of_different_length_leave_nothing_behind(tmp_path: Path) -> None:
+    raw = RawCorpus(
+        training=(write(tmp_path, "t", [("a", "b")] * 3),), validation=write(tmp_path, "v", [("a", "b")]), tests={}
+    )
+    raw.training[0].target.write_text("b\nb\n")
+    with pytest.raises(UserError, match=r"3 lines in .*t\.a and 2 in .*t\.b: line 3"):
+        prepare_corpus(raw, Cleaning(), "en", "de", tmp_path / "clean")
+    assert {path.name for path in (tmp_path / "clean").iterdir()} == {"validation.en", "validation.de"}
+
+
+@given(st.lists(st.integers(0, 40), max_size=60))
+def test_repeats_are_those_after_the_first(tmp_path_factory: pytest.TempPathFactory, numbers: list[int]) -> None:
+    with DuplicateFinder(tmp_path_factory.mktemp("finder", numbered=True)) as finder:
+        for number in numbers:
+            finder.add(str(number), "x")
+        assert list(finder.repeats()) == [number in numbers[:i] for i, number in enumerate(numbers)]
+
+
+def test_repeats_across_many_buffers(tmp_path: Path) -> None:
+    with DuplicateFinder(tmp_path) as finder:
+        for number in range(50_000):
+            finder.add(str(number % 33_333), str(number % 33_333))
+        assert list(finder.repeats()) == [number >= 33_333 for number in range(50_000)]
+
+
+def test_the_boundary_between_the_sides_counts(tmp_path: Path) -> None:
+    with DuplicateFinder(tmp_path) as finder:
+        finder.add("ab", "c")
+        finder.add("a", "bc")
+        assert list(finder.repeats()) == [False, False]

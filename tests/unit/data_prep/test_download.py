@@ -1,0 +1,165 @@
+"""Downloads from a server of our own that breaks off, forgets ranges and lies."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from data_prep.download import download
+from nmt.errors import UserError
+
+CONTENT = bytes(range(256)) * 2000
+SHA256 = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
+
+
+@dataclass
+class Server:
+    """What the server does, and what it was asked."""
+
+    url: str = ""
+    content: bytes = CONTENT
+    tag: str = '"v1"'
+    ranges: bool = True
+    break_after: list[int] = field(default_factory=list)
+    """Bytes after which each of the next answers breaks off."""
+    statuses: list[int] = field(default_factory=list)
+    """Errors that the next requests get."""
+    asked: list[str | None] = field(default_factory=list)
+    """The Range header of each request."""
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        asked = request.headers["Range"]
+        self.asked.append(asked)
+        if self.statuses:
+            request.send_error(self.statuses.pop(0))
+            return
+        start = 0
+        if asked and self.ranges and request.headers.get("If-Range", self.tag) == self.tag:
+            start = int(asked.removeprefix("bytes=").removesuffix("-"))
+            if start >= len(self.content):
+                request.send_error(416)
+                return
+        request.send_response(206 if start else 200)
+        if start:
+            request.send_header("Content-Range", f"bytes {start}-{len(self.content) - 1}/{len(self.content)}")
+        request.send_header("Content-Length", str(len(self.content) - start))
+        if self.tag:
+            request.send_header("ETag", self.tag)
+        request.end_headers()
+        stop = start + self.break_after.pop(0) if self.break_after else len(self.content)
+        request.wfile.write(self.content[start:stop])
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    behaviour = Server()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            behaviour.answer(self)
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    behaviour.url = f"http://127.0.0.1:{http.server_port}/file.gz"
+    yield behaviour
+    http.shutdown()
+    thread.join()
+    http.server_close()
+
+
+def fetch(server: Server, path: Path, checksum: str | None = SHA256, attempts: int = 4) -> None:
+    download(server.url, path, checksum=checksum, attempts=attempts, wait_seconds=0.001)
+
+
+@pytest.mark.parametrize("checksum", [SHA256, f"md5:{hashlib.md5(CONTENT).hexdigest()}", None])
+def test_a_whole_download(server: Server, tmp_path: Path, checksum: str | None) -> None:
+    fetch(server, tmp_path / "folder" / "file.gz", checksum)
+    assert (tmp_path / "folder" / "file.gz").read_bytes() == CONTENT
+    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["file.gz"]
+
+
+@pytest.mark.parametrize("checksum", [SHA256, None])
+def test_a_broken_download_continues(server: Server, tmp_path: Path, checksum: str | None) -> None:
+    server.break_after = [100_000, 200_000]
+    fetch(server, tmp_path / "file.gz", checksum)
+    assert (tmp_path / "file.gz").read_bytes() == CONTENT
+    assert server.asked == [None, "bytes=100000-", "bytes=300000-"]
+
+
+def test_it_continues_in_the_next_run(server: Server, tmp_path: Path) -> None:
+    server.break_after = [100_000]
+    with pytest.raises(UserError, match="broke after 100000 of 512000"):
+        fetch(server, tmp_path / "file.gz", attempts=1)
+    assert not (tmp_path / "file.gz").exists()
+    fetch(server, tmp_path / "file.gz")
+    assert (tmp_path / "file.gz").read_bytes() == CONTENT
+    assert server.asked == [None, "bytes=100000-"]
+
+
+def test_a_server_without_ranges_starts_again(server: Server, tmp_path: Path) -> None:
+    server.ranges, server.break_after = False, [100_000]
+    fetch(server, tmp_path / "file.gz")
+    assert (tmp_path / "file.gz").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("tag", ["", 'W/"weak"'])
+def test_without_a_tag_only_a_checksum_allows_to_continue(server: Server, tmp_path: Path, tag: str) -> None:
+    server.tag, server.break_after = tag, [100_000]
+    fetch(server, tmp_path / "file.gz", None)
+    assert server.asked == [None, None]
+    server.asked, server.break_after = [], [100_000]
+    fetch(server, tmp_path / "again.gz", SHA256)
+    assert server.asked == [None, "bytes=100000-"]
+    assert (tmp_path / "file.gz").read_bytes() == (tmp_path / "again.gz").read_bytes() == CONTENT
+
+
+def test_a_file_that_changed_meanwhile_starts_again(server: Server, tmp_path: Path) -> None:
+    server.content, server.tag, server.break_after = b"old" * 1000, '"v0"', [500]
+    with pytest.raises(UserError):
+        fetch(server, tmp_path / "file.gz", None, attempts=1)
+    server.content, server.tag = CONTENT, '"v1"'
+    fetch(server, tmp_path / "file.gz", None)
+    assert (tmp_path / "file.gz").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("left", [b"x" * 1000, CONTENT, CONTENT + b"x"])
+def test_wrong_leftovers_do_not_spoil_it(server: Server, tmp_path: Path, left: bytes) -> None:
+    (tmp_path / "file.gz.part").write_bytes(left)
+    fetch(server, tmp_path / "file.gz")
+    assert (tmp_path / "file.gz").read_bytes() == CONTENT
+
+
+def test_a_wrong_checksum_is_refused_once(server: Server, tmp_path: Path) -> None:
+    server.content = b"another"
+    with pytest.raises(UserError, match="another file"):
+        fetch(server, tmp_path / "file.gz")
+    assert list(tmp_path.iterdir()) == []
+    assert len(server.asked) == 1
+
+
+def test_a_missing_file_is_not_asked_for_twice(server: Server, tmp_path: Path) -> None:
+    server.statuses = [404, 404]
+    with pytest.raises(UserError, match="404"):
+        fetch(server, tmp_path / "file.gz")
+    assert len(server.asked) == 1
+
+
+def test_a_busy_server_is_asked_again(server: Server, tmp_path: Path) -> None:
+    server.statuses = [503, 429]
+    fetch(server, tmp_path / "file.gz")
+    assert (tmp_path / "file.gz").read_bytes() == CONTENT
+
+
+def test_no_server(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"(?s)127\.0\.0\.1:9/file.*refused.*Put it there"):
+        download("http://127.0.0.1:9/file", tmp_path / "file", attempts=2, wait_seconds=0.001, by_hand="Put it there.")

@@ -1,0 +1,123 @@
+"""The user's own files: pairs or TSV, relative to the recipe, with or without validation."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from data_prep.files import Files
+from nmt.data.pairs import read_pairs
+from nmt.errors import UserError
+
+PAIRS = [(f"source {i}", f"target {i}") for i in range(40)]
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    """The folder of a recipe, with data beside it."""
+    folder = tmp_path / "recipe"
+    (folder / "data").mkdir(parents=True)
+    (folder / "data" / "a.en").write_text("".join(f"{source}\n" for source, _ in PAIRS))
+    (folder / "data" / "a.de.gz").write_bytes(gzip.compress("".join(f"{target}\n" for _, target in PAIRS).encode()))
+    (folder / "data" / "b.tsv").write_text("".join(f"{source}\t{target}\tnote\tx\n" for source, target in PAIRS))
+    return folder
+
+
+TEXT = {"source": "data/a.en", "target": "data/a.de.gz"}
+TSV = {"tsv": "data/b.tsv"}
+
+
+def corpus(recipe: Path, **options: Any) -> Files:
+    values = {"kind": "files", "source": "en", "target": "de", **options}
+    return Files.model_validate(values, context={"directory": recipe})
+
+
+def test_paths_are_relative_to_the_recipe(recipe: Path, tmp_path: Path) -> None:
+    raw = corpus(recipe, training=[TEXT], validation=TEXT, tests={"news": TEXT}).fetch(tmp_path / "raw")
+    assert raw.training[0].source == recipe / "data" / "a.en"
+    assert list(read_pairs(raw.tests["news"])) == list(read_pairs(raw.validation)) == PAIRS
+    assert not (tmp_path / "raw").exists()
+    assert Files(source="en", target="de", training=[TEXT]).training[0].source == Path("data/a.en")  # type: ignore[list-item]
+    absolute = corpus(recipe, training=[{"tsv": "/data/b.tsv"}]).training[0].tsv
+    assert absolute == Path("/data/b.tsv")
+
+
+def test_tsv(recipe: Path, tmp_path: Path) -> None:
+    raw = corpus(recipe, training=[TSV, TEXT], validation=TSV, tests={"news": TSV}).fetch(tmp_path)
+    assert [pair for files in raw.training for pair in read_pairs(files)] == PAIRS + PAIRS
+    assert list(read_pairs(raw.validation)) == list(read_pairs(raw.tests["news"])) == PAIRS
+
+
+@pytest.mark.parametrize(("line", "got"), [("no tab here", "no tab in 'no tab here'"), (" ", "a blank line")])
+def test_a_line_without_a_tab_is_named(recipe: Path, tmp_path: Path, line: str, got: str) -> None:
+    (recipe / "data" / "b.tsv").write_text(f"a\tb\n{line}\n")
+    with pytest.raises(UserError, match=rf"b\.tsv:2: expected source<TAB>target, got {got}"):
+        corpus(recipe, training=[TSV], validation=TEXT).fetch(tmp_path)
+
+
+def held_out(recipe: Path, directory: Path, **options: Any) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    raw = corpus(recipe, **{"training": [TEXT], "validation_pairs": 10, **options}).fetch(directory)
+    return [pair for files in raw.training for pair in read_pairs(files)], list(read_pairs(raw.validation))
+
+
+def test_held_out_pairs(recipe: Path, tmp_path: Path) -> None:
+    train, validation = held_out(recipe, tmp_path / "1")
+    assert len(validation) == 10
+    assert sorted(train + validation) == sorted(PAIRS)
+    assert held_out(recipe, tmp_path / "2", training=[TSV]) == (train, validation)
+    assert held_out(recipe, tmp_path / "3", seed=2)[1] != validation
+    train, validation = held_out(recipe, tmp_path / "4", training=[TEXT, TSV])
+    assert sorted(train + validation) == sorted(PAIRS + PAIRS)
+    assert len(validation) == 10
+
+
+def test_too_few_to_hold_out(recipe: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="at most 20, half of the 40 training pairs, got 21"):
+        held_out(recipe, tmp_path, validation_pairs=21)
+
+
+def test_the_same_contents_are_cut_once(recipe: Path, tmp_path: Path) -> None:
+    held_out(recipe, tmp_path)
+    before = {path.name: path.stat().st_ino for path in tmp_path.iterdir()}
+    (recipe / "data" / "a.en").touch()
+    held_out(recipe, tmp_path)
+    assert {path.name: path.stat().st_ino for path in tmp_path.iterdir()} == before
+    (tmp_path / "train.en").write_text("damaged\n")
+    assert len(held_out(recipe, tmp_path)[0]) == 30
+    changed = [f"changed {source}" for source, _ in PAIRS]
+    (recipe / "data" / "a.en").write_text("\n".join(changed))
+    assert all(source.startswith("changed") for source, _ in held_out(recipe, tmp_path)[0])
+
+
+def test_sides_of_different_length(recipe: Path, tmp_path: Path) -> None:
+    (recipe / "data" / "a.en").write_text("one\n")
+    with pytest.raises(UserError, match=r"40 lines in .*a\.de\.gz and 1 in .*a\.en: line 2"):
+        held_out(recipe, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"training": []},
+        {"training": [{"source": "a"}]},
+        {"training": [{"source": "a", "target": "b", "tsv": "c"}]},
+        {"training": [{}]},
+        {"training": [TEXT], "tests": {"train": TEXT}},
+        {"training": [TEXT], "tests": {"a/b": TEXT}},
+        {"training": [TEXT], "source": "../en"},
+        {"training": [TEXT], "target": "en"},
+        {"training": [TEXT], "label": ".."},
+    ],
+)
+def test_malformed_options_are_refused(recipe: Path, options: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        corpus(recipe, **options)
+
+
+def test_the_label_names_the_runs(recipe: Path) -> None:
+    assert corpus(recipe, training=[TEXT]).name == "files_en_de"
+    assert corpus(recipe, training=[TEXT], label="reports").name == "reports_en_de"
