@@ -1,0 +1,43 @@
+"""What a pipeline tells the person who watches; the command line draws it, tests record it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Reporter(Protocol):
+    """Receives the events of a run in order."""
+
+    def stage_reused(self, stage: str, why: str) -> None:
+        """The stage's outputs are those of an earlier run."""
+
+    def stage_started(self, stage: str, why: str) -> None:
+        """The stage is about to work, for this reason."""
+
+    def stage_done(self, stage: str, seconds: float) -> None:
+        """The stage has finished."""
+
+    def log(self, message: str) -> None:
+        """One line about the stage that is at work."""
+
+    def progress(self, done: int, total: int, note: str) -> None:
+        """Where the stage that is at work stands; may be called often."""
+
+
+class Silent:
+    """A reporter that says nothing: for tests, and for all processes but the first of a distributed run."""
+
+    def stage_reused(self, stage: str, why: str) -> None:
+        """Says nothing."""
+
+    def stage_started(self, stage: str, why: str) -> None:
+        """Says nothing."""
+
+    def stage_done(self, stage: str, seconds: float) -> None:
+        """Says nothing."""
+
+    def log(self, message: str) -> None:
+        """Says nothing."""
+
+    def progress(self, done: int, total: int, note: str) -> None:
+        """Says nothing."""

@@ -1,0 +1,135 @@
+"""Running a stage only when it must: decided by the content of what goes in and what came out."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from nmt.pipeline.record import Record, difference, digest_outputs, read_record
+from nmt.pipeline.reporter import Reporter
+
+RECORDS = "stages"
+"""Folder of the records, beside the stages' own folders, which hold nothing but their outputs."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A step of the pipeline, as values: what it depends on and the function that does it."""
+
+    name: str
+    """Also the name of its folder."""
+    version: int
+    """Raised when the format or meaning of the outputs changes."""
+    options: Mapping[str, Any]
+    """Plain values that the outputs depend on."""
+    inputs: Mapping[str, str]
+    """SHA-256 of every input."""
+    work: Callable[[Path], Mapping[str, Any]]
+    """Writes the outputs into the folder it is given; returns facts for the report (plain JSON values).
+    A KeyboardInterrupt or error leaves the stage undone."""
+    extent: Mapping[str, Any] = field(default_factory=dict)
+    """Plain values that only say how far to go (a resumable stage continues when they change)."""
+    resumable: bool = False
+    """Whether `work` goes on from what it finds in its folder after an interruption."""
+    unhashed: frozenset[str] = frozenset()
+    """Outputs that must exist and whose content may change afterwards."""
+
+
+def run_stage(stage: Stage, run: Path, reporter: Reporter) -> Record:
+    """Does the stage, unless its recorded outputs already follow from these options and inputs.
+
+    An ordinary stage works in `<name>.part/`, which becomes `<name>/` when it is whole. A resumable
+    stage works in `<name>/` itself and counts as done only when its record says so; when its options
+    or inputs change, the old folder is kept as `<name>.previous/` (the one before that is removed).
+
+    Args:
+        stage: what to do.
+        run: the run directory, which the caller has locked.
+        reporter: is told what happens.
+
+    Returns:
+        The record, with the facts of the run that made the outputs.
+    """
+    record_path, directory = run / RECORDS / f"{stage.name}.json", run / stage.name
+    wanted = _wanted(stage)
+    old = read_record(record_path)
+    why = _reason(stage, wanted, old, directory)
+    if old is not None and not why:
+        reporter.stage_reused(stage.name, _age(old))
+        return old
+    reporter.stage_started(stage.name, why)
+    start = time.monotonic()
+    continued = stage.resumable and old is not None and old.same_work(wanted) and directory.is_dir()
+    earlier = old.seconds if continued and old else 0.0
+    place = _place(stage, wanted, directory, record_path, continued=continued)
+    try:
+        facts = stage.work(place)
+    except BaseException:
+        if stage.resumable:  # the time already spent belongs to the stage
+            replace(wanted, seconds=earlier + time.monotonic() - start).write(record_path)
+        else:
+            shutil.rmtree(place, ignore_errors=True)
+        raise
+    if place != directory:
+        shutil.rmtree(directory, ignore_errors=True)
+        place.replace(directory)
+    seconds = time.monotonic() - start
+    outputs = digest_outputs(directory, stage.unhashed)
+    done = replace(wanted, finished=True, outputs=outputs, facts=_plain(facts), seconds=earlier + seconds)
+    done.write(record_path)
+    reporter.stage_done(stage.name, seconds)
+    return done
+
+
+def _wanted(stage: Stage) -> Record:
+    return Record(stage.name, stage.version, _plain(stage.options), _plain(stage.inputs), _plain(stage.extent))
+
+
+def _place(stage: Stage, wanted: Record, directory: Path, record_path: Path, *, continued: bool) -> Path:
+    """The folder to work in; from here on the old record no longer vouches for anything."""
+    if not stage.resumable:
+        record_path.unlink(missing_ok=True)
+        part = directory.with_name(directory.name + ".part")
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        return part
+    if not continued and directory.exists():
+        previous = directory.with_name(directory.name + ".previous")
+        shutil.rmtree(previous, ignore_errors=True)
+        directory.replace(previous)
+    directory.mkdir(parents=True, exist_ok=True)
+    wanted.write(record_path)
+    return directory
+
+
+def _reason(stage: Stage, wanted: Record, old: Record | None, directory: Path) -> str:
+    """Why the stage must run; empty when it need not."""
+    aside = f"; the old one is kept in {stage.name}.previous/" if stage.resumable and directory.is_dir() else ""
+    if old is None:
+        return "first time" + aside
+    if not old.same_work(wanted):
+        return difference(old, wanted) + aside
+    if not old.finished:
+        return "continuing after an interruption" if stage.resumable else "interrupted before"
+    if old.extent != wanted.extent:
+        return difference(old, wanted) + (", continuing" if stage.resumable else "")
+    found = digest_outputs(directory, stage.unhashed)
+    broken = [name for name, digest in old.outputs.items() if found.get(name) != digest]
+    if broken:
+        return f"{broken[0]} is {'changed' if broken[0] in found else 'missing'}"
+    return ""
+
+
+def _age(record: Record) -> str:
+    return f"same options and inputs, {len(record.outputs)} file{'s' * (len(record.outputs) != 1)} unchanged"
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """As JSON gives it back, so that a record compares equal to itself after it was read."""
+    plain: dict[str, Any] = json.loads(json.dumps(values))
+    return plain

@@ -1,0 +1,79 @@
+"""From a YAML file and overrides to validated options, or to one message with every mistake in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from nmt.errors import UserError
+from nmt.options import Options
+from nmt.recipe.document import Document, dotted, read_document
+from nmt.recipe.keys import add_default_kinds
+from nmt.recipe.overrides import Origins, apply_overrides, origin_of
+from nmt.recipe.problems import problems_of, raise_all
+from nmt.recipe.recipe import Conflict, Recipe, conflicts
+
+OptionsT = TypeVar("OptionsT", bound=Options)
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Reads and validates a recipe.
+
+    Args:
+        path: of the YAML file.
+        overrides: `key=value` each, applied in order.
+
+    Raises:
+        UserError: with every mistake, each as file:line (or the override), key, expected, got, fix.
+    """
+    document = read_document(path)
+    named = Document(document.where, {"name": path.stem, **document.data}, document.lines)
+    return load_options(Recipe, named, overrides, conflicts, path.parent)
+
+
+def load_options(
+    root: type[OptionsT],
+    document: Document,
+    overrides: Sequence[str],
+    check: Callable[[OptionsT], Sequence[Conflict]] = lambda options: (),
+    directory: Path | None = None,
+) -> OptionsT:
+    """As `load_recipe`, for any Options class.
+
+    Args:
+        root: the class.
+        document: what was read.
+        overrides: as typed.
+        check: what the sections of a valid recipe say against each other.
+        directory: where relative paths start, in the file as in overrides; None: the current folder.
+    """
+    data, origins = apply_overrides(document, overrides)
+    data = add_default_kinds(root, data)
+    try:
+        # Strict, and through JSON: "4" and true are not numbers, but a list may fill a tuple.
+        options = root.model_validate_json(json.dumps(_plain(data)), strict=True, context={"directory": directory})
+    except ValidationError as error:
+        raise_all(problems_of(error, root, data, origins, document.where), document.where)
+        raise AssertionError("a validation error without errors") from error
+    raise_all([_conflict(conflict, origins, document.where) for conflict in check(options)], document.where)
+    return options
+
+
+def _conflict(conflict: Conflict, origins: Origins, file: str) -> UserError:
+    where = ", ".join(f"{origin_of(path, origins, file)}: {dotted(path)}" for path in conflict.keys)
+    return UserError(where, conflict.expected, conflict.got, conflict.fix)
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 -- parsed YAML
+    """As JSON holds it: keys are text, 1e5 is the whole number it looks like, a date is the text it was."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)

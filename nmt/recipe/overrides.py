@@ -1,0 +1,79 @@
+"""Overrides on the command line: `training.learning_rate=3e-4` replaces one value of the recipe."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+from nmt.errors import UserError
+from nmt.recipe.document import Document, KeyPath, dotted, parse_yaml, shown
+
+Origins = dict[KeyPath, str]
+"""Who set a key: `file:line`, or the override as it was typed."""
+
+
+def apply_overrides(document: Document, overrides: Sequence[str]) -> tuple[dict[str, Any], Origins]:
+    """The document's data with the overrides applied in order, and who set each key.
+
+    The value is YAML: a scalar, or a list or mapping in flow syntax, which replaces what was there
+    as a whole. Sections that are not in the recipe yet are made; an index reaches into a list.
+
+    Raises:
+        UserError: an override that is not key=value, or that reaches into a value that has no keys.
+    """
+    data = copy.deepcopy(document.data)
+    origins: Origins = {path: f"{document.where}:{line}" for path, line in document.lines.items()}
+    for override in overrides:
+        where = f"override {override!r}"
+        parts, value = _parse(override, where)
+        path = _set(data, parts, value, where)
+        for known in [known for known in origins if known[: len(path)] == path]:
+            del origins[known]
+        origins[path] = where
+    return data, origins
+
+
+def origin_of(path: KeyPath, origins: Origins, otherwise: str) -> str:
+    """Who set this key, or else the nearest section around it."""
+    for length in range(len(path), 0, -1):
+        if path[:length] in origins:
+            return origins[path[:length]]
+    return otherwise
+
+
+def _parse(override: str, where: str) -> tuple[list[str], Any]:
+    key, equals, text = override.partition("=")
+    parts = [part.strip() for part in key.split(".")]
+    if not equals or not all(parts):
+        raise UserError(where, "key=value, as in training.updates=500", "something else")
+    value, _ = parse_yaml(text, where)
+    return parts, value
+
+
+def _set(data: dict[str, Any], parts: list[str], value: object, where: str) -> KeyPath:
+    """Puts the value in its place; returns the path with list indices as numbers."""
+    path: KeyPath = ()
+    inside: Any = data
+    for depth, part in enumerate(parts):
+        last = depth == len(parts) - 1
+        if isinstance(inside, list):
+            key: str | int = _index(part, inside, path, where)
+        elif isinstance(inside, dict):
+            key = part
+            if not last and inside.get(key) is None:
+                inside[key] = {}
+        else:
+            raise UserError(where, f"{dotted(path)} to be a mapping", shown(inside), f"Set {dotted(path)} as a whole.")
+        path = (*path, key)
+        if last:
+            inside[key] = value
+        else:
+            inside = inside[key]
+    return path
+
+
+def _index(part: str, items: list[Any], path: KeyPath, where: str) -> int:
+    if part.isdecimal() and int(part) < len(items):
+        return int(part)
+    raise UserError(where, f"an index from 0 to {len(items) - 1} after {dotted(path)}", repr(part))

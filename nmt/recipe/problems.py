@@ -1,0 +1,124 @@
+"""What pydantic found wrong, in the words of the recipe: file:line, key, expected, got, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from nmt.errors import UserError
+from nmt.options import Options
+from nmt.recipe.document import KeyPath, dotted, shown
+from nmt.recipe.keys import Place, class_of, kinds, locate, option_classes
+from nmt.recipe.overrides import Origins, origin_of
+
+
+def problems_of(error: ValidationError, root: type[Options], data: Any, origins: Origins, file: str) -> list[UserError]:  # noqa: ANN401 -- parsed YAML
+    """One UserError per key at fault, in the order of the file."""
+    found: dict[KeyPath, UserError] = {}
+    for details in error.errors():
+        place = _place(root, details)
+        where = f"{origin_of(place.path, origins, file)}: {dotted(place.path) or 'recipe'}"
+        problem = _problem(where, place, details, data)
+        earlier = found.get(place.path)
+        if earlier and earlier.expected != problem.expected:  # members of a union of plain types
+            problem = UserError(where, f"{earlier.expected} or {problem.expected}", problem.got, problem.fix)
+        found[place.path] = problem
+    order = {path: rank for rank, path in enumerate(origins)}  # of the file; then the overrides, as they were typed
+    return [found[path] for path in sorted(found, key=lambda path: _rank(path, order))]
+
+
+def raise_all(problems: Sequence[UserError], file: str) -> None:
+    """Raises one UserError that shows them all; does nothing when there are none."""
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        listing = "".join(f"\n  {problem}" for problem in problems)
+        raise UserError(file, "a valid recipe", f"{len(problems)} mistakes", listing)
+
+
+def nearest(word: object, known: Iterable[str]) -> str:
+    """A question that proposes the most similar known word; empty when none is similar."""
+    close = get_close_matches(str(word), list(known), n=1, cutoff=0.5)
+    return f"Did you mean `{close[0]}`? " if close else ""
+
+
+def _rank(path: KeyPath, order: Mapping[KeyPath, int]) -> int:
+    return next((order[path[:length]] for length in range(len(path), 0, -1) if path[:length] in order), len(order))
+
+
+def _place(root: type[Options], details: ErrorDetails) -> Place:
+    place = locate(root, details["loc"])
+    if details["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        return Place((*place.path, "kind"), None, None, place.annotation)
+    return place
+
+
+def _problem(where: str, place: Place, details: ErrorDetails, data: Any) -> UserError:  # noqa: ANN401 -- parsed YAML
+    match details["type"]:
+        case "extra_forbidden" if place.owner is not None:
+            return _unknown_key(where, place)
+        case "missing":
+            return UserError(where, "a value", "nothing", _described(place))
+        case "union_tag_invalid" | "union_tag_not_found":
+            return _wrong_kind(where, place, details)
+        case "value_error" if option_classes(place.annotation):
+            return UserError(where, "options that go together", str(details["ctx"]["error"]))
+        case "value_error":
+            return UserError(where, "a valid value", _got(place, data), _sentence(str(details["ctx"]["error"])))
+        case "literal_error":
+            got, expected = _at(place.path, data), details["ctx"]["expected"].replace("'", "")
+            fix = nearest(got, expected.replace(" or ", ", ").split(", ")) + _described(place)
+            return UserError(where, expected, _got(place, data), fix.strip())
+        case "model_type" | "model_attributes_type" | "dataclass_type":
+            return UserError(where, "a mapping of " + _keys(place), _got(place, data))
+    message = details["msg"].removeprefix("Input should be ").removeprefix("Input should ")
+    return UserError(where, message, _got(place, data), _described(place))
+
+
+def _unknown_key(where: str, place: Place) -> UserError:
+    assert place.owner is not None
+    section = dotted(place.path[:-1]) or "the recipe"
+    known = [name for name in place.owner.model_fields if name != "kind"] or list(place.owner.model_fields)
+    fix = f"{nearest(place.path[-1], known)}Its keys: {', '.join(place.owner.model_fields)}."
+    return UserError(where, f"a key of {section}", "an unknown one", fix)
+
+
+def _wrong_kind(where: str, place: Place, details: ErrorDetails) -> UserError:
+    known = [kind for member in option_classes(place.annotation) for kind in kinds(member)]
+    expected = f"one of {', '.join(known)}" if len(known) > 1 else known[0]
+    if details["type"] == "union_tag_not_found":
+        return UserError(where, expected, "nothing")
+    tag = details["ctx"]["tag"]
+    return UserError(where, expected, repr(tag), nearest(tag, known).strip())
+
+
+def _described(place: Place) -> str:
+    description = " ".join((place.field.description or "").split()) if place.field else ""
+    key = next((key for key in reversed(place.path) if isinstance(key, str)), "")
+    return f"{key}: {_sentence(description)}" if description else ""
+
+
+def _keys(place: Place) -> str:
+    chosen = class_of(place.annotation)
+    return ", ".join(chosen.model_fields) if chosen else "kind and the keys of that kind"
+
+
+def _sentence(text: str) -> str:
+    return text if not text or text.endswith((".", "!", "?")) else text + "."
+
+
+def _got(place: Place, data: Any) -> str:  # noqa: ANN401 -- parsed YAML
+    return shown(_at(place.path, data))
+
+
+def _at(path: KeyPath, data: Any) -> Any:  # noqa: ANN401 -- parsed YAML
+    for key in path:
+        try:
+            data = data[key]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return data

@@ -1,0 +1,61 @@
+"""What a whole system is set to: the options of its parts, under one name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from data_prep import CorpusConfig
+from nmt.options import Count, Options, Size
+from nmt.recipe._stubs import ModelConfig, Training
+from nmt.recipe.document import KeyPath
+from nmt.search import SearchConfig
+from nmt.search.beam import BeamSearch
+from nmt.tokenizer import TokenizerOptions
+from nmt.tokenizer.sentencepiece import SentencePieceOptions
+
+
+class Evaluation(Options):
+    """How the trained model translates and scores the test sets."""
+
+    batch_tokens: Size = 4096
+    """Most source tokens, padding included, that are translated at once; changes speed, never the text."""
+    samples: Count = 5
+    """How many translations of the first test set `nmt run` shows at its end."""
+
+
+class Recipe(Options):
+    """Corpus, tokenizer, model, training, search and evaluation of one translation system."""
+
+    name: Annotated[str, Field(pattern=r"^[^/\\\x00-\x1f.][^/\\\x00-\x1f]*$")]
+    """Name of the run's folder, runs/<corpus>_<source>_<target>/<name>/; the file's own name when left out."""
+    corpus: CorpusConfig
+    """Which text, in which two languages."""
+    tokenizer: TokenizerOptions = SentencePieceOptions()
+    """How text is cut into the pieces that the model reads and writes."""
+    model: ModelConfig
+    """Which network, and its sizes."""
+    training: Training = Training()
+    """How the network learns, and for how long."""
+    search: SearchConfig = BeamSearch()
+    """How a translation is looked for; used for validation, for the test sets and, by default, by `nmt translate`."""
+    evaluation: Evaluation = Evaluation()
+    """How the test sets are translated and scored."""
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Two settings that are right by themselves and wrong together."""
+
+    keys: tuple[KeyPath, ...]
+    expected: str
+    got: str
+    fix: str
+
+
+def conflicts(recipe: Recipe) -> Sequence[Conflict]:
+    """What the sections say against each other."""
+    return []

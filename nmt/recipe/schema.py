@@ -1,0 +1,18 @@
+"""The JSON schema of recipes, so that an editor completes keys and shows their descriptions."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from nmt.recipe.recipe import Recipe
+
+EDITOR_HINT = "# yaml-language-server: $schema="
+"""Put before the path of the schema as the first line of a recipe; VS Code, Neovim and others read it."""
+
+
+def recipe_schema() -> str:
+    """JSON Schema 2020-12."""
+    schema: dict[str, Any] = {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Recipe.model_json_schema()
+    schema["required"] = [key for key in schema["required"] if key != "name"]  # the file's name by default
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
