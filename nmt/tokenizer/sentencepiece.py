@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
-import random
+import itertools
 import re
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from random import Random
 from typing import Any, Literal, Self
 
 import sentencepiece
@@ -18,6 +19,7 @@ from nmt.errors import UserError
 from nmt.options import Count, Options, PositiveFloat, Probability, Size
 from nmt.text import clean_line, read_lines, write_bytes_atomically
 from nmt.tokenizer.base import SPECIAL, TokenizerPair
+from nmt.tokenizer.folder import save_tokenizers
 
 # SentencePiece writes a space as U+2581, so a U+2581 of the text would come back as a space. It
 # travels as a noncharacter instead, which clean_line keeps out of every text.
@@ -56,7 +58,7 @@ class SentencePieceOptions(Options):
     bpe_dropout: Probability = 0.0
     """BPE dropout in training (bpe only; Provilkov et al. 2020): probability of skipping a merge. 0.1 is usual."""
     training_sentences: Size = 500_000
-    """At most this many lines, drawn evenly from the corpus, train each vocabulary: bounds memory and time."""
+    """At most this many lines, drawn evenly from all parts of the corpus, train each vocabulary: bounds memory and time."""
     seed: Count = 1
     """Decides which lines are drawn when the corpus has more than `training_sentences`."""
 
@@ -87,8 +89,6 @@ class SentencePieceOptions(Options):
         Raises:
             UserError: the text is too small for the vocabulary, or has too many distinct characters.
         """
-        from nmt.tokenizer import save_tokenizers
-
         if self.joint:
             shared = self._train((source_text, target_text))
             pair = TokenizerPair(shared, shared)
@@ -227,16 +227,17 @@ def _escaped(line: str) -> str:
 
 
 def _training_lines(texts: tuple[Path, ...], most: int, seed: int) -> Iterator[str]:
-    """Exactly min(`most`, all) of the lines, evenly over the files, in order, without holding them.
+    """Exactly min(`most`, all) of the lines, in order, without holding them: one drawn from each of
+    `most` equal stretches of the text.
 
-    Line i of n is taken when a running share of most/n crosses a whole number: a systematic sample.
+    Drawn, because every n-th line would be the same ones again and again in a text that repeats itself.
     """
     total = sum(1 for path in texts for _ in read_lines(path))
-    share = max(total, 1)
-    position = random.Random(seed).randrange(share)
-    for path in texts:
-        for line in read_lines(path):
-            position += most
-            if position >= share or total <= most:
-                position -= share
-                yield _escaped(clean_line(line))
+    most = min(most, total)
+    random = Random(seed)
+    drawn = (random.randrange(i * total // most, (i + 1) * total // most) for i in range(most))
+    wanted = next(drawn, -1)
+    for number, line in enumerate(itertools.chain.from_iterable(map(read_lines, texts))):
+        if number == wanted:
+            yield _escaped(clean_line(line))
+            wanted = next(drawn, -1)

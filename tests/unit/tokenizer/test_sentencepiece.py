@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from nmt.errors import UserError
 from nmt.text import clean_line
 from nmt.tokenizer import SPECIAL, TokenizerPair, load_tokenizers, save_tokenizers
-from nmt.tokenizer.sentencepiece import SentencePieceOptions, SentencePieceTokenizer
+from nmt.tokenizer.sentencepiece import SentencePieceOptions, SentencePieceTokenizer, _training_lines
 
 SYLLABLES = "ba ker lin mo stra vel un ding ta heit schö ra".split()
 WORDS = ["".join(syllables) for length in (1, 2, 3) for syllables in itertools.product(SYLLABLES, repeat=length)]
@@ -106,16 +106,21 @@ def test_user_defined_symbols_and_normalization(train: Train) -> None:
 
 
 def test_a_cap_on_sentences_takes_exactly_that_many(texts: tuple[Path, Path]) -> None:
-    from nmt.tokenizer.sentencepiece import _training_lines
-
     total = len(SOURCE) + len(TARGET)
     for most in (1, 7, total - 1, total, total + 5):
         lines = list(_training_lines(texts, most, seed=3))
         assert len(lines) == min(most, total)
         assert set(lines) <= {*SOURCE, *TARGET}
     half = list(_training_lines(texts, total // 2, seed=3))
-    assert abs(sum(line in set(SOURCE) for line in half) - total // 4) <= 1
+    assert sum(line in set(SOURCE) for line in half) == total // 4
     assert len({tuple(_training_lines(texts, 10, seed)) for seed in range(5)}) > 1
+
+
+def test_a_cap_on_sentences_sees_all_of_a_text_that_repeats_itself(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("".join(f"line {i}\n" for i in range(100)) * 100)
+    lines = list(_training_lines((tmp_path / "text",), 1000, seed=1))
+    assert len(lines) == 1000
+    assert len(set(lines)) > 95  # every tenth line would give ten different ones
 
 
 def test_a_small_corpus_names_the_largest_vocabulary(texts: tuple[Path, Path], tmp_path: Path, capfd: Any) -> None:

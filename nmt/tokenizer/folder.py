@@ -1,0 +1,69 @@
+"""The files of a model's tokenizers: what is written, and what is checked when they are read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from nmt.errors import UserError
+from nmt.text import file_digest, write_atomically
+from nmt.tokenizer.base import TokenizerPair
+
+DESCRIPTION = "tokenizer.json"
+_FORMAT = 1
+
+
+def save_tokenizers(pair: TokenizerPair, directory: Path) -> None:
+    """Writes joint.model, or source.model and target.model, and tokenizer.json, which names them.
+
+    tokenizer.json is written last, so that a folder that has it is whole.
+    """
+    sides = {"joint": pair.source} if pair.joint else {"source": pair.source, "target": pair.target}
+    for side, tokenizer in sides.items():
+        tokenizer.save(directory / f"{side}.model")
+    description = {
+        "format": _FORMAT,
+        "models": {
+            side: {"options": tokenizer.options.model_dump(mode="json"), "sha256": tokenizer.digest}
+            for side, tokenizer in sides.items()
+        },
+    }
+    with write_atomically(directory / DESCRIPTION) as handle:
+        json.dump(description, handle, indent=2, ensure_ascii=False)
+        handle.write("\n")
+
+
+def read_description(directory: Path) -> dict[str, Any]:
+    """What tokenizer.json says of each side: `options` (as plain data) and `sha256`.
+
+    Raises:
+        UserError: it is missing, damaged, or of another version.
+    """
+    path = directory / DESCRIPTION
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+        form, models = description["format"], description["models"]
+    except OSError as error:
+        raise UserError(str(path), "a tokenizer's description", error.strerror or str(error)) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(str(path), "a tokenizer's description", f"damaged JSON ({error})") from None
+    if form != _FORMAT or not isinstance(models, dict):
+        raise UserError(str(path), f"format {_FORMAT}", f"format {form}", "Use the version of nmt that wrote it.")
+    return models
+
+
+def check_digest(path: Path, expected: str) -> None:
+    """Refuses a model file that is not the one that was saved.
+
+    Raises:
+        UserError: it is missing or differs.
+    """
+    found = file_digest(path)
+    if found != expected:
+        raise UserError(
+            str(path),
+            f"the tokenizer that this folder was made with (SHA-256 {expected[:12]})",
+            f"another file (SHA-256 {found[:12]})",
+            "Restore the original file: token ids of another tokenizer mean other words.",
+        )
