@@ -58,7 +58,7 @@ class SentencePieceOptions(Options):
     bpe_dropout: Probability = 0.0
     """BPE dropout in training (bpe only; Provilkov et al. 2020): probability of skipping a merge. 0.1 is usual."""
     training_sentences: Size = 500_000
-    """At most this many lines, drawn evenly from all parts of the corpus, train each vocabulary: bounds memory and time."""
+    """At most this many lines, drawn evenly over the corpus, train each vocabulary: bounds memory and time."""
     seed: Count = 1
     """Decides which lines are drawn when the corpus has more than `training_sentences`."""
 
