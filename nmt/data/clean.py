@@ -99,6 +99,8 @@ def prepare_corpus(
             nothing is left to train on.
     """
     directory.mkdir(parents=True, exist_ok=True)
+    for leftover in directory.glob(".*.part"):  # of a run that was killed; can be as large as the corpus
+        leftover.unlink()
     languages = source_language, target_language
     sets = {
         name: _copy_set(files, _files(directory, name, languages))

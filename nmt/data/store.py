@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import mmap
-import os
 import shutil
 from contextlib import ExitStack
 from pathlib import Path
@@ -51,8 +50,8 @@ def build_store(
     Raises:
         UserError: a file is unreadable, or the two differ in their number of lines.
     """
-    temporary = directory.with_name(f".{directory.name}.{os.getpid()}.part")
-    shutil.rmtree(temporary, ignore_errors=True)
+    temporary = directory.with_name(f".{directory.name}.part")
+    shutil.rmtree(temporary, ignore_errors=True)  # of a run that was killed
     temporary.mkdir(parents=True)
     try:
         with ExitStack() as files:

@@ -44,6 +44,9 @@ def test_each_rule_by_hand(tmp_path: Path) -> None:
     second = [("one  two", "eins\x07zwei"), ("abcdefghij", "ab"), ("ab", "abcdef"), ("one two", "eins drei")]
     cleaning = Cleaning(max_words=3, max_characters=10, max_length_ratio=3.0)
     held = [("", "x"), ("a b c d e f", "a")]
+    for leftover in (".train.en.123.part", ".cleaning/digests.0"):  # of a run that was killed
+        (tmp_path / "clean" / leftover).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "clean" / leftover).write_text("half")
     report = prepare(tmp_path, [first, second], cleaning, held)
     assert read(tmp_path, "train") == [("one two", "eins zwei"), ("ab", "abcdef"), ("one two", "eins drei")]
     assert read(tmp_path, "validation") == read(tmp_path, "test_a") == held

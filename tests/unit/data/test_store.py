@@ -125,6 +125,7 @@ def test_killed_at_any_moment_it_is_there_whole_or_not_at_all(tmp_path: Path) ->
         if whole:
             assert len(PairStore(tmp_path / "store")) == 50_000
     assert seen == {True, False}
+    assert {path.name for path in tmp_path.iterdir()} == {"source", "target", "store"}
 
 
 def resident_kib() -> int:
