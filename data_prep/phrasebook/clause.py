@@ -96,7 +96,11 @@ class Clause:
     def _english_rest(self, with_time: bool) -> list[str]:
         objects = [phrase.object for phrase in (self.dative, self.accusative) if phrase]
         place = self.place.english if self.place else ""
-        return [*objects, place, self.time.english if with_time and self.time else ""]
+        time = self.time.english if with_time and self.time else "yet" if self._not_yet() else ""
+        return [*objects, place, time]
+
+    def _not_yet(self) -> bool:
+        return self.tense is Tense.PERFECT and self.negated and self.time is None
 
     def _english_verb(self, inverted: bool) -> tuple[str, str]:
         """Auxiliary (empty in a plain statement) and what follows it."""
@@ -213,10 +217,13 @@ class Clause:
         words = [
             *pronouns,
             self.time.german if with_time and self.time else "",
-            self.frequency.german if self.frequency else "",
+            self.frequency.german if self.frequency and self.tense is not Tense.PERFECT else "",
             "gerade" if self.tense is Tense.PROGRESSIVE else "",
             "gern" if self.gladly else "",
             *full,
+            # schon and noch nicht follow what is already known: Er hat das Brot schon gekauft.
+            self.frequency.german if self.frequency and self.tense is Tense.PERFECT else "",
+            "noch" if self._not_yet() else "",
             "nicht" if self.negated and not carried else "",
             self.place.german if self.place else "",
         ]

@@ -114,7 +114,7 @@ def read_verbs(text: str) -> tuple[Verb, ...]:
                     participle,
                     auxiliary[0] if auxiliary else "haben",
                 ),
-                frozenset(tags.split()),
+                frozenset(tags.split()) - {"-"},
             )
         )
     return tuple(verbs)

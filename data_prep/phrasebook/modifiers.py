@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from data_prep.phrasebook.lexeme import Adjective, Adverbial, entries, read_adjectives
 
 ADJECTIVES = read_adjectives("""
@@ -176,6 +178,7 @@ Sunday | Sonntag
 """)
 
 
+@cache
 def suited(tags: frozenset[str], states: bool = False) -> tuple[Adjective, ...]:
     """The adjectives for a noun with these tags; those of a passing state only when asked for."""
     return tuple(a for a in ADJECTIVES if a.suits & tags and (states or a.english not in PREDICATIVE_ONLY))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from data_prep.phrasebook.lexeme import Noun, read_nouns
 
 THINGS = read_nouns("""
@@ -296,6 +298,7 @@ taxi/taxis | das Taxi=Taxis | Taxis | ride
 NOUNS: tuple[Noun, ...] = THINGS + FOOD + ANIMALS + KIN + PEOPLE + PLACES + EVENTS + PARTS + TRANSPORT
 
 
+@cache
 def tagged(*tags: str) -> tuple[Noun, ...]:
     """Every noun that carries one of these tags, in the order of the lists."""
     wanted = frozenset(tags)

@@ -1,0 +1,50 @@
+"""`python -m data_prep.phrasebook --output DIR`: writes the corpus and shows some of it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from data_prep.phrasebook.corpus import Phrasebook
+from nmt.errors import UserError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Returns the exit status: 0, or 2 for a mistake of the user's."""
+    fields = Phrasebook.model_fields
+    parser = argparse.ArgumentParser(
+        prog="python -m data_prep.phrasebook",
+        description="Write the phrasebook: English-German sentence pairs in <split>.en and <split>.de. The splits "
+        "are training, validation, test (some sentences with names that training lacks) and test_unseen "
+        "(combinations of words that training lacks).",
+        epilog="example: python -m data_prep.phrasebook --output phrasebook --pairs 40000 --seed 1",
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the files")
+    for name in ("pairs", "seed"):
+        field = fields[name]
+        parser.add_argument(
+            f"--{name}", type=int, default=field.default, metavar="N",
+            help=f"{field.description} (default {field.default})",
+        )  # fmt: skip
+    chosen = parser.parse_args(arguments)
+    try:
+        corpus = Phrasebook(pairs=chosen.pairs, seed=chosen.seed).fetch(chosen.output)
+    except ValidationError as error:
+        parser.error(f"--{error.errors()[0]['loc'][0]}: {error.errors()[0]['msg']}")
+    except (UserError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    files = {"training": corpus.training[0], "validation": corpus.validation, **corpus.tests}
+    for split, pair in files.items():
+        english, german = (path.read_text(encoding="utf-8").splitlines() for path in (pair.source, pair.target))
+        print(f"{split}: {len(english)} pairs")
+        for one, other in list(zip(english, german, strict=True))[:3]:
+            print(f"  {one}\n    {other}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
