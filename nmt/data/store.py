@@ -28,9 +28,9 @@ _DESCRIPTION = "store.json"
 _SIDES = ("source", "target")
 _WRITE_BUFFER_BYTES = 1 << 20
 
-# Every touched sentence can make 64 KiB resident (Linux maps the pages around a fault), so this
-# bounds what reading in random order keeps in memory.
-_TOUCHES_BETWEEN_RELEASES = 512
+# Every touched sentence can make 64 KiB of each file resident (Linux maps the pages around a fault),
+# so this bounds what reading in random order keeps in memory: to about 10 MiB.
+_TOUCHES_BETWEEN_RELEASES = 64
 
 
 def build_store(
