@@ -34,6 +34,10 @@ class Record:
     """What the stage measured, for the report."""
     seconds: float = 0.0
     """Wall time, over all runs that contributed."""
+    peak_memory_bytes: int = 0
+    """Most resident memory of the process until the stage was done."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Versions of what did the work."""
 
     def same_work(self, other: Record) -> bool:
         """Whether both describe the same work, however far it got."""
@@ -64,26 +68,21 @@ def digest_outputs(directory: Path, unhashed: frozenset[str] = frozenset()) -> d
 def difference(old: Record, new: Record) -> str:
     """What changed between two records of a stage, in a few words."""
     if old.version != new.version:
-        return "new version of nmt"
-    changed = [_change(key, old.options, new.options) for key in _changed(old.options, new.options)]
-    changed += [_change(key, old.extent, new.extent) for key in _changed(old.extent, new.extent)]
-    changed += [f"other {key}" for key in _changed(old.inputs, new.inputs)]
+        return "made by another version of nmt"
+    before = _flat({**old.options, **old.extent})
+    after = _flat({**new.options, **new.extent})
+    changed = [
+        f"{key} {before.get(key, 'unset')} → {after.get(key, 'unset')}"
+        for key in {**before, **after}
+        if before.get(key) != after.get(key)
+    ]
+    changed += [f"other {key}" for key in {**old.inputs, **new.inputs} if old.inputs.get(key) != new.inputs.get(key)]
     return ", ".join(changed[:3]) + (", …" if len(changed) > 3 else "")
 
 
-def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    return [key for key in {**old, **new} if old.get(key) != new.get(key)]
-
-
-def _change(key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    before, after = old.get(key), new.get(key)
-    if isinstance(before, dict) and isinstance(after, dict):
-        return ", ".join(
-            _change(f"{key}.{inner}", _named(key, before), _named(key, after)) for inner in _changed(before, after)
-        )
-    shown = [str(value) for value in (before, after)]
-    return f"{key} {shown[0]} → {shown[1]}" if sum(map(len, shown)) < 60 else f"other {key}"
-
-
-def _named(key: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"{key}.{inner}": value for inner, value in values.items()}
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested options by dotted key."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return flat

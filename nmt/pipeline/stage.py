@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from nmt.pipeline.environment import peak_memory_bytes, versions
 from nmt.pipeline.record import Record, difference, digest_outputs, read_record
 from nmt.pipeline.reporter import Reporter
 
@@ -58,13 +59,14 @@ def run_stage(stage: Stage, run: Path, reporter: Reporter) -> Record:
     record_path, directory = run / RECORDS / f"{stage.name}.json", run / stage.name
     wanted = _wanted(stage)
     old = read_record(record_path)
-    why = _reason(stage, wanted, old, directory)
+    broken = _broken(stage, old, directory)
+    why = _reason(wanted, old, broken)
     if old is not None and not why:
-        reporter.stage_reused(stage.name, _age(old))
+        reporter.stage_reused(stage.name, _unchanged(old))
         return old
-    reporter.stage_started(stage.name, why)
+    continued = stage.resumable and old is not None and old.same_work(wanted) and not broken and directory.is_dir()
+    reporter.stage_started(stage.name, why + _consequence(stage, directory, continued=continued))
     start = time.monotonic()
-    continued = stage.resumable and old is not None and old.same_work(wanted) and directory.is_dir()
     earlier = old.seconds if continued and old else 0.0
     place = _place(stage, wanted, directory, record_path, continued=continued)
     try:
@@ -80,7 +82,15 @@ def run_stage(stage: Stage, run: Path, reporter: Reporter) -> Record:
         place.replace(directory)
     seconds = time.monotonic() - start
     outputs = digest_outputs(directory, stage.unhashed)
-    done = replace(wanted, finished=True, outputs=outputs, facts=_plain(facts), seconds=earlier + seconds)
+    done = replace(
+        wanted,
+        finished=True,
+        outputs=outputs,
+        facts=_plain(facts),
+        seconds=earlier + seconds,
+        peak_memory_bytes=peak_memory_bytes(),
+        environment=versions(),
+    )
     done.write(record_path)
     reporter.stage_done(stage.name, seconds)
     return done
@@ -107,26 +117,37 @@ def _place(stage: Stage, wanted: Record, directory: Path, record_path: Path, *, 
     return directory
 
 
-def _reason(stage: Stage, wanted: Record, old: Record | None, directory: Path) -> str:
-    """Why the stage must run; empty when it need not."""
-    aside = f"; the old one is kept in {stage.name}.previous/" if stage.resumable and directory.is_dir() else ""
-    if old is None:
-        return "first time" + aside
-    if not old.same_work(wanted):
-        return difference(old, wanted) + aside
-    if not old.finished:
-        return "continuing after an interruption" if stage.resumable else "interrupted before"
-    if old.extent != wanted.extent:
-        return difference(old, wanted) + (", continuing" if stage.resumable else "")
+def _broken(stage: Stage, old: Record | None, directory: Path) -> str:
+    """The first output that is not as it was recorded; empty when all are."""
+    if old is None or not old.finished:
+        return ""
     found = digest_outputs(directory, stage.unhashed)
-    broken = [name for name, digest in old.outputs.items() if found.get(name) != digest]
-    if broken:
-        return f"{broken[0]} is {'changed' if broken[0] in found else 'missing'}"
+    for name, digest in old.outputs.items():
+        if found.get(name) != digest:
+            return f"{stage.name}/{name} is {'changed' if name in found else 'missing'}"
     return ""
 
 
-def _age(record: Record) -> str:
-    return f"same options and inputs, {len(record.outputs)} file{'s' * (len(record.outputs) != 1)} unchanged"
+def _reason(wanted: Record, old: Record | None, broken: str) -> str:
+    """Why the stage must run; empty when it need not."""
+    if old is None:
+        return "first time"
+    if not old.same_work(wanted) or (old.finished and old.extent != wanted.extent):
+        return difference(old, wanted)
+    return broken if old.finished else "it was interrupted"
+
+
+def _consequence(stage: Stage, directory: Path, *, continued: bool) -> str:
+    if continued:
+        return "; continuing"
+    if stage.resumable and directory.is_dir():
+        return f"; starting anew, the old {stage.name}/ is kept in {stage.name}.previous/"
+    return ""
+
+
+def _unchanged(record: Record) -> str:
+    files = len(record.outputs)
+    return f"same options and inputs, {files} {'file' if files == 1 else 'files'} unchanged"
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:

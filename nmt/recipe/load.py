@@ -38,7 +38,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
 def load_options(
     root: type[OptionsT],
     document: Document,
-    overrides: Sequence[str],
+    overrides: Sequence[str] = (),
     check: Callable[[OptionsT], Sequence[Conflict]] = lambda options: (),
     directory: Path | None = None,
 ) -> OptionsT:

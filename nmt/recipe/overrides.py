@@ -35,11 +35,12 @@ def apply_overrides(document: Document, overrides: Sequence[str]) -> tuple[dict[
 
 
 def origin_of(path: KeyPath, origins: Origins, otherwise: str) -> str:
-    """Who set this key, or else the nearest section around it."""
-    for length in range(len(path), 0, -1):
-        if path[:length] in origins:
-            return origins[path[:length]]
-    return otherwise
+    """Who set this key, or something in it, or else the nearest section around it."""
+    inside = [origin for known, origin in origins.items() if known[: len(path)] == path]
+    around = [origins[path[:length]] for length in range(len(path), 0, -1) if path[:length] in origins]
+    if path in origins or not inside:
+        return around[0] if around else otherwise
+    return inside[0] if path else otherwise
 
 
 def _parse(override: str, where: str) -> tuple[list[str], Any]:

@@ -15,6 +15,8 @@ from nmt.recipe.keys import kinds, option_classes
 
 _WIDTH = 110
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_/.+-]*")
+# What YAML does not allow as it is, or takes for the end of a line.
+_NOT_PRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 # Words that YAML 1.2, or the YAML 1.1 that many editors still speak, would read as something else.
 _NOT_TEXT = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
 
@@ -68,4 +70,8 @@ def _flow(value: object) -> str:
         return json.dumps(value)
     text = str(value)
     plain = _PLAIN.fullmatch(text) and text.lower() not in _NOT_TEXT
-    return text if plain else json.dumps(text, ensure_ascii=False)
+    return text if plain else _NOT_PRINTABLE.sub(_escaped, json.dumps(text, ensure_ascii=False))
+
+
+def _escaped(character: re.Match[str]) -> str:
+    return f"\\u{ord(character[0]):04x}"

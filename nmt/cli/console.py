@@ -1,0 +1,141 @@
+"""What a person sees while a command works: a live display on a terminal, plain lines in a file.
+
+Nothing but text reaches a file or a pipe: no colours, no carriage returns, no cursor movements.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from nmt.pipeline.reporter import Reporter
+
+_FILE_WIDTH = 140
+_LINE_EVERY_SECONDS = 10.0
+_NAME_WIDTH = 10
+
+
+def stdout_console() -> Console:
+    """For what a command is asked for: tables, reports."""
+    return _console(stderr=False)
+
+
+def stderr_console() -> Console:
+    """For what accompanies a command whose standard output is data."""
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    if not is_live(console):
+        console.width = _FILE_WIDTH  # of a file, rich would assume 80 columns and cut tables
+    return console
+
+
+def is_live(console: Console) -> bool:
+    """Whether someone watches who can be shown something that moves."""
+    return console.is_terminal and not console.is_dumb_terminal
+
+
+@contextmanager
+def reporting(console: Console) -> Iterator[Reporter]:
+    """A reporter that draws on the console while the block lasts, and leaves it tidy however it ends."""
+    if not is_live(console):
+        yield LineReporter(console)
+        return
+    reporter = LiveReporter(console)
+    try:
+        yield reporter
+    finally:
+        reporter.close()
+
+
+class LineReporter:
+    """Events as lines; progress as one line every ten seconds."""
+
+    def __init__(self, console: Console, every_seconds: float = _LINE_EVERY_SECONDS) -> None:
+        self._console, self._every, self._shown, self._stage = console, every_seconds, 0.0, ""
+
+    def stage_reused(self, stage: str, why: str) -> None:
+        """`prepare    reused (…)`."""
+        self._line(stage, f"reused ({why})", "green")
+
+    def stage_started(self, stage: str, why: str) -> None:
+        """`prepare    … (first time)`."""
+        self._stage, self._shown = stage, time.monotonic()
+        self._line(stage, f"… ({why})" if why else "…", "cyan")
+
+    def stage_done(self, stage: str, seconds: float) -> None:
+        """`prepare    done in 3.1 s`."""
+        self._line(stage, f"done in {duration(seconds)}", "green")
+
+    def log(self, message: str) -> None:
+        """The message, under the stage's name."""
+        for line in message.splitlines():
+            self._line(self._stage, line, "")
+
+    def progress(self, done: int, total: int, note: str) -> None:
+        """`train      1200/4000  loss 2.31`."""
+        now = time.monotonic()
+        if now - self._shown >= self._every:
+            self._shown = now
+            self._line(self._stage, f"{done}/{total}  {note}", "")
+
+    def _line(self, stage: str, text: str, style: str) -> None:
+        line = Text.assemble((f"{stage:<{_NAME_WIDTH}} ", "bold"), (text, style))
+        self._console.print(line, soft_wrap=True)
+
+
+class LiveReporter(LineReporter):
+    """Events as lines above a progress bar that moves."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+
+    def stage_started(self, stage: str, why: str) -> None:
+        """As a line; the bar appears with the first progress."""
+        self.close()
+        super().stage_started(stage, why)
+
+    def stage_done(self, stage: str, seconds: float) -> None:
+        """As a line, in the place of the bar."""
+        self.close()
+        super().stage_done(stage, seconds)
+
+    def progress(self, done: int, total: int, note: str) -> None:
+        """Moves the bar."""
+        if self._bar is None or self._task is None:
+            self._bar = Progress(
+                TextColumn(f"{self._stage:<{_NAME_WIDTH}}", style="bold"),
+                BarColumn(bar_width=30),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[note]}", markup=False),
+                TimeRemainingColumn(),
+                console=self._console,
+                transient=True,
+                refresh_per_second=4,
+            )
+            self._task = self._bar.add_task(self._stage, total=total, note=note)
+            self._bar.start()
+        self._bar.update(self._task, completed=done, total=total, note=note)
+
+    def close(self) -> None:
+        """Takes the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+        self._bar = self._task = None
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: 0.4 s, 3 min 05 s, 2 h 10 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

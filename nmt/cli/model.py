@@ -1,0 +1,71 @@
+"""What the commands that use a model directory share: its device, its search settings, and what to warn of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nmt.cli.options import with_changes
+from nmt.errors import UserError
+
+if TYPE_CHECKING:
+    from nmt.bundle import Bundle
+    from nmt.search import SearchConfig
+
+device_option = click.option(
+    "--device", default="auto", help="Where to compute: cpu, cuda, cuda:1 …  [default: auto, a GPU if there is one]"
+)
+
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(min=0),
+    default=None,
+    help="Processes of one thread each; 0 or 1: none.  [default: one per core for more than 500 lines]",
+)
+
+
+def load_model(directory: Path, device: str, workers: int | None = None) -> Bundle:
+    """Loads a model directory onto a device.
+
+    Raises:
+        UserError: no such device, or one that worker processes cannot share.
+    """
+    import torch
+
+    from nmt.bundle import load_bundle
+
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() and not (workers or 0) > 1 else "cpu"
+    try:
+        chosen = torch.device(device)
+    except RuntimeError:
+        raise UserError("--device", "auto, cpu or cuda", repr(device)) from None
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise UserError("--device", "a device that this machine has", device, "Use --device cpu.")
+    if chosen.type != "cpu" and (workers or 0) > 1:
+        raise UserError("--workers", "0 or 1 on a GPU", str(workers), "Workers are for the CPU: leave out --device.")
+    return load_bundle(directory, device)
+
+
+def search_settings(bundle: Bundle, changes: Mapping[str, Any]) -> SearchConfig:
+    """The search of the model's recipe, with what the command line changes."""
+    from pydantic import TypeAdapter
+
+    from nmt.search import SearchConfig
+
+    default: SearchConfig = TypeAdapter(SearchConfig).validate_python(bundle.recipe.get("search", {}))
+    return with_changes(default, changes)
+
+
+def warn_of_long_lines(numbers: Sequence[int]) -> None:
+    """One line on stderr that names the lines which were translated in parts."""
+    if not numbers:
+        return
+    shown = ", ".join(map(str, numbers[:10])) + (f" and {len(numbers) - 10} more" if len(numbers) > 10 else "")
+    word = "line" if len(numbers) == 1 else "lines"
+    click.echo(
+        f"nmt: warning: {word} {shown}: longer than the model's training sentences, translated in parts", err=True
+    )

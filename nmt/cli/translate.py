@@ -1,0 +1,121 @@
+"""`nmt translate`: lines of text in, as many lines of translation out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from nmt.cli.model import device_option, load_model, search_settings, warn_of_long_lines, workers_option
+from nmt.cli.options import option_fields, with_changes
+from nmt.inference.translator import TranslationOptions
+from nmt.search import SearchConfig
+
+if TYPE_CHECKING:
+    from nmt.inference.translator import Translation
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("input_file", metavar="[INPUT]", required=False, type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="File for the translations, written when whole.")
+@click.option("--scores", is_flag=True, help="Put the score and a tab before each translation.")
+@option_fields(SearchConfig, "search", defaults_from="the model's recipe")
+@option_fields(TranslationOptions, "translation")
+@workers_option
+@device_option
+def command(
+    model: Path,
+    input_file: Path | None,
+    output: Path | None,
+    scores: bool,
+    search: Mapping[str, Any],
+    translation: Mapping[str, Any],
+    workers: int | None,
+    device: str,
+) -> None:
+    """Translate INPUT, or standard input, line by line.
+
+    MODEL is a model directory. N lines in give N lines out, in order; a blank line stays blank. The
+    file may be gzip. With --n-best above 1 each line gives several: its number, the score and the
+    translation, between tabs.
+    """
+    from nmt.inference.stream import translate_stream
+    from nmt.inference.windows import WINDOW_LINES, arriving, windows
+    from nmt.text import read_lines
+
+    # A file is opened before the model is loaded: a wrong name shows at once.
+    lines = None if input_file is None else _opened(read_lines(input_file))
+    bundle = load_model(model, device, workers)
+    settings = search_settings(bundle, search)
+    if lines is not None:
+        groups = windows(lines, WINDOW_LINES)
+    else:
+        if sys.stdin.isatty():
+            click.echo("Type a sentence and press Enter; Ctrl-D ends.", err=True)
+        groups = arriving(read_lines(sys.stdin.buffer), WINDOW_LINES)
+    options = with_changes(TranslationOptions(), translation)
+    found = translate_stream(model, bundle, groups, settings, options, workers)
+    cut: list[int] = []
+    with _destination(output) as handle:
+        for number, line in enumerate(_shown(found, output), 1):
+            if line.chunks > 1:
+                cut.append(number)
+            for text in _rows(number, line, scores, settings.n_best):
+                handle.write(text + "\n")
+            if output is None:
+                handle.flush()
+    warn_of_long_lines(cut)
+
+
+def _opened(lines: Iterator[str]) -> Iterator[str]:
+    """The same lines, with the first one read already."""
+    from itertools import chain
+
+    return chain([line for line in [next(lines, None)] if line is not None], lines)
+
+
+def _rows(number: int, translation: Translation, scores: bool, n_best: int) -> Iterator[str]:
+    """What one line of input prints."""
+    if n_best > 1:
+        for alternative in translation.n_best:
+            yield f"{number}\t{alternative.score:.4f}\t{alternative.text}"
+    elif scores:
+        yield f"{translation.score:.4f}\t{translation.text}"
+    else:
+        yield translation.text
+
+
+@contextmanager
+def _destination(output: Path | None) -> Iterator[TextIO]:
+    """The output file, which appears when it is whole, or standard output in UTF-8 whatever the locale."""
+    from nmt.text import write_atomically
+
+    if output is not None:
+        with write_atomically(output) as handle:
+            yield handle
+        return
+    stdout = sys.stdout
+    if hasattr(stdout, "reconfigure"):
+        stdout.reconfigure(encoding="utf-8", newline="\n")
+    yield stdout
+
+
+def _shown(translations: Iterable[Translation], output: Path | None) -> Iterator[Translation]:
+    """The same translations, with their number on the terminal when they go to a file."""
+    if output is None or not sys.stderr.isatty():
+        yield from translations
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} lines"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("translate", total=None)
+        for translation in translations:
+            yield translation
+            progress.advance(task)

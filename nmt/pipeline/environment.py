@@ -1,0 +1,29 @@
+"""Where a result was made: versions, machine, memory."""
+
+from __future__ import annotations
+
+import platform
+import resource
+from importlib.metadata import PackageNotFoundError, version
+
+import nmt
+
+_MEASURED = ("torch", "sentencepiece", "sacrebleu", "numpy")
+_KIBIBYTE = 1024
+
+
+def versions() -> dict[str, str]:
+    """Versions of nmt, Python, the packages that results depend on, and the platform."""
+    found = {"nmt": nmt.__version__, "python": platform.python_version()}
+    for package in _MEASURED:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "unknown"
+    return {**found, "platform": platform.platform()}
+
+
+def peak_memory_bytes() -> int:
+    """Most resident memory so far of this process, or of the largest of its ended children when that is more."""
+    own, children = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return max(own, children) * _KIBIBYTE

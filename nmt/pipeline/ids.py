@@ -1,0 +1,89 @@
+"""The second and third stage: tokenizers trained on the clean text, and the text as token ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nmt.data.pairs import ParallelFiles
+from nmt.data.store import PairStore, build_store
+from nmt.pipeline.reporter import Reporter
+from nmt.pipeline.stage import Stage, run_stage
+from nmt.pipeline.text import PreparedText
+from nmt.tokenizer import TokenizerOptions, TokenizerPair, load_tokenizers
+
+TOKENIZER, TOKENIZER_VERSION = "tokenizer", 1
+IDS, IDS_VERSION = "ids", 1
+_CHUNK_PAIRS = 1 << 16
+
+
+@dataclass(frozen=True)
+class PreparedIds:
+    """What training reads."""
+
+    tokenizers: TokenizerPair
+    training: Path
+    """Folder of the training store."""
+    validation: Path
+    """Folder of the validation store."""
+    validation_text: ParallelFiles
+    digests: Mapping[str, str]
+    """SHA-256 of tokenizers and stores, as the inputs of a later stage."""
+    facts: Mapping[str, Any]
+    """Pairs, tokens and longest sentences of the training store."""
+
+
+def prepare_ids(options: TokenizerOptions, text: PreparedText, run: Path, reporter: Reporter) -> PreparedIds:
+    """Trains the tokenizers into `tokenizer/` and stores the token ids in `ids/`."""
+
+    def train_tokenizers(directory: Path) -> Mapping[str, Any]:
+        pair = options.train(text.training.source, text.training.target, directory)
+        return {"source_vocabulary": pair.source.vocabulary_size, "target_vocabulary": pair.target.vocabulary_size}
+
+    inputs = text.inputs(text.training)
+    stage = Stage(TOKENIZER, TOKENIZER_VERSION, options.model_dump(mode="json"), inputs, train_tokenizers)
+    tokenizer_record = run_stage(stage, run, reporter)
+    tokenizers = load_tokenizers(run / TOKENIZER)
+
+    def store_ids(directory: Path) -> Mapping[str, Any]:
+        build_store(text.training.source, text.training.target, tokenizers, directory / "train")
+        build_store(text.validation.source, text.validation.target, tokenizers, directory / "validation")
+        facts = store_facts(PairStore(directory / "train"))
+        reporter.log("{pairs:,} pairs, {source_tokens:,} + {target_tokens:,} tokens".format(**facts))
+        return facts
+
+    inputs = text.inputs(text.training, text.validation) | _named(TOKENIZER, tokenizer_record.outputs)
+    ids_record = run_stage(Stage(IDS, IDS_VERSION, {}, inputs, store_ids), run, reporter)
+    return PreparedIds(
+        tokenizers=tokenizers,
+        training=run / IDS / "train",
+        validation=run / IDS / "validation",
+        validation_text=text.validation,
+        digests=_named(TOKENIZER, tokenizer_record.outputs) | _named(IDS, ids_record.outputs),
+        facts=ids_record.facts,
+    )
+
+
+def store_facts(store: PairStore) -> dict[str, int]:
+    """Number of pairs and tokens, and the longest sentence of each side, in pieces without BOS and EOS."""
+    facts = {"pairs": len(store), "source_tokens": 0, "target_tokens": 0, "longest_source": 0, "longest_target": 0}
+    for start, stop in _chunks(len(store)):
+        for side, lengths in (
+            ("source", store.source_lengths(start, stop)),
+            ("target", store.target_lengths(start, stop)),
+        ):
+            facts[f"{side}_tokens"] += int(lengths.sum())
+            facts[f"longest_{side}"] = max(facts[f"longest_{side}"], int(lengths.max()))
+        store.release()
+    return facts
+
+
+def _chunks(pairs: int) -> Iterator[tuple[int, int]]:
+    for start in range(0, pairs, _CHUNK_PAIRS):
+        yield start, min(start + _CHUNK_PAIRS, pairs)
+
+
+def _named(stage: str, outputs: Mapping[str, str]) -> dict[str, str]:
+    return {f"{stage}/{name}": digest for name, digest in outputs.items()}

@@ -1,0 +1,115 @@
+"""The last stages: the model translates the test sets, and the translations are scored."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from nmt.bundle import load_bundle
+from nmt.data.pairs import ParallelFiles
+from nmt.evaluation.bleu import scores
+from nmt.inference.translator import TranslationOptions, Translator
+from nmt.pipeline.record import Record
+from nmt.pipeline.reporter import Reporter
+from nmt.pipeline.stage import Stage, run_stage
+from nmt.search import SearchConfig
+from nmt.text import file_digest, read_lines, write_atomically
+
+TRANSLATE, TRANSLATE_VERSION = "translate", 1
+EVALUATE, EVALUATE_VERSION = "evaluate", 1
+SCORES = "scores.json"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One line of a test set and what became of it."""
+
+    source: str
+    reference: str
+    hypothesis: str
+
+
+def translate_tests(
+    model: Path,
+    model_digests: Mapping[str, str],
+    search: SearchConfig,
+    options: TranslationOptions,
+    tests: Mapping[str, ParallelFiles],
+    run: Path,
+    reporter: Reporter,
+) -> Record:
+    """Translates the sources into `translate/<test>`, line by line.
+
+    Args:
+        model: the model directory.
+        model_digests: of what decides its translations.
+        search: how to translate.
+        options: how lines become batches.
+        tests: by name; the sources as they were found, since that is what a user would translate.
+        run: the run directory.
+        reporter: is told what happens.
+    """
+
+    def work(directory: Path) -> Mapping[str, Any]:
+        bundle = load_bundle(model)
+        longest = bundle.metadata.longest_source
+        translator = Translator(bundle.model, bundle.tokenizers, search, options, longest_source=longest)
+        return {name: _translate(translator, files.source, directory / name, reporter) for name, files in tests.items()}
+
+    plain = {"search": search.model_dump(mode="json"), "translation": options.model_dump(mode="json")}
+    inputs = {**model_digests, **{f"test {name}": file_digest(files.source) for name, files in tests.items()}}
+    return run_stage(Stage(TRANSLATE, TRANSLATE_VERSION, plain, inputs, work), run, reporter)
+
+
+def _translate(translator: Translator, source: Path, output: Path, reporter: Reporter) -> dict[str, float]:
+    """Translates a file; returns its size and speed."""
+    lines = list(read_lines(source))
+    start, tokens = time.monotonic(), 0
+    with write_atomically(output) as handle:
+        for number, translation in enumerate(translator.translate(lines), start=1):
+            handle.write(translation.text + "\n")
+            tokens += len(translator.tokenizers.target.encode(translation.text)) + 1
+            reporter.progress(number, len(lines), output.name)
+    seconds = time.monotonic() - start
+    return {
+        "lines": len(lines),
+        "seconds": seconds,
+        "target_tokens": tokens,
+        "target_tokens_per_second": tokens / seconds if seconds else 0.0,
+    }
+
+
+def evaluate_tests(
+    translations: Record, tests: Mapping[str, ParallelFiles], run: Path, reporter: Reporter
+) -> Mapping[str, Any]:
+    """Scores `translate/` against the references as they were found, into `evaluate/scores.json`.
+
+    Returns:
+        {test: {"bleu": {"score", "signature", …}, "chrf": …, "ter": …, "lines": …}}
+    """
+
+    def work(directory: Path) -> Mapping[str, Any]:
+        measured = {}
+        for name, files in tests.items():
+            hypotheses = list(read_lines(run / TRANSLATE / name))
+            measured[name] = scores(hypotheses, list(read_lines(files.target)), name).json()
+        with write_atomically(directory / SCORES) as handle:
+            json.dump(measured, handle, indent=2, ensure_ascii=False)
+        return measured
+
+    inputs = {f"{TRANSLATE} {name}": translations.outputs[name] for name in tests}
+    inputs |= {f"reference {name}": file_digest(files.target) for name, files in tests.items()}
+    return run_stage(Stage(EVALUATE, EVALUATE_VERSION, {}, inputs, work), run, reporter).facts
+
+
+def samples(files: ParallelFiles, hypotheses: Path, count: int) -> list[Sample]:
+    """Lines spread evenly over a test set, with their translations."""
+    total = sum(1 for _ in read_lines(hypotheses))
+    step = max(1, total // max(1, count))
+    lines = zip(read_lines(files.source), read_lines(files.target), read_lines(hypotheses), strict=True)
+    return [Sample(*line) for line in islice(lines, 0, step * count, step)]

@@ -1,0 +1,22 @@
+"""How many parameters a recipe's model has, counted without allocating any."""
+
+from __future__ import annotations
+
+import torch
+
+from nmt.models import ModelConfig
+from nmt.tokenizer import TokenizerOptions
+
+
+def parameter_counts(model: ModelConfig, tokenizer: TokenizerOptions) -> dict[str, int]:
+    """Parameters by part of the model, shared ones counted once (with the first part), and `total`."""
+    with torch.device("meta"):
+        built = model.build(tokenizer.vocabulary_size, tokenizer.vocabulary_size)
+    seen: set[int] = set()
+    counts: dict[str, int] = {}
+    for name, parameter in built.named_parameters():
+        if id(parameter) not in seen:
+            seen.add(id(parameter))
+            part = name.split(".")[0]
+            counts[part] = counts.get(part, 0) + parameter.numel()
+    return {**counts, "total": sum(counts.values())}
