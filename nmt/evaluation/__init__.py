@@ -1,0 +1,1 @@
+"""How good translations are, by the measures of the field."""

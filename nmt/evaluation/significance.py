@@ -1,0 +1,76 @@
+"""Is one system better than another? Paired bootstrap resampling (Koehn 2004) by sacrebleu."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sacrebleu.significance import PairedTest, Result
+
+from nmt.evaluation.bleu import check_lines, metrics
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two systems by one measure."""
+
+    name: str
+    """"BLEU", "chrF2" or "TER"."""
+    baseline: float
+    system: float
+    baseline_interval: tuple[float, float]
+    """Mean and half width of the 95 % interval over the resamples."""
+    system_interval: tuple[float, float]
+    p_value: float
+    """Probability of a difference at least this large if the systems were equally good."""
+    signature: str
+
+    def json(self) -> dict[str, Any]:
+        """Plain data."""
+        return dict(self.__dict__)
+
+
+def paired_bootstrap(
+    baseline: Sequence[str], system: Sequence[str], references: Sequence[str], samples: int = 1000
+) -> list[Comparison]:
+    """Compares two translations of the same text; equals `sacrebleu -i baseline system --paired-bs`.
+
+    Args:
+        baseline: detokenised lines of one system.
+        system: of the other.
+        references: as many lines.
+        samples: resamples of the test set.
+
+    Raises:
+        UserError: different numbers of lines.
+    """
+    check_lines(baseline, references, "baseline")
+    check_lines(system, references, "compared hypotheses")
+    systems: list[tuple[str, Sequence[str]]] = [("baseline", list(baseline)), ("system", list(system))]
+    test = PairedTest(systems, metrics(), [list(references)], test_type="bs", n_samples=samples)
+    signatures, columns = test()
+    compared = []
+    for name, signature in signatures.items():
+        first, second = columns[name]
+        assert isinstance(first, Result)
+        assert isinstance(second, Result)
+        assert second.p_value is not None
+        compared.append(
+            Comparison(
+                name=name,
+                baseline=first.score,
+                system=second.score,
+                baseline_interval=_interval(first),
+                system_interval=_interval(second),
+                p_value=second.p_value,
+                signature=str(signature),
+            )
+        )
+    return compared
+
+
+def _interval(result: Result) -> tuple[float, float]:
+    assert result.mean is not None
+    assert result.ci is not None
+    return float(result.mean), float(result.ci)

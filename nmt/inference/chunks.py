@@ -1,0 +1,75 @@
+"""Cutting a line that is longer than the model has ever seen into parts that it can translate."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+
+SHORTEST_LIMIT = 50
+"""A model trained on very short sentences is still trusted with this many pieces."""
+
+_SENTENCE_END = re.compile(r"[.!?…。！？؟]+[\"'”’»)\]]*$")
+_CLAUSE_END = re.compile(r"[,;:–—،؛，；：]+[\"'”’»)\]]*$")
+_INVISIBLE = frozenset(("Zs", "Zl", "Zp", "Cc", "Cf", "Cs"))
+
+
+def chunk_limit(longest_source: int) -> int:
+    """Most pieces of one chunk, from the longest source sentence of training (0: not known)."""
+    return max(longest_source, SHORTEST_LIMIT)
+
+
+def is_blank(line: str) -> bool:
+    """Whether nothing in the line can be seen: blanks, control and formatting characters."""
+    return all(unicodedata.category(character) in _INVISIBLE for character in line)
+
+
+def chunks(line: str, encode: Callable[[str], list[int]], limit: int) -> list[list[int]]:
+    """The token ids of a cleaned line, in as many parts as keep each within `limit`.
+
+    Cuts after a sentence where there is one in reach, else after a clause, else between words; a word
+    longer than the limit is cut between pieces. Parts are about equally long, and nothing is dropped.
+
+    Returns:
+        no parts for a blank line, one for most, each of 1 to `limit` ids.
+    """
+    if is_blank(line):
+        return []
+    ids = encode(line)
+    if not ids:
+        return []
+    if len(ids) <= limit:
+        return [ids]
+    words = line.split(" ")
+    lengths = [len(encode(word)) for word in words]
+    parts: list[list[int]] = []
+    start = 0
+    while start < len(words):
+        stop = _cut(words, lengths, start, limit)
+        part = encode(" ".join(words[start:stop]))
+        # Words together may take more pieces than one by one, and one word may be longer than the limit.
+        parts.extend(part[place : place + limit] for place in range(0, len(part), limit))
+        start = stop
+    return parts
+
+
+def _cut(words: Sequence[str], lengths: Sequence[int], start: int, limit: int) -> int:
+    """Where the part that begins at word `start` ends (exclusive): the best boundary near an equal share."""
+    total = sum(lengths[start:])
+    if total <= limit:
+        return len(words)
+    share = total / -(-total // limit)
+    best, best_rank = start + 1, (-1, 0.0)
+    for place, length in enumerate(accumulate(lengths[start:]), start + 1):
+        if length > limit:
+            break
+        if length < share / 2:
+            best = place
+            continue
+        word = words[place - 1]
+        strength = 2 if _SENTENCE_END.search(word) else 1 if _CLAUSE_END.search(word) else 0
+        rank = (strength, -abs(length - share))
+        if rank > best_rank:
+            best, best_rank = place, rank
+    return best

@@ -1,0 +1,25 @@
+"""Which numbers a model computes with when it translates."""
+
+from __future__ import annotations
+
+import copy
+from typing import Literal, TypeVar
+
+import torch
+from torch import nn
+
+Precision = Literal["auto", "fp32", "bf16"]
+
+ModelT = TypeVar("ModelT", bound=nn.Module)
+
+
+def with_precision(model: ModelT, precision: Precision) -> ModelT:
+    """The model in this precision; a copy where its weights change.
+
+    "bf16" converts the weights once. (Autocast would convert them again at every step of the search,
+    which costs more than the products save.) The search's own sums stay in fp32.
+    "auto" is fp32 as yet.
+    """
+    if precision == "bf16":
+        return copy.deepcopy(model).to(torch.bfloat16)
+    return model

@@ -1,0 +1,99 @@
+"""The log-probability that a model gives to a translation (teacher forcing)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from nmt.data.batch import collate
+from nmt.errors import UserError
+from nmt.inference.precision import with_precision
+from nmt.inference.translator import TranslationOptions, batches
+from nmt.inference.windows import WINDOW_LINES, windows
+from nmt.models.base import EncoderDecoder
+from nmt.text import clean_line
+from nmt.tokenizer.base import TokenizerPair
+
+
+@dataclass(frozen=True)
+class LineScore:
+    """How probable a model finds one line."""
+
+    pieces: tuple[str, ...]
+    """The target's pieces, without EOS."""
+    token_log_probabilities: tuple[float, ...]
+    """Natural log of each piece's probability, and at last of EOS's."""
+
+    @property
+    def log_probability(self) -> float:
+        """Their sum: natural log of P(target, EOS | source)."""
+        return sum(self.token_log_probabilities)
+
+
+@torch.inference_mode()
+def score_ids(
+    model: EncoderDecoder[Any, Any],
+    sources: Sequence[Sequence[int]],
+    targets: Sequence[Sequence[int]],
+    batch_tokens: int,
+) -> list[tuple[float, ...]]:
+    """log P of each target token and of EOS, for each pair, in the order of the pairs.
+
+    Args:
+        model: in evaluation mode.
+        sources: token ids without EOS.
+        targets: token ids without BOS and EOS.
+        batch_tokens: bound of rows * (longest side + 1).
+    """
+    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    lengths = [max(len(source), len(target)) for source, target in zip(sources, targets, strict=True)]
+    results: list[tuple[float, ...]] = [()] * len(lengths)
+    for rows in batches(lengths, batch_tokens):
+        batch = collate([sources[row] for row in rows], [targets[row] for row in rows]).to(device)
+        memory = model.encode(batch.source, batch.source_mask)
+        logits = model.decode(batch.target_input, batch.target_mask, memory).logits
+        table = torch.log_softmax(logits, -1, dtype=torch.float32).gather(2, batch.target_output[:, :, None])
+        for row, values in zip(rows, table.squeeze(2).tolist(), strict=True):
+            results[row] = tuple(values[: len(targets[row]) + 1])
+    return results
+
+
+def score_lines(
+    model: EncoderDecoder[Any, Any],
+    tokenizers: TokenizerPair,
+    sources: Iterable[str],
+    targets: Iterable[str],
+    options: TranslationOptions | None = None,
+) -> Iterator[LineScore]:
+    """One score per pair of lines, in order; a blank target is scored as EOS alone.
+
+    Raises:
+        UserError: one side has more lines than the other.
+    """
+    options = options or TranslationOptions()
+    model = with_precision(model, options.precision).eval()
+    for window in windows(_paired(sources, targets), WINDOW_LINES):
+        source_ids = [tokenizers.source.encode(clean_line(source)) for source, _ in window]
+        target_ids = [tokenizers.target.encode(clean_line(target)) for _, target in window]
+        for ids, values in zip(target_ids, score_ids(model, source_ids, target_ids, options.batch_tokens), strict=True):
+            yield LineScore(tuple(tokenizers.target.pieces(ids)), values)
+
+
+def _paired(sources: Iterable[str], targets: Iterable[str]) -> Iterator[tuple[str, str]]:
+    missing = object()
+    left, right = iter(sources), iter(targets)
+    number = 0
+    while True:
+        source, target = next(left, missing), next(right, missing)
+        if source is missing and target is missing:
+            return
+        if not isinstance(source, str) or not isinstance(target, str):
+            side = "source" if source is missing else "target"
+            raise UserError(
+                f"line {number + 1}", "as many source lines as target lines", f"a {side} that ends after line {number}"
+            )
+        number += 1
+        yield source, target

@@ -1,0 +1,52 @@
+"""Lines of any length of text through a model directory: in this process or in several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+
+from nmt.bundle import Bundle
+from nmt.inference.translator import Translation, TranslationOptions, Translator
+from nmt.inference.windows import WINDOW_LINES
+from nmt.inference.workers import Workers, default_workers
+from nmt.search import SearchConfig
+
+
+def translate_stream(
+    directory: Path,
+    bundle: Bundle,
+    groups: Iterator[Sequence[str]],
+    search: SearchConfig,
+    options: TranslationOptions,
+    workers: int | None,
+) -> Iterator[Translation]:
+    """One translation per line, in order, as they are done.
+
+    Args:
+        directory: the model directory, which worker processes load.
+        bundle: the same, loaded.
+        groups: the lines, from `windows` or `arriving`.
+        search: settings of the search.
+        options: how lines become batches.
+        workers: number of processes; 0 or 1: this one; None: one per core where the first group is
+            full and the model is on the CPU, since a short text is done before processes have started.
+
+    Raises:
+        UserError: a worker died.
+    """
+    first = next(groups, [])
+    groups = chain([first], groups)
+    device = next(bundle.model.parameters()).device.type
+    if workers is None:
+        workers = default_workers() if len(first) >= WINDOW_LINES and device == "cpu" else 0
+    if workers > 1:
+        with Workers(directory, workers, search, options) as pool:
+            for window in pool.translate(groups):
+                yield from window
+        return
+    translator = Translator(
+        bundle.model, bundle.tokenizers, search, options, longest_source=bundle.metadata.longest_source
+    )
+    for group in groups:
+        yield from translator.translate_window(group)

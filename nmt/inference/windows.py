@@ -1,0 +1,66 @@
+"""Lines in groups that are translated together."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TypeVar
+
+ItemT = TypeVar("ItemT")
+
+WINDOW_LINES = 512
+"""Enough to sort into batches of equal length, few enough to stream and to share among workers."""
+
+GRACE_SECONDS = 0.02
+"""How long a group waits for the next line to arrive: a person or a slow program takes longer."""
+
+
+def windows(lines: Iterable[ItemT], size: int) -> Iterator[list[ItemT]]:
+    """Consecutive groups of `size` lines; the last one may be shorter."""
+    source = iter(lines)
+    while group := list(islice(source, size)):
+        yield group
+
+
+def arriving(lines: Iterable[str], size: int) -> Iterator[list[str]]:
+    """Groups of the lines that have arrived, at most `size`: a lone line is not kept waiting for more.
+
+    A line typed on a terminal or sent by a program that waits for the answer is a group of its own;
+    a pipe that delivers faster than we translate gives full groups.
+
+    Raises:
+        what reading the lines raises, once the lines before are out.
+    """
+    arrived: queue.Queue[str | BaseException | None] = queue.Queue(maxsize=4 * size)
+
+    def read() -> None:
+        try:
+            for line in lines:
+                arrived.put(line)
+            arrived.put(None)
+        except BaseException as error:  # handed over to the thread that consumes
+            arrived.put(error)
+
+    # A daemon: it may hang in a read for ever after the consumer has gone.
+    threading.Thread(target=read, name="nmt-reader", daemon=True).start()
+    end: BaseException | None = None
+    while True:
+        item = arrived.get()
+        group: list[str] = []
+        while isinstance(item, str):
+            group.append(item)
+            if len(group) == size:
+                break
+            try:
+                item = arrived.get(timeout=GRACE_SECONDS)
+            except queue.Empty:
+                break
+        if group:
+            yield group
+        if not isinstance(item, str):
+            end = item
+            break
+    if end is not None:
+        raise end

@@ -1,0 +1,199 @@
+"""Translation in several processes of one thread each, in order.
+
+On a CPU, small models gain nothing from several threads in one product: W processes that each
+translate their own lines are up to W times faster, where W threads are often slower than one.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from nmt.errors import UserError
+
+if TYPE_CHECKING:  # a worker imports torch after it has seen to Ctrl-C
+    from nmt.inference.translator import Translation, TranslationOptions
+    from nmt.search import SearchConfig
+
+AHEAD = 4
+"""Windows per worker that may be read and not yet written: bounds memory when one window is slow."""
+
+
+@dataclass
+class _Worker:
+    process: SpawnProcess
+    connection: Connection
+    window: int | None = None
+    """Number of the window that it works on; it gets one at a time, so that no pipe can fill up on both sides."""
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """What a worker sends when it cannot go on."""
+
+    user_error: tuple[str, str, str, str] | None
+    traceback: str = ""
+
+
+@dataclass
+class Workers:
+    """A pool of processes that load the model directory by themselves; use it in a `with` block.
+
+    Args:
+        directory: the model directory.
+        count: number of processes.
+        search: settings of the search.
+        options: how lines become batches.
+    """
+
+    directory: Path
+    count: int
+    search: SearchConfig
+    options: TranslationOptions
+    _workers: list[_Worker] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        context = multiprocessing.get_context("spawn")
+        with _interrupts_ignored():
+            for number in range(self.count):
+                here, there = context.Pipe()
+                process = context.Process(
+                    target=_work,
+                    args=(there, self.directory, self.search, self.options),
+                    name=f"nmt-worker-{number + 1}",
+                    daemon=True,
+                )
+                process.start()
+                there.close()
+                self._workers.append(_Worker(process, here))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for worker in self._workers:
+            worker.connection.close()  # an idle worker ends by itself
+            if kind is not None:
+                worker.process.terminate()
+        for worker in self._workers:
+            worker.process.join()
+        self._workers.clear()
+
+    def translate(self, windows: Iterable[Sequence[str]]) -> Iterator[list[Translation]]:
+        """The translations of each window, in order, each as soon as it and those before it are done.
+
+        Raises:
+            UserError: a worker died, or met a mistake of the user.
+        """
+        source = enumerate(windows)
+        finished: dict[int, list[Translation]] = {}
+        read = written = 0
+        exhausted = False
+        while not (exhausted and read == written):
+            for worker in self._workers:
+                if worker.window is None and not exhausted and read - written < AHEAD * self.count:
+                    number, window = next(source, (-1, ()))
+                    exhausted = number < 0
+                    if not exhausted:
+                        _send(worker, window)
+                        worker.window, read = number, read + 1
+            if written in finished:
+                yield finished.pop(written)
+                written += 1
+            elif read > written:
+                finished.update(self._receive())
+
+    def _receive(self) -> dict[int, list[Translation]]:
+        """Waits for at least one window."""
+        busy = {worker.connection: worker for worker in self._workers if worker.window is not None}
+        received = {}
+        for connection in wait(list(busy)):
+            assert isinstance(connection, Connection)
+            worker = busy[connection]
+            try:
+                answer: list[Translation] | _Failure = connection.recv()
+            except (EOFError, OSError):
+                raise _died(worker.process) from None
+            if isinstance(answer, _Failure):
+                if answer.user_error:
+                    raise UserError(*answer.user_error)
+                raise RuntimeError(f"{worker.process.name} failed:\n{answer.traceback}")
+            assert worker.window is not None
+            received[worker.window] = answer
+            worker.window = None
+        return received
+
+
+def default_workers() -> int:
+    """Number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _send(worker: _Worker, window: Sequence[str]) -> None:
+    try:
+        worker.connection.send(list(window))
+    except OSError:
+        raise _died(worker.process) from None
+
+
+def _died(process: SpawnProcess) -> UserError:
+    process.join(timeout=5)
+    code = process.exitcode
+    got = f"killed by signal {-code}" if code is not None and code < 0 else f"exit status {code}"
+    return UserError(
+        process.name,
+        "a translation process that runs to the end",
+        got,
+        "It may have run out of memory: use fewer --workers or a smaller --batch-tokens.",
+    )
+
+
+def _work(connection: Connection, directory: Path, search: SearchConfig, options: TranslationOptions) -> None:
+    """The life of a worker: load, then one window after another until the pipe closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent decides
+    os.environ["OMP_NUM_THREADS"] = "1"
+    try:
+        import torch
+
+        from nmt.bundle import load_bundle
+        from nmt.inference.translator import Translator
+
+        torch.set_num_threads(1)
+        bundle = load_bundle(directory)
+        translator = Translator(
+            bundle.model, bundle.tokenizers, search, options, longest_source=bundle.metadata.longest_source
+        )
+        while True:
+            connection.send(translator.translate_window(connection.recv()))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return  # nobody listens any more
+    except UserError as error:
+        connection.send(_Failure((error.where, error.expected, error.got, error.fix)))
+    except Exception:
+        connection.send(_Failure(None, traceback.format_exc()))
+
+
+class _interrupts_ignored:  # noqa: N801 - reads as a statement
+    """Processes started inside are deaf to Ctrl-C from their first instruction on.
+
+    A signal that is ignored stays so across exec; only the main thread may set it.
+    """
+
+    def __enter__(self) -> None:
+        self.main = threading.current_thread() is threading.main_thread()
+        if self.main:
+            self.before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def __exit__(self, *_: object) -> None:
+        if self.main:
+            signal.signal(signal.SIGINT, self.before)

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nmt.errors import UserError
+from nmt.evaluation.bleu import scores
+from nmt.evaluation.significance import paired_bootstrap
+
+REFERENCES = [
+    "Ein Mann fährt mit dem Fahrrad durch die Stadt.",
+    "Zwei Kinder spielen im Garten!",
+    "„Wo ist der Bahnhof?“, fragte sie.",
+    "Der Hund schläft unter dem Tisch, obwohl es laut ist.",
+    "",
+] * 4  # fmt: skip
+GOOD = [line.replace("Garten", "Park") for line in REFERENCES]
+BAD = [line.lower().replace("der", "das").replace("ein", "eine") for line in REFERENCES]
+
+
+def sacrebleu(directory: Path, *arguments: str) -> list[dict[str, object]]:
+    """What the command prints for these files."""
+    for name, lines in (("reference", REFERENCES), ("good", GOOD), ("bad", BAD)):
+        (directory / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    command = [sys.executable, "-m", "sacrebleu", "reference", *arguments, "-m", "bleu", "chrf", "ter", "-w", "10"]
+    done = subprocess.run(command, cwd=directory, check=True, capture_output=True, text=True)
+    found: list[dict[str, object]] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize(("name", "lines"), [("good", GOOD), ("bad", BAD)])
+def test_scores_are_those_of_the_sacrebleu_command(name: str, lines: list[str], tmp_path: Path) -> None:
+    expected = sacrebleu(tmp_path, "-i", name, "-f", "json")
+    found = scores(lines, REFERENCES)
+    assert [score.name for score in found.all] == [row["name"] for row in expected]
+    assert [score.value for score in found.all] == pytest.approx([row["score"] for row in expected], abs=1e-9)
+    assert [score.signature for score in found.all] == [row["signature"] for row in expected]
+    assert found.json()["bleu"]["score"] == found.bleu.value
+
+
+def test_paired_bootstrap_is_that_of_the_sacrebleu_command(tmp_path: Path) -> None:
+    _, expected = sacrebleu(tmp_path, "-i", "good", "bad", "--paired-bs", "--paired-bs-n", "200", "-f", "json")
+    for comparison in paired_bootstrap(GOOD, BAD, REFERENCES, samples=200):
+        row = expected[comparison.name]
+        assert isinstance(row, dict)
+        assert comparison.system == pytest.approx(row["score"], abs=1e-9)
+        assert comparison.p_value == pytest.approx(row["p_value"], abs=1e-12)
+        assert comparison.system_interval == pytest.approx((row["mean"], row["ci"]), abs=1e-9)
+
+
+def test_a_perfect_translation() -> None:
+    found = scores(REFERENCES, REFERENCES)
+    assert found.bleu.value == pytest.approx(100)
+    assert found.chrf.value == pytest.approx(100)
+    assert found.ter.value == 0
+
+
+def test_different_numbers_of_lines_are_refused() -> None:
+    with pytest.raises(UserError, match=r"out\.de: expected 20 lines.*got 19 lines"):
+        scores(GOOD[:-1], REFERENCES, "out.de")
+    with pytest.raises(UserError, match="expected 20 lines"):
+        paired_bootstrap(GOOD, BAD[:-1], REFERENCES)
+    with pytest.raises(UserError, match="at least one line"):
+        scores([], [])

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nmt.errors import UserError
+from nmt.inference.scoring import score_lines
+from nmt.inference.translator import TranslationOptions, Translator
+from nmt.search import BeamSearch
+from nmt.tokenizer.base import TokenizerPair
+from tests.unit.inference.tiny import ALPHABET, Backwards, CharacterTokenizer
+
+TOKENIZER = CharacterTokenizer()
+PAIR = TokenizerPair(TOKENIZER, TOKENIZER)
+MODEL = Backwards(TOKENIZER.vocabulary_size)
+visible = st.text(ALPHABET.strip(), min_size=1, max_size=20)
+
+
+@given(st.lists(visible, min_size=1, max_size=8), st.integers(1, 100))
+def test_scoring_a_translation_gives_its_log_probability(lines: list[str], batch_tokens: int) -> None:
+    translations = list(Translator(MODEL, PAIR, BeamSearch(beam=3)).translate(lines))
+    scores = score_lines(
+        MODEL, PAIR, lines, [t.text for t in translations], TranslationOptions(batch_tokens=batch_tokens)
+    )
+    for translation, score in zip(translations, scores, strict=True):
+        assert score.log_probability == pytest.approx(translation.log_probability, abs=1e-4)
+        assert len(score.token_log_probabilities) == len(score.pieces) + 1 == len(translation.text) + 1
+
+
+def test_a_blank_target_is_scored_as_its_end() -> None:
+    (score,) = score_lines(MODEL, PAIR, ["abc"], [""])
+    assert score.pieces == ()
+    assert len(score.token_log_probabilities) == 1
+
+
+@pytest.mark.parametrize(
+    ("sources", "targets", "short"), [(["a"], ["a", "b"], "source"), (["a", "b"], ["a"], "target")]
+)
+def test_sides_of_different_length_are_refused(sources: list[str], targets: list[str], short: str) -> None:
+    with pytest.raises(UserError, match=f"line 2: .*{short} that ends after line 1"):
+        list(score_lines(MODEL, PAIR, sources, targets))

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import random
+import string
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nmt.inference.chunks import is_blank
+from nmt.inference.translator import TranslationOptions, Translator, batches
+from nmt.search import BeamSearch
+from nmt.text import clean_line
+from nmt.tokenizer.base import TokenizerPair
+from tests.unit.inference.tiny import ALPHABET, Backwards, CharacterTokenizer
+
+words = st.text(ALPHABET, max_size=40)
+anything = st.one_of(
+    words, st.text(max_size=40), st.sampled_from(["", " ", "\t \u00a0", "\x00\x1f", "\u200b\u200e", "x\u2028y"])
+)
+
+
+def translator(batch_tokens: int = 200, beam: int = 2, n_best: int = 1, need_attention: bool = False) -> Translator:
+    tokenizer = CharacterTokenizer()
+    return Translator(
+        Backwards(tokenizer.vocabulary_size),
+        TokenizerPair(tokenizer, tokenizer),
+        BeamSearch(beam=beam, n_best=n_best),
+        TranslationOptions(batch_tokens=batch_tokens),
+        longest_source=60,
+        need_attention=need_attention,
+    )
+
+
+def backwards(line: str) -> str:
+    return "".join(character for character in reversed(clean_line(line)) if character in ALPHABET)
+
+
+@given(st.lists(anything, max_size=30), st.integers(1, 500), st.integers(1, 20))
+def test_as_many_lines_out_as_in_and_in_order(lines: list[str], batch_tokens: int, window: int) -> None:
+    found = list(translator(batch_tokens).translate(lines, window))
+    assert [translation.text for translation in found] == [backwards(line) for line in lines]
+
+
+@given(anything)
+def test_a_blank_line_is_blank_and_the_model_is_not_asked(line: str) -> None:
+    one = translator()
+    (found,) = one.translate([line])
+    if is_blank(clean_line(line)):
+        assert (found.text, found.score, found.log_probability, found.chunks) == ("", 0.0, 0.0, 0)
+        assert not one.model.batches  # type: ignore[attr-defined]
+    else:
+        assert found.chunks == 1
+        assert len(one.model.batches) == 1  # type: ignore[attr-defined]
+
+
+def test_a_long_line_is_translated_in_parts_and_nothing_is_lost() -> None:
+    letters = random.Random(3)
+    line = " ".join("".join(letters.choices(string.ascii_letters, k=letters.randint(1, 12))) for _ in range(5000))
+    (found,) = translator(batch_tokens=4000).translate([line])
+    assert found.chunks > 100
+    assert sorted(found.text.replace(" ", "")) == sorted(line.replace(" ", ""))
+    assert found.log_probability < 0
+
+
+def test_batches_stay_within_the_budget() -> None:
+    one = translator(batch_tokens=100)
+    list(one.translate(["a" * (place % 50 + 1) for place in range(200)]))
+    assert all(rows * length <= 100 for rows, length in one.model.batches)  # type: ignore[attr-defined]
+    assert len(one.model.batches) < 80  # type: ignore[attr-defined]
+
+
+@given(st.lists(st.integers(1, 300)), st.integers(1, 500))
+def test_every_sentence_is_in_exactly_one_batch(lengths: list[int], batch_tokens: int) -> None:
+    found = list(batches(lengths, batch_tokens))
+    assert sorted(place for batch in found for place in batch) == list(range(len(lengths)))
+    for batch in found:
+        assert len(batch) == 1 or len(batch) * (max(lengths[place] for place in batch) + 1) <= batch_tokens
+
+
+def test_windows_stream() -> None:
+    """The first window is out before the third is read."""
+    read = []
+
+    def lines() -> object:
+        for number in range(9):
+            read.append(number)
+            yield f"line {number}"
+
+    stream = translator().translate(lines(), 3)  # type: ignore[arg-type]
+    next(stream)
+    assert len(read) <= 6
+
+
+def test_the_model_comes_back_in_the_mode_it_was_in() -> None:
+    one = translator()
+    for training in (True, False):
+        one.model.train(training)
+        list(one.translate(["abc"]))
+        assert one.model.training is training
+
+
+def test_n_best_and_attention() -> None:
+    (found,) = translator(beam=3, n_best=3, need_attention=True).translate(["abc"])
+    assert [alternative.text for alternative in found.n_best][0] == "cba"
+    assert len({alternative.text for alternative in found.n_best}) == 3
+    (attention,) = found.n_best[0].attention
+    assert torch.equal(attention.argmax(1), torch.tensor([2, 1, 0, 3]))
+
+
+@pytest.mark.parametrize("line", ["", " ", "\u3000", "\x00", "\u200b", "\ufeff \u200e"])
+def test_what_nobody_can_see_is_blank(line: str) -> None:
+    assert is_blank(line)
+
+
+@pytest.mark.parametrize("line", ["a", "。", "🙂", "\u200ba", "-"])
+def test_what_can_be_seen_is_not_blank(line: str) -> None:
+    assert not is_blank(line)
