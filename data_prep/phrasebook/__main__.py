@@ -35,14 +35,14 @@ def main(arguments: list[str] | None = None) -> int:
     except ValidationError as error:
         parser.error(f"--{error.errors()[0]['loc'][0]}: {error.errors()[0]['msg']}")
     except (UserError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        sys.stderr.write(f"error: {error}\n")
         return 2
     files = {"training": corpus.training[0], "validation": corpus.validation, **corpus.tests}
     for split, pair in files.items():
         english, german = (path.read_text(encoding="utf-8").splitlines() for path in (pair.source, pair.target))
-        print(f"{split}: {len(english)} pairs")
+        sys.stdout.write(f"{split}: {len(english)} pairs\n")
         for one, other in list(zip(english, german, strict=True))[:3]:
-            print(f"  {one}\n    {other}")
+            sys.stdout.write(f"  {one}\n    {other}\n")
     return 0
 
 

@@ -91,7 +91,7 @@ def attributive_stem(word: str) -> str:
         return word[:-2] + "r"
     if word.endswith("el"):
         return word[:-2] + "l"
-    return word[:-1] if word.endswith("e") else word
+    return word.removesuffix("e")
 
 
 @dataclass(frozen=True)
@@ -125,9 +125,11 @@ class GermanNoun:
         return "Herrn" if self.singular == "Herr" else self.singular + "en"
 
     def _genitive_ending(self) -> str:
-        """-es after a sibilant and on one syllable, -s otherwise."""
+        """-es after a sibilant and on one syllable that ends in a consonant, -s otherwise."""
         if self.singular.endswith(("s", "ß", "x", "z", "sch")):
             return "es"
+        if self.singular.endswith(("a", "e", "i", "o", "u", "y")):
+            return "s"
         lowered = self.singular.lower()
         for diphthong in ("ei", "ie", "au", "eu", "äu", "ai", "aa", "ee", "oo"):
             lowered = lowered.replace(diphthong, "a")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from random import Random
 from typing import Protocol, TypeVar
@@ -30,14 +31,21 @@ from data_prep.phrasebook.phrase import (
 Choice = TypeVar("Choice")
 
 
-class Keyed(Protocol):
-    """A lexeme."""
+class Lexeme(Protocol):
+    """A noun, a verb or an adjective."""
 
     @property
     def key(self) -> str: ...
 
+    @property
+    def forms(self) -> tuple[str, ...]: ...
 
-KeyedChoice = TypeVar("KeyedChoice", bound=Keyed)
+
+class Rejected(Exception):  # noqa: N818 (not an error: the family asks for another draw)
+    """The choices do not make a sensible sentence."""
+
+
+KeyedChoice = TypeVar("KeyedChoice", bound=Lexeme)
 JOBS = tuple(noun for noun in PEOPLE if noun.tags & {"job", "general"} or noun.english in {"guest", "customer"})
 RELATIVES = tuple(noun for noun in KIN if "single" not in noun.tags)
 
@@ -48,8 +56,19 @@ class Draw:
     def __init__(self, random: Random, names: Names) -> None:
         self.random = random
         self.names = names
-        self.lexemes: set[str] = set()
-        self.uses_name = False
+        self._lexemes: dict[str, Lexeme] = {}
+        self._names: set[str] = set()
+
+    def lexemes_in(self, english: str) -> frozenset[str]:
+        """Keys of the lexemes that the sentence contains; a draw that was not used after all is none of them."""
+        text = f" {re.sub(r'[.?,]', ' ', english.lower())} "
+        return frozenset(
+            key for key, lexeme in self._lexemes.items() if any(f" {form.lower()} " in text for form in lexeme.forms)
+        )
+
+    def has_name(self, english: str) -> bool:
+        """Whether the sentence contains one of the names drawn for it."""
+        return not self._names.isdisjoint(re.findall(r"\w+", english))
 
     def one(self, choices: Sequence[Choice]) -> Choice:
         """One of them, each as likely."""
@@ -58,12 +77,12 @@ class Draw:
     def lexeme(self, choices: Sequence[KeyedChoice]) -> KeyedChoice:
         """One of them, and a note that the sentence contains it."""
         chosen = self.random.choice(choices)
-        self.lexemes.add(chosen.key)
+        self._lexemes[chosen.key] = chosen
         return chosen
 
-    def use(self, *lexemes: Keyed) -> None:
+    def use(self, *lexemes: Lexeme) -> None:
         """Notes lexemes that were not drawn."""
-        self.lexemes.update(lexeme.key for lexeme in lexemes)
+        self._lexemes.update((lexeme.key, lexeme) for lexeme in lexemes)
 
     def chance(self, probability: float) -> bool:
         """True that often."""
@@ -71,25 +90,28 @@ class Draw:
 
     # Names ----------------------------------------------------------------------------------------------
 
+    def _name(self, names: Sequence[str]) -> str:
+        name = self.one(names)
+        self._names.add(name)
+        return name
+
     def first_name(self) -> tuple[str, Gender]:
         """A first name and its bearer's gender."""
-        self.uses_name = True
         if self.chance(0.5):
-            return self.one(self.names.women), Gender.FEMININE
-        return self.one(self.names.men), Gender.MASCULINE
+            return self._name(self.names.women), Gender.FEMININE
+        return self._name(self.names.men), Gender.MASCULINE
 
     def surname(self) -> str:
-        self.uses_name = True
-        return self.one(self.names.surnames)
+        return self._name(self.names.surnames)
 
     def city(self) -> tuple[str, str]:
         """English and German."""
-        self.uses_name = True
-        return self.one(self.names.cities)
+        pair = self.one(self.names.cities)
+        self._names.add(pair[0])
+        return pair
 
     def street(self) -> str:
-        self.uses_name = True
-        return self.one(self.names.streets)
+        return self._name(self.names.streets)
 
     # Phrases --------------------------------------------------------------------------------------------
 
@@ -102,10 +124,10 @@ class Draw:
         if kind < 0.45:
             return phrase.titled(self.surname(), woman=self.chance(0.5))
         if kind < 0.75:
-            owner = self.one((I, I, WE)).possessive
-            assert owner
             plural = self.chance(0.15)
             noun = self.lexeme(RELATIVES if plural else KIN)
+            owner = (I if "single" in noun.tags else self.one((I, I, WE))).possessive
+            assert owner
             plural = plural and noun.english not in {"father", "mother", "boss"}
             return noun_phrase(noun, owner, plural=plural)
         return noun_phrase(self.lexeme(JOBS), THE, plural=self.chance(0.25))
@@ -139,10 +161,25 @@ class Draw:
 
     def object_of(self, verb: Verb, subject: NounPhrase, negated: bool = False) -> NounPhrase:
         """An object that the verb allows, with a determiner that makes sense."""
-        noun = self.lexeme([n for n in tagged(*verb.objects) if "single" not in n.tags])
-        return self.thing(noun, subject, negated, keep_definite=verb.english.base in DEFINITE_OBJECT)
+        return self.thing(
+            self.object_noun(verb, subject),
+            subject,
+            negated,
+            keep_definite=verb.english.base in DEFINITE_OBJECT,
+            may_own=verb.english.base not in NEW_OBJECT,
+        )
 
-    def thing(self, noun: Noun, subject: NounPhrase, negated: bool = False, keep_definite: bool = False) -> NounPhrase:
+    def object_noun(self, verb: Verb, subject: NounPhrase) -> Noun:
+        """A noun that the verb allows as its object."""
+        barred = {"single"}
+        wearing = verb.english.base in {"wear", "put on", "try on"}
+        if wearing and subject.possessive and subject.possessive.english not in {"her", "my", "your"}:
+            barred.add("ladies")
+        return self.lexeme([n for n in tagged(*verb.objects) if not n.tags & barred])
+
+    def thing(
+        self, noun: Noun, subject: NounPhrase, negated: bool = False, keep_definite: bool = False, may_own: bool = True
+    ) -> NounPhrase:
         """A noun with a determiner, perhaps an adjective and a plural."""
         owner = subject.possessive
         if "kin" in noun.tags:
@@ -151,7 +188,7 @@ class Draw:
         adjectives = self.adjective(noun, chance=0.4)
         plural = not noun.mass and "place" not in noun.tags and self.chance(0.2)
         kind = self.random.random()
-        if owner and noun.tags & {"own", "wear"} and kind < 0.35:
+        if owner and may_own and noun.tags & {"own", "wear"} and kind < 0.35:
             return noun_phrase(noun, owner, adjectives, plural=plural)
         if keep_definite or kind < 0.65 or noun.tags & {"office"}:
             determiner: Determiner = phrase.THIS if self.chance(0.12) else THE
@@ -171,6 +208,9 @@ class Draw:
         """to the old park, in den alten Park."""
         return phrase.direction(*self.the_place(*tags, adjective=0.15))
 
+
+NEW_OBJECT = frozenset({"buy", "rent", "receive", "book", "order"})
+"""Verbs whose object is not yet the subject's own."""
 
 DEFINITE_OBJECT = frozenset(
     {"turn on", "turn off", "close", "open", "pay", "sign", "fill in", "tidy up", "collect", "know", "feed", "pick up",

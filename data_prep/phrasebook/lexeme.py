@@ -24,6 +24,11 @@ class Noun:
         return f"noun:{self.english}"
 
     @property
+    def forms(self) -> tuple[str, ...]:
+        """Every English form."""
+        return self.english, self.english_plural
+
+    @property
     def mass(self) -> bool:
         return "mass" in self.tags
 
@@ -39,6 +44,13 @@ class Verb:
     @property
     def key(self) -> str:
         return f"verb:{self.english.base}"
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """Every English form."""
+        verb = self.english
+        irregular = ("am", "are", "was", "were", "isn't", "aren't", "wasn't", "weren't") if verb.base == "be" else ()
+        return verb.base, verb.past, verb.participle, verb.third_person(), verb.progressive(), *irregular
 
 
 @dataclass(frozen=True)
@@ -57,6 +69,11 @@ class Adjective:
     @property
     def key(self) -> str:
         return f"adjective:{self.english}"
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """Every English form."""
+        return self.english, self.english_comparative, self.english_superlative
 
     @property
     def stem(self) -> str:
@@ -125,8 +142,8 @@ def read_adjectives(text: str) -> tuple[Adjective, ...]:
     adjectives = []
     for english, german, tags in entries(text):
         word, *degrees = english.split(", ")
-        more, most = degrees if degrees else (f"more {word}", f"most {word}")
+        more, most = degrees or (f"more {word}", f"most {word}")
         base, *german_degrees = german.split()
-        higher, highest = german_degrees if german_degrees else (attributive_stem(base) + "er", base + "st")
+        higher, highest = german_degrees or (attributive_stem(base) + "er", base + "st")
         adjectives.append(Adjective(word, more, most, base, higher, highest, frozenset(tags.split())))
     return tuple(adjectives)

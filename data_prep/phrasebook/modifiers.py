@@ -26,7 +26,7 @@ brown | braun brauner braunst | colour pet
 grey | grau grauer grauest | colour pet
 heavy, heavier, heaviest | schwer schwerer schwerst | heavy
 light, lighter, lightest | leicht leichter leichtest | pack
-interesting | interessant interessanter interessantest | read watch event visit
+interesting | interessant interessanter interessantest | read watch
 boring | langweilig | read watch start
 exciting | spannend spannender spannendst | watch travel
 long, longer, longest | lang länger längst | write wear start travel
@@ -36,7 +36,7 @@ fresh, fresher, freshest | frisch frischer frischest | fresh
 ripe, riper, ripest | reif reifer reifst | ripe
 hot, hotter, hottest | heiß heißer heißest | hot
 cold, colder, coldest | kalt kälter kältest | cold
-sweet, sweeter, sweetest | süß süßer süßest | bake fruit
+sweet, sweeter, sweetest | süß süßer süßest | sweet fruit
 tall, taller, tallest | groß größer größt | -
 friendly, friendlier, friendliest | freundlich | job kin general
 polite | höflich | job kin general
@@ -46,7 +46,7 @@ tired | müde müder müdest | kin general
 ill | krank kränker kränkst | kin general animal pet
 happy, happier, happiest | glücklich | kin
 nervous | nervös nervöser nervösest | kin general
-bad, worse, worst | schlecht schlechter schlechtest | weather_
+bad, worse, worst | schlecht schlechter schlechtest | forecast watch
 modern | modern moderner modernst | building furniture device dwelling
 comfortable | bequem bequemer bequemst | furniture vehicle
 elegant | elegant eleganter elegantest | wear
@@ -58,12 +58,16 @@ dangerous | gefährlich | vehicle animal
 clean, cleaner, cleanest | sauber sauberer sauberst | dish wear room
 dirty, dirtier, dirtiest | schmutzig | dish wear wash
 empty, emptier, emptiest | leer leerer leerst | box room
-strong, stronger, strongest | stark stärker stärkst | weather
 unexpected | unerwartet unerwarteter unerwartetst | trouble
 """)
 
-PREDICATIVE_ONLY = frozenset({"broken", "ill", "happy", "tired", "nervous", "dirty", "light", "empty", "loud"})
+PREDICATIVE_ONLY = frozenset({"broken", "happy", "tired", "nervous", "dirty", "light", "empty", "loud"})
 """Adjectives that describe a state: natural in a predicate, odd on the object of buying and selling."""
+
+EXCESSIVE = frozenset(
+    "big small expensive long short heavy old hot cold boring loud dangerous warm dirty quiet sweet difficult".split()
+)
+"""Qualities of which there can be too much."""
 
 COLOURS = frozenset({"red", "blue", "green", "black", "white", "yellow", "brown", "grey"})
 

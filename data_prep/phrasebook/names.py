@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from itertools import product
 from random import Random
 
+from data_prep.phrasebook.nouns import NOUNS, PROFESSIONS
+
 WOMEN = """Anna Maria Julia Laura Lena Sarah Lisa Katharina Sophie Emma Hannah Clara Johanna Charlotte Marie Nina Eva
 Sabine Petra Monika Ursula Renate Claudia Susanne Andrea Birgit Karin Heike Stefanie Nicole Sandra Melanie Anja Tanja
 Silke Ines Jana Kerstin Martina Angelika Barbara Christina Daniela Elena Franziska Greta Helga Ida Judith Kathrin
@@ -91,12 +93,25 @@ def _compounds(parts: tuple[list[str], list[str]], taken: frozenset[str] = froze
     return [name for name in dict.fromkeys(names) if name not in taken]
 
 
+ALWAYS_KNOWN = frozenset(
+    "Berlin Hamburg Essen Dresden Paris London Salzburg Müller Schmidt Lang Klein Wolf Emma Lena Lisa Daniel Jonas".split()
+)
+"""Kept in training: what a newcomer will type first, and what is also an ordinary word."""
+
+
 def _cut(names: list[str], share: float, shuffle: Random) -> tuple[list[str], list[str]]:
     """Shuffled and cut in two, the second part being `share` of the whole."""
     shuffled = list(dict.fromkeys(names))
     shuffle.shuffle(shuffled)
     cut = round(len(shuffled) * (1 - share))
-    return shuffled[:cut], shuffled[cut:]
+    pinned = [name for name in shuffled[cut:] if name in ALWAYS_KNOWN]
+    return shuffled[:cut] + pinned, [name for name in shuffled[cut:] if name not in ALWAYS_KNOWN]
+
+
+def _vocabulary() -> frozenset[str]:
+    """German words that are also surnames: Koch, Bauer, Winter."""
+    trades = [word for _, *german in PROFESSIONS for word in german]
+    return frozenset([*(noun.german.singular for noun in NOUNS), *trades, "Winter", "Sommer"])
 
 
 def split_names() -> tuple[Names, Names]:
@@ -112,7 +127,7 @@ def split_names() -> tuple[Names, Names]:
     cities, new_cities = _cut(CITIES + _compounds(TOWN_PARTS), 0.2, shuffle)
     streets, new_streets = _cut(_compounds(STREET_PARTS), 0.25, shuffle)
     # A surname may also be somebody's first name, or a town somebody's: such a name is in training.
-    seen = frozenset(women + men + surnames + cities + streets)
+    seen = frozenset(women + men + surnames + cities + streets) | _vocabulary()
 
     def unseen(names: list[str]) -> tuple[str, ...]:
         return tuple(name for name in names if name not in seen)

@@ -51,15 +51,15 @@ carpet | der Teppich | Teppiche | lie own new furniture colour buy good
 picture | das Bild | Bilder | hang own new gift buy good paint
 map | die Landkarte | Landkarten | lie read small own new buy
 shirt | das Hemd | Hemden | wear own new colour wash buy good
-dress/dresses | das Kleid | Kleider | wear own new colour wash buy good
-skirt | der Rock | Röcke | wear own new colour wash buy good
+dress/dresses | das Kleid | Kleider | ladies wear own new colour wash buy good
+skirt | der Rock | Röcke | ladies wear own new colour wash buy good
 coat | der Mantel | Mäntel | wear hang own new colour wash buy good
 jacket | die Jacke | Jacken | wear hang own new colour wash buy good lend
 hat | der Hut | Hüte | wear hang own new colour buy good small lose
 pullover | der Pullover | Pullover | wear own new colour wash buy good lend
 scarf/scarves | der Schal=Schals | Schals | wear own new colour wash buy good small gift lose
 suit | der Anzug | Anzüge | wear own new colour buy good lend
-blouse | die Bluse | Blusen | wear own new colour wash buy good
+blouse | die Bluse | Blusen | ladies wear own new colour wash buy good
 guitar | die Gitarre | Gitarren | own new instrument repair lend gift buy good
 piano/pianos | das Klavier | Klaviere | own new instrument repair buy good heavy stand
 violin | die Geige | Geigen | own new instrument repair lend gift buy good
@@ -101,7 +101,7 @@ butter | die Butter | | eat fresh
 ham | der Schinken | | eat
 salad | der Salat | Salate | eat cook fresh order
 soup | die Suppe | Suppen | eat cook hot order
-cake | der Kuchen | Kuchen | eat bake fresh order
+cake | der Kuchen | Kuchen | sweet eat bake fresh order
 pizza | die Pizza | Pizzas | eat bake hot order
 egg | das Ei | Eier | eat cook fresh
 apple | der Apfel | Äpfel | eat fruit ripe
@@ -120,7 +120,7 @@ milk | die Milch | | drink cold hot fresh
 coffee | der Kaffee | | drink hot
 tea | der Tee | | drink hot
 beer | das Bier | | drink cold
-wine | der Wein | | drink good
+wine | der Wein | | drink
 apple juice | der Apfelsaft | | drink cold
 orange juice | der Orangensaft | | drink cold fresh
 """)
@@ -207,36 +207,36 @@ PROFESSIONS: tuple[tuple[str, str, str], ...] = (
 
 PLACES = read_nouns(
     """
-park | der Park=Parks | Parks | in:in/to public read
-garden | der Garten | Gärten | in:in/into home read work
-kitchen | die Küche | Küchen | in:in/into home cook room
-living room | das Wohnzimmer | Wohnzimmer | in:in/into home read room
-bedroom | das Schlafzimmer | Schlafzimmer | in:in/into home read room
+park | der Park=Parks | Parks | in:in/to public reading
+garden | der Garten | Gärten | in:in/into home reading working
+kitchen | die Küche | Küchen | in:in/into home cooking room
+living room | das Wohnzimmer | Wohnzimmer | in:in/into home reading room
+bedroom | das Schlafzimmer | Schlafzimmer | in:in/into home reading room
 cellar | der Keller | Keller | in:in/into home room
-office | das Büro=Büros | Büros | in:in/to work room
+office | das Büro=Büros | Büros | in:in/to working room
 school | die Schule | Schulen | in:in/to building
-library | die Bibliothek | Bibliotheken | in:in/to read building public
+library | die Bibliothek | Bibliotheken | in:in/to reading building public
 museum | das Museum | Museen | in:in/to building public visit
 theatre | das Theater | Theater | in:in/to building public
 cinema | das Kino=Kinos | Kinos | in:in/to building public
-restaurant | das Restaurant=Restaurants | Restaurants | in:in/to eat building public
-café/cafés | das Café=Cafés | Cafés | in:in/to eat read building public
+restaurant | das Restaurant=Restaurants | Restaurants | in:in/to eating building public
+café/cafés | das Café=Cafés | Cafés | in:in/to eating reading building public
 hotel | das Hotel=Hotels | Hotels | in:in/to building public
 hospital | das Krankenhaus | Krankenhäuser | in:in/to building
 church/churches | die Kirche | Kirchen | in:in/into building visit
-supermarket | der Supermarkt | Supermärkte | in:in/to shop building public
-department store | das Kaufhaus | Kaufhäuser | in:in/to shop building public
+supermarket | der Supermarkt | Supermärkte | in:in/to shop groceries building public
+department store | das Kaufhaus | Kaufhäuser | in:in/to shop goods building public
 pharmacy | die Apotheke | Apotheken | in:in/to building public
-bakery | die Bäckerei | Bäckereien | in:in/to shop building public
+bakery | die Bäckerei | Bäckereien | in:in/to building public
 swimming pool | das Schwimmbad | Schwimmbäder | in:in/to public
 city centre | das Stadtzentrum=Stadtzentrums | | in:in/to public
 village | das Dorf | Dörfer | in:in/to
-market | der Markt=Marktes | Märkte | auf:at/to shop public
+market | der Markt=Marktes | Märkte | auf:at/to shop groceries public
 station | der Bahnhof | Bahnhöfe | an:at/to public building
 airport | der Flughafen | Flughäfen | an:at/to public
 bus stop | die Bushaltestelle | Bushaltestellen | an:at/to public
-beach/beaches | der Strand=Strandes | Strände | an:on/to read
-university | die Universität | Universitäten | an:at/to building work
+beach/beaches | der Strand=Strandes | Strände | an:on/to reading
+university | die Universität | Universitäten | an:at/to building working
 bank | die Bank | Banken | in:in/to building public
 post office | die Post | | auf:at/to public
 bridge | die Brücke | Brücken | auf:on/to building visit
@@ -244,7 +244,7 @@ castle | das Schloss=Schlosses | Schlösser | in:in/to building visit
 house | das Haus | Häuser | in:in/into building new dwelling
 flat | die Wohnung | Wohnungen | in:in/into new dwelling
 town hall | das Rathaus | Rathäuser | in:in/to building public
-factory | die Fabrik | Fabriken | in:in/to building work
+factory | die Fabrik | Fabriken | in:in/to building working
 """,
     "place",
 )
@@ -257,20 +257,18 @@ party | die Party | Partys | event start
 wedding | die Hochzeit | Hochzeiten | event
 journey | die Reise | Reisen | event travel
 flight | der Flug=Fluges | Flüge | event travel book
-meal | das Essen | | event
-holiday | der Urlaub | | event travel
 interview | das Interview=Interviews | Interviews | event work
 performance | die Vorstellung | Vorstellungen | event start
 exam | die Prüfung | Prüfungen | event start
 storm | der Sturm=Sturmes | Stürme | weather
 rain | der Regen | | weather
+weather | das Wetter | | weather forecast
 snow | der Schnee | | weather
 fog | der Nebel | | weather
 strike | der Streik=Streiks | Streiks | trouble
 accident | der Unfall | Unfälle | trouble
 traffic jam | der Stau=Staus | Staus | trouble
 heat | die Hitze | | weather
-noise | der Lärm=Lärms | | trouble
 """)
 
 PARTS = read_nouns("""
@@ -281,8 +279,8 @@ colour | die Farbe | Farben | of:colour
 price | der Preis | Preise | of:buy
 weight | das Gewicht | Gewichte | of:heavy
 owner | der Besitzer | Besitzer | of:own of:building
-beginning | der Anfang | Anfänge | of:start of:watch
-end | das Ende=Endes | Enden | of:start of:watch
+beginning | der Anfang | Anfänge | of:watch
+end | das Ende=Endes | Enden | of:watch
 director | der Direktor | Direktoren | of:building
 """)
 
@@ -291,7 +289,7 @@ train | der Zug=Zuges | Züge | depart rail ride
 bus/buses | der Bus=Busses | Busse | depart ride
 tram | die Straßenbahn | Straßenbahnen | ride
 underground | die U-Bahn | | ride
-ship | das Schiff | Schiffe | depart ride
+ship | das Schiff | Schiffe | ride
 taxi/taxis | das Taxi=Taxis | Taxis | ride
 """)
 

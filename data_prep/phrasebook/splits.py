@@ -9,13 +9,13 @@ from functools import cache
 from itertools import accumulate, combinations
 from random import Random
 
-from data_prep.phrasebook.draw import Draw
-from data_prep.phrasebook.families import complex, everyday, questions, statements
+from data_prep.phrasebook.draw import Draw, Rejected
+from data_prep.phrasebook.families import everyday, questions, statements, subordination
 from data_prep.phrasebook.names import Names, split_names
 
 Family = Callable[[Draw], tuple[str, str]]
 FAMILIES: tuple[tuple[Family, int], ...] = (
-    *statements.FAMILIES, *complex.FAMILIES, *questions.FAMILIES, *everyday.FAMILIES,
+    *statements.FAMILIES, *subordination.FAMILIES, *questions.FAMILIES, *everyday.FAMILIES,
 )  # fmt: skip
 FUNCTIONS = tuple(family for family, _ in FAMILIES)
 CUMULATIVE = tuple(accumulate(weight for _, weight in FAMILIES))
@@ -68,9 +68,11 @@ def sentences(random: Random, names: Names) -> Iterator[tuple[Sentence, bool]]:
     while True:
         draw = Draw(random, names)
         family = random.choices(FUNCTIONS, cum_weights=CUMULATIVE)[0]
-        english, german = family(draw)
-        sentence = Sentence(finish(english), finish(german), frozenset(draw.lexemes), family.__name__)
-        yield sentence, draw.uses_name
+        try:
+            english, german = map(finish, family(draw))
+        except Rejected:
+            continue
+        yield Sentence(english, german, draw.lexemes_in(english), family.__name__), draw.has_name(english)
 
 
 class _Distinct:

@@ -37,7 +37,7 @@ watch, watched, watched | sehen sieh gesehen | watch
 visit, visited, visited | besuchen - besucht | visit kin
 photograph, photographed, photographed | fotografieren - fotografiert | building animal
 paint, painted, painted | malen - gemalt | paint
-pack, packed, packed | ein+packen - eingepackt | pack
+pack, packed, packed | ein+packen - eingepackt | wear small
 carry, carried, carried | tragen träg getragen | heavy
 clean, cleaned, cleaned | putzen - geputzt | clean
 tidy up, tidied up, tidied up | auf+räumen - aufgeräumt | room

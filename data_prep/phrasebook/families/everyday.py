@@ -6,7 +6,7 @@ from data_prep.phrasebook import modifiers, nouns, numerals, phrase, verbs
 from data_prep.phrasebook.clause import WOULD_LIKE, Clause, Tense
 from data_prep.phrasebook.conjugation import Person
 from data_prep.phrasebook.declension import Case, Gender, with_preposition
-from data_prep.phrasebook.draw import RELATIVES, Draw
+from data_prep.phrasebook.draw import RELATIVES, Draw, Rejected
 from data_prep.phrasebook.families.statements import Pair
 from data_prep.phrasebook.lexeme import Adverbial
 from data_prep.phrasebook.names import COUNTRIES
@@ -126,9 +126,15 @@ def comparison(draw: Draw) -> Pair:
     """My brother is older than his sister. The blue car is as expensive as the green bicycle."""
     if draw.chance(0.5):
         one, other = draw.person(), draw.person()
-        adjective = draw.lexeme([a for a in modifiers.ADJECTIVES if a.suits & {"kin"} or a.english in ("old", "tall")])
+        adjective = draw.lexeme(
+            [
+                a
+                for a in modifiers.ADJECTIVES
+                if (a.suits & {"kin"} and a.english != "ill") or a.english in ("old", "tall")
+            ]
+        )
     else:
-        first = draw.lexeme([n for n in nouns.tagged("wear", "furniture", "vehicle", "building", "instrument", "read")])
+        first = draw.lexeme(nouns.tagged("wear", "furniture", "vehicle", "building", "instrument", "read"))
         shared = [n for n in nouns.NOUNS if n is not first and n.tags & first.tags & {"wear", "furniture", "vehicle",
                   "building", "instrument", "read"}]  # fmt: skip
         second = draw.lexeme(shared)
@@ -137,7 +143,7 @@ def comparison(draw: Draw) -> Pair:
         one = noun_phrase(first, draw.one((THE, phrase.THIS)), plural=draw.chance(0.2))
         other = noun_phrase(second, THE, plural=draw.chance(0.2))
     if one.english == other.english:
-        return comparison(draw)
+        raise Rejected
     past = draw.chance(0.25)
     plural = one.person is Person.SIE
     be = ("were" if plural else "was") if past else ("are" if plural else "is")
@@ -167,7 +173,7 @@ def superlative(draw: Draw) -> Pair:
         time = draw.one(modifiers.PAST_TIMES)
         clause = Clause(subject, visit, Tense.PAST, accusative=thing, place=where, time=time)
         return clause.english(), clause.german()
-    near = draw.lexeme([n for n in nouns.tagged("public", "building") if n is not noun])
+    near = draw.lexeme([n for n in nouns.tagged("building") if n is not noun])
     other = noun_phrase(near, THE)
     behind, hinter = draw.one((("behind", "hinter"), ("in front of", "vor"), ("next to", "neben"), ("near", "bei")))
     if hinter == "bei":
@@ -204,7 +210,7 @@ def genitive(draw: Draw) -> Pair:
     subject = draw.subject()
     head = NounPhrase(english, (forms[0], forms[1], forms[2], forms[3]), gender=thing.gender)
     verb = draw.lexeme([v for v in verbs.TRANSITIVE if v.english.base in PART_VERBS[part.english]])
-    tense = draw.one((Tense.PAST, Tense.FUTURE)) if verb.english.base != "know" else Tense.PRESENT
+    tense = {"know": Tense.PRESENT, "forget": Tense.PAST}.get(verb.english.base, draw.one((Tense.PAST, Tense.FUTURE)))
     return (
         clause := Clause(subject, verb, tense, accusative=head, negated=draw.chance(0.3))
     ).english(), clause.german()
@@ -220,10 +226,13 @@ PART_VERBS = {
 def news(draw: Draw) -> Pair:
     """The new library in Steinfeld was opened in 1997: the passive."""
     noun = draw.lexeme([n for n in nouns.tagged("building") if n.german.plural])
-    thing = noun_phrase(noun, THE, draw.adjective(noun, chance=0.6))
-    (city, stadt), year = draw.city(), draw.random.randint(1780, 2019)
+    adjectives = draw.adjective(noun, chance=0.6)
+    if any(a.english in {"new", "quiet", "ugly"} for a in adjectives):
+        raise Rejected
+    thing = noun_phrase(noun, THE, adjectives)
+    (city, stadt), year = draw.city(), draw.random.randint(1925, 2019)
     english, german = draw.one((("built", "gebaut"), ("opened", "eröffnet"), ("renovated", "renoviert"),
-                                ("destroyed", "zerstört"), ("sold", "verkauft")))  # fmt: skip
+                                ("destroyed", "zerstört")))  # fmt: skip
     if draw.chance(0.5):
         return (
             f"{thing.english} in {city} was {english} in {year}",
@@ -240,16 +249,17 @@ def news(draw: Draw) -> Pair:
 
 def predicate(draw: Draw) -> Pair:
     """The old car was too expensive. My sister isn't nervous."""
-    noun = draw.lexeme([n for n in nouns.tagged("own", "building", "eat", "drink", "wear", "watch", "start")])
+    noun = draw.lexeme(nouns.tagged("own", "building", "eat", "drink", "wear", "watch", "start"))
     fitting = modifiers.suited(noun.tags, states=True)
     if len(fitting) < 2:
-        return predicate(draw)
+        raise Rejected
     owner = draw.one((phrase.I, phrase.HE, phrase.SHE, phrase.WE, phrase.THEY)).possessive
     assert owner
     determiner = owner if noun.tags & {"own", "wear"} and draw.chance(0.6) else draw.one((THE, phrase.THIS))
     adjective = draw.lexeme(fitting)
     subject = noun_phrase(noun, determiner, plural=not noun.mass and draw.chance(0.35))
-    degree = draw.one((("very ", "sehr "), ("too ", "zu "), ("", ""), ("quite ", "ziemlich ")))
+    degrees = [("very ", "sehr "), ("", ""), ("quite ", "ziemlich ")]
+    degree = draw.one([*degrees, ("too ", "zu ")] if adjective.english in modifiers.EXCESSIVE else degrees)
     if adjective.english in modifiers.COLOURS | {"broken", "empty"}:
         degree = ("", "")
     complement = Adverbial(degree[0] + adjective.english, degree[1] + adjective.german)

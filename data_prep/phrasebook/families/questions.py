@@ -6,8 +6,10 @@ from dataclasses import replace
 
 from data_prep.phrasebook import modifiers, nouns, phrase, verbs
 from data_prep.phrasebook.clause import ALLOWED, CAN, HAVE_TO, WANT, Clause, Tense
-from data_prep.phrasebook.draw import Draw
-from data_prep.phrasebook.families.statements import TIMES, Pair, action, motion
+from data_prep.phrasebook.declension import Case
+from data_prep.phrasebook.draw import Draw, Rejected
+from data_prep.phrasebook.families.statements import Pair, action, motion, when
+from data_prep.phrasebook.lexeme import Noun
 from data_prep.phrasebook.phrase import DU, FORMAL, THE, WHICH, noun_phrase
 
 
@@ -19,7 +21,7 @@ def yes_no(draw: Draw) -> Pair:
     tense = draw.one((Tense.PAST, Tense.PAST, Tense.FUTURE, Tense.PROGRESSIVE))
     clause = action(draw, subject, tense) if draw.chance(0.7) else motion(draw, subject, tense)
     if tense is not Tense.PROGRESSIVE and draw.chance(0.7):
-        clause = replace(clause, time=draw.one(TIMES[tense]))
+        clause = replace(clause, time=when(draw, clause.verb, tense))
     return f"{english}{clause.english_question()}?", f"{german}{clause.german_question()}?"
 
 
@@ -28,7 +30,7 @@ def modal_question(draw: Draw) -> Pair:
     english, german, subject = draw.addressed()
     clause = action(draw, subject, Tense.FUTURE)
     if clause.verb.english.base in {"lose", "forget", "receive", "find"}:
-        return modal_question(draw)
+        raise Rejected
     time = draw.one(modifiers.FUTURE_TIMES) if draw.chance(0.6) else None
     clause = replace(clause, tense=Tense.PRESENT, modal=draw.one((CAN, WANT, HAVE_TO, ALLOWED)), time=time)
     return f"{english}{clause.english_question()}?", f"{german}{clause.german_question()}?"
@@ -43,16 +45,16 @@ def wh_question(draw: Draw) -> Pair:
     kind = draw.one(("when", "where", "why", "who"))
     clause = action(draw, subject, tense) if draw.chance(0.75) else motion(draw, subject, tense)
     if kind == "who":
-        clause = replace(clause, subject=phrase.WHO, time=draw.one(TIMES[tense]))
+        clause = replace(clause, subject=phrase.WHO, time=when(draw, clause.verb, tense))
         if clause.accusative and any(word in clause.accusative.english.split() for word in ("your", "my")):
-            return wh_question(draw)
+            raise Rejected
         return f"{clause.english()}?", f"{clause.german()}?"
     if kind == "where":
         if not clause.accusative or clause.verb.english.base not in {"buy", "find", "lose", "repair", "rent", "meet"}:
-            return wh_question(draw)
+            raise Rejected
         clause = replace(clause, place=None)
     if kind == "why":
-        clause = replace(clause, time=draw.one(TIMES[tense]) if draw.chance(0.5) else None)
+        clause = replace(clause, time=when(draw, clause.verb, tense) if draw.chance(0.5) else None)
     word = {"when": "wann", "where": "wo", "why": "warum"}[kind]
     return f"{before}{kind} {clause.english_question()}?", f"{vorher}{word} {clause.german_question()}?"
 
@@ -67,7 +69,7 @@ def which_question(draw: Draw) -> Pair:
     noun = draw.lexeme([n for n in nouns.tagged(*verb.objects) if not n.mass and "person" not in n.tags])
     thing = noun_phrase(noun, WHICH, draw.adjective(noun, chance=0.25), plural=draw.chance(0.3))
     tense = draw.one((Tense.PAST, Tense.FUTURE))
-    clause = Clause(subject, verb, tense, accusative=thing, drop_object=True, time=draw.one(TIMES[tense]))
+    clause = Clause(subject, verb, tense, accusative=thing, drop_object=True, time=when(draw, verb, tense))
     english = replace(clause, accusative=None).english_question()
     return f"{before}{thing.english} {english}?", f"{vorher}{thing.german[1]} {clause.german_question()}?"
 
@@ -77,7 +79,7 @@ def request(draw: Draw) -> Pair:
     english, german, subject = draw.addressed()
     verb = draw.lexeme(
         [v for v in verbs.TRANSITIVE if v.objects and v.english.base not in
-         {"know", "lose", "receive", "need", "find", "meet", "wear", "watch", "forget", "thank", "help"}]
+         {"know", "lose", "receive", "need", "find", "meet", "wear", "watch", "forget", "sell", "thank", "help"}]
     )  # fmt: skip
     clause = Clause(subject, verb, accusative=draw.object_of(verb, subject))
     if draw.chance(0.4):
@@ -85,10 +87,10 @@ def request(draw: Draw) -> Pair:
     imperative = clause.german_imperative(formal=subject is FORMAL, please=True)
     if draw.chance(0.2):
         clause = replace(clause, negated=True)
-        if clause.accusative and " a " in f" {clause.english_infinitive()} " or not clause.accusative:
-            return request(draw)
+        if (clause.accusative and " a " in f" {clause.english_infinitive()} ") or not clause.accusative:
+            raise Rejected
         if not clause.accusative.english.startswith(("the ", "this ", "your ", "these ")):
-            return request(draw)
+            raise Rejected
         imperative = clause.german_imperative(formal=subject is FORMAL, please=True)
         return f"{english}please don't {clause.english_infinitive()}.", f"{german}{imperative}."
     return f"{english}please {clause.english_infinitive()}.", f"{german}{imperative}."
@@ -120,9 +122,9 @@ def directions(draw: Draw) -> Pair:
     )
 
 
-def _to(german: str, where: phrase.NounPhrase, name: str, place: nouns.Noun) -> str:
+def _to(german: str, where: phrase.NounPhrase, name: str, place: Noun) -> str:
     """zum Bahnhof, zur nächsten Apotheke in Berlin."""
-    dative = where.after("zu", phrase.Case.DATIVE)
+    dative = where.after("zu", Case.DATIVE)
     if name.startswith("the nearest"):
         dative = f"{dative.split()[0]} nächsten {place.german.singular}"
     _, found, city = german.rpartition(" in ")

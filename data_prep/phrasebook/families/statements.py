@@ -17,23 +17,42 @@ from data_prep.phrasebook.clause import (
     Tense,
 )
 from data_prep.phrasebook.declension import Case
-from data_prep.phrasebook.draw import Draw
-from data_prep.phrasebook.lexeme import Adverbial, Verb
+from data_prep.phrasebook.draw import DEFINITE_OBJECT, NEW_OBJECT, Draw, Rejected
+from data_prep.phrasebook.lexeme import Adverbial, Noun, Verb
 from data_prep.phrasebook.names import COUNTRIES
 from data_prep.phrasebook.phrase import THE, NounPhrase, noun_phrase
 
 Pair = tuple[str, str]
 STATIVE = frozenset({"need", "know", "find", "lose", "forget", "receive", "have", "bring", "meet", "invite", "book"})
 PLACES_OF = {
-    "buy": ("shop",), "read": ("read",), "eat": ("eat",), "drink": ("eat",), "order": ("eat",), "cook": ("cook",),
-    "bake": ("cook",), "lose": ("public",), "find": ("public",), "meet": ("public",), "write": ("read",),
+    "read": ("reading",), "eat": ("eating",), "drink": ("eating",), "order": ("eating",), "cook": ("cooking",),
+    "bake": ("cooking",), "lose": ("public",), "find": ("public",), "meet": ("public",), "write": ("reading",),
 }  # fmt: skip
 HABITS = frozenset(
     {"read", "write", "buy", "drink", "eat", "cook", "bake", "wash", "wear", "repair", "clean", "visit", "call", "meet",
-     "feed", "photograph", "invite", "tidy up", "watch", "pick up"}
+     "feed", "invite", "tidy up", "watch", "pick up"}
 )  # fmt: skip
 """Verbs of what people do again and again."""
 TIMES = {Tense.PAST: modifiers.PAST_TIMES, Tense.FUTURE: modifiers.FUTURE_TIMES, Tense.PRESENT: modifiers.HABIT_TIMES}
+
+
+LONG_AGO = frozenset(
+    {"buy", "sell", "repair", "rent", "visit", "paint", "plant", "travel", "fly", "meet", "lend", "go"}
+)
+"""Verbs that go with `last year`; one does not say in which year a lamp was switched on."""
+
+
+def when(draw: Draw, verb: Verb, tense: Tense) -> Adverbial:
+    """A time that suits tense and verb."""
+    times = TIMES[tense]
+    if tense is not Tense.PRESENT and verb.english.base not in LONG_AGO:
+        times = tuple(t for t in times if not t.english.endswith(LONG_UNITS) and "month" not in t.english)
+    if tense is Tense.PRESENT and verb in (verbs.TRAVEL, verbs.FLY):
+        times = tuple(t for t in times if "mer" in t.english or "winter" in t.english)
+    return draw.one(times)
+
+
+LONG_UNITS = ("year", "summer", "winter", "weeks", "weeks ago", "a week", "a week ago", "next week", "last week")
 
 
 def statement(pair: Clause, fronted: bool) -> Pair:
@@ -44,19 +63,37 @@ def statement(pair: Clause, fronted: bool) -> Pair:
 def action(draw: Draw, subject: NounPhrase, tense: Tense, negated: bool = False) -> Clause:
     """A transitive clause in that tense; times and frequency are left to the caller."""
     choices = [v for v in verbs.TRANSITIVE if v.objects]
+    if tense is Tense.FUTURE:
+        choices = [v for v in choices if v.english.base not in {"lose", "forget", "receive", "find"}]
     if tense is Tense.PROGRESSIVE:
         choices = [v for v in choices if v.english.base not in STATIVE]
-    elif tense is Tense.PRESENT and not negated:
+    elif tense is Tense.PRESENT and negated:
+        choices = [v for v in choices if v.english.base in {"know", "need"}]
+    elif tense is Tense.PRESENT:
         choices = [v for v in choices if v.english.base in HABITS]
     else:
         choices = [v for v in choices if v.english.base not in {"know", "need"}]
     verb = draw.lexeme(choices)
     if negated and verb.english.base in {"lose", "receive"}:
         negated = False
-    place = PLACES_OF.get(verb.english.base)
+    noun = draw.object_noun(verb, subject)
+    thing = draw.thing(
+        noun,
+        subject,
+        negated,
+        keep_definite=verb.english.base in DEFINITE_OBJECT,
+        may_own=verb.english.base not in NEW_OBJECT,
+    )
+    place = _shop(noun) if verb.english.base == "buy" else PLACES_OF.get(verb.english.base, ())
     where = draw.location(*place) if place and not negated and draw.chance(0.35) else None
-    thing = draw.object_of(verb, subject, negated)
     return Clause(subject, verb, tense, accusative=thing, place=where, negated=negated)
+
+
+def _shop(noun: Noun) -> tuple[str, ...]:
+    """Where such a thing is sold, as a tag of places."""
+    if noun.tags & {"eat", "drink"}:
+        return ("groceries",)
+    return ("goods",) if noun.tags & {"wear", "dish", "toy", "furniture", "small"} else ()
 
 
 def transitive(draw: Draw) -> Pair:
@@ -67,9 +104,9 @@ def transitive(draw: Draw) -> Pair:
         return statement(clause, False)
     if tense is Tense.PRESENT and not clause.negated and draw.chance(0.5):
         return statement(replace(clause, frequency=draw.one(modifiers.FREQUENCIES)), False)
-    if not draw.chance(0.85):
+    if (clause.negated and tense is Tense.PRESENT) or not draw.chance(0.85):
         return statement(clause, False)
-    return statement(replace(clause, time=draw.one(TIMES[tense])), draw.chance(0.4))
+    return statement(replace(clause, time=when(draw, clause.verb, tense)), draw.chance(0.4))
 
 
 def perfect(draw: Draw) -> Pair:
@@ -94,9 +131,8 @@ def modal(draw: Draw) -> Pair:
     negated = chosen not in (MUST, WOULD_LIKE) and draw.chance(0.25)
     clause = action(draw, subject, Tense.FUTURE, negated)
     if clause.verb.english.base in {"lose", "forget", "receive"}:
-        return modal(draw)
-    times = modifiers.PAST_TIMES if past else modifiers.FUTURE_TIMES
-    time = draw.one(times) if draw.chance(0.75) else None
+        raise Rejected
+    time = when(draw, clause.verb, Tense.PAST if past else Tense.FUTURE) if draw.chance(0.75) else None
     clause = replace(clause, tense=Tense.PAST if past else Tense.PRESENT, modal=chosen, time=time)
     return statement(clause, draw.chance(0.35))
 
@@ -113,7 +149,7 @@ def giving(draw: Draw) -> Pair:
     else:
         receiver = noun_phrase(draw.lexeme([n for n in nouns.KIN if "single" not in n.tags]), owner)
     tense = draw.one((Tense.PAST, Tense.PAST, Tense.FUTURE))
-    time = draw.one(TIMES[tense]) if draw.chance(0.8) else None
+    time = when(draw, verb, tense) if draw.chance(0.8) else None
     return statement(Clause(subject, verb, tense, dative=receiver, accusative=thing, time=time), draw.chance(0.3))
 
 
@@ -127,7 +163,7 @@ def dative_verb(draw: Draw) -> Pair:
     plural = draw.chance(0.3) and noun.english not in {"father", "mother", "mayor", "boss"}
     other = noun_phrase(noun, determiner, draw.adjective(noun, chance=0.3), plural=plural)
     tense = draw.one((Tense.PAST, Tense.FUTURE))
-    time = draw.one(TIMES[tense])
+    time = when(draw, verb, tense)
     return statement(Clause(subject, verb, tense, dative=other, time=time, negated=draw.chance(0.15)), draw.chance(0.4))
 
 
@@ -143,7 +179,7 @@ def prepositional(draw: Draw) -> Pair:
     if tense is Tense.PRESENT:
         return statement(replace(clause, frequency=draw.one(modifiers.FREQUENCIES)), False)
     if tense is Tense.PAST:
-        return statement(replace(clause, time=draw.one(modifiers.PAST_TIMES)), draw.chance(0.4))
+        return statement(replace(clause, time=when(draw, verb, tense)), draw.chance(0.4))
     return statement(clause, False)
 
 
@@ -166,11 +202,11 @@ def intransitive(draw: Draw) -> Pair:
     clause = activity(draw, subject, tense)
     if tense is Tense.PROGRESSIVE:
         if clause.verb.english.base in {"stay", "go shopping"}:
-            return intransitive(draw)
+            raise Rejected
         return statement(clause, False)
     if tense is Tense.PRESENT and draw.chance(0.5):
         return statement(replace(clause, frequency=draw.one(modifiers.FREQUENCIES)), False)
-    return statement(replace(clause, time=draw.one(TIMES[tense])), draw.chance(0.45))
+    return statement(replace(clause, time=when(draw, clause.verb, tense)), draw.chance(0.45))
 
 
 def motion(draw: Draw, subject: NounPhrase, tense: Tense) -> Clause:
@@ -178,7 +214,7 @@ def motion(draw: Draw, subject: NounPhrase, tense: Tense) -> Clause:
     kind = draw.random.random()
     if kind < 0.4:
         draw.use(verbs.GO_ON_FOOT)
-        place = draw.direction("public", "building", "shop")
+        place = draw.direction("public")
         return Clause(subject, verbs.GO_ON_FOOT, tense, place=place)
     if kind < 0.8:
         english, german = draw.city()
@@ -195,7 +231,7 @@ def going(draw: Draw) -> Pair:
     """Tomorrow, we will go to Cologne by train."""
     tense = draw.one((Tense.PAST, Tense.FUTURE, Tense.PRESENT))
     clause = replace(motion(draw, draw.subject(), tense), negated=draw.chance(0.1))
-    return statement(replace(clause, time=draw.one(TIMES[tense])), draw.chance(0.45))
+    return statement(replace(clause, time=when(draw, clause.verb, tense)), draw.chance(0.45))
 
 
 def position(draw: Draw) -> Pair:
@@ -211,10 +247,13 @@ def position(draw: Draw) -> Pair:
         [n for n in nouns.tagged(lies) if not n.tags & {"furniture", "vehicle", "heavy"} or lies == "hang"]
     )
     if lies == "hang":
-        where, preposition, german = draw.one(
-            ((nouns.named("door"), "beside", "neben"), (nouns.named("window"), "beside", "neben"),
-             (nouns.named("bed"), "above", "über"), (nouns.named("piano"), "above", "über"))
-        )  # fmt: skip
+        spots = [("door", "beside", "neben"), ("window", "beside", "neben"), ("mirror", "beside", "neben")]
+        if noun.english in {"picture", "mirror"}:
+            spots = [("window", "beside", "neben"), ("bed", "above", "über"), ("piano", "above", "über")]
+        word, preposition, german = draw.one(spots)
+        where = nouns.named(word)
+        if where is noun:
+            raise Rejected
         draw.use(where)
     else:
         where = draw.lexeme(
@@ -248,9 +287,10 @@ def liking(draw: Draw) -> Pair:
         [v for v in verbs.TRANSITIVE if v.english.base in {"read", "eat", "drink", "bake", "wear", "cook"}]
     )
     noun = draw.lexeme([n for n in nouns.tagged(*verb.objects) if not n.tags & {"work", "post"}])
-    if noun.english in {"menu", "letter"}:
-        return liking(draw)
-    thing = noun_phrase(noun, phrase.A, draw.adjective(noun, chance=0.5), plural=not noun.mass)
+    adjectives = draw.adjective(noun, chance=0.5)
+    if noun.english in {"menu", "letter"} or any(a.english in {"boring", "ugly", "cheap"} for a in adjectives):
+        raise Rejected
+    thing = noun_phrase(noun, phrase.A, adjectives, plural=not noun.mass)
     place = PLACES_OF.get(verb.english.base)
     where = draw.location(*place) if place and draw.chance(0.5) else None
     time = draw.one(modifiers.HABIT_TIMES[-5:]) if draw.chance(0.4) else None

@@ -5,48 +5,32 @@ from __future__ import annotations
 from dataclasses import replace
 
 from data_prep.phrasebook import modifiers, nouns, phrase, verbs
-from data_prep.phrasebook.clause import CAN, HAVE_TO, WANT, Clause, Tense
+from data_prep.phrasebook.clause import HAVE_TO, Clause, Tense
 from data_prep.phrasebook.declension import Case, Gender
-from data_prep.phrasebook.draw import Draw
-from data_prep.phrasebook.families.statements import Pair, action, activity, motion
-from data_prep.phrasebook.lexeme import Adverbial, Verb
+from data_prep.phrasebook.draw import Draw, Rejected
+from data_prep.phrasebook.families.statements import Pair, action, activity, motion, when
+from data_prep.phrasebook.lexeme import Adverbial, Verb, read_verbs
 from data_prep.phrasebook.phrase import THE, NounPhrase, noun_phrase
 
 RELATIVE = {Gender.MASCULINE: ("der", "den", "dem"), Gender.FEMININE: ("die", "die", "der"),
             Gender.NEUTER: ("das", "das", "dem"), Gender.PLURAL: ("die", "die", "denen")}  # fmt: skip
-STATES = modifiers.adverbials("""
-tired | müde
-ill | krank
-happy | glücklich
-nervous | nervös
-hungry | hungrig
-thirsty | durstig
-late | spät dran
-at home | zu Hause
-in a hurry | in Eile
-on holiday | im Urlaub
-""")
+REASONS = modifiers.adverbials("tired | müde\nill | krank\nbusy | beschäftigt\nin a hurry | in Eile")
+"""Why somebody does not go anywhere."""
+WHEREABOUTS = modifiers.adverbials("at home | zu Hause\nback | zurück\nin town | in der Stadt\nhere | hier")
 
 
 def echo(subject: NounPhrase) -> NounPhrase:
     """The pronoun that takes up a person in the next clause; English shows the sex of a name there."""
     if subject.pronoun:
         return subject
-    if subject.person:
-        pass
     if subject.gender is Gender.PLURAL:
         return phrase.THEY
     assert subject.possessive
     return {"her": phrase.SHE, "his": phrase.HE}.get(subject.possessive.english, phrase.HE)
 
 
-def state(draw: Draw, subject: NounPhrase, tense: Tense) -> Clause:
-    """is tired, war krank."""
-    return Clause(subject, verbs.BE, tense, place=draw.one(STATES))
-
-
 def because(draw: Draw) -> Pair:
-    """She stayed in the hotel because she was ill. A child's pronoun in German would differ, so none is used."""
+    """She stayed in the hotel because she was ill."""
     subject = _echoable(draw)
     past = draw.chance(0.6)
     tense = Tense.PAST if past else Tense.FUTURE
@@ -54,11 +38,9 @@ def because(draw: Draw) -> Pair:
     kind = draw.random.random()
     if kind < 0.5:
         main = replace(motion(draw, subject, tense), negated=True)
-        cause = state(draw, echo(subject), cause_tense)
+        cause = Clause(echo(subject), verbs.BE, cause_tense, place=draw.one(REASONS))
     elif kind < 0.75:
-        main = replace(action(draw, subject, tense), negated=False)
-        cause = replace(state(draw, echo(subject), cause_tense), place=draw.one(STATES[2:8]), negated=True)
-        cause = Clause(echo(subject), verbs.BE, cause_tense, place=draw.one(STATES[4:6]), negated=False)
+        cause = Clause(echo(subject), verbs.BE, cause_tense, place=Adverbial("hungry", "hungrig"))
         main = _meal(draw, subject, tense)
     else:
         verb = draw.lexeme([v for v in verbs.TRANSITIVE if v.english.base in {"look for", "repair", "wash", "sign"}])
@@ -73,7 +55,7 @@ def because(draw: Draw) -> Pair:
 def _meal(draw: Draw, subject: NounPhrase, tense: Tense) -> Clause:
     verb = draw.lexeme([v for v in verbs.TRANSITIVE if v.english.base in {"eat", "order"}])
     noun = draw.lexeme([n for n in nouns.tagged("eat") if "order" in n.tags or "fruit" in n.tags])
-    where = draw.location("eat")
+    where = draw.location("eating")
     thing = noun_phrase(noun, phrase.A, draw.adjective(noun, chance=0.4))
     return Clause(subject, verb, tense, accusative=thing, place=where)
 
@@ -96,10 +78,7 @@ def reported(draw: Draw) -> Pair:
     tense = draw.one((Tense.PAST, Tense.FUTURE))
     negated = draw.chance(0.15)
     inner = draw.one((action, motion))(draw, inner_subject, tense)
-    if inner.verb.objects & {"travel"}:
-        negated = False
-    times = modifiers.PAST_TIMES if tense is Tense.PAST else modifiers.FUTURE_TIMES
-    inner = replace(inner, time=draw.one(times) if draw.chance(0.6) else None)
+    inner = replace(inner, time=when(draw, inner.verb, tense) if draw.chance(0.6) else None)
     main = Clause(subject, verb, Tense.PRESENT, negated=negated and verb in (verbs.KNOW_FACT, verbs.BELIEVE))
     return f"{main.english()} {english} {inner.english()}", f"{main.german()}, {german} {inner.german_subordinate()}"
 
@@ -112,13 +91,9 @@ def conditional(draw: Draw) -> Pair:
     if kind < 0.4:
         verb = draw.one((verbs.RAIN, verbs.SNOW))
         condition = Clause(phrase.IT, verb, time=time)
-        verb = draw.one((CAN, WANT))
         outcome = activity(draw, subject, Tense.FUTURE)
     else:
-        condition = replace(activity(draw, subject, Tense.PRESENT), modal=HAVE_TO, time=time)
-        condition = replace(state(draw, subject, Tense.PRESENT), time=time)
-        if condition.place and condition.place.english in {"late", "in a hurry", "nervous", "hungry", "thirsty"}:
-            condition = replace(condition, place=draw.one(STATES[7:8]))
+        condition = Clause(subject, verbs.BE, place=draw.one(WHEREABOUTS), time=time)
         outcome = action(draw, echo(subject) if subject.gender is not Gender.NEUTER else phrase.WE, Tense.FUTURE)
     return (
         f"if {condition.english()}, {outcome.english()}",
@@ -131,10 +106,10 @@ def trying(draw: Draw) -> Pair:
     subject = draw.subject()
     inner = action(draw, subject, Tense.FUTURE)
     if inner.verb.english.base in {"lose", "forget", "receive", "know", "need", "find", "wear", "watch"}:
-        return trying(draw)
+        raise Rejected
     head: Verb = draw.one(ATTEMPTS)
     draw.use(head)
-    time = draw.one(modifiers.PAST_TIMES)
+    time = when(draw, head, Tense.PAST)
     main = Clause(subject, head, Tense.PAST, time=time)
     return (
         f"{main.english(True)} to {inner.english_infinitive()}",
@@ -142,7 +117,7 @@ def trying(draw: Draw) -> Pair:
     )
 
 
-ATTEMPTS = verbs.read_verbs("""
+ATTEMPTS = read_verbs("""
 try, tried, tried | versuchen - versucht | -
 forget, forgot, forgotten | vergessen vergiss vergessen | -
 decide, decided, decided | beschließen - beschlossen | -
@@ -156,11 +131,17 @@ def purpose(draw: Draw) -> Pair:
     subject = draw.subject()
     draw.use(verbs.GO_ON_FOOT)
     tags, bases = draw.one(
-        ((("shop",), {"buy"}), (("eat",), {"eat", "drink", "order"}), (("read",), {"read", "write"}))
+        ((("groceries",), {"buy"}), (("eating",), {"eat", "drink", "order"}), (("reading",), {"read", "write"}))
     )
     place = draw.direction(*tags)
     verb = draw.lexeme([v for v in verbs.TRANSITIVE if v.english.base in bases])
-    noun = draw.lexeme([n for n in nouns.tagged(*verb.objects) if not n.tags & {"vehicle", "animal", "menu"}])
+    noun = draw.lexeme(
+        [
+            n
+            for n in nouns.tagged(*verb.objects)
+            if n.english != "menu" and ("buy" not in bases or n.tags & {"eat", "drink"})
+        ]
+    )
     thing = noun_phrase(noun, phrase.A, draw.adjective(noun, chance=0.5))
     inner = Clause(subject, verb, accusative=thing)
     tense = draw.one((Tense.PAST, Tense.FUTURE))
@@ -200,21 +181,28 @@ def relative_object(draw: Draw) -> Pair:
     choices = {"buy", "look for", "find", "lose", "repair", "order", "wash", "read", "bake", "sell", "pack", "rent"}
     verb = draw.lexeme([v for v in verbs.TRANSITIVE if v.english.base in choices])
     noun = draw.lexeme([n for n in nouns.tagged(*verb.objects) if not n.mass])
-    head = noun_phrase(noun, THE, draw.adjective(noun, chance=0.25), plural=draw.chance(0.25))
-    inner = Clause(subject, verb, Tense.PAST, time=draw.one(modifiers.PAST_TIMES), accusative=head, drop_object=True)
+    likes = draw.chance(0.3)
+    adjectives = draw.adjective(noun, chance=0.4) if likes else ()
+    head = noun_phrase(noun, THE, adjectives, plural=draw.chance(0.25))
+    inner = Clause(subject, verb, Tense.PAST, time=when(draw, verb, Tense.PAST), accusative=head, drop_object=True)
     english = replace(inner, accusative=None).english()
     pronoun = RELATIVE[head.gender][Case.ACCUSATIVE]
     described = modifiers.suited(noun.tags, states=verb.english.base not in {"look for", "lose"})
     be_english, be_german = ("are", "sind") if head.gender is Gender.PLURAL else ("is", "ist")
     german_inner = inner.german_subordinate()
-    if not described or draw.chance(0.3):
+    if likes:
+        if noun.tags & {"eat", "drink"} or any(a.english in {"boring", "ugly", "bad"} for a in adjectives):
+            raise Rejected
         owner = draw.one((phrase.I, phrase.HE, phrase.SHE, phrase.WE))
         return (
             f"{owner.english} {'likes' if owner.person == 2 else 'like'} {head.english} that {english}",
             f"{_likes(owner, head)}, {pronoun} {german_inner}",
         )
+    if not described:
+        raise Rejected
     adjective = draw.lexeme(described)
-    degree = draw.one((("very ", "sehr "), ("too ", "zu "), ("", ""), ("not ", "nicht ")))
+    degrees = [("very ", "sehr "), ("", ""), ("not ", "nicht ")]
+    degree = draw.one([*degrees, ("too ", "zu ")] if adjective.english in modifiers.EXCESSIVE else degrees)
     if adjective.english in modifiers.COLOURS | {"broken", "empty"}:
         degree = ("", "")
     return (
@@ -232,11 +220,14 @@ def pronoun_object(draw: Draw) -> Pair:
     """I bought the book, but I haven't read it yet: den Roman ... ihn."""
     subject = draw.one((phrase.I, phrase.HE, phrase.SHE, phrase.WE, phrase.THEY))
     first, second, but = draw.one(
-        (("buy", "repair", "never"), ("look for", "find", "not"), ("find", "buy", "not"), ("pack", "send", "yet"),
-         ("order", "eat", "yet"), ("buy", "wash", "yet"), ("write", "send", "yet"), ("order", "pay", "no"))
-    )[:3]  # fmt: skip
-    if (first, second) in {("buy", "repair"), ("find", "buy"), ("order", "pay")}:
-        return pronoun_object(draw)
+        (
+            ("look for", "find", "not"),
+            ("pack", "send", "yet"),
+            ("order", "eat", "yet"),
+            ("buy", "wash", "yet"),
+            ("write", "send", "yet"),
+        )
+    )
     by_name = {v.english.base: v for v in verbs.DITRANSITIVE} | {v.english.base: v for v in verbs.TRANSITIVE}
     one, two = by_name[first], by_name[second]
     draw.use(one, two)
@@ -244,7 +235,7 @@ def pronoun_object(draw: Draw) -> Pair:
     noun = draw.lexeme(shared)
     thing = noun_phrase(noun, THE, draw.adjective(noun, chance=0.4), plural=not noun.mass and draw.chance(0.3))
     tense = Tense.PERFECT if but == "yet" else Tense.PAST
-    start = Clause(subject, one, Tense.PAST, accusative=thing, time=draw.one(modifiers.PAST_TIMES))
+    start = Clause(subject, one, Tense.PAST, accusative=thing, time=when(draw, one, Tense.PAST))
     follow = Clause(subject, two, tense, accusative=phrase.pronoun_for(thing), negated=True)
     return f"{start.english()}, but {follow.english()}", f"{start.german()}, aber {follow.german()}"
 
