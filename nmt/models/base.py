@@ -1,0 +1,107 @@
+"""What every translation model is to the rest of the toolkit: encode, decode, and one step of search.
+
+Some facts belong to the sentence (`Memory`: encoder outputs, projected keys and values; never tiled
+over the beam, only dropped when the sentence ends) and some to the hypothesis (`State`: caches,
+recurrent states; gathered at every step). Both are values that the caller owns: modules hold
+parameters and constants only.
+
+Axes, everywhere: B source sentences, K beam width, N = B*K hypotheses (the K of a sentence adjacent),
+S source length, T target length, D model width, H heads, V target vocabulary.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Generic, NamedTuple, TypeVar
+
+from torch import Tensor, nn
+
+from nmt.nn.rows import Rows
+
+
+@dataclass
+class Memory(Rows):
+    """What the decoder may see of the source; one row per source sentence."""
+
+    mask: Tensor
+    """[B, S] bool, True on real tokens."""
+
+
+@dataclass
+class State(Rows):
+    """What one hypothesis remembers; one row per hypothesis."""
+
+
+MemoryT = TypeVar("MemoryT", bound=Memory)
+StateT = TypeVar("StateT", bound=State)
+
+
+@dataclass(frozen=True)
+class DecoderOutput:
+    """The result of teacher forcing."""
+
+    logits: Tensor
+    """[B, T, V]"""
+    attention: Tensor | None = None
+    """[B, T, S] when asked for; rows sum to 1, 0 on padding."""
+    penalties: Mapping[str, Tensor] = field(default_factory=dict)
+    """Scalars that the trainer adds to the loss."""
+    statistics: Mapping[str, Tensor] = field(default_factory=dict)
+    """Scalars for the log."""
+
+
+class StepOutput(NamedTuple, Generic[StateT]):
+    """The result of one step of incremental decoding."""
+
+    logits: Tensor
+    """[N, V]"""
+    attention: Tensor | None
+    """[N, S] when asked for."""
+    state: StateT
+
+
+class EncoderDecoder(nn.Module, ABC, Generic[MemoryT, StateT]):
+    """A translation model. The contract suite in tests/contract states the laws it obeys."""
+
+    @abstractmethod
+    def encode(self, source: Tensor, source_mask: Tensor) -> MemoryT:
+        """Reads the source.
+
+        Args:
+            source: [B, S] int64 token ids, each sentence ending in EOS; padded on either side.
+            source_mask: [B, S] bool, True on real tokens.
+        """
+
+    @abstractmethod
+    def decode(
+        self, target_input: Tensor, target_mask: Tensor, memory: MemoryT, *, need_attention: bool = False
+    ) -> DecoderOutput:
+        """Teacher forcing: logits for the token after each prefix.
+
+        Args:
+            target_input: [B, T] int64, BOS then the target; padded on the right.
+            target_mask: [B, T] bool, True on real tokens.
+            memory: of the same B sentences.
+            need_attention: also return attention over the source.
+        """
+
+    @abstractmethod
+    def init_state(self, memory: MemoryT, beam_size: int, max_length: int) -> StateT:
+        """The state of B*beam_size empty hypotheses that will take at most `max_length` steps."""
+
+    @abstractmethod
+    def step(
+        self, tokens: Tensor, memory: MemoryT, state: StateT, *, need_attention: bool = False
+    ) -> StepOutput[StateT]:
+        """Extends every hypothesis by one token.
+
+        The state that is passed in may be written to and must not be used again; the one that is
+        returned takes its place.
+
+        Args:
+            tokens: [N] int64, the last token of each hypothesis (BOS at first).
+            memory: of B sentences, N = B*K.
+            state: of N hypotheses.
+        """

@@ -1,0 +1,272 @@
+"""The Transformer (Vaswani et al. 2017), arithmetic as in fairseq's `transformer` family, so that its weights fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+import torch
+from pydantic import model_validator
+from torch import Tensor, nn
+
+from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, State, StepOutput
+from nmt.nn.attention import CrossAttention, KeysValues, SelfAttention
+from nmt.nn.dropout import Dropout
+from nmt.nn.embedding import TokenEmbedding
+from nmt.nn.feedforward import Activation, FeedForward
+from nmt.nn.position import LearnedPositions, Positions, SinusoidalPositions, positions
+from nmt.options import Options, Probability, Size
+from nmt.tokenizer.base import SPECIAL
+
+Preset = Literal["tiny", "iwslt", "base", "big"]
+
+PRESETS: Mapping[Preset, Mapping[str, Any]] = {
+    "tiny": {
+        "model_dim": 128,
+        "feedforward_dim": 256,
+        "heads": 4,
+        "encoder_layers": 4,
+        "decoder_layers": 4,
+        "dropout": 0.3,
+    },
+    "iwslt": {"model_dim": 512, "feedforward_dim": 1024, "heads": 4, "dropout": 0.3},
+    "base": {},
+    "big": {"model_dim": 1024, "feedforward_dim": 4096, "heads": 16, "dropout": 0.3},
+}
+"""What each preset changes against the defaults, which are those of `base`."""
+
+
+@dataclass
+class TransformerMemory(Memory):
+    """The source as the decoder's layers see it."""
+
+    layers: list[KeysValues]
+    """Keys and values per decoder layer, projected once."""
+
+
+@dataclass
+class TransformerState(State):
+    """The target so far as the decoder's layers see it."""
+
+    layers: list[KeysValues]
+    length: int
+    """Steps taken."""
+
+
+class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
+    """Encoder and decoder of self-attention, cross-attention and feed-forward blocks."""
+
+    class Config(Options):
+        """Attention-based encoder-decoder (Vaswani et al. 2017)."""
+
+        kind: Literal["transformer"] = "transformer"
+        preset: Preset = "base"
+        """Named sizes that the options below override: tiny (4+4 layers, 128), iwslt (6+6, 512, feed-forward 1024), base
+        (6+6, 512, feed-forward 2048), big (6+6, 1024, feed-forward 4096)."""
+        model_dim: Size = 512
+        """Width of the embeddings and of every layer."""
+        feedforward_dim: Size = 2048
+        """Inner width of the feed-forward blocks."""
+        heads: Size = 8
+        """Attention heads; model_dim must be a multiple."""
+        encoder_layers: Size = 6
+        """Layers that read the source."""
+        decoder_layers: Size = 6
+        """Layers that write the target."""
+        dropout: Probability = 0.1
+        """Probability of zeroing an element of the embeddings and of each block's output."""
+        attention_dropout: Probability = 0.0
+        """The same for attention weights."""
+        activation_dropout: Probability = 0.0
+        """The same for the inner activations of the feed-forward blocks."""
+        activation: Activation = "relu"
+        """Non-linearity of the feed-forward blocks."""
+        norm: Literal["pre", "post"] = "post"
+        """Layer normalisation before each block (stable when deep) or after its residual sum (as published)."""
+        positions: Literal["sinusoidal", "learned"] = "sinusoidal"
+        """How a token's place is told: fixed sinusoids, of any length, or a learned table."""
+        learned_positions: Size = 1024
+        """Rows of the learned table; has an effect only with `positions: learned`."""
+        tied_embeddings: Literal["all", "target", "none"] = "all"
+        """Matrices that are one: source, target and output (needs a joint vocabulary), target and output, or none."""
+
+        @model_validator(mode="before")
+        @classmethod
+        def _fill_from_preset(cls, values: Any) -> Any:
+            if isinstance(values, Mapping):
+                return {**PRESETS.get(values.get("preset", "base"), {}), **values}
+            return values
+
+        @model_validator(mode="after")
+        def _check_heads(self) -> Self:
+            if self.model_dim % self.heads:
+                raise ValueError(
+                    f"model_dim must be a multiple of heads, but {self.model_dim} is not one of {self.heads}"
+                )
+            return self
+
+        def build(self, source_vocabulary: int, target_vocabulary: int, pad: int = SPECIAL.pad) -> Transformer:
+            """The model with fresh weights, drawn from torch's default generator.
+
+            Raises:
+                ValueError: all embeddings are tied but the vocabularies differ in size.
+            """
+            return Transformer(self, source_vocabulary, target_vocabulary, pad)
+
+    def __init__(self, config: Config, source_vocabulary: int, target_vocabulary: int, pad: int) -> None:
+        super().__init__()
+        if config.tied_embeddings == "all" and source_vocabulary != target_vocabulary:
+            raise ValueError(
+                f"tied_embeddings: all needs one joint vocabulary, not {source_vocabulary} and {target_vocabulary} pieces"
+            )
+        self.source_embedding = TokenEmbedding(source_vocabulary, config.model_dim, pad)
+        self.target_embedding = (
+            self.source_embedding
+            if config.tied_embeddings == "all"
+            else TokenEmbedding(target_vocabulary, config.model_dim, pad)
+        )
+        self.source_positions, self.target_positions = _positions(config), _positions(config)
+        self.dropout = Dropout(config.dropout)
+        self.encoder = nn.ModuleList(EncoderLayer(config) for _ in range(config.encoder_layers))
+        self.decoder = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
+        final = config.norm == "pre"
+        self.encoder_norm = nn.LayerNorm(config.model_dim) if final else nn.Identity()
+        self.decoder_norm = nn.LayerNorm(config.model_dim) if final else nn.Identity()
+        self.output = nn.Linear(config.model_dim, target_vocabulary, bias=False)
+        if config.tied_embeddings == "none":
+            nn.init.normal_(self.output.weight, std=config.model_dim**-0.5)
+        else:
+            self.output.weight = self.target_embedding.weight
+
+    def encode(self, source: Tensor, source_mask: Tensor) -> TransformerMemory:
+        self.source_positions.reserve(source.shape[1])
+        x = self.dropout(self.source_embedding(source) + self.source_positions(positions(source_mask)))
+        attend_to = source_mask[:, None, None, :]
+        for layer in self.encoder:
+            x = layer(x, attend_to)
+        x = self.encoder_norm(x)
+        return TransformerMemory(mask=source_mask, layers=[layer.project_memory(x) for layer in self._decoder_layers()])
+
+    def decode(
+        self, target_input: Tensor, target_mask: Tensor, memory: TransformerMemory, *, need_attention: bool = False
+    ) -> DecoderOutput:
+        # padding is on the right, so a causal mask alone keeps real tokens from seeing it
+        length = target_input.shape[1]
+        self.target_positions.reserve(length)
+        place = self.target_positions(torch.arange(length, device=target_input.device))
+        x = self.dropout(self.target_embedding(target_input) + place)
+        attention = None
+        for layer, keys_values in zip(self._decoder_layers(), memory.layers, strict=True):
+            x, attention = layer(x, keys_values, memory.mask, need_attention=need_attention)
+        return DecoderOutput(logits=self.output(self.decoder_norm(x)), attention=attention)
+
+    def init_state(self, memory: TransformerMemory, beam_size: int, max_length: int) -> TransformerState:
+        self.target_positions.reserve(max_length)
+        rows = memory.mask.shape[0] * beam_size
+        return TransformerState(layers=[layer.attention.empty(rows) for layer in self._decoder_layers()], length=0)
+
+    def step(
+        self, tokens: Tensor, memory: TransformerMemory, state: TransformerState, *, need_attention: bool = False
+    ) -> StepOutput[TransformerState]:
+        place = self.target_positions(torch.tensor(state.length, device=tokens.device))
+        x = self.target_embedding(tokens) + place  # [N, D]
+        layers: list[KeysValues] = []
+        attention = None
+        for layer, past, keys_values in zip(self._decoder_layers(), state.layers, memory.layers, strict=True):
+            x, attention, present = layer.step(x, past, keys_values, memory.mask, need_attention=need_attention)
+            layers.append(present)
+        logits = self.output(self.decoder_norm(x))
+        return StepOutput(logits, attention, TransformerState(layers=layers, length=state.length + 1))
+
+    def _decoder_layers(self) -> list[DecoderLayer]:
+        return [layer for layer in self.decoder if isinstance(layer, DecoderLayer)]
+
+
+class Residual(nn.Module):
+    """x + dropout(block(x)) with layer normalisation before the block or after the sum."""
+
+    def __init__(self, config: Transformer.Config) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(config.model_dim)
+        self.dropout = Dropout(config.dropout)
+        self.pre = config.norm == "pre"
+
+    def before(self, x: Tensor) -> Tensor:
+        """What the block reads."""
+        return self.norm(x) if self.pre else x
+
+    def after(self, x: Tensor, update: Tensor) -> Tensor:
+        """What the next block's residual starts from."""
+        x = x + self.dropout(update)
+        return x if self.pre else self.norm(x)
+
+
+class EncoderLayer(nn.Module):
+    """Self-attention, then feed-forward."""
+
+    def __init__(self, config: Transformer.Config) -> None:
+        super().__init__()
+        self.attention, self.attention_residual = _self_attention(config), Residual(config)
+        self.feedforward, self.feedforward_residual = _feedforward(config), Residual(config)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """x: [B, S, D]; mask: [B, 1, 1, S] bool. Returns [B, S, D]."""
+        x = self.attention_residual.after(x, self.attention(self.attention_residual.before(x), mask))
+        return self.feedforward_residual.after(x, self.feedforward(self.feedforward_residual.before(x)))
+
+
+class DecoderLayer(nn.Module):
+    """Causal self-attention, attention to the source, then feed-forward."""
+
+    def __init__(self, config: Transformer.Config) -> None:
+        super().__init__()
+        self.attention, self.attention_residual = _self_attention(config), Residual(config)
+        self.cross = CrossAttention(config.model_dim, config.heads, config.attention_dropout)
+        self.cross_residual = Residual(config)
+        self.feedforward, self.feedforward_residual = _feedforward(config), Residual(config)
+
+    def project_memory(self, source: Tensor) -> KeysValues:
+        """source: [B, S, D], the encoder's output."""
+        return self.cross.project(source)
+
+    def forward(
+        self, x: Tensor, memory: KeysValues, source_mask: Tensor, *, need_attention: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """x: [B, T, D]. Returns [B, T, D], and attention [B, T, S] where asked for."""
+        x = self.attention_residual.after(x, self.attention(self.attention_residual.before(x), None))
+        return self._attend_and_feed(x, memory, source_mask, need_attention)
+
+    def step(
+        self, x: Tensor, past: KeysValues, memory: KeysValues, source_mask: Tensor, *, need_attention: bool
+    ) -> tuple[Tensor, Tensor | None, KeysValues]:
+        """x: [N, D]. Returns [N, D], attention [N, S] where asked for, and the extended cache."""
+        update, present = self.attention.step(self.attention_residual.before(x), past)
+        x = self.attention_residual.after(x, update)
+        beams = x.unflatten(0, (source_mask.shape[0], -1))  # [N, D] -> [B, K, D]
+        beams, attention = self._attend_and_feed(beams, memory, source_mask, need_attention)
+        return beams.flatten(0, 1), None if attention is None else attention.flatten(0, 1), present
+
+    def _attend_and_feed(
+        self, x: Tensor, memory: KeysValues, source_mask: Tensor, need_attention: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        update, attention = self.cross(
+            self.cross_residual.before(x), memory, source_mask[:, None, None, :], need_attention=need_attention
+        )
+        x = self.cross_residual.after(x, update)
+        x = self.feedforward_residual.after(x, self.feedforward(self.feedforward_residual.before(x)))
+        return x, attention
+
+
+def _self_attention(config: Transformer.Config) -> SelfAttention:
+    return SelfAttention(config.model_dim, config.heads, config.attention_dropout)
+
+
+def _feedforward(config: Transformer.Config) -> FeedForward:
+    return FeedForward(config.model_dim, config.feedforward_dim, config.activation, config.activation_dropout)
+
+
+def _positions(config: Transformer.Config) -> Positions:
+    if config.positions == "learned":
+        return LearnedPositions(config.model_dim, config.learned_positions)
+    return SinusoidalPositions(config.model_dim)

@@ -1,0 +1,74 @@
+"""Where a token stands in its sentence."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+FIRST_POSITION = 2
+"""The number of a sentence's first position: fairseq counts from its padding id + 1, and imported weights expect it."""
+
+
+def positions(mask: Tensor) -> Tensor:
+    """The position of every token, counted over real tokens only, so that padding on either side changes nothing.
+
+    Args:
+        mask: [B, S] bool, True on real tokens.
+
+    Returns:
+        [B, S] int64 from 0; the value on padding is not meaningful but a valid position.
+    """
+    return (mask.cumsum(1) - 1).clamp_min(0)
+
+
+class SinusoidalPositions(nn.Module):
+    """Sines, then cosines, of geometric frequencies (Vaswani et al. 2017, section 3.5; tensor2tensor's layout).
+
+    The table is computed, grows when a longer sentence comes, and is no part of the weights.
+    """
+
+    table: Tensor
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
+        self.register_buffer("table", sinusoids(256, dim), persistent=False)
+
+    def forward(self, position: Tensor) -> Tensor:
+        """position: [...] int64 from 0. Returns [..., D]."""
+        return nn.functional.embedding(position, self.table)
+
+    def reserve(self, length: int) -> None:
+        """Makes the table long enough for `length` positions."""
+        if length > len(self.table):
+            self.table = sinusoids(2 * length, self.dim).to(self.table)
+
+
+class LearnedPositions(nn.Module):
+    """One learned vector per position, N(0, dim^-1/2) at first; positions beyond the table use its last vector."""
+
+    def __init__(self, dim: int, count: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(count, dim))
+        nn.init.normal_(self.weight, std=dim**-0.5)
+
+    def forward(self, position: Tensor) -> Tensor:
+        """position: [...] int64 from 0. Returns [..., D]."""
+        return nn.functional.embedding(position.clamp_max(len(self.weight) - 1), self.weight)
+
+    def reserve(self, length: int) -> None:
+        """Nothing to do: the table's length is fixed by training."""
+
+
+Positions = SinusoidalPositions | LearnedPositions
+
+
+def sinusoids(length: int, dim: int) -> Tensor:
+    """[length, dim] float32; row i is position FIRST_POSITION + i. An odd last column is zero."""
+    half = dim // 2
+    frequency = torch.exp(torch.arange(half, dtype=torch.float64) * -(math.log(10_000) / max(half - 1, 1)))
+    angle = torch.arange(FIRST_POSITION, FIRST_POSITION + length, dtype=torch.float64)[:, None] * frequency
+    table = torch.cat([angle.sin(), angle.cos()], dim=1).float()
+    return nn.functional.pad(table, (0, dim - 2 * half))

@@ -1,0 +1,37 @@
+"""Bundles of tensors that share their first axis, so that search can drop, reorder and merge rows."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Self
+
+import torch
+from torch import Tensor
+
+
+class Rows:
+    """Base of dataclasses whose tensors have one row per sentence or per hypothesis.
+
+    A field may be a Tensor whose axis 0 is the row, a list or tuple of such, another `Rows`, or a
+    plain value (an int such as a cache length) that all rows share and that selection keeps.
+    """
+
+    def select(self, rows: Tensor) -> Self:
+        """The rows with these indices, in this order.
+
+        Args:
+            rows: [M] int64 indices into axis 0; repeats are allowed.
+        """
+        assert dataclasses.is_dataclass(self)
+        fields = {f.name: _select(getattr(self, f.name), rows) for f in dataclasses.fields(self)}
+        return type(self)(**fields)
+
+
+def _select(value: object, rows: Tensor) -> object:
+    if isinstance(value, Tensor):
+        return torch.index_select(value, 0, rows)
+    if isinstance(value, Rows):
+        return value.select(rows)
+    if isinstance(value, (list, tuple)):
+        return type(value)(_select(item, rows) for item in value)
+    return value
