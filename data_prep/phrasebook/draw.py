@@ -175,6 +175,8 @@ class Draw:
         wearing = verb.english.base in {"wear", "put on", "try on"}
         if wearing and subject.possessive and subject.possessive.english not in {"her", "my", "your"}:
             barred.add("ladies")
+        if verb.english.base == "put on":
+            barred.add("headgear")  # German has other verbs for it
         return self.lexeme([n for n in tagged(*verb.objects) if not n.tags & barred])
 
     def thing(

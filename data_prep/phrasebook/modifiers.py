@@ -10,18 +10,18 @@ ADJECTIVES = read_adjectives("""
 old, older, oldest | alt älter ältest | building own person animal vehicle furniture instrument device read
 new, newer, newest | neu neuer neuest | new building
 young, younger, youngest | jung jünger jüngst | general job pet
-big, bigger, biggest | groß größer größt | building furniture pet small stand vase place plant
+big, bigger, biggest | groß größer größt | building furniture pet stand vase place plant
 small, smaller, smallest | klein kleiner kleinst | building furniture pet stand gift plant
 expensive | teuer | buy own gift
 cheap, cheaper, cheapest | billig | buy wear
 beautiful | schön schöner schönst | good building plant
 ugly, uglier, ugliest | hässlich hässlicher hässlichst | furniture wear building
-red | rot röter rötest | colour
+red | rot röter rötest | colour bloom
 blue | blau blauer blauest | colour
 green | grün grüner grünst | colour
 black | schwarz schwärzer schwärzest | colour pet wear
-white | weiß weißer weißest | colour wear
-yellow | gelb gelber gelbst | colour
+white | weiß weißer weißest | colour bloom wear
+yellow | gelb gelber gelbst | colour bloom
 brown | braun brauner braunst | colour pet
 grey | grau grauer grauest | colour pet
 heavy, heavier, heaviest | schwer schwerer schwerst | heavy
@@ -43,7 +43,6 @@ polite | höflich | job kin general
 hard-working | fleißig | kin job general
 famous | berühmt berühmter berühmtest | visit job
 tired | müde müder müdest | kin general
-ill | krank kränker kränkst | kin general animal pet
 happy, happier, happiest | glücklich | kin
 nervous | nervös nervöser nervösest | kin general
 bad, worse, worst | schlecht schlechter schlechtest | forecast watch

@@ -34,7 +34,7 @@ computer | der Computer | Computer | device own new repair lend switch buy
 lamp | die Lampe | Lampen | stand own new device repair switch colour furniture buy good
 radio/radios | das Radio=Radios | Radios | stand own new device repair switch buy
 television | der Fernseher | Fernseher | stand own new device repair switch buy
-heating | die Heizung | Heizungen | device repair switch
+heating | die Heizung | | switch
 washing machine | die Waschmaschine | Waschmaschinen | own new device repair switch buy
 fridge | der Kühlschrank | Kühlschränke | stand own new device repair furniture buy
 bicycle | das Fahrrad | Fahrräder | stand own new vehicle repair lend colour gift buy good wash
@@ -55,9 +55,9 @@ dress/dresses | das Kleid | Kleider | ladies wear own new colour wash buy good
 skirt | der Rock | Röcke | ladies wear own new colour wash buy good
 coat | der Mantel | Mäntel | wear hang own new colour wash buy good
 jacket | die Jacke | Jacken | wear hang own new colour wash buy good lend
-hat | der Hut | Hüte | wear hang own new colour buy good small lose
+hat | der Hut | Hüte | headgear wear hang own new colour buy good small lose
 pullover | der Pullover | Pullover | wear own new colour wash buy good lend
-scarf/scarves | der Schal=Schals | Schals | wear own new colour wash buy good small gift lose
+scarf/scarves | der Schal=Schals | Schals | headgear wear own new colour wash buy good small gift lose
 suit | der Anzug | Anzüge | wear own new colour buy good lend
 blouse | die Bluse | Blusen | ladies wear own new colour wash buy good
 guitar | die Gitarre | Gitarren | own new instrument repair lend gift buy good
@@ -87,8 +87,8 @@ fork | die Gabel | Gabeln | lie dish small buy wash
 vase | die Vase | Vasen | stand colour gift own new buy good
 ball | der Ball | Bälle | lie toy small lose own colour gift buy
 doll | die Puppe | Puppen | lie toy lose own gift buy new good
-flower | die Blume | Blumen | gift colour good plant buy
-rose | die Rose | Rosen | gift colour good plant buy
+flower | die Blume | Blumen | gift bloom good plant buy
+rose | die Rose | Rosen | gift bloom good plant buy
 tree | der Baum | Bäume | plant
 """)
 

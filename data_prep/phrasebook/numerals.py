@@ -49,7 +49,7 @@ def count(random: Random, lowest: int = 2, highest: int = 99) -> tuple[str, str]
 def clock(random: Random) -> tuple[str, str]:
     """A time of day after `at` and `um`: half past nine, halb zehn; 14:35, 14:35 Uhr."""
     if random.random() < 0.45:
-        figures = f"{random.randint(0, 23)}:{random.randrange(0, 60, 5):02d}"
+        figures = f"{random.randint(6, 23)}:{random.randrange(0, 60, 5):02d}"
         return figures, f"{figures} Uhr"
     hour = random.randint(1, 12)
     following = hour % 12 + 1

@@ -36,6 +36,8 @@ def daily(draw: Draw) -> Pair:
     verb = draw.lexeme(verbs.CHANGE)
     at, um = numerals.clock(draw.random)
     tense = draw.one((Tense.PAST, Tense.FUTURE, Tense.PRESENT))
+    if tense is Tense.FUTURE and verb.english.base in {"fall asleep", "wake up"}:
+        raise Rejected
     day = draw.one(
         {Tense.PAST: modifiers.PAST_TIMES[:2] + modifiers.PAST_TIMES[-7:], Tense.FUTURE: modifiers.FUTURE_TIMES[:2],
          Tense.PRESENT: modifiers.HABIT_TIMES[:1] + modifiers.HABIT_TIMES[4:8]}[tense]
@@ -163,7 +165,9 @@ def comparison(draw: Draw) -> Pair:
 def superlative(draw: Draw) -> Pair:
     """The oldest church in Vienna is very beautiful: die älteste Kirche."""
     noun = draw.lexeme([n for n in nouns.tagged("building") if n.german.plural])
-    adjective = draw.lexeme([a for a in modifiers.suited(noun.tags) if a.english not in {"quiet", "long", "short"}])
+    adjective = draw.lexeme(
+        [a for a in modifiers.suited(noun.tags) if a.english not in {"quiet", "long", "short", "ugly"}]
+    )
     thing = noun_phrase(noun, THE, (adjective,), degree="superlative")
     city, stadt = draw.city()
     if draw.chance(0.5):

@@ -29,7 +29,7 @@ PLACES_OF = {
     "bake": ("cooking",), "lose": ("public",), "find": ("public",), "meet": ("public",), "write": ("reading",),
 }  # fmt: skip
 HABITS = frozenset(
-    {"read", "write", "buy", "drink", "eat", "cook", "bake", "wash", "wear", "repair", "clean", "visit", "call", "meet",
+    {"read", "write", "buy", "drink", "eat", "cook", "bake", "wash", "wear", "clean", "visit", "call", "meet",
      "feed", "invite", "tidy up", "watch", "pick up"}
 )  # fmt: skip
 """Verbs of what people do again and again."""

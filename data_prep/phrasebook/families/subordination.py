@@ -14,7 +14,7 @@ from data_prep.phrasebook.phrase import THE, NounPhrase, noun_phrase
 
 RELATIVE = {Gender.MASCULINE: ("der", "den", "dem"), Gender.FEMININE: ("die", "die", "der"),
             Gender.NEUTER: ("das", "das", "dem"), Gender.PLURAL: ("die", "die", "denen")}  # fmt: skip
-REASONS = modifiers.adverbials("tired | müde\nill | krank\nbusy | beschäftigt\nin a hurry | in Eile")
+REASONS = modifiers.adverbials("tired | müde\nill | krank\nbusy | beschäftigt")
 """Why somebody does not go anywhere."""
 WHEREABOUTS = modifiers.adverbials("at home | zu Hause\nback | zurück\nin town | in der Stadt\nhere | hier")
 
@@ -92,6 +92,8 @@ def conditional(draw: Draw) -> Pair:
         verb = draw.one((verbs.RAIN, verbs.SNOW))
         condition = Clause(phrase.IT, verb, time=time)
         outcome = activity(draw, subject, Tense.FUTURE)
+        if outcome.place and "garden" in outcome.place.english:
+            raise Rejected
     else:
         condition = Clause(subject, verbs.BE, place=draw.one(WHEREABOUTS), time=time)
         outcome = action(draw, echo(subject) if subject.gender is not Gender.NEUTER else phrase.WE, Tense.FUTURE)

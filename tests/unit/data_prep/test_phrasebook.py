@@ -54,8 +54,7 @@ def test_held_out_adjectives_do_not_stand_before_their_nouns(splits: dict[str, l
     unseen = set()
     for sentence in splits["test_unseen"]:
         for pair in held_out_pairs(sentence.lexemes):
-            words = dict(reversed(lexeme.split(":")) for lexeme in pair)
-            by_class = {kind: word for word, kind in words.items()}
+            by_class = {kind: word for kind, _, word in (lexeme.partition(":") for lexeme in pair)}
             if "adjective" in by_class:
                 unseen.add(f" {by_class['adjective']} {by_class['noun']} ")
     assert len(unseen) > 30

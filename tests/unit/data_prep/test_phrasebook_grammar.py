@@ -10,7 +10,7 @@ from data_prep.phrasebook import modifiers, nouns, numerals, verbs
 from data_prep.phrasebook.clause import CAN, Clause, Tense
 from data_prep.phrasebook.conjugation import GermanVerb, Person
 from data_prep.phrasebook.declension import Case, Gender, Pattern, with_preposition
-from data_prep.phrasebook.lexeme import Adverbial, Verb
+from data_prep.phrasebook.lexeme import Adverbial, Noun, Verb
 from data_prep.phrasebook.phrase import DU, HE, NOT_A, THE, THIS, A, Determiner, I, article, noun_phrase
 
 OLD = next(a for a in modifiers.ADJECTIVES if a.english == "old")
@@ -124,7 +124,7 @@ def test_numbers_in_words() -> None:
 
 
 @given(st.sampled_from(nouns.NOUNS), st.sampled_from([THE, A, NOT_A, MY, THIS]), st.booleans())
-def test_cases_agree(noun: nouns.Noun, determiner: Determiner, plural: bool) -> None:
+def test_cases_agree(noun: Noun, determiner: Determiner, plural: bool) -> None:
     """Outside the masculine singular, nominative and accusative fall together; only there do they differ."""
     plural = plural and bool(noun.german.plural)
     phrase = noun_phrase(noun, determiner, (OLD,), plural=plural)
