@@ -68,7 +68,7 @@ def which_question(draw: Draw) -> Pair:
     verb = draw.lexeme([v for v in verbs.TRANSITIVE if v.english.base in choices])
     noun = draw.lexeme([n for n in nouns.tagged(*verb.objects) if not n.mass and "person" not in n.tags])
     thing = noun_phrase(noun, WHICH, draw.adjective(noun, chance=0.25), plural=draw.chance(0.3))
-    tense = draw.one((Tense.PAST, Tense.FUTURE))
+    tense = Tense.PAST if verb.english.base == "find" else draw.one((Tense.PAST, Tense.FUTURE))
     clause = Clause(subject, verb, tense, accusative=thing, drop_object=True, time=when(draw, verb, tense))
     english = replace(clause, accusative=None).english_question()
     return f"{before}{thing.english} {english}?", f"{vorher}{thing.german[1]} {clause.german_question()}?"

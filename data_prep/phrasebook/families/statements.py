@@ -29,7 +29,7 @@ PLACES_OF = {
     "bake": ("cooking",), "lose": ("public",), "find": ("public",), "meet": ("public",), "write": ("reading",),
 }  # fmt: skip
 HABITS = frozenset(
-    {"read", "write", "buy", "drink", "eat", "cook", "bake", "wash", "wear", "clean", "visit", "call", "meet",
+    {"read", "write", "drink", "eat", "cook", "bake", "wash", "wear", "clean", "visit", "call", "meet",
      "feed", "invite", "tidy up", "watch", "pick up"}
 )  # fmt: skip
 """Verbs of what people do again and again."""
@@ -144,8 +144,9 @@ def giving(draw: Draw) -> Pair:
     owner = subject.possessive
     assert owner
     if draw.chance(0.25):
-        receiver = draw.one([p for p in (phrase.I, phrase.HE, phrase.SHE, phrase.WE, phrase.THEY) if p is not subject])
-        receiver = receiver if subject.english not in ("he", "she", "they") else phrase.I
+        # Not `we sold me`, and no `he gave him`, which leaves open who is who.
+        others = (phrase.HE, phrase.SHE, phrase.THEY) if subject in (phrase.I, phrase.WE) else (phrase.I, phrase.WE)
+        receiver = draw.one(others)
     else:
         receiver = noun_phrase(draw.lexeme([n for n in nouns.KIN if "single" not in n.tags]), owner)
     tense = draw.one((Tense.PAST, Tense.PAST, Tense.FUTURE))
