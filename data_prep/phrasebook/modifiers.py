@@ -51,7 +51,7 @@ comfortable | bequem bequemer bequemst | furniture vehicle
 elegant | elegant eleganter elegantest | wear
 warm, warmer, warmest | warm wärmer wärmst | wear
 broken | kaputt kaputter kaputtest | repair
-loud, louder, loudest | laut lauter lautest | device instrument
+loud, louder, loudest | laut lauter lautest | device instrument eating shop
 quiet, quieter, quietest | ruhig | dwelling place
 dangerous | gefährlich | vehicle animal
 clean, cleaner, cleanest | sauber sauberer sauberst | dish wear room
