@@ -42,19 +42,21 @@ def chunks(line: str, encode: Callable[[str], list[int]], limit: int) -> list[li
     if len(ids) <= limit:
         return [ids]
     words = line.split(" ")
-    lengths = [len(encode(word)) for word in words]
+    counts = [len(encode(word)) for word in words]
+    scale = len(ids) / sum(counts)  # words together may take more pieces, or fewer, than one by one
+    lengths = [count * scale for count in counts]
     parts: list[list[int]] = []
     start = 0
     while start < len(words):
         stop = _cut(words, lengths, start, limit)
         part = encode(" ".join(words[start:stop]))
-        # Words together may take more pieces than one by one, and one word may be longer than the limit.
+        # One word may be longer than the limit, and the lengths of words together are estimates.
         parts.extend(part[place : place + limit] for place in range(0, len(part), limit))
         start = stop
     return parts
 
 
-def _cut(words: Sequence[str], lengths: Sequence[int], start: int, limit: int) -> int:
+def _cut(words: Sequence[str], lengths: Sequence[float], start: int, limit: int) -> int:
     """Where the part that begins at word `start` ends (exclusive): the best boundary near an equal share."""
     total = sum(lengths[start:])
     if total <= limit:

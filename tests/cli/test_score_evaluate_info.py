@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from nmt.cli.evaluate import command as evaluate
+from nmt.cli.info import command as info
+from nmt.cli.score import command as score
+from nmt.errors import UserError
+from nmt.evaluation.bleu import scores
+from tests.cli.model_directory import ordinary_line, save_tiny_model
+
+LINES = [ordinary_line(n) for n in range(12)]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, str]:
+    texts = {
+        "reference": LINES,
+        "good": [line.replace("dog", "cat") for line in LINES],
+        "bad": LINES[::-1],
+        "short": LINES[:-1],
+    }
+    for name, lines in texts.items():
+        (tmp_path / name).write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    return {name: str(tmp_path / name) for name in texts}
+
+
+def run(command: object, *arguments: object) -> Result:
+    return CliRunner().invoke(command, [str(argument) for argument in arguments], catch_exceptions=False)  # type: ignore[arg-type]
+
+
+def test_evaluate_files(files: dict[str, str]) -> None:
+    found = run(evaluate, "--hypothesis", files["good"], "--reference", files["reference"])
+    expected = scores([line.replace("dog", "cat") for line in LINES], LINES)
+    assert f"{expected.bleu.value:.1f}" in found.output
+    assert f"BLEU|{expected.bleu.signature}" in found.output
+    as_json = run(
+        evaluate, "--hypothesis", files["good"], "--reference", files["reference"], "--compare", files["bad"], "--json"
+    )
+    report = json.loads(as_json.output)
+    assert report["bleu"] == expected.bleu.json()
+    assert {row["name"] for row in report["comparison"]} == {"BLEU", "chrF2", "TER"}
+
+
+def test_evaluate_a_model(model: Path, files: dict[str, str]) -> None:
+    found = run(
+        evaluate, model, "--source", files["reference"], "--reference", files["reference"], "--json", "--beam", 1
+    )
+    assert json.loads(found.output)["lines"] == len(LINES)
+
+
+def test_evaluate_refuses_different_lengths_before_it_translates(model: Path, files: dict[str, str]) -> None:
+    with pytest.raises(UserError, match="expected 11 lines"):
+        run(evaluate, model, "--source", files["reference"], "--reference", files["short"])
+    with pytest.raises(UserError, match="expected 12 lines"):
+        run(evaluate, "--hypothesis", files["good"], "--reference", files["reference"], "--compare", files["short"])
+
+
+def test_evaluate_refuses_settings_that_have_no_effect(files: dict[str, str]) -> None:
+    with pytest.raises(UserError, match="--beam"):
+        run(evaluate, "--hypothesis", files["good"], "--reference", files["reference"], "--beam", 3)
+
+
+def test_score(model: Path, files: dict[str, str]) -> None:
+    found = run(score, model, "--source", files["good"], "--target", files["bad"], "--tokens").output.splitlines()
+    assert len(found) == len(LINES)
+    for line in found:
+        total, tokens = line.split("\t")
+        values = [float(token.rsplit(":", 1)[1]) for token in tokens.split(" ")]
+        assert sum(values) == pytest.approx(float(total), abs=1e-4 * len(values) + 1e-4)
+        assert tokens.rsplit(" ", 1)[1].startswith("</s>:")
+
+
+def test_info(model: Path) -> None:
+    shown = run(info, model).output
+    assert "en" in shown
+    assert "12.5" in shown
+    assert json.loads(run(info, model, "--json").output)["source_language"] == "en"

@@ -1,0 +1,208 @@
+"""`nmt translate` as a person runs it: a process, bytes in, bytes out."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from nmt.bundle import load_bundle
+from nmt.errors import UserError
+from nmt.inference.translator import TranslationOptions, Translator
+from nmt.inference.windows import windows
+from nmt.inference.workers import Workers
+from nmt.search import BeamSearch
+from tests.cli.model_directory import ordinary_line, save_tiny_model
+
+NMT = (sys.executable, "-m", "nmt")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+def nmt(*arguments: object, given: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([*NMT, *map(str, arguments)], input=given, capture_output=True, check=False, timeout=300)
+
+
+def hostile_lines() -> list[bytes]:
+    """1,000 lines; every third is ordinary."""
+    draw = random.Random(7)
+    kinds = [
+        lambda: b"",
+        lambda: b"     ",
+        lambda: b"\t\t \xc2\xa0\xe3\x80\x80",
+        lambda: b"\x00\x01\x02\x1b[31m\x7f",
+        lambda: "\u200b\u200e\ufeff".encode(),
+        lambda: b"a\x00b\x0bc\x0cd",
+        lambda: bytes(draw.choice([*range(10), *range(11, 256)]) for _ in range(draw.randint(1, 60))),
+        lambda: "🙂👩‍👩‍👧‍👦🇩🇪 dog 🐕".encode(),
+        lambda: "שלום עולם مرحبا بالعالم \u202edog\u202c".encode(),
+        lambda: b"the dog\r",
+        lambda: "one\u2028two\u2029three\u0085four".encode(),
+        lambda: ("x" * draw.randint(200, 400)).encode(),
+        lambda: "漢字かな交じり文。".encode() * 20,
+        lambda: b"<s> </s> <pad> <unk> \xe2\x96\x81",
+        lambda: "e\u0301" .encode() * 30,
+        lambda: b"\xff\xfe\xed\xa0\x80\xf4\x90\x80\x80",
+    ]  # fmt: skip
+    lines = [ordinary_line(n).encode() if n % 3 == 0 else draw.choice(kinds)() for n in range(1000)]
+    lines[500] = " ".join(ordinary_line(n) for n in range(700)).encode()  # about 5,000 words
+    lines[998] = b" ".join([b"dog"] * 5000)
+    return lines
+
+
+def test_a_thousand_hostile_lines(model: Path) -> None:
+    """Exit 0, as many lines out, in order; ordinary ones as when they are alone, blank ones blank."""
+    lines = hostile_lines()
+    done = nmt("translate", model, "--workers", 0, given=b"\n".join(lines))  # no final newline
+    assert done.returncode == 0, done.stderr.decode()
+    found = done.stdout.decode("utf-8").split("\n")
+    assert found.pop() == ""
+    assert len(found) == 1000
+    assert done.stderr.decode().count("\n") == 1
+    assert "501" in done.stderr.decode()
+    bundle = load_bundle(model)
+    alone = Translator(
+        bundle.model,
+        bundle.tokenizers,
+        BeamSearch(beam=2, max_length_factor=1.0, max_length_offset=3),
+        longest_source=20,
+    )
+    for number in range(0, 1000, 3):
+        if number not in (500, 998):
+            (expected,) = alone.translate([lines[number].decode()])
+            assert found[number] == expected.text, number
+    blank = [number for number, line in enumerate(lines) if not line.strip(b" \t\x00\x01\x02\x7f")]
+    assert blank
+    assert all(found[number] == "" for number in blank)
+    assert sum(map(bool, found)) > 600
+
+
+def test_output_file_equals_standard_output_and_gzip_is_read(model: Path, tmp_path: Path) -> None:
+    text = "".join(ordinary_line(n) + "\n" for n in range(5)).encode()
+    (tmp_path / "in.gz").write_bytes(gzip.compress(text))
+    to_file = nmt("translate", model, tmp_path / "in.gz", "-o", tmp_path / "deep" / "out")
+    assert (to_file.returncode, to_file.stdout, to_file.stderr) == (0, b"", b"")
+    assert (tmp_path / "deep" / "out").read_bytes() == nmt("translate", model, given=text).stdout
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["out"]
+
+
+def test_scores_and_n_best(model: Path) -> None:
+    text = (ordinary_line(1) + "\n\n" + ordinary_line(2) + "\n").encode()
+    plain = nmt("translate", model, given=text).stdout.decode().splitlines()
+    scored = [line.split("\t") for line in nmt("translate", model, "--scores", given=text).stdout.decode().splitlines()]
+    assert [translation for _, translation in scored] == plain
+    assert float(scored[0][0]) < 0
+    many = nmt("translate", model, "--n-best", 2, given=text).stdout.decode().splitlines()
+    rows = [line.split("\t") for line in many]
+    assert [row[0] for row in rows] == ["1", "1", "2", "3", "3"]
+    assert [rows[0][2], rows[3][2]] == [plain[0], plain[2]]
+    assert float(rows[0][1]) >= float(rows[1][1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("translate", "no/such/model"), "no/such/model"),
+        (("translate", "{model}", "no/such/file"), "no/such/file: expected a readable file"),
+        (("translate", "{model}", "--n-best", "9"), "beam"),
+        (("translate", "{model}", "--device", "toaster"), "--device"),
+        (("score", "{model}", "--source", "no/such", "--target", "no/such"), "no/such"),
+        (("evaluate", "--reference", "{model}/metadata.json"), "either MODEL and --source, or --hypothesis"),
+        (("info", "no/such/model"), "no/such/model"),
+    ],
+)
+def test_mistakes_exit_2_without_a_traceback(arguments: tuple[str, ...], words: str, model: Path) -> None:
+    done = nmt(*(argument.format(model=model) for argument in arguments), given=b"dog\n")
+    assert done.returncode == 2
+    assert done.stdout == b""
+    assert words in done.stderr.decode()
+    assert "Traceback" not in done.stderr.decode()
+
+
+def test_a_reader_that_goes_away_is_not_an_error(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").write_text("".join(ordinary_line(n) + "\n" for n in range(3000)))
+    command = f"{sys.executable} -m nmt translate {model} {tmp_path / 'in'} --workers 0 --beam 1 | head -n 1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, check=False, timeout=120)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.count(b"\n") == 1
+
+
+def test_lines_are_answered_as_they_come(model: Path) -> None:
+    """A program may send one line, wait for its translation, and send the next."""
+    with subprocess.Popen([*NMT, "translate", model], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for number in range(3):
+            process.stdin.write(ordinary_line(number).encode() + b"\n")
+            process.stdin.flush()
+            assert process.stdout.readline().endswith(b"\n")
+        process.stdin.close()
+        assert process.stdout.read() == b""
+    assert process.returncode == 0
+
+
+def pool(model: Path, count: int) -> Workers:
+    return Workers(model, count, BeamSearch(beam=2), TranslationOptions())
+
+
+def test_workers_equal_one_process(model: Path) -> None:
+    lines = [ordinary_line(n) if n % 7 else "" for n in range(100)]
+    bundle = load_bundle(model)
+    alone = Translator(bundle.model, bundle.tokenizers, BeamSearch(beam=2), longest_source=20)
+    with pool(model, 2) as workers:
+        found = [translation for window in workers.translate(windows(lines, 9)) for translation in window]
+    assert [t.text for t in found] == [t.text for t in alone.translate(lines, 9)]
+
+
+def test_workers_read_only_a_little_ahead(model: Path) -> None:
+    read = 0
+
+    def lines() -> object:
+        nonlocal read
+        for number in range(200):
+            read += 1
+            yield ordinary_line(number)
+
+    with pool(model, 2) as workers:
+        next(workers.translate(windows(lines(), 1)))  # type: ignore[arg-type]
+        assert read <= 2 * 4 + 1
+
+
+def test_a_worker_that_dies_is_a_clear_error(model: Path) -> None:
+    with pytest.raises(UserError, match="nmt-worker-1.*killed by signal 9.*--workers"), pool(model, 2) as workers:
+        found = workers.translate(windows([ordinary_line(n) for n in range(1000)], 5))
+        next(found)
+        os.kill(workers._workers[0].process.pid or 0, signal.SIGKILL)
+        list(found)
+
+
+def test_a_worker_reports_the_mistake_of_the_user(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="nowhere"), pool(tmp_path / "nowhere", 1) as workers:
+        list(workers.translate([["dog"]]))
+
+
+@pytest.mark.slow
+def test_interrupting_workers_is_quiet_and_leaves_none_behind(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").write_text("".join(ordinary_line(n) + "\n" for n in range(100_000)))
+    process = subprocess.Popen(
+        [*NMT, "translate", model, tmp_path / "in", "-o", tmp_path / "out", "--workers", "2"],
+        stderr=subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+    time.sleep(6)
+    os.killpg(process.pid, signal.SIGINT)  # as the terminal does, to every process
+    _, complaint = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert b"Traceback" not in complaint
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
