@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,9 @@ from typing import Any
 from nmt.bundle import load_bundle
 from nmt.data.pairs import ParallelFiles
 from nmt.evaluation.bleu import scores
-from nmt.inference.translator import TranslationOptions, Translator
+from nmt.inference.stream import translate_stream
+from nmt.inference.translator import Translation, TranslationOptions
+from nmt.inference.windows import WINDOW_LINES, windows
 from nmt.pipeline.record import Record
 from nmt.pipeline.reporter import Reporter
 from nmt.pipeline.stage import Stage, run_stage
@@ -57,23 +59,35 @@ def translate_tests(
 
     def work(directory: Path) -> Mapping[str, Any]:
         bundle = load_bundle(model)
-        longest = bundle.metadata.longest_source
-        translator = Translator(bundle.model, bundle.tokenizers, search, options, longest_source=longest)
-        return {name: _translate(translator, files.source, directory / name, reporter) for name, files in tests.items()}
+
+        def translate(lines: list[str]) -> Iterator[Translation]:
+            return translate_stream(model, bundle, windows(lines, WINDOW_LINES), search, options, workers=None)
+
+        encode = bundle.tokenizers.target.encode
+        return {
+            name: _translate(translate, encode, files.source, directory / name, reporter)
+            for name, files in tests.items()
+        }
 
     plain = {"search": search.model_dump(mode="json"), "translation": options.model_dump(mode="json")}
     inputs = {**model_digests, **{f"test {name}": file_digest(files.source) for name, files in tests.items()}}
     return run_stage(Stage(TRANSLATE, TRANSLATE_VERSION, plain, inputs, work), run, reporter)
 
 
-def _translate(translator: Translator, source: Path, output: Path, reporter: Reporter) -> dict[str, float]:
-    """Translates a file; returns its size and speed."""
+def _translate(
+    translate: Callable[[list[str]], Iterator[Translation]],
+    encode: Callable[[str], list[int]],
+    source: Path,
+    output: Path,
+    reporter: Reporter,
+) -> dict[str, float]:
+    """Translates a file; returns its size and speed (loading of worker processes included)."""
     lines = list(read_lines(source))
     start, tokens = time.monotonic(), 0
     with write_atomically(output) as handle:
-        for number, translation in enumerate(translator.translate(lines), start=1):
+        for number, translation in enumerate(translate(lines), start=1):
             handle.write(translation.text + "\n")
-            tokens += len(translator.tokenizers.target.encode(translation.text)) + 1
+            tokens += len(encode(translation.text)) + 1
             reporter.progress(number, len(lines), output.name)
     seconds = time.monotonic() - start
     return {

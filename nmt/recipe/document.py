@@ -63,6 +63,7 @@ def parse_yaml(text: str, where: str) -> tuple[Any, dict[KeyPath, int]]:
     """
     yaml = YAML(typ="safe", pure=True)
     try:
+        yaml.composer.warn_double_anchors = False  # legal YAML: an alias means the latest
         node = yaml.compose(text)
         if node is None:
             return None, {}
@@ -74,8 +75,9 @@ def parse_yaml(text: str, where: str) -> tuple[Any, dict[KeyPath, int]]:
     except MarkedYAMLError as error:
         problem = " ".join(part for part in (error.context, error.problem) if part)
         raise UserError(_position(error, where), "YAML", problem, "Check the indentation and the brackets.") from None
-    except (YAMLError, ValueError) as error:
-        raise UserError(where, "YAML", " ".join(str(error).split())) from None
+    except (YAMLError, ValueError, LookupError, TypeError, AttributeError) as error:
+        # The last ones are how ruamel answers a value that does not fit its tag, such as `!!int ""`.
+        raise UserError(where, "YAML", " ".join(str(error).split()) or type(error).__name__) from None
     except RecursionError:
         raise UserError(where, "a recipe", "lists or mappings nested beyond reason") from None
 

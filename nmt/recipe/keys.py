@@ -69,7 +69,7 @@ def _enter(place: Place, element: str | int) -> Place:
         return Place(place.path, place.owner, place.field, class_of(annotation, element))
     if classes:
         fields = classes[0].model_fields
-        if element == classes[0].__name__ and element not in fields:
+        if element not in fields and element in (classes[0].__name__, *kinds(classes[0])):  # a union of one
             return Place(place.path, place.owner, place.field, classes[0])
         field = fields.get(str(element))
         return Place(path, classes[0], field, _annotation(field) if field else None)

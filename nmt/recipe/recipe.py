@@ -9,8 +9,10 @@ from typing import Annotated
 from pydantic import Field
 
 from data_prep import CorpusConfig
-from nmt.options import Count, Options, Size
-from nmt.recipe._stubs import ModelConfig, Training
+from nmt.inference.translator import TranslationOptions
+from nmt.models import ModelConfig
+from nmt.options import Count, Options
+from nmt.recipe._stubs import Training
 from nmt.recipe.document import KeyPath
 from nmt.search import SearchConfig
 from nmt.search.beam import BeamSearch
@@ -21,8 +23,8 @@ from nmt.tokenizer.sentencepiece import SentencePieceOptions
 class Evaluation(Options):
     """How the trained model translates and scores the test sets."""
 
-    batch_tokens: Size = 4096
-    """Most source tokens, padding included, that are translated at once; changes speed, never the text."""
+    translation: TranslationOptions = TranslationOptions()
+    """How lines become batches; changes speed and memory, not the text."""
     samples: Count = 5
     """How many translations of the first test set `nmt run` shows at its end."""
 
@@ -58,4 +60,14 @@ class Conflict:
 
 def conflicts(recipe: Recipe) -> Sequence[Conflict]:
     """What the sections say against each other."""
-    return []
+    found = []
+    if recipe.model.tied_embeddings == "all" and not recipe.tokenizer.joint:
+        found.append(
+            Conflict(
+                keys=(("model", "tied_embeddings"), ("tokenizer", "joint")),
+                expected="one joint vocabulary where all embeddings are one matrix",
+                got="tied_embeddings all and joint false",
+                fix="Set tokenizer.joint: true, or model.tied_embeddings: target.",
+            )
+        )
+    return found

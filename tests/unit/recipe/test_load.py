@@ -203,10 +203,14 @@ FRAGMENTS += ["  ", "&a ", "*a", "!!int ", "'", '"', "|", ">", "#", "<<: ", "? "
 def test_any_bytes_give_a_recipe_or_a_user_error(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = tmp_path_factory.mktemp("recipe") / "r.yaml"
     path.write_bytes(content)
+    assert isinstance(outcome(path), Root) or str(path) in str(outcome(path))
+
+
+def outcome(path: Path) -> Root | UserError:
     try:
-        load_options(Root, read_document(path))
+        return load_options(Root, read_document(path))
     except UserError as error:
-        assert str(path) in str(error)
+        return error
 
 
 def test_an_override_is_typed_by_the_schema(tmp_path: Path) -> None:

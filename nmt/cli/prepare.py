@@ -1,0 +1,29 @@
+"""`nmt prepare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from nmt.cli.arguments import recipe_arguments, runs_option
+
+
+@click.command()
+@recipe_arguments
+@runs_option
+def command(recipe: Path, overrides: tuple[str, ...], runs: Path) -> None:
+    """Prepare the data of RECIPE: fetch and clean the text, train the tokenizer, store the token ids.
+
+    Stages whose options and inputs have not changed are reused.
+    """
+    from nmt.cli.console import reporting, stdout_console
+    from nmt.recipe import load_recipe
+
+    resolved = load_recipe(recipe, overrides)  # before anything slow is imported
+    from nmt.pipeline.run import prepare
+
+    console = stdout_console()
+    with reporting(console) as reporter:
+        directory = prepare(resolved, runs, reporter)
+    console.print(f"The data is in {directory}", soft_wrap=True)

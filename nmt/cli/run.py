@@ -1,0 +1,73 @@
+"""`nmt run`."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from nmt.cli.arguments import recipe_arguments, runs_option
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from nmt.pipeline.run import RunResult
+
+
+@click.command()
+@recipe_arguments
+@runs_option
+def command(recipe: Path, overrides: tuple[str, ...], runs: Path) -> None:
+    """Do everything that RECIPE says: prepare the data, train, translate the test sets, score.
+
+    A second run does only what is missing or changed, decided by content and not by time.
+    """
+    from nmt.cli.console import reporting, stdout_console
+    from nmt.recipe import load_recipe
+
+    resolved = load_recipe(recipe, overrides)  # before anything slow is imported
+    from nmt.pipeline.run import run
+
+    console = stdout_console()
+    with reporting(console) as reporter:
+        result = run(resolved, runs, reporter)
+    _show_scores(result, console)
+    _show_samples(result, console)
+    _show_next_steps(result, console)
+
+
+def _show_scores(result: RunResult, console: Console) -> None:
+    from rich import box
+    from rich.table import Table
+
+    table = Table("test set", "BLEU", "chrF", "TER", "lines", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    signatures: dict[str, str] = {}
+    for name, scores in result.scores.items():
+        measures = [scores[measure] for measure in ("bleu", "chrf", "ter")]
+        table.add_row(name, *(f"{measure['score']:.1f}" for measure in measures), str(scores["lines"]))
+        signatures |= {measure["signature"]: measure["name"] for measure in measures}
+    console.print()
+    console.print(table)
+    for signature, name in signatures.items():
+        console.print(f"{name:<5} {signature}", style="dim", soft_wrap=True)
+
+
+def _show_samples(result: RunResult, console: Console) -> None:
+    for sample in result.samples:
+        console.print()
+        console.print(f"source      {sample.source}", soft_wrap=True)
+        console.print(f"reference   {sample.reference}", soft_wrap=True)
+        console.print(f"hypothesis  {sample.hypothesis}", style="bold", soft_wrap=True)
+
+
+def _show_next_steps(result: RunResult, console: Console) -> None:
+    sentence = result.samples[0].source if result.samples else "…"
+    console.print()
+    console.print(f"Report:      {result.directory / 'report.json'}", soft_wrap=True)
+    console.print(f"Model:       {result.model}", soft_wrap=True)
+    console.print("Translate a sentence of your own:", soft_wrap=True)
+    console.print(f"  echo {shlex.quote(sentence)} | nmt translate {shlex.quote(str(result.model))}", soft_wrap=True)

@@ -1,0 +1,33 @@
+"""`nmt train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from nmt.cli.arguments import recipe_arguments, runs_option
+
+
+@click.command()
+@recipe_arguments
+@runs_option
+def command(recipe: Path, overrides: tuple[str, ...], runs: Path) -> None:
+    """Train the model of RECIPE, preparing the data first where that is needed.
+
+    Goes on where an interrupted training stopped. After a change of the options that decide the
+    result, training starts anew and the old checkpoints are kept in train.previous/; more
+    training.updates continue the training that is there.
+
+    On several GPUs or machines: torchrun --nproc-per-node=N -m nmt train RECIPE
+    """
+    from nmt.cli.console import reporting, stdout_console
+    from nmt.recipe import load_recipe
+
+    resolved = load_recipe(recipe, overrides)  # before anything slow is imported
+    from nmt.pipeline.run import train
+
+    console = stdout_console()
+    with reporting(console) as reporter:
+        model = train(resolved, runs, reporter)
+    console.print(f"The model is in {model}", soft_wrap=True)

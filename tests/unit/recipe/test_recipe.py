@@ -1,0 +1,104 @@
+"""The recipe of a translation system, and those that we ship."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from nmt.errors import UserError
+from nmt.options import Options
+from nmt.recipe import Recipe, load_recipe
+from nmt.recipe.keys import option_classes
+from nmt.recipe.schema import recipe_schema
+from nmt.recipe.show import as_yaml
+from nmt.recipe.sizes import parameter_counts
+from nmt.tokenizer import SPECIAL
+
+ROOT = Path(__file__).resolve().parents[3]
+SHIPPED = sorted((ROOT / "recipes").rglob("*.yaml"))
+SMALLEST = "corpus: {kind: phrasebook}\nmodel: {kind: transformer, preset: tiny}\n"
+
+
+def smallest(tmp_path: Path, more: str = "") -> Path:
+    path = tmp_path / "small.yaml"
+    path.write_text(SMALLEST + more, encoding="utf-8")
+    return path
+
+
+def test_there_are_recipes() -> None:
+    assert {path.parent.name for path in SHIPPED} >= {"phrasebook_en_de", "multi30k_en_de"}
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_every_shipped_recipe_is_valid_and_lies_where_its_runs_will(path: Path) -> None:
+    recipe = load_recipe(path)
+    assert recipe.name == path.stem
+    assert recipe.corpus.name == path.parent.name
+    assert parameter_counts(recipe.model, recipe.tokenizer)["total"] > 0
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_what_show_prints_is_the_same_recipe(path: Path, tmp_path: Path) -> None:
+    recipe = load_recipe(path)
+    copy = tmp_path / "another_name.yaml"
+    copy.write_text(as_yaml(recipe), encoding="utf-8")
+    assert load_recipe(copy) == recipe
+
+
+def test_the_name_is_that_of_the_file_unless_given(tmp_path: Path) -> None:
+    assert load_recipe(smallest(tmp_path)).name == "small"
+    assert load_recipe(smallest(tmp_path), ["name=other"]).name == "other"
+    for name in ("a/b", "..", "''"):
+        with pytest.raises(UserError, match="name"):
+            load_recipe(smallest(tmp_path), [f"name={name}"])
+
+
+def test_tied_embeddings_need_a_joint_vocabulary(tmp_path: Path) -> None:
+    path = smallest(tmp_path, "tokenizer:\n  joint: false\n")
+    with pytest.raises(UserError, match=r"model\.tied_embeddings.*small\.yaml:4: tokenizer\.joint"):
+        load_recipe(path)
+    load_recipe(path, ["model.tied_embeddings=target"])
+
+
+def test_files_of_the_recipe_start_from_its_folder(tmp_path: Path) -> None:
+    text = (
+        "corpus: {kind: files, source: en, target: no, training: [{tsv: train.tsv}], validation: {tsv: v.tsv}, "
+        "tests: {mine: {tsv: t.tsv}}}\nmodel: {kind: transformer, preset: tiny}\n"
+    )
+    path = tmp_path / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert str(tmp_path / "train.tsv") in as_yaml(load_recipe(path))
+
+
+def test_counting_parameters_allocates_nothing_and_counts_shared_ones_once(tmp_path: Path) -> None:
+    recipe = load_recipe(smallest(tmp_path), ["tokenizer.vocabulary_size=500"])
+    size = recipe.tokenizer.vocabulary_size
+    model = recipe.model.build(size, size, SPECIAL.pad)
+    assert parameter_counts(recipe.model, recipe.tokenizer)["total"] == sum(p.numel() for p in model.parameters())
+    huge = load_recipe(smallest(tmp_path), ["model.model_dim=131072", "model.feedforward_dim=524288"])
+    assert parameter_counts(huge.model, huge.tokenizer)["total"] > 10**12
+    assert torch.get_default_device() == torch.device("cpu")
+
+
+def test_every_option_has_a_description() -> None:
+    assert list(undescribed(Recipe, "")) == []
+
+
+def undescribed(options: type[Options], prefix: str) -> list[str]:
+    missing = []
+    for name, field in options.model_fields.items():
+        if not field.description and name != "kind":
+            missing.append(prefix + name)
+        for inner in option_classes(field.annotation):
+            missing += undescribed(inner, f"{prefix}{name}.")
+    return missing
+
+
+def test_the_schema_describes_the_keys() -> None:
+    schema = json.loads(recipe_schema())
+    assert schema["required"] == ["corpus", "model"]
+    assert schema["properties"]["search"]["description"] == Recipe.model_fields["search"].description
+    assert schema["additionalProperties"] is False
