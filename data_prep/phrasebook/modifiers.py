@@ -25,7 +25,6 @@ yellow | gelb gelber gelbst | colour bloom
 brown | braun brauner braunst | colour pet
 grey | grau grauer grauest | colour pet
 heavy, heavier, heaviest | schwer schwerer schwerst | heavy
-light, lighter, lightest | leicht leichter leichtest | pack
 interesting | interessant interessanter interessantest | read watch
 boring | langweilig | read watch start
 exciting | spannend spannender spannendst | watch travel
@@ -51,7 +50,6 @@ comfortable | bequem bequemer bequemst | furniture vehicle
 elegant | elegant eleganter elegantest | wear
 warm, warmer, warmest | warm wärmer wärmst | wear
 broken | kaputt kaputter kaputtest | repair
-loud, louder, loudest | laut lauter lautest | device instrument eating shop
 quiet, quieter, quietest | ruhig | dwelling place
 dangerous | gefährlich | vehicle animal
 clean, cleaner, cleanest | sauber sauberer sauberst | dish wear room
@@ -60,11 +58,11 @@ empty, emptier, emptiest | leer leerer leerst | box room
 unexpected | unerwartet unerwarteter unerwartetst | trouble
 """)
 
-PREDICATIVE_ONLY = frozenset({"broken", "happy", "tired", "nervous", "dirty", "light", "empty", "loud"})
+PREDICATIVE_ONLY = frozenset({"broken", "happy", "tired", "nervous", "dirty", "empty"})
 """Adjectives that describe a state: natural in a predicate, odd on the object of buying and selling."""
 
 EXCESSIVE = frozenset(
-    "big small expensive long short heavy old hot cold boring loud dangerous warm dirty quiet sweet difficult".split()
+    "big small expensive long short heavy old hot cold boring dangerous warm dirty quiet sweet difficult".split()
 )
 """Qualities of which there can be too much."""
 

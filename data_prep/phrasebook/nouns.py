@@ -189,7 +189,6 @@ patient | der Patient* | Patienten | male
 mayor | der Bürgermeister | Bürgermeister | male office
 guide | der Reiseleiter | Reiseleiter | male job
 secretary | die Sekretärin | Sekretärinnen | female job
-princess/princesses | die Prinzessin | Prinzessinnen | female office
 """,
     "person",
 )
@@ -254,7 +253,6 @@ concert | das Konzert | Konzerte | event start
 meeting | die Besprechung | Besprechungen | event start work
 lesson | der Unterricht | | event start
 party | die Party | Partys | event start
-wedding | die Hochzeit | Hochzeiten | event
 journey | die Reise | Reisen | event travel
 flight | der Flug=Fluges | Flüge | event travel book
 interview | das Interview=Interviews | Interviews | event work

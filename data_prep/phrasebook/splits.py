@@ -11,6 +11,7 @@ from random import Random
 
 from data_prep.phrasebook.draw import Draw, Rejected
 from data_prep.phrasebook.families import everyday, questions, statements, subordination
+from data_prep.phrasebook.lexicon import mentioned
 from data_prep.phrasebook.names import Names, split_names
 
 Family = Callable[[Draw], tuple[str, str]]
@@ -42,10 +43,13 @@ def held_out(one: str, other: str) -> bool:
     """Whether two lexemes must never meet in one training sentence.
 
     The rule: of every verb and noun, and of every adjective and noun, one pair in `HELD_OUT_ONE_IN` is held
-    out, chosen by a digest of the two keys alone. A training or ordinary test sentence never contains both
-    anywhere, in any grammatical relation; every sentence of `test_unseen` contains at least one such pair.
+    out, chosen by a digest of the two keys alone. A training, validation or ordinary test sentence never
+    mentions both, in any form and any grammatical relation; every sentence of `test_unseen` uses at least one
+    such pair.
     """
     first, second = sorted((one, other))
+    if first.partition(":")[2] == second.partition(":")[2]:
+        return False  # the cook who cooks: one word cannot be kept apart from itself
     if {first.partition(":")[0], second.partition(":")[0]} not in ({"noun", "verb"}, {"adjective", "noun"}):
         return False
     digest = hashlib.sha256(f"{first} {second}".encode()).digest()
@@ -95,7 +99,7 @@ def generate(pairs: int, seed: int) -> dict[str, list[Sentence]]:
     is_new, random = _Distinct(), Random(seed)
     named: list[Sentence] = []
     for sentence, uses_name in sentences(random, unknown):
-        if uses_name and not held_out_pairs(sentence.lexemes) and _short(sentence) and is_new(sentence):
+        if uses_name and not held_out_pairs(mentioned(sentence.english)) and _short(sentence) and is_new(sentence):
             named.append(sentence)
         if len(named) == UNSEEN_NAMES:
             break
@@ -118,5 +122,7 @@ def _short(sentence: Sentence) -> bool:
 def _split_for(sentence: Sentence, splits: dict[str, list[Sentence]], sizes: dict[str, int]) -> str:
     """The first split of its kind with room left; empty when there is none."""
     unseen = bool(held_out_pairs(sentence.lexemes))
+    if not unseen and held_out_pairs(mentioned(sentence.english)):
+        return ""
     kinds = ("test_unseen",) if unseen else ("test", "validation", "training")
     return next((name for name in kinds if len(splits[name]) < sizes[name]), "")

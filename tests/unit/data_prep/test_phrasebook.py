@@ -15,6 +15,7 @@ import pytest
 
 from data_prep.phrasebook import Phrasebook
 from data_prep.phrasebook.__main__ import main
+from data_prep.phrasebook.lexicon import mentioned
 from data_prep.phrasebook.names import split_names
 from data_prep.phrasebook.splits import Sentence, generate, held_out, held_out_pairs
 
@@ -45,8 +46,13 @@ def test_every_side_is_distinct_across_splits(splits: dict[str, list[Sentence]])
 
 def test_held_out_pairs_never_meet_in_training(splits: dict[str, list[Sentence]]) -> None:
     for name in ("training", "validation", "test"):
-        assert not [s.english for s in splits[name] if held_out_pairs(s.lexemes)]
+        assert not [s.english for s in splits[name] if held_out_pairs(s.lexemes | mentioned(s.english))]
     assert all(held_out_pairs(s.lexemes) for s in splits["test_unseen"])
+
+
+def test_a_lexeme_that_is_used_is_mentioned(splits: dict[str, list[Sentence]]) -> None:
+    assert all(s.lexemes <= mentioned(s.english) for s in splits["test_unseen"])
+    assert mentioned("She picked up her oldest boss.") == {"verb:pick up", "adjective:old", "noun:boss"}
 
 
 def test_held_out_adjectives_do_not_stand_before_their_nouns(splits: dict[str, list[Sentence]]) -> None:
