@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +61,20 @@ def search_settings(bundle: Bundle, changes: Mapping[str, Any]) -> SearchConfig:
 
     default: SearchConfig = TypeAdapter(SearchConfig).validate_python(bundle.recipe.get("search", {}))
     return with_changes(default, changes)
+
+
+@contextmanager
+def reader_may_leave() -> Iterator[None]:
+    """Ends quietly when whoever reads standard output stops, as in `nmt translate … | head`.
+
+    click would take it for an error. Nothing more can be written then, not even by the interpreter's
+    own flush at exit.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def warn_of_long_lines(numbers: Sequence[int]) -> None:

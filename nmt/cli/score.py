@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from nmt.cli.model import device_option, load_model
+from nmt.cli.model import device_option, load_model, reader_may_leave
 from nmt.cli.options import option_fields, with_changes
 from nmt.inference.translator import TranslationOptions
+
+if TYPE_CHECKING:
+    from nmt.inference.scoring import LineScore
 
 
 @click.command()
@@ -31,9 +34,15 @@ def command(model: Path, source: Path, target: Path, tokens: bool, translation: 
 
     bundle = load_model(model, device)
     options = with_changes(TranslationOptions(), translation)
-    for score in score_lines(bundle.model, bundle.tokenizers, read_lines(source), read_lines(target), options):
-        row = f"{score.log_probability:.4f}"
-        if tokens:
-            pieces = zip((*score.pieces, "</s>"), score.token_log_probabilities, strict=True)
-            row += "\t" + " ".join(f"{piece}:{value:.4f}" for piece, value in pieces)
-        sys.stdout.write(row + "\n")
+    scored = score_lines(bundle.model, bundle.tokenizers, read_lines(source), read_lines(target), options)
+    with reader_may_leave():
+        for line in scored:
+            sys.stdout.write(_row(line, tokens) + "\n")
+
+
+def _row(line: LineScore, tokens: bool) -> str:
+    row = f"{line.log_probability:.4f}"
+    if tokens:
+        pieces = zip((*line.pieces, "</s>"), line.token_log_probabilities, strict=True)
+        row += "\t" + " ".join(f"{piece}:{value:.4f}" for piece, value in pieces)
+    return row

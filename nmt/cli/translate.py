@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from nmt.cli.model import device_option, load_model, search_settings, warn_of_long_lines, workers_option
+from nmt.cli.model import (
+    device_option,
+    load_model,
+    reader_may_leave,
+    search_settings,
+    warn_of_long_lines,
+    workers_option,
+)
 from nmt.cli.options import option_fields, with_changes
 from nmt.inference.translator import TranslationOptions
 from nmt.search import SearchConfig
@@ -61,7 +68,7 @@ def command(
     options = with_changes(TranslationOptions(), translation)
     found = translate_stream(model, bundle, groups, settings, options, workers)
     cut: list[int] = []
-    with _destination(output) as handle:
+    with reader_may_leave(), _destination(output) as handle:
         for number, line in enumerate(_shown(found, output), 1):
             if line.chunks > 1:
                 cut.append(number)

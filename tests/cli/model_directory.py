@@ -11,6 +11,8 @@ from nmt.bundle import Metadata, save_bundle
 from nmt.models.transformer import Transformer
 from nmt.tokenizer.sentencepiece import SentencePieceOptions
 
+VOCABULARY = 320
+
 WORDS = (
     "the a man woman child dog cat house street train station plays sleeps runs reads sees big small red old "
     "mann frau kind hund katze haus straße zug bahnhof spielt schläft läuft liest sieht groß klein rot alt"
@@ -24,21 +26,21 @@ def ordinary_line(number: int) -> str:
 
 
 def save_tiny_model(directory: Path) -> Path:
-    """Trains a tokenizer of 400 pieces, draws a Transformer of width 32, and saves both as a model directory."""
+    """Trains a small tokenizer, draws a Transformer of width 32, and saves both as a model directory."""
     text = directory / "text"
     directory.mkdir(parents=True, exist_ok=True)
     text.write_text("".join(ordinary_line(number) + "\n" for number in range(2000)), encoding="utf-8")
-    tokenizers = SentencePieceOptions(vocabulary_size=400).train(text, text, directory / "tokenizer")
+    tokenizers = SentencePieceOptions(vocabulary_size=VOCABULARY).train(text, text, directory / "tokenizer")
     torch.manual_seed(1)
     config = Transformer.Config(model_dim=32, feedforward_dim=32, heads=2, encoder_layers=1, decoder_layers=1)
-    model = config.build(400, 400)
+    model = config.build(VOCABULARY, VOCABULARY)
     metadata = Metadata(
         format_version=1,
         nmt_version="0",
         source_language="en",
         target_language="de",
-        source_vocabulary=400,
-        target_vocabulary=400,
+        source_vocabulary=VOCABULARY,
+        target_vocabulary=VOCABULARY,
         tokenizer_digests={"source": tokenizers.source.digest, "target": tokenizers.target.digest},
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         created="2000-01-01T00:00:00Z",

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nmt.data.batch import pad
 from nmt.errors import UserError
-from nmt.inference.scoring import score_lines
+from nmt.inference.scoring import score_ids, score_lines
 from nmt.inference.translator import TranslationOptions, Translator
+from nmt.models.transformer import Transformer
 from nmt.search import BeamSearch
 from nmt.tokenizer.base import TokenizerPair
 from tests.unit.inference.tiny import ALPHABET, Backwards, CharacterTokenizer
@@ -40,3 +43,17 @@ def test_a_blank_target_is_scored_as_its_end() -> None:
 def test_sides_of_different_length_are_refused(sources: list[str], targets: list[str], short: str) -> None:
     with pytest.raises(UserError, match=f"line 2: .*{short} that ends after line 1"):
         list(score_lines(MODEL, PAIR, sources, targets))
+
+
+@pytest.mark.parametrize("beam", [1, 4])
+def test_scoring_what_a_transformer_found_gives_its_log_probability(beam: int) -> None:
+    """By ids: another segmentation of the same text is another event."""
+    torch.manual_seed(beam)
+    config = Transformer.Config(model_dim=32, feedforward_dim=64, heads=4, encoder_layers=2, decoder_layers=2)
+    model = config.build(300, 300).eval()
+    sources = [torch.randint(4, 300, (length,)).tolist() for length in (1, 5, 9, 3, 17, 8)]
+    for extra in (0, 4):  # with and without more batch mates
+        found = BeamSearch(beam=beam).search(model, *pad(sources[: 2 + extra]))
+        targets = [hypotheses[0].tokens for hypotheses in found]
+        scores = score_ids(model, sources[: 2 + extra], targets, batch_tokens=50)
+        assert [sum(s) for s in scores] == pytest.approx([h[0].log_probability for h in found], abs=1e-4)
