@@ -115,8 +115,7 @@ def perfect(draw: Draw) -> Pair:
     verb = draw.lexeme(
         [v for v in verbs.TRANSITIVE if v.objects and v.english.base not in STATIVE | {"wear", "watch", "carry"}]
     )
-    noun = draw.lexeme([n for n in nouns.tagged(*verb.objects) if "single" not in n.tags])
-    thing = draw.thing(noun, subject, keep_definite=True)
+    thing = draw.thing(draw.object_noun(verb, subject), subject, keep_definite=True)
     frequency = None if negated else modifiers.ALREADY
     return statement(
         Clause(subject, verb, Tense.PERFECT, accusative=thing, negated=negated, frequency=frequency), False
