@@ -13,7 +13,7 @@ import click
 from nmt.cli.model import device_option, load_model, search_settings, warn_of_long_lines, workers_option
 from nmt.cli.options import option_fields, with_changes
 from nmt.errors import UserError
-from nmt.inference.translator import TranslationOptions
+from nmt.inference.options import TranslationOptions
 from nmt.search import SearchConfig
 
 if TYPE_CHECKING:

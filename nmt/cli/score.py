@@ -11,7 +11,7 @@ import click
 
 from nmt.cli.model import device_option, load_model, reader_may_leave
 from nmt.cli.options import option_fields, with_changes
-from nmt.inference.translator import TranslationOptions
+from nmt.inference.options import TranslationOptions
 
 if TYPE_CHECKING:
     from nmt.inference.scoring import LineScore

@@ -19,7 +19,7 @@ from nmt.cli.model import (
     workers_option,
 )
 from nmt.cli.options import option_fields, with_changes
-from nmt.inference.translator import TranslationOptions
+from nmt.inference.options import TranslationOptions
 from nmt.search import SearchConfig
 
 if TYPE_CHECKING:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import nn
 
-Precision = Literal["auto", "fp32", "bf16"]
+from nmt.inference.options import Precision
 
 ModelT = TypeVar("ModelT", bound=nn.Module)
 

@@ -10,8 +10,9 @@ import torch
 
 from nmt.data.batch import collate
 from nmt.errors import UserError
+from nmt.inference.options import TranslationOptions
 from nmt.inference.precision import with_precision
-from nmt.inference.translator import TranslationOptions, batches
+from nmt.inference.translator import batches
 from nmt.inference.windows import WINDOW_LINES, windows
 from nmt.models.base import EncoderDecoder
 from nmt.text import clean_line

@@ -7,7 +7,8 @@ from itertools import chain
 from pathlib import Path
 
 from nmt.bundle import Bundle
-from nmt.inference.translator import Translation, TranslationOptions, Translator
+from nmt.inference.options import TranslationOptions
+from nmt.inference.translator import Translation, Translator
 from nmt.inference.windows import WINDOW_LINES
 from nmt.inference.workers import Workers, default_workers
 from nmt.search import SearchConfig

@@ -11,23 +11,14 @@ from torch import Tensor
 
 from nmt.data.batch import pad
 from nmt.inference.chunks import chunk_limit, chunks
-from nmt.inference.precision import Precision, with_precision
+from nmt.inference.options import TranslationOptions
+from nmt.inference.precision import with_precision
 from nmt.inference.windows import WINDOW_LINES, windows
 from nmt.models.base import EncoderDecoder
-from nmt.options import Options, Size
-from nmt.search import Hypothesis, SearchConfig
+from nmt.search import SearchConfig
+from nmt.search.base import Hypothesis
 from nmt.text import clean_line
 from nmt.tokenizer.base import TokenizerPair
-
-
-class TranslationOptions(Options):
-    """How lines become batches."""
-
-    batch_tokens: Size = 1024
-    """Source tokens of a batch, padding and end-of-sentence included; more costs memory, and is not
-    always faster."""
-    precision: Precision = "auto"
-    """Numbers to compute with: "fp32", "bf16", or "auto" to leave the choice to the toolkit."""
 
 
 @dataclass(frozen=True)

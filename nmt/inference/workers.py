@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Self
 from nmt.errors import UserError
 
 if TYPE_CHECKING:  # a worker imports torch after it has seen to Ctrl-C
-    from nmt.inference.translator import Translation, TranslationOptions
+    from nmt.inference.options import TranslationOptions
+    from nmt.inference.translator import Translation
     from nmt.search import SearchConfig
 
 AHEAD = 4

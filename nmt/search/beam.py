@@ -13,61 +13,20 @@ hypothesis can reach. The result is therefore the same as that of searching to t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Self
 
 import torch
-from pydantic import model_validator
 from torch import Tensor
 
 from nmt.nn.rows import Rows
-from nmt.options import Count, NonNegativeFloat, Options, PositiveFloat, Size
 from nmt.search.base import NONE, Hypothesis, MemoryT, StateT, StepModel
-from nmt.search.penalties import LengthNormalization, coverage_penalty, length_penalty
+from nmt.search.options import BeamSearch
+from nmt.search.penalties import coverage_penalty, length_penalty
 from nmt.search.topk import best_continuations
 from nmt.search.trellis import Finished, Trellis
 from nmt.tokenizer.base import SPECIAL, SpecialTokens
 
 LEAVE_FRACTION = 0.125
 """Sentences leave the batch when at least this part of it has ended: dropping rows copies the memory."""
-
-
-class BeamSearch(Options):
-    """Settings of beam search."""
-
-    kind: Literal["beam"] = "beam"
-    """Which search."""
-    beam: Size = 5
-    """Live hypotheses per sentence; 1 is greedy search."""
-    length_penalty: NonNegativeFloat = 0.6
-    """Alpha of the length normalisation; 0 ranks by plain log-probability, which favours short output."""
-    coverage_penalty: NonNegativeFloat = 0.0
-    """Beta of the coverage penalty, which punishes source words that received little attention; 0 is off."""
-    length_normalization: LengthNormalization = "gnmt"
-    """What divides the log-probability: "gnmt" ((5 + length) / 6) ** alpha, or "power" length ** alpha."""
-    token_margin: PositiveFloat | None = None
-    """GNMT's first pruning: drop continuations whose token is this much (in log-probability) below its
-    hypothesis's best token; the paper has 3. None is off."""
-    finished_margin: PositiveFloat | None = None
-    """GNMT's second pruning: drop hypotheses that end, or can only end, with a score this far below the
-    sentence's best one; the paper has 3. None is off."""
-    max_length_factor: NonNegativeFloat = 2.0
-    """A translation has at most this many tokens per source token, plus `max_length_offset`."""
-    max_length_offset: Count = 10
-    """Tokens allowed on top of `max_length_factor` times the source length."""
-    n_best: Size = 1
-    """Translations returned per sentence, at most `beam`."""
-
-    @model_validator(mode="after")
-    def _n_best_fits(self) -> Self:
-        if self.n_best > self.beam:
-            raise ValueError(f"n_best {self.n_best} needs a beam of at least {self.n_best}, but beam is {self.beam}")
-        return self
-
-    def search(
-        self, model: StepModel[MemoryT, StateT], source: Tensor, source_mask: Tensor, *, need_attention: bool = False
-    ) -> list[list[Hypothesis]]:
-        """The n best translations of each sentence; see `beam_search`."""
-        return beam_search(model, source, source_mask, self, need_attention=need_attention)
 
 
 @dataclass

@@ -8,12 +8,10 @@ of the step that produces EOS is part of the coverage.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
-LengthNormalization = Literal["gnmt", "power"]
+from nmt.search.options import LengthNormalization
 
 COVERAGE_FLOOR = 1e-9
 """Coverage below this counts as this: log 0 would throw a hypothesis away for one unseen word."""

@@ -15,7 +15,8 @@ import pytest
 
 from nmt.bundle import load_bundle
 from nmt.errors import UserError
-from nmt.inference.translator import TranslationOptions, Translator
+from nmt.inference.options import TranslationOptions
+from nmt.inference.translator import Translator
 from nmt.inference.windows import windows
 from nmt.inference.workers import Workers
 from nmt.search import BeamSearch

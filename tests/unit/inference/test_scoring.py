@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from nmt.data.batch import pad
 from nmt.errors import UserError
+from nmt.inference.options import TranslationOptions
 from nmt.inference.scoring import score_ids, score_lines
-from nmt.inference.translator import TranslationOptions, Translator
+from nmt.inference.translator import Translator
 from nmt.models.transformer import Transformer
 from nmt.search import BeamSearch
 from nmt.tokenizer.base import TokenizerPair

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nmt.inference.chunks import is_blank
-from nmt.inference.translator import TranslationOptions, Translator, batches
+from nmt.inference.options import TranslationOptions
+from nmt.inference.translator import Translator, batches
 from nmt.search import BeamSearch
 from nmt.text import clean_line
 from nmt.tokenizer.base import TokenizerPair

@@ -12,7 +12,9 @@ from torch import Tensor
 
 from nmt.errors import UserError
 from nmt.models.base import StepOutput
-from nmt.search import BeamSearch, Hypothesis, beam_search
+from nmt.search import BeamSearch
+from nmt.search.base import Hypothesis
+from nmt.search.beam import beam_search
 from nmt.tokenizer.base import SPECIAL
 from tests.unit.search.table_model import TableMemory, TableModel, TableState, exhaustive
 

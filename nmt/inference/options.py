@@ -1,0 +1,19 @@
+"""Settings of translation. Imports no torch, so that `nmt translate --help` answers at once."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from nmt.options import Options, Size
+
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+class TranslationOptions(Options):
+    """How lines become batches."""
+
+    batch_tokens: Size = 1024
+    """Source tokens of a batch, padding and end-of-sentence included; more costs memory, and is not
+    always faster."""
+    precision: Precision = "auto"
+    """Numbers to compute with: "fp32", "bf16", or "auto" to leave the choice to the toolkit."""
