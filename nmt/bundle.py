@@ -1,0 +1,189 @@
+"""The model directory: all that is needed to translate on another machine, and what is known of its making.
+
+model/
+  weights.safetensors     parameters by name
+  recipe.yaml             the recipe with every default resolved
+  tokenizer/              the wordpiece models and their digests
+  metadata.json           languages, sizes, scores, provenance
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import TypeAdapter, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from nmt.errors import UserError
+from nmt.models import ModelConfig
+from nmt.models.base import EncoderDecoder
+from nmt.models.weights import load_weights, named_weights
+from nmt.options import Count, Options, Size
+from nmt.tokenizer import load_tokenizers, save_tokenizers
+from nmt.tokenizer.base import TokenizerPair
+
+FORMAT_VERSION = 1
+WEIGHTS, RECIPE, TOKENIZER, METADATA = "weights.safetensors", "recipe.yaml", "tokenizer", "metadata.json"
+
+
+class Metadata(Options):
+    """What a model directory says of itself."""
+
+    format_version: Size = FORMAT_VERSION
+    """Version of the directory's layout."""
+    nmt_version: str
+    """Version of the toolkit that wrote it."""
+    source_language: str
+    """Code of the language it reads."""
+    target_language: str
+    """Code of the language it writes."""
+    source_vocabulary: Size
+    """Pieces of the source vocabulary."""
+    target_vocabulary: Size
+    """Pieces of the target vocabulary."""
+    tokenizer_digests: dict[str, str]
+    """SHA-256 of the tokenizers that it was trained with, by side."""
+    parameters: Size
+    """Number of trained values."""
+    longest_source: Count = 0
+    """Longest source sentence of training, in pieces."""
+    longest_target: Count = 0
+    """Longest target sentence of training, in pieces."""
+    created: str
+    """When it was written, ISO 8601, UTC."""
+    scores: dict[str, Any] = {}
+    """Scores by test set, each with its signature."""
+    provenance: dict[str, Any] = {}
+    """Corpus, updates, and whatever else tells how it came to be."""
+
+
+@dataclass
+class Bundle:
+    """A model directory, loaded."""
+
+    model: EncoderDecoder[Any, Any]
+    tokenizers: TokenizerPair
+    metadata: Metadata
+    recipe: dict[str, Any]
+    """The resolved recipe as plain data."""
+
+
+def save_bundle(
+    directory: Path,
+    model: EncoderDecoder[Any, Any],
+    tokenizers: TokenizerPair,
+    recipe: Mapping[str, Any],
+    metadata: Metadata,
+) -> None:
+    """Writes a model directory; one that is there already is replaced at once, not piece by piece."""
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    part = directory.with_name(f".{directory.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir()
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in named_weights(model).items()}
+    save_file(weights, part / WEIGHTS, metadata={"format": "pt"})
+    with (part / RECIPE).open("w", encoding="utf-8") as file:
+        _yaml().dump(dict(recipe), file)
+    save_tokenizers(tokenizers, part / TOKENIZER)
+    _write_metadata(part, metadata)
+    old = directory.with_name(f".{directory.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if directory.exists():
+        os.replace(directory, old)
+    os.replace(part, directory)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def load_bundle(directory: Path, device: torch.device | str = "cpu") -> Bundle:
+    """Reads a model directory; the model is in evaluation mode.
+
+    Raises:
+        UserError: something is missing, damaged, or does not belong together.
+    """
+    metadata = read_metadata(directory)
+    recipe = _read_recipe(directory / RECIPE)
+    tokenizers = load_tokenizers(directory / TOKENIZER)
+    for side, tokenizer in (("source", tokenizers.source), ("target", tokenizers.target)):
+        if tokenizer.digest != metadata.tokenizer_digests.get(side):
+            raise UserError(
+                str(directory / TOKENIZER),
+                f"the {side} tokenizer that the model was trained with ({metadata.tokenizer_digests.get(side, '?')[:12]})",
+                f"another one ({tokenizer.digest[:12]})",
+                "Put the tokenizer of the training run back: another one gives the ids another meaning.",
+            )
+    config = _model_config(recipe, directory / RECIPE)
+    model = config.build(metadata.source_vocabulary, metadata.target_vocabulary)
+    try:
+        weights = load_file(directory / WEIGHTS)
+    except (OSError, SafetensorError) as error:
+        raise UserError(str(directory / WEIGHTS), "a whole safetensors file", str(error)) from error
+    load_weights(model, weights, str(directory / WEIGHTS))
+    return Bundle(model.to(device).eval(), tokenizers, metadata, recipe)
+
+
+def read_metadata(directory: Path) -> Metadata:
+    """What a model directory says of itself, without loading it.
+
+    Raises:
+        UserError: this is no model directory, or one of a newer layout.
+    """
+    path = directory / METADATA
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        version = data.get("format_version", 0)
+        if version > FORMAT_VERSION:
+            raise UserError(str(path), f"format version {FORMAT_VERSION} or older", str(version), "Upgrade nmt.")
+        return Metadata.model_validate(data)
+    except FileNotFoundError:
+        got = "no metadata.json in it" if directory.is_dir() else "no such directory"
+        fix = "`nmt run RECIPE` makes one, in runs/<corpus>_<source>_<target>/<recipe name>/model."
+        raise UserError(str(directory), "a model directory", got, fix) from None
+    except (OSError, ValueError, ValidationError, AttributeError) as error:
+        raise UserError(str(path), "a model's metadata", str(error).splitlines()[0]) from error
+
+
+def add_scores(directory: Path, scores: Mapping[str, Any]) -> None:
+    """Records the scores of test sets in a model directory."""
+    metadata = read_metadata(directory)
+    _write_metadata(directory, metadata.model_copy(update={"scores": metadata.scores | dict(scores)}))
+
+
+def _write_metadata(directory: Path, metadata: Metadata) -> None:
+    part = directory / f".{METADATA}.part"
+    part.write_text(metadata.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    os.replace(part, directory / METADATA)
+
+
+def _read_recipe(path: Path) -> dict[str, Any]:
+    try:
+        recipe = _yaml().load(path)
+    except (OSError, YAMLError) as error:
+        raise UserError(str(path), "the resolved recipe", str(error).splitlines()[0]) from error
+    if not isinstance(recipe, dict):
+        raise UserError(str(path), "the resolved recipe, a mapping", type(recipe).__name__)
+    return recipe
+
+
+def _model_config(recipe: Mapping[str, Any], path: Path) -> ModelConfig:
+    adapter: TypeAdapter[ModelConfig] = TypeAdapter(ModelConfig)
+    try:
+        return adapter.validate_python(recipe.get("model"))
+    except ValidationError as error:
+        raise UserError(f"{path}: model", "a model that this version knows", str(error.errors()[0]["msg"])) from error
+
+
+def _yaml() -> YAML:
+    yaml = YAML(typ="safe")
+    yaml.default_flow_style = False
+    yaml.allow_unicode = True
+    return yaml

@@ -1,0 +1,163 @@
+"""The processes that train one model together, and how they are started."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from nmt.errors import UserError
+
+T = TypeVar("T")
+
+_PARENT = "NMT_PARENT"
+"""Process id of rank 0, in the environment of the ranks that it started."""
+
+
+@dataclass(frozen=True)
+class World:
+    """The processes of one training, each with its rank; alone it is one process and nothing is sent."""
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @property
+    def first(self) -> bool:
+        """Whether this process is the one that writes and speaks."""
+        return self.rank == 0
+
+    def sum(self, tensor: Tensor) -> None:
+        """Adds up a tensor over the processes, in place in each."""
+        if self.size > 1:
+            dist.all_reduce(tensor)
+
+    def gather(self, items: Sequence[T]) -> list[T]:
+        """Every process's items, dealt out by `share` before, in their first order."""
+        if self.size == 1:
+            return list(items)
+        parts: list[Sequence[T]] = [[] for _ in range(self.size)]
+        dist.all_gather_object(parts, items)
+        total = sum(map(len, parts))
+        return [parts[place % self.size][place // self.size] for place in range(total)]
+
+    def share(self, items: Sequence[T]) -> Sequence[T]:
+        """This process's part: every size-th item from its rank on."""
+        return items[self.rank :: self.size]
+
+
+@contextmanager
+def join_world(device: str) -> Iterator[World]:
+    """The processes that RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT name, as torchrun sets them; else this one alone.
+
+    Args:
+        device: "cpu", "cuda", or "auto" for CUDA where there is one.
+    """
+    rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UserError("training.device", "a CUDA device for `cuda`", "none", "Set training.device=cpu.")
+    local = int(os.environ.get("LOCAL_RANK", "0"))
+    world = World(rank, size, torch.device("cuda", local) if cuda else torch.device("cpu"))
+    if cuda:
+        torch.cuda.set_device(world.device)
+    if size == 1:
+        yield world
+        return
+    if not cuda:
+        torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    _die_with_parent()
+    dist.init_process_group("nccl" if cuda else "gloo", rank=rank, world_size=size)
+    try:
+        yield world
+    finally:
+        dist.destroy_process_group()
+
+
+def process_count(requested: int, micro_batches: int, device: str) -> int:
+    """How many processes train on this machine.
+
+    Args:
+        requested: as the recipe says; 0 for one per CPU core, as far as the micro-batches divide, and one on a GPU.
+        micro_batches: parts of an update's batch.
+        device: as for `join_world`.
+    """
+    if requested == 0:
+        if device == "cuda" or (device == "auto" and torch.cuda.is_available()):
+            return 1
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return max(n for n in range(1, min(cores, micro_batches) + 1) if micro_batches % n == 0)
+    if micro_batches % requested:
+        raise UserError(
+            "training.processes",
+            f"a divisor of training.micro_batches ({micro_batches})",
+            str(requested),
+            f"Set training.micro_batches to a multiple of {requested}.",
+        )
+    return requested
+
+
+@contextmanager
+def started_processes(count: int, arguments: Sequence[str]) -> Iterator[None]:
+    """Makes this process rank 0 of `count` on this machine and starts the others as `python -m nmt ARGUMENTS`.
+
+    Does nothing where there is one only, or torchrun has started them already. One thread each: two threads make the
+    small operations of a small model slower, two processes do not.
+    """
+    if count == 1 or "RANK" in os.environ:
+        yield
+        return
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shared = {
+        "WORLD_SIZE": str(count),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "OMP_NUM_THREADS": "1",
+        "GLOO_SOCKET_IFNAME": "lo",
+        _PARENT: str(os.getpid()),
+    }
+    before = dict(os.environ)
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-m", "nmt", *arguments],
+            env={**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stdin=subprocess.DEVNULL,
+        )
+        for rank in range(1, count)
+    ]
+    os.environ.update(shared | {"RANK": "0", "LOCAL_RANK": "0"})
+    try:
+        yield
+        for child in children:
+            child.wait()
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        for child in children:
+            if child.poll() is None:
+                child.terminate()
+                child.wait()
+
+
+def _die_with_parent() -> None:
+    """Lets a rank that rank 0 started end with it, even if it is killed (Linux)."""
+    parent = int(os.environ.get(_PARENT, "0"))
+    if parent in (0, os.getpid()) or not sys.platform.startswith("linux"):
+        return
+    set_death_signal = 1  # PR_SET_PDEATHSIG
+    ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit(1)

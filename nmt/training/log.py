@@ -1,0 +1,157 @@
+"""What a training says while it runs, and where it is written."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from torch.utils.tensorboard import SummaryWriter
+
+
+@dataclass(frozen=True)
+class Started:
+    """Before the first update."""
+
+    parameters: int
+    processes: int
+    device: str
+    update: int
+    """Updates that were done before: 0 unless resumed."""
+    updates: int
+    """Updates in all."""
+    left_out: int
+    """Training pairs that are too long."""
+    pairs: int
+    """Training pairs, those included."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The mean over the updates since the last line."""
+
+    update: int
+    epoch: int
+    loss: float
+    """Smoothed, per target token, natural logarithm."""
+    perplexity: float
+    """exp of the unsmoothed loss."""
+    learning_rate: float
+    gradient_norm: float
+    target_tokens: int
+    """Since the start."""
+    tokens_per_second: float = field(compare=False)
+    """Target tokens, since the last line."""
+    seconds_left: float = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One validation sentence."""
+
+    source: str
+    reference: str
+    hypothesis: str
+
+
+@dataclass(frozen=True)
+class Validated:
+    """The validation set at one update."""
+
+    update: int
+    loss: float
+    """Unsmoothed, per target token, natural logarithm."""
+    perplexity: float
+    bleu: float
+    """By the recipe's search; 0 where there was nothing to translate."""
+    best: bool
+    """Whether this is the best score so far."""
+    samples: tuple[Sample, ...]
+    what: str = "weights"
+    """"weights" of this update, or "average" of the last ones."""
+
+
+class Reporter(Protocol):
+    """Hears what happens, in the first process only."""
+
+    def started(self, event: Started) -> None:
+        """Called once."""
+
+    def progress(self, event: Progress) -> None:
+        """Called every `log_every` updates."""
+
+    def validated(self, event: Validated) -> None:
+        """Called after each validation."""
+
+    def note(self, message: str) -> None:
+        """Called for what a person should know."""
+
+
+class RunLog:
+    """Writes log.jsonl (a line per event) and TensorBoard's files, and passes everything on.
+
+    Args:
+        directory: of both.
+        resumed_at: updates that are done; what an interrupted training logged beyond them is dropped.
+        reporter: told as well.
+    """
+
+    def __init__(self, directory: Path, resumed_at: int, reporter: Reporter) -> None:
+        self._reporter = reporter
+        path = directory / "log.jsonl"
+        _drop_after(path, resumed_at)
+        self._file = path.open("a", encoding="utf-8")
+        self._board = SummaryWriter(str(directory / "tensorboard"), purge_step=resumed_at + 1)
+
+    def started(self, event: Started) -> None:
+        """Passes on."""
+        self._reporter.started(event)
+
+    def progress(self, event: Progress) -> None:
+        """Writes the scalars."""
+        self._write({"event": "progress", **asdict(event)})
+        for name in ("loss", "perplexity", "learning_rate", "gradient_norm", "tokens_per_second"):
+            self._board.add_scalar(f"train/{name}", getattr(event, name), event.update)
+        self._reporter.progress(event)
+
+    def validated(self, event: Validated) -> None:
+        """Writes the scalars and the sample translations."""
+        self._write({"event": "validated", **asdict(event)})
+        kind = "validation" if event.what == "weights" else f"validation_{event.what}"
+        for name in ("loss", "perplexity", "bleu"):
+            self._board.add_scalar(f"{kind}/{name}", getattr(event, name), event.update)
+        text = "\n\n".join(
+            f"**source** {s.source}  \n**reference** {s.reference}  \n**hypothesis** {s.hypothesis}"
+            for s in event.samples
+        )
+        self._board.add_text(f"{kind}/samples", text, event.update)
+        self._board.flush()
+        self._reporter.validated(event)
+
+    def note(self, message: str) -> None:
+        """Writes it as it is."""
+        self._write({"event": "note", "message": message})
+        self._reporter.note(message)
+
+    def close(self) -> None:
+        """Flushes both files."""
+        self._file.close()
+        self._board.close()
+
+    def _write(self, record: dict[str, object]) -> None:
+        self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
+        self._file.flush()
+
+
+def _drop_after(path: Path, update: int) -> None:
+    if not path.exists():
+        return
+    kept = []
+    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+        try:
+            if json.loads(line).get("update", 0) <= update:
+                kept.append(line)
+        except ValueError:  # the line that a killed process did not finish
+            continue
+    path.write_text("".join(kept), encoding="utf-8")

@@ -1,0 +1,55 @@
+"""The recipe's `training` section."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from nmt.options import Count, NonNegativeFloat, Options, Probability, Size
+from nmt.training.optimizer import Adam, OptimizerConfig
+from nmt.training.schedule import InverseSquareRoot, Schedule
+
+
+class Training(Options):
+    """How the network learns, and for how long."""
+
+    updates: Size = 100_000
+    """Most updates of the weights."""
+    batch_tokens: Size = 4096
+    """Size of an update's batch: sentences times the longest of them on either side, in pieces; over all processes."""
+    micro_batches: Size = 2
+    """Parts that an update's batch is cut into. Their gradients are added up, so fewer tokens are in memory at once, and they
+    are dealt out to the processes; the result depends on this number and not on that of the processes."""
+    processes: Count = 0
+    """Processes on this machine, each with one thread on a CPU; must divide micro_batches. 0: one per CPU core as far
+    as micro_batches allows, one on a GPU. Under torchrun it has no effect."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to compute; auto takes a GPU where there is one."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """Numbers of the matrix products: bf16 is faster wherever the processor has it; weights and sums stay fp32."""
+    optimizer: OptimizerConfig = Adam()
+    """How gradients become updates."""
+    schedule: Schedule = InverseSquareRoot()
+    """How the learning rate changes."""
+    label_smoothing: Probability = 0.1
+    """Probability mass that the loss takes from the reference token and spreads over the others."""
+    clip_norm: NonNegativeFloat = 0.0
+    """Longest gradient over all parameters; 0 for any."""
+    max_length: Size = 1024
+    """Longest sentence that is trained on, in pieces on either side; longer pairs are left out and counted."""
+    seed: Count = 1
+    """Of the initial weights, the order of the data and all random draws."""
+    validate_every: Size = 500
+    """Updates between validations, which also write weights to choose and average from."""
+    patience: Count = 0
+    """Validations without a better score after which training ends; 0 for never."""
+    best_by: Literal["bleu", "loss"] = "bleu"
+    """What tells the best weights: BLEU of the validation set, by the recipe's search, or its loss."""
+    average_checkpoints: Size = 8
+    """How many of the newest validated weights are averaged at the end; the average becomes the model if it validates
+    better than the best single ones. 1 for no averaging."""
+    save_every: Size = 500
+    """Updates between checkpoints to resume from; a signal (Ctrl-C, SIGTERM) also writes one."""
+    log_every: Size = 50
+    """Updates between log lines and TensorBoard points."""
+    max_bad_updates: Size = 10
+    """Updates in a row whose gradient may be infinite or not a number; such an update is skipped."""

@@ -1,0 +1,310 @@
+"""The training loop: batches in, a trained model out, interruptible and resumable at any update.
+
+The order of the data and every random draw are functions of (seed, update, micro-batch), so neither the number of
+processes nor a kill in between changes what is computed.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from nmt.allocator import keep_freed_memory
+from nmt.data.batch import Batch, collate
+from nmt.data.order import derive_key
+from nmt.data.sampler import BatchSampler
+from nmt.data.store import PairStore
+from nmt.errors import UserError
+from nmt.models.base import EncoderDecoder
+from nmt.models.weights import load_weights, parameter_count
+from nmt.tokenizer.base import TokenizerPair
+from nmt.training.checkpoint import Checkpoints, Position, average_weights, read_tensors
+from nmt.training.distributed import World
+from nmt.training.flat import FlatParameters
+from nmt.training.log import Progress, Reporter, RunLog, Started, Validated
+from nmt.training.objective import cross_entropy
+from nmt.training.options import Training
+from nmt.training.signals import StopRequest
+from nmt.training.validation import ValidationSet, validate
+
+Model = EncoderDecoder[Any, Any]
+
+# what each process adds up besides gradients: smoothed loss, likelihood, target tokens, wish to stop
+_LOSS, _LIKELIHOOD, _TOKENS, _STOP = range(4)
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """How a training ended; the model holds the final weights if it is finished."""
+
+    finished: bool
+    """False when a signal stopped it; running it again goes on."""
+    position: Position
+    chosen: str
+    """Which weights the model holds, in words."""
+    bleu: float
+    """Of the validation set, with those weights."""
+    left_out: int
+    """Training pairs that were too long."""
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Target tokens, over the whole training without validation."""
+        return self.position.target_tokens / max(self.position.seconds, 1e-9)
+
+
+class Trainer:
+    """Trains one model.
+
+    Args:
+        options: the recipe's `training` section.
+        build_model: makes the model with fresh weights; called once, under the seed.
+        store: training pairs.
+        tokenizers: for random segmentation, where the tokenizer has it switched on.
+        validation: what to validate on.
+        directory: of checkpoints and logs; a training found there is continued.
+        world: the processes, this one included.
+        reporter: told what happens, in the first process.
+        resegment: cut the training text into pieces anew for every batch.
+    """
+
+    def __init__(
+        self,
+        options: Training,
+        build_model: Callable[[], Model],
+        store: PairStore,
+        tokenizers: TokenizerPair,
+        validation: ValidationSet,
+        directory: Path,
+        world: World,
+        reporter: Reporter,
+        *,
+        resegment: bool = False,
+    ) -> None:
+        if options.micro_batches % world.size:
+            raise UserError(
+                "training.micro_batches", f"a multiple of {world.size} processes", str(options.micro_batches)
+            )
+        keep_freed_memory()
+        self.options, self.store, self.tokenizers, self.resegment = options, store, tokenizers, resegment
+        self.validation, self.world = validation, world
+        torch.manual_seed(options.seed)
+        self.model = build_model().to(world.device)
+        self.flat = FlatParameters(self.model, extra=4)
+        self.optimizer = options.optimizer.build(self.flat.values)
+        self.sampler = BatchSampler(store, options.batch_tokens, options.seed, options.max_length)
+        self.checkpoints = Checkpoints(directory / "checkpoints", options.average_checkpoints)
+        self.position = self.checkpoints.load(self.flat, self.optimizer)
+        self.log = RunLog(directory, self.position.update, reporter) if world.first else None
+        self.bad_updates = 0
+
+    def train(self) -> TrainingResult:
+        """Trains to the end, or until a signal."""
+        done, updates = self.position, self.options.updates
+        if self.log:
+            parameters, place = parameter_count(self.model), str(self.world.device)
+            self.log.started(
+                Started(
+                    parameters, self.world.size, place, done.update, updates, self.sampler.left_out, len(self.store)
+                )
+            )
+        self.model.train()
+        with StopRequest() as stop:
+            window = _Window(self.position)
+            for indices in self._batches():
+                finite = self._update(indices, window, stop.requested)
+                if finite and self.log and done.update % self.options.log_every == 0:
+                    self.log.progress(window.progress(self.options, self.optimizer.param_groups[0]["lr"]))
+                    window = _Window(self.position)
+                stopping = self.flat.extra[_STOP].item() > 0
+                if self._validation_is_due() and not stopping:
+                    window.pause()
+                    self._validate()
+                    window.resume()
+                if stopping or done.update % self.options.save_every == 0 or self._validation_is_due():
+                    self._save()
+                if stopping or self._out_of_patience():
+                    break
+        return self._finish(stopped=done.update < updates and not self._out_of_patience())
+
+    def _batches(self) -> Iterator[npt.NDArray[np.int64]]:
+        """The batches that are left, moving the position along; ends with the last update."""
+        done = self.position
+        while done.update < self.options.updates and not self._out_of_patience():
+            for indices in self.sampler.epoch(done.epoch, done.batch):
+                yield indices
+                if done.update >= self.options.updates:
+                    return
+            done.epoch, done.batch = done.epoch + 1, 0
+
+    def _update(self, indices: npt.NDArray[np.int64], window: _Window, stop: bool) -> bool:
+        """One update of the weights; False if it was skipped because the gradient was not finite."""
+        number = self.position.update + 1
+        self.flat.zero()
+        parts = range(self.options.micro_batches)
+        for part in self.world.share(parts):
+            pairs = indices[part :: len(parts)]
+            if len(pairs):
+                self._accumulate(pairs, number, part)
+        self.flat.extra[_STOP] += float(stop)
+        self.world.sum(self.flat.summed)
+        loss, likelihood, tokens, _ = self.flat.extra.tolist()
+        norm = self.flat.clip(1.0 / tokens, self.options.clip_norm).item()
+        finite = math.isfinite(norm) and math.isfinite(loss)
+        if finite:
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.options.schedule.rate(number, self.options.updates)
+            self.optimizer.step()
+        self.position.update, self.position.batch = number, self.position.batch + 1
+        self._note_bad_update(finite, number, loss / tokens)
+        window.add(loss, likelihood, int(tokens), norm)
+        return finite
+
+    def _accumulate(self, pairs: npt.NDArray[np.int64], number: int, part: int) -> None:
+        """Adds the gradients and sums of one micro-batch."""
+        key = derive_key(self.options.seed, number, part) >> 1  # torch takes 63 bits
+        batch = self._collate(pairs, key).to(self.world.device)
+        torch.manual_seed(key)
+        with self._precision():
+            objective = cross_entropy(self.model, batch, self.options.label_smoothing)
+        objective.loss.backward()  # type: ignore[no-untyped-call]
+        with torch.no_grad():
+            self.flat.extra[_LOSS] += objective.loss
+            self.flat.extra[_LIKELIHOOD] += objective.likelihood
+            self.flat.extra[_TOKENS] += batch.target_tokens
+
+    def _collate(self, pairs: npt.NDArray[np.int64], key: int) -> Batch:
+        if not self.resegment:
+            return collate([self.store.source(int(i)) for i in pairs], [self.store.target(int(i)) for i in pairs])
+        sources = self.tokenizers.source.encode_sampled([self.store.source_text(int(i)) for i in pairs], key)
+        targets = self.tokenizers.target.encode_sampled([self.store.target_text(int(i)) for i in pairs], key + 1)
+        longest = self.options.max_length  # a random segmentation may be longer than the one that was measured
+        return collate([ids[:longest] for ids in sources], [ids[:longest] for ids in targets])
+
+    def _precision(self) -> AbstractContextManager[object]:
+        return torch.autocast(self.world.device.type, torch.bfloat16, enabled=self.options.precision == "bf16")
+
+    def _note_bad_update(self, finite: bool, number: int, loss: float) -> None:
+        self.bad_updates = 0 if finite else self.bad_updates + 1
+        if finite:
+            return
+        if self.log:
+            self.log.note(
+                f"update {number}: the gradient is not finite (loss {loss:.3g}); the weights stay as they were"
+            )
+        if self.bad_updates >= self.options.max_bad_updates:
+            raise UserError(
+                f"training, update {number}",
+                "a finite gradient",
+                f"{self.bad_updates} updates in a row without one: the training has diverged",
+                "Lower schedule.learning_rate, lengthen its warm-up, set clip_norm (1.0 is usual) or use "
+                f"precision: fp32. {self.checkpoints.directory} holds the last good checkpoint.",
+            )
+
+    def _validation_is_due(self) -> bool:
+        update = self.position.update
+        return update > 0 and (update % self.options.validate_every == 0 or update == self.options.updates)
+
+    def _validate(self) -> None:
+        done = self.position
+        loss, bleu, samples = validate(self.model, self.validation, self.world)
+        score = bleu if self.options.best_by == "bleu" else -loss
+        best = done.best is None or score > done.best
+        if best:
+            done.best, done.best_update, done.stale = score, done.update, 0
+        else:
+            done.stale += 1
+        if self.world.first:
+            self.checkpoints.save_weights(done, self.model)
+        else:
+            done.kept.append(done.update)
+        if self.log:
+            self.log.validated(Validated(done.update, loss, math.exp(min(loss, 100)), bleu, best, samples))
+
+    def _save(self) -> None:
+        if self.world.first:
+            self.checkpoints.save(self.position, self.flat, self.optimizer)
+
+    def _out_of_patience(self) -> bool:
+        return 0 < self.options.patience <= self.position.stale
+
+    def _finish(self, stopped: bool) -> TrainingResult:
+        """Chooses the final weights on the validation set: the best ones or the average of the last ones."""
+        done = self.position
+        chosen, bleu = "", 0.0
+        if not stopped:
+            kept = done.kept[-self.options.average_checkpoints :]
+            candidates = {f"best single weights (update {done.best_update})": [done.best_update]}
+            if len(kept) > 1:
+                candidates[f"average of the last {len(kept)} (updates {kept[0]} to {kept[-1]})"] = kept
+            best = -math.inf
+            for name, updates in candidates.items():
+                self._use(updates)
+                loss, this_bleu, samples = validate(self.model, self.validation, self.world)
+                score = this_bleu if self.options.best_by == "bleu" else -loss
+                if score > best:
+                    best, chosen, bleu = score, name, this_bleu
+                what = "average" if len(updates) > 1 else "best"
+                if self.log:
+                    self.log.validated(
+                        Validated(done.update, loss, math.exp(min(loss, 100)), this_bleu, chosen == name, samples, what)
+                    )
+            self._use(candidates[chosen])
+        if self.log:
+            self.log.close()
+        return TrainingResult(not stopped, done, chosen, bleu, self.sampler.left_out)
+
+    def _use(self, updates: Sequence[int]) -> None:
+        paths = [self.checkpoints.weights_path(update) for update in updates]
+        weights = average_weights(paths) if len(paths) > 1 else read_tensors(paths[0])[0]
+        load_weights(self.model, weights, str(paths[0]))
+
+
+class _Window:
+    """Sums over the updates since the last log line."""
+
+    def __init__(self, position: Position) -> None:
+        self.position = position
+        self.started = time.perf_counter()
+        self.loss = self.likelihood = self.norm = 0.0
+        self.tokens = self.updates = 0
+
+    def add(self, loss: float, likelihood: float, tokens: int, norm: float) -> None:
+        now = time.perf_counter()
+        self.position.seconds += now - self.started - self._counted
+        self._counted = now - self.started
+        self.position.target_tokens += tokens
+        self.loss, self.likelihood, self.norm = self.loss + loss, self.likelihood + likelihood, self.norm + norm
+        self.tokens, self.updates = self.tokens + tokens, self.updates + 1
+
+    _counted = 0.0
+
+    def pause(self) -> None:
+        self._paused = time.perf_counter()
+
+    def resume(self) -> None:
+        self.started += time.perf_counter() - self._paused
+
+    def progress(self, options: Training, learning_rate: float) -> Progress:
+        done = self.position
+        tokens, seconds = max(self.tokens, 1), max(self._counted, 1e-9)
+        return Progress(
+            update=done.update,
+            epoch=done.epoch + 1,
+            loss=self.loss / tokens,
+            perplexity=math.exp(min(self.likelihood / tokens, 100.0)),
+            learning_rate=learning_rate,
+            gradient_norm=self.norm / max(self.updates, 1),
+            target_tokens=done.target_tokens,
+            tokens_per_second=self.tokens / seconds,
+            seconds_left=seconds / max(self.updates, 1) * (options.updates - done.update),
+        )

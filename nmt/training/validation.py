@@ -1,0 +1,63 @@
+"""How good the model is on text that it does not train on: its loss, and BLEU by real search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from nmt.data.batch import collate
+from nmt.data.store import PairStore
+from nmt.models.base import EncoderDecoder
+from nmt.training.distributed import World
+from nmt.training.log import Sample
+from nmt.training.objective import cross_entropy
+
+_BATCH_PAIRS = 64
+
+
+@dataclass(frozen=True)
+class ValidationSet:
+    """Text to validate on, and how; search and metric come in as functions, so training depends on neither."""
+
+    store: PairStore
+    """The pairs as ids."""
+    sources: Sequence[str]
+    references: Sequence[str]
+    translate: Callable[[EncoderDecoder[Any, Any], Sequence[str]], list[str]]
+    """Lines to lines."""
+    score: Callable[[Sequence[str], Sequence[str]], float]
+    """Hypotheses and references to BLEU."""
+    samples: int = 3
+    """Translations shown at each validation."""
+
+
+def validate(
+    model: EncoderDecoder[Any, Any], data: ValidationSet, world: World
+) -> tuple[float, float, tuple[Sample, ...]]:
+    """Loss per target token (unsmoothed), BLEU, and a few translations; the work is shared among the processes."""
+    training = model.training
+    model.eval()
+    loss = _loss(model, data.store, world)
+    hypotheses = world.gather(data.translate(model, world.share(data.sources)))
+    model.train(training)
+    samples = zip(data.sources, data.references, hypotheses, strict=True)
+    shown = tuple(Sample(*sample) for sample, _ in zip(samples, range(data.samples), strict=False))
+    return loss, data.score(hypotheses, data.references) if hypotheses else 0.0, shown
+
+
+@torch.no_grad()
+def _loss(model: EncoderDecoder[Any, Any], store: PairStore, world: World) -> float:
+    totals = torch.zeros(2, dtype=torch.float64)
+    by_length = sorted(range(len(store)), key=lambda pair: len(store.target(pair)))
+    starts = range(0, len(store), _BATCH_PAIRS)
+    for start in world.share(starts):
+        pairs = by_length[start : start + _BATCH_PAIRS]
+        batch = collate([store.source(i) for i in pairs], [store.target(i) for i in pairs]).to(world.device)
+        totals[0] += cross_entropy(model, batch, 0.0).likelihood.double().cpu()
+        totals[1] += batch.target_tokens
+    totals = totals.to(world.device)
+    world.sum(totals)
+    return float(totals[0] / totals[1])
