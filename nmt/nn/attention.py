@@ -66,7 +66,8 @@ class SelfAttention(nn.Module):
         queries, keys, values = (_split(part, self.heads) for part in self.input(x)[:, None].chunk(3, dim=-1))
         past = past.append(KeysValues(keys, values))
         context = scaled_dot_product_attention(queries, past.keys, past.values)
-        return self.output(_merge(context)).squeeze(1), past
+        output: Tensor = self.output(_merge(context)).squeeze(1)
+        return output, past
 
     def empty(self, rows: int) -> KeysValues:
         """The cache of `rows` empty hypotheses."""
@@ -112,19 +113,30 @@ def attend(
     queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, *, causal: bool, dropout: Dropout
 ) -> Tensor:
     """softmax(QK'/sqrt(D/H))V for [B, H, T, D/H] queries; [B, H, T, D/H]."""
-    if dropout.training and dropout.p > 0.0:  # torch's own attention dropout draws sequentially on a CPU
-        if causal:
-            length = queries.shape[2]
-            mask = torch.ones(length, length, dtype=torch.bool, device=queries.device).tril()
-        assert mask is not None
-        return dropout(attention_weights(queries, keys, mask)).to(values.dtype) @ values
-    return scaled_dot_product_attention(queries, keys, values, attn_mask=mask, is_causal=causal)
+    dropping = dropout.training and dropout.p > 0.0  # torch's own attention dropout draws sequentially on a CPU
+    # torch 2.13's fused attention for CPUs takes about ten times as long backward in bf16 as these separate products
+    slow = queries.device.type == "cpu" and queries.dtype == torch.bfloat16 and torch.is_grad_enabled()
+    if not (dropping or slow):
+        return scaled_dot_product_attention(queries, keys, values, attn_mask=mask, is_causal=causal)
+    if causal:
+        length = queries.shape[2]
+        mask = torch.ones(length, length, dtype=torch.bool, device=queries.device).tril()
+    assert mask is not None
+    with torch.autocast(queries.device.type, enabled=False):
+        return dropout(_weights(queries, keys, mask)) @ values
 
 
 def attention_weights(queries: Tensor, keys: Tensor, mask: Tensor) -> Tensor:
     """[B, H, T, S] float32: rows sum to 1, 0 where the mask is False."""
-    scores = (queries @ keys.transpose(-1, -2)).float() / math.sqrt(queries.shape[-1])
-    return scores.masked_fill(~mask, -math.inf).softmax(-1)
+    with torch.autocast(queries.device.type, enabled=False):
+        return _weights(queries.float(), keys.float(), mask)
+
+
+def _weights(queries: Tensor, keys: Tensor, mask: Tensor) -> Tensor:
+    # adding the small mask, broadcast, takes a tenth of the time of masked_fill over the scores
+    shut_out = torch.zeros(mask.shape, dtype=queries.dtype, device=mask.device).masked_fill_(~mask, -math.inf)
+    scores = (queries * queries.shape[-1] ** -0.5) @ keys.transpose(-1, -2)
+    return (scores + shut_out).softmax(-1)
 
 
 def initialise_projections(*projections: nn.Linear) -> None:
