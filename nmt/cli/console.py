@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
-from nmt.pipeline.reporter import Reporter
+from nmt.pipeline.reporter import Reporter, duration
 
 _FILE_WIDTH = 140
 _LINE_EVERY_SECONDS = 10.0
@@ -117,7 +117,6 @@ class LiveReporter(LineReporter):
                 BarColumn(bar_width=30),
                 MofNCompleteColumn(),
                 TextColumn("{task.fields[note]}", markup=False),
-                TimeRemainingColumn(),
                 console=self._console,
                 transient=True,
                 refresh_per_second=4,
@@ -131,11 +130,3 @@ class LiveReporter(LineReporter):
         if self._bar is not None:
             self._bar.stop()
         self._bar = self._task = None
-
-
-def duration(seconds: float) -> str:
-    """A time as people say it: 0.4 s, 3 min 05 s, 2 h 10 min."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

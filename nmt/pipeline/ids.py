@@ -9,8 +9,10 @@ from typing import Any
 
 from nmt.data.pairs import ParallelFiles
 from nmt.data.store import PairStore, build_store
+from nmt.errors import UserError
+from nmt.pipeline.record import read_record
 from nmt.pipeline.reporter import Reporter
-from nmt.pipeline.stage import Stage, run_stage
+from nmt.pipeline.stage import RECORDS, Stage, run_stage
 from nmt.pipeline.text import PreparedText
 from nmt.tokenizer import TokenizerOptions, TokenizerPair, load_tokenizers
 
@@ -48,21 +50,35 @@ def prepare_ids(options: TokenizerOptions, text: PreparedText, run: Path, report
     tokenizers = load_tokenizers(run / TOKENIZER)
 
     def store_ids(directory: Path) -> Mapping[str, Any]:
-        build_store(text.training.source, text.training.target, tokenizers, directory / "train")
-        build_store(text.validation.source, text.validation.target, tokenizers, directory / "validation")
+        for name, files in (("train", text.training), ("validation", text.validation)):
+            keep_text = options.samples and name == "train"
+            build_store(files.source, files.target, tokenizers, directory / name, keep_text=keep_text)
         facts = store_facts(PairStore(directory / "train"))
         reporter.log("{pairs:,} pairs, {source_tokens:,} + {target_tokens:,} tokens".format(**facts))
         return facts
 
     inputs = text.inputs(text.training, text.validation) | _named(TOKENIZER, tokenizer_record.outputs)
-    ids_record = run_stage(Stage(IDS, IDS_VERSION, {}, inputs, store_ids), run, reporter)
+    run_stage(Stage(IDS, IDS_VERSION, {"text": options.samples}, inputs, store_ids), run, reporter)
+    return prepared_ids(run, text.validation)
+
+
+def prepared_ids(run: Path, validation_text: ParallelFiles) -> PreparedIds:
+    """What these stages left in a run directory, without checking it again.
+
+    Raises:
+        UserError: they are not done.
+    """
+    records = {stage: read_record(run / RECORDS / f"{stage}.json") for stage in (TOKENIZER, IDS)}
+    tokenizer, ids = records[TOKENIZER], records[IDS]
+    if tokenizer is None or ids is None:
+        raise UserError(str(run), "prepared data", "none", "`nmt prepare RECIPE` makes it.")
     return PreparedIds(
-        tokenizers=tokenizers,
+        tokenizers=load_tokenizers(run / TOKENIZER),
         training=run / IDS / "train",
         validation=run / IDS / "validation",
-        validation_text=text.validation,
-        digests=_named(TOKENIZER, tokenizer_record.outputs) | _named(IDS, ids_record.outputs),
-        facts=ids_record.facts,
+        validation_text=validation_text,
+        digests=_named(TOKENIZER, tokenizer.outputs) | _named(IDS, ids.outputs),
+        facts=ids.facts,
     )
 
 

@@ -25,8 +25,8 @@ class Record:
     """What the outputs depend on besides the inputs, as plain JSON values."""
     inputs: Mapping[str, str]
     """SHA-256 of every input, by a name that does not depend on where it lies."""
-    extent: Mapping[str, Any] = field(default_factory=dict)
-    """Options that only say how far to go; a change continues a resumable stage instead of restarting it."""
+    extent: Mapping[str, int] = field(default_factory=dict)
+    """Options that only say how far to go; what is not in it has no limit."""
     finished: bool = False
     outputs: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 of every output, by its path in the stage's folder."""
@@ -43,6 +43,12 @@ class Record:
         """Whether both describe the same work, however far it got."""
         return (self.version, self.options, self.inputs) == (other.version, other.options, other.inputs)
 
+    def leads_to(self, other: Record) -> bool:
+        """Whether the same work, done further, is the other: it wants as much of everything, or more."""
+        return self.same_work(other) and all(
+            key in self.extent and self.extent[key] <= limit for key, limit in other.extent.items()
+        )
+
     def write(self, path: Path) -> None:
         """Writes the record as JSON, atomically."""
         with write_atomically(path) as handle:
@@ -58,9 +64,9 @@ def read_record(path: Path) -> Record | None:
         return None
 
 
-def digest_outputs(directory: Path, unhashed: frozenset[str] = frozenset()) -> dict[str, str]:
-    """SHA-256 of every file below a folder, by relative path; `PRESENT` for those named in `unhashed`."""
-    files = sorted(path for path in directory.rglob("*") if path.is_file())
+def digest_outputs(directory: Path, glob: str, unhashed: frozenset[str]) -> dict[str, str]:
+    """SHA-256 of the files below a folder that match, by relative path; `PRESENT` for those named in `unhashed`."""
+    files = sorted(path for path in directory.glob(glob) if path.is_file())
     names = {path.relative_to(directory).as_posix(): path for path in files}
     return {name: PRESENT if name in unhashed else file_digest(path) for name, path in names.items()}
 

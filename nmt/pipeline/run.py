@@ -20,14 +20,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nmt.pipeline.ids import PreparedIds, prepare_ids
+from nmt.pipeline.ids import PreparedIds, prepare_ids, prepared_ids
 from nmt.pipeline.lock import locked
+from nmt.pipeline.ranks import rank, refuse_several, wait_for_the_first
 from nmt.pipeline.report import write_report
-from nmt.pipeline.reporter import Reporter
+from nmt.pipeline.reporter import Reporter, Silent
 from nmt.pipeline.testing import TRANSLATE, Sample, evaluate_tests, samples, translate_tests
-from nmt.pipeline.text import PreparedText, find_corpus, prepare_text
-from nmt.pipeline.training import TrainedModel, train_model
+from nmt.pipeline.text import PreparedText, clean_files, find_corpus, prepare_text
+from nmt.pipeline.training import MODEL, TrainedModel, TrainingSettings, follow, save_model
+from nmt.pipeline.training import train as train_weights
 from nmt.recipe import Recipe
+from nmt.recipe.show import as_yaml
+from nmt.text import write_atomically
+
+RESOLVED = "recipe.yaml"
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,7 @@ def run_directory(recipe: Recipe, runs: Path) -> Path:
 
 def prepare(recipe: Recipe, runs: Path, reporter: Reporter) -> Path:
     """All stages up to the stored token ids; returns the run directory."""
+    refuse_several("prepare")
     directory = run_directory(recipe, runs)
     with locked(directory):
         _prepare(recipe, directory, reporter)
@@ -58,19 +65,32 @@ def prepare(recipe: Recipe, runs: Path, reporter: Reporter) -> Path:
 
 
 def train(recipe: Recipe, runs: Path, reporter: Reporter) -> Path:
-    """All stages up to the model directory, which it returns."""
+    """All stages up to the model directory, which it returns.
+
+    In a process that is not the first of its training: waits for the data and takes part.
+    """
     directory = run_directory(recipe, runs)
+    if rank() > 0:
+        if wait_for_the_first():
+            follow(
+                _settings(recipe),
+                prepared_ids(directory, clean_files(directory, "validation", *_languages(recipe))),
+                directory,
+                Silent(),
+            )
+        return directory / MODEL
     with locked(directory):
-        _, trained = _train(recipe, directory, reporter)
+        _, trained = _train(recipe, directory, runs, reporter)
         write_report(directory, recipe.name, recipe.model_dump(mode="json"))
     return trained.directory
 
 
 def run(recipe: Recipe, runs: Path, reporter: Reporter) -> RunResult:
     """All stages; what is there and follows from the same options and inputs is reused."""
+    refuse_several("run")
     directory = run_directory(recipe, runs)
     with locked(directory):
-        text, trained = _train(recipe, directory, reporter)
+        text, trained = _train(recipe, directory, runs, reporter)
         tests, options = text.raw.tests, recipe.evaluation.translation
         translations = translate_tests(
             trained.directory, trained.digests, recipe.search, options, tests, directory, reporter
@@ -84,21 +104,32 @@ def run(recipe: Recipe, runs: Path, reporter: Reporter) -> RunResult:
 
 
 def _prepare(recipe: Recipe, directory: Path, reporter: Reporter) -> tuple[PreparedText, PreparedIds]:
+    with write_atomically(directory / RESOLVED) as handle:
+        handle.write(as_yaml(recipe))
     raw = find_corpus(recipe.corpus, directory, reporter)
     text = prepare_text(recipe.corpus, raw, directory, reporter)
     return text, prepare_ids(recipe.tokenizer, text, directory, reporter)
 
 
-def _train(recipe: Recipe, directory: Path, reporter: Reporter) -> tuple[PreparedText, TrainedModel]:
+def _train(recipe: Recipe, directory: Path, runs: Path, reporter: Reporter) -> tuple[PreparedText, TrainedModel]:
     text, ids = _prepare(recipe, directory, reporter)
-    trained = train_model(
+    # Not the file that the user named: he may edit it while the data is being prepared.
+    arguments = ["train", str(directory / RESOLVED), "--runs", str(runs)]
+    settings = _settings(recipe)
+    trained = train_weights(settings, ids, directory, reporter, arguments)
+    plain = recipe.model_dump(mode="json")
+    return text, save_model(settings, trained, ids, _languages(recipe), plain, directory, reporter)
+
+
+def _settings(recipe: Recipe) -> TrainingSettings:
+    return TrainingSettings(
         model=recipe.model,
         training=recipe.training,
         search=recipe.search,
-        ids=ids,
-        languages=(recipe.corpus.source, recipe.corpus.target),
-        recipe=recipe.model_dump(mode="json"),
-        run=directory,
-        reporter=reporter,
+        translation=recipe.evaluation.translation,
+        resegment=recipe.tokenizer.samples,
     )
-    return text, trained
+
+
+def _languages(recipe: Recipe) -> tuple[str, str]:
+    return recipe.corpus.source, recipe.corpus.target

@@ -33,10 +33,12 @@ class Stage:
     work: Callable[[Path], Mapping[str, Any]]
     """Writes the outputs into the folder it is given; returns facts for the report (plain JSON values).
     A KeyboardInterrupt or error leaves the stage undone."""
-    extent: Mapping[str, Any] = field(default_factory=dict)
-    """Plain values that only say how far to go (a resumable stage continues when they change)."""
+    extent: Mapping[str, int] = field(default_factory=dict)
+    """Limits that only say how far to go (no entry: no limit); a resumable stage continues when none falls."""
     resumable: bool = False
     """Whether `work` goes on from what it finds in its folder after an interruption."""
+    recorded: str = "**/*"
+    """Which files are the outputs, as a glob; the others come and go as they like."""
     unhashed: frozenset[str] = frozenset()
     """Outputs that must exist and whose content may change afterwards."""
 
@@ -45,8 +47,9 @@ def run_stage(stage: Stage, run: Path, reporter: Reporter) -> Record:
     """Does the stage, unless its recorded outputs already follow from these options and inputs.
 
     An ordinary stage works in `<name>.part/`, which becomes `<name>/` when it is whole. A resumable
-    stage works in `<name>/` itself and counts as done only when its record says so; when its options
-    or inputs change, the old folder is kept as `<name>.previous/` (the one before that is removed).
+    stage works in `<name>/` itself and counts as done only when its record says so; outputs that were
+    damaged since are removed for it to make again. When its options or inputs change, the old folder
+    is kept as `<name>.previous/` (the one before that is removed).
 
     Args:
         stage: what to do.
@@ -64,10 +67,12 @@ def run_stage(stage: Stage, run: Path, reporter: Reporter) -> Record:
     if old is not None and not why:
         reporter.stage_reused(stage.name, _unchanged(old))
         return old
-    continued = stage.resumable and old is not None and old.same_work(wanted) and not broken and directory.is_dir()
+    continued = stage.resumable and old is not None and old.leads_to(wanted) and directory.is_dir()
     reporter.stage_started(stage.name, why + _consequence(stage, directory, continued=continued))
     start = time.monotonic()
     earlier = old.seconds if continued and old else 0.0
+    for name in broken:
+        (directory / name).unlink(missing_ok=True)
     place = _place(stage, wanted, directory, record_path, continued=continued)
     try:
         facts = stage.work(place)
@@ -81,7 +86,7 @@ def run_stage(stage: Stage, run: Path, reporter: Reporter) -> Record:
         shutil.rmtree(directory, ignore_errors=True)
         place.replace(directory)
     seconds = time.monotonic() - start
-    outputs = digest_outputs(directory, stage.unhashed)
+    outputs = digest_outputs(directory, stage.recorded, stage.unhashed)
     done = replace(
         wanted,
         finished=True,
@@ -117,24 +122,25 @@ def _place(stage: Stage, wanted: Record, directory: Path, record_path: Path, *, 
     return directory
 
 
-def _broken(stage: Stage, old: Record | None, directory: Path) -> str:
-    """The first output that is not as it was recorded; empty when all are."""
+def _broken(stage: Stage, old: Record | None, directory: Path) -> dict[str, str]:
+    """The outputs that are not as they were recorded, with what is wrong."""
     if old is None or not old.finished:
-        return ""
-    found = digest_outputs(directory, stage.unhashed)
-    for name, digest in old.outputs.items():
-        if found.get(name) != digest:
-            return f"{stage.name}/{name} is {'changed' if name in found else 'missing'}"
-    return ""
+        return {}
+    found = digest_outputs(directory, stage.recorded, stage.unhashed)
+    return {
+        name: f"{stage.name}/{name} is {'changed' if name in found else 'missing'}"
+        for name, digest in old.outputs.items()
+        if found.get(name) != digest
+    }
 
 
-def _reason(wanted: Record, old: Record | None, broken: str) -> str:
+def _reason(wanted: Record, old: Record | None, broken: Mapping[str, str]) -> str:
     """Why the stage must run; empty when it need not."""
     if old is None:
         return "first time"
     if not old.same_work(wanted) or (old.finished and old.extent != wanted.extent):
         return difference(old, wanted)
-    return broken if old.finished else "it was interrupted"
+    return next(iter(broken.values()), "") if old.finished else "it was interrupted"
 
 
 def _consequence(stage: Stage, directory: Path, *, continued: bool) -> str:

@@ -13,8 +13,9 @@ from typing import Any
 from nmt.bundle import load_bundle
 from nmt.data.pairs import ParallelFiles
 from nmt.evaluation.bleu import scores
+from nmt.inference.options import TranslationOptions
 from nmt.inference.stream import translate_stream
-from nmt.inference.translator import Translation, TranslationOptions
+from nmt.inference.translator import Translation
 from nmt.inference.windows import WINDOW_LINES, windows
 from nmt.pipeline.record import Record
 from nmt.pipeline.reporter import Reporter

@@ -61,11 +61,13 @@ def prepare_text(corpus: CorpusOptions, raw: RawCorpus, run: Path, reporter: Rep
     # Not the corpus's other options: what they decide is in the content of the files.
     options = {"cleaning": corpus.cleaning.model_dump(mode="json"), "source": corpus.source, "target": corpus.target}
     record = run_stage(Stage(STAGE, VERSION, options, _digests(raw), work), run, reporter)
-    sides = {
-        name: ParallelFiles(*(run / STAGE / f"{name}.{language}" for language in (corpus.source, corpus.target)))
-        for name in ("train", "validation")
-    }
-    return PreparedText(raw, sides["train"], sides["validation"], record.outputs)
+    training, validation = (clean_files(run, name, corpus.source, corpus.target) for name in ("train", "validation"))
+    return PreparedText(raw, training, validation, record.outputs)
+
+
+def clean_files(run: Path, name: str, source: str, target: str) -> ParallelFiles:
+    """Where the stage puts a set: "train", "validation" or a test set."""
+    return ParallelFiles(*(run / STAGE / f"{name}.{language}" for language in (source, target)))
 
 
 def _digests(raw: RawCorpus) -> dict[str, str]:

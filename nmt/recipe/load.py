@@ -32,7 +32,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """
     document = read_document(path)
     named = Document(document.where, {"name": path.stem, **document.data}, document.lines)
-    return load_options(Recipe, named, overrides, conflicts, path.parent)
+    return load_options(Recipe, named, overrides, conflicts, path.parent.resolve())
 
 
 def load_options(

@@ -9,15 +9,14 @@ from typing import Annotated
 from pydantic import Field
 
 from data_prep import CorpusConfig
-from nmt.inference.translator import TranslationOptions
+from nmt.inference.options import TranslationOptions
 from nmt.models import ModelConfig
 from nmt.options import Count, Options
-from nmt.recipe._stubs import Training
 from nmt.recipe.document import KeyPath
-from nmt.search import SearchConfig
-from nmt.search.beam import BeamSearch
+from nmt.search import BeamSearch, SearchConfig
 from nmt.tokenizer import TokenizerOptions
 from nmt.tokenizer.sentencepiece import SentencePieceOptions
+from nmt.training import Training
 
 
 class Evaluation(Options):

@@ -76,6 +76,11 @@ class SentencePieceOptions(Options):
             raise ValueError("user_defined_symbols may not hold control characters, U+2581 or blanks at their ends")
         return self
 
+    @property
+    def samples(self) -> bool:
+        """Whether training segments its text anew, at random, for every batch."""
+        return bool(self.unigram_alpha or self.bpe_dropout)
+
     def train(self, source_text: Path, target_text: Path, directory: Path) -> TokenizerPair:
         """Learns the vocabulary, or one for each side, and saves it in `directory`.
 

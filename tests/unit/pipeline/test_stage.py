@@ -231,19 +231,40 @@ def test_a_resumable_stage_continues_extends_restarts(tmp_path: Path) -> None:
     assert train(1, 4) == ("train started: it was interrupted; continuing", ["2", "3"])
     assert train(1, 4) == ("train reused", [])
     assert train(1, 6) == ("train started: steps 4 → 6; continuing", ["4", "5"])
+    event, done = train(2, 7)
+    assert len(done) == 7
+    assert event.startswith("train started: rate 1 → 2, steps 6 → 7; starting anew")
+    assert len(list((tmp_path / "train.previous").iterdir())) == 6
     event, done = train(2, 3)
     assert done == ["0", "1", "2"]
-    assert event.startswith("train started: rate 1 → 2, steps 6 → 3; starting anew")
-    assert len(list((tmp_path / "train.previous").iterdir())) == 6
+    assert event.startswith("train started: steps 7 → 3; starting anew")
+    assert len(list((tmp_path / "train.previous").iterdir())) == 7
 
 
-def test_a_finished_resumable_stage_with_a_damaged_output_starts_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize("steps", [3, 4])
+def test_a_finished_resumable_stage_makes_a_damaged_output_again(tmp_path: Path, steps: int) -> None:
     train = Steps(tmp_path)
     train(1, 3)
     (tmp_path / "train" / "1").write_text("corrupt")
-    event, done = train(1, 3)
-    assert "train/1 is changed" in event
-    assert done == ["0", "1", "2"]
+    (tmp_path / "train" / "2").unlink()
+    event, done = train(1, steps)
+    assert done == ["1", "2", "3"][: steps - 1]
+    assert "continuing" in event
+    assert train(1, steps)[0] == "train reused"
+
+
+def test_files_that_are_no_outputs_may_go(tmp_path: Path) -> None:
+    def work(directory: Path) -> Mapping[str, Any]:
+        (directory / "final").write_text("x")
+        (directory / "checkpoint").write_text("x")
+        return {}
+
+    listener = Listener()
+    stage = Stage("train", 1, {}, {}, work, recorded="final")
+    assert run_stage(stage, tmp_path, listener).outputs.keys() == {"final"}
+    (tmp_path / "train" / "checkpoint").unlink()
+    run_stage(stage, tmp_path, listener)
+    assert listener.events == ["train started: first time", "train reused"]
 
 
 def test_time_spent_before_an_interruption_counts(tmp_path: Path) -> None:

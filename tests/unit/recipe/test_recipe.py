@@ -15,7 +15,6 @@ from nmt.recipe.keys import option_classes
 from nmt.recipe.schema import recipe_schema
 from nmt.recipe.show import as_yaml
 from nmt.recipe.sizes import parameter_counts
-from nmt.tokenizer import SPECIAL
 
 ROOT = Path(__file__).resolve().parents[3]
 SHIPPED = sorted((ROOT / "recipes").rglob("*.yaml"))
@@ -76,7 +75,7 @@ def test_files_of_the_recipe_start_from_its_folder(tmp_path: Path) -> None:
 def test_counting_parameters_allocates_nothing_and_counts_shared_ones_once(tmp_path: Path) -> None:
     recipe = load_recipe(smallest(tmp_path), ["tokenizer.vocabulary_size=500"])
     size = recipe.tokenizer.vocabulary_size
-    model = recipe.model.build(size, size, SPECIAL.pad)
+    model = recipe.model.build(size, size)
     assert parameter_counts(recipe.model, recipe.tokenizer)["total"] == sum(p.numel() for p in model.parameters())
     huge = load_recipe(smallest(tmp_path), ["model.model_dim=131072", "model.feedforward_dim=524288"])
     assert parameter_counts(huge.model, huge.tokenizer)["total"] > 10**12

@@ -1,0 +1,58 @@
+"""Several processes of one training: the first does everything else alone, the others wait for its word.
+
+Under torchrun all processes start at once, long before the data is prepared. They meet in the store
+that torchrun's agent keeps. Processes that the first one starts by itself find the data ready.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+
+from torch.distributed import TCPStore
+
+from nmt.errors import UserError
+
+_PATIENCE = timedelta(days=14)
+_TRAIN, _NOTHING = b"train", b"nothing"
+
+
+def rank() -> int:
+    """Number of this process among those of the training."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def refuse_several(command: str) -> None:
+    """For commands that only one process may run.
+
+    Raises:
+        UserError: this is one of several.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        fix = f"Train first, with `torchrun … -m nmt train RECIPE`; then `nmt {command} RECIPE` does the rest."
+        raise UserError(f"nmt {command}", "one process", f"{os.environ['WORLD_SIZE']}, started by torchrun", fix)
+
+
+def announce(*, training: bool) -> None:
+    """Tells the waiting processes that the data is ready, or that there is nothing to train."""
+    if store := _store():
+        store.set(_key(), _TRAIN if training else _NOTHING)
+
+
+def wait_for_the_first() -> bool:
+    """Waits for the announcement; whether there is something to train."""
+    store = _store()
+    return store is None or store.get(_key()) == _TRAIN
+
+
+def _store() -> TCPStore | None:
+    """The store of torchrun's agent; None when this process was not started by torchrun with others."""
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True" or int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return None
+    port = int(os.environ["MASTER_PORT"])
+    return TCPStore(os.environ["MASTER_ADDR"], port, is_master=False, timeout=_PATIENCE)
+
+
+def _key() -> str:
+    """After a restart the old announcement is still in the store, and no longer true."""
+    return f"nmt/data/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"

@@ -1,0 +1,239 @@
+"""The stages that make the model: training, and the model directory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save_file
+
+import nmt
+from nmt.bundle import METADATA, RECIPE, Metadata, add_scores, read_metadata, save_bundle
+from nmt.data.store import PairStore
+from nmt.evaluation.bleu import metrics
+from nmt.inference.options import TranslationOptions
+from nmt.inference.translator import Translator
+from nmt.models import ModelConfig
+from nmt.models.base import EncoderDecoder
+from nmt.models.weights import load_weights, named_weights, parameter_count
+from nmt.pipeline.ids import PreparedIds
+from nmt.pipeline.ranks import announce
+from nmt.pipeline.record import Record
+from nmt.pipeline.reporter import Reporter
+from nmt.pipeline.stage import Stage, run_stage
+from nmt.pipeline.training_reporter import TrainingReporter
+from nmt.search import SearchConfig
+from nmt.text import read_lines
+from nmt.training import Training
+from nmt.training.distributed import World, join_world, process_count, started_processes
+from nmt.training.trainer import Trainer, TrainingResult
+from nmt.training.validation import ValidationSet
+
+TRAIN, TRAIN_VERSION = "train", 1
+MODEL, MODEL_VERSION = "model", 1
+FINAL = "final.safetensors"
+
+_WITHOUT_EFFECT_ON_THE_RESULT = {"processes", "device", "log_every", "save_every", "max_bad_updates"}
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """What training depends on, as the recipe gives it."""
+
+    model: ModelConfig
+    training: Training
+    search: SearchConfig
+    """Of validation. It helps to choose among the weights but does not shape them, so a change of it
+    does not train anew."""
+    translation: TranslationOptions
+    resegment: bool
+    """Cut the training text into pieces anew for every batch."""
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model directory."""
+
+    directory: Path
+    digests: Mapping[str, str]
+    """SHA-256 of what decides its translations."""
+
+    def add_scores(self, scores: Mapping[str, Any]) -> None:
+        """Writes the scores into the model's metadata."""
+        if read_metadata(self.directory).scores != scores:
+            add_scores(self.directory, scores)
+
+
+def train(
+    settings: TrainingSettings, ids: PreparedIds, run: Path, reporter: Reporter, arguments: Sequence[str]
+) -> Record:
+    """Trains in `train/`: checkpoints, log.jsonl, TensorBoard files and the final weights.
+
+    Args:
+        settings: of the recipe.
+        ids: what to train on.
+        run: the run directory.
+        reporter: is told what happens.
+        arguments: with which `python -m nmt` becomes one more process of this training.
+
+    Raises:
+        KeyboardInterrupt: a signal stopped it; the next run goes on.
+    """
+    trained = False
+
+    def work(directory: Path) -> Mapping[str, Any]:
+        nonlocal trained
+        trained = True
+        options = settings.training
+        count = process_count(options.processes, options.micro_batches, options.device)
+        with started_processes(count, arguments):
+            announce(training=True)
+            with join_world(options.device) as world:
+                result, model = _train(settings, ids, directory, world, reporter)
+        if not result.finished:
+            reporter.log(f"stopped at update {result.position.update}; the same command goes on from there")
+            raise KeyboardInterrupt
+        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in named_weights(model).items()}
+        save_file(weights, directory / FINAL)
+        reporter.log(f"the model is the {result.chosen}: validation BLEU {result.bleu:.2f}")
+        return _facts(result, model)
+
+    plain, extent = _plain_options(settings)
+    stage = Stage(TRAIN, TRAIN_VERSION, plain, ids.digests, work, extent=extent, resumable=True, recorded=FINAL)
+    record = run_stage(stage, run, reporter)
+    if not trained:
+        announce(training=False)
+    return record
+
+
+def follow(settings: TrainingSettings, ids: PreparedIds, run: Path, reporter: Reporter) -> None:
+    """Takes part in a training that the first process leads: computes, and writes nothing."""
+    with join_world(settings.training.device) as world:
+        _train(settings, ids, run / TRAIN, world, reporter)
+
+
+def save_model(
+    settings: TrainingSettings,
+    trained: Record,
+    ids: PreparedIds,
+    languages: tuple[str, str],
+    recipe: Mapping[str, Any],
+    run: Path,
+    reporter: Reporter,
+) -> TrainedModel:
+    """Makes the model directory `model/` of the final weights.
+
+    Args:
+        settings: of the recipe.
+        trained: the record of the training stage.
+        ids: what it was trained on.
+        languages: codes of source and target.
+        recipe: resolved, as plain values.
+        run: the run directory.
+        reporter: is told what happens.
+    """
+    source, target = ids.tokenizers.source, ids.tokenizers.target
+
+    def work(directory: Path) -> Mapping[str, Any]:
+        model = settings.model.build(source.vocabulary_size, target.vocabulary_size)
+        path = run / TRAIN / FINAL
+        load_weights(model, load_file(path), str(path))
+        metadata = Metadata(
+            nmt_version=nmt.__version__,
+            source_language=languages[0],
+            target_language=languages[1],
+            source_vocabulary=source.vocabulary_size,
+            target_vocabulary=target.vocabulary_size,
+            tokenizer_digests={"source": source.digest, "target": target.digest},
+            parameters=parameter_count(model),
+            longest_source=ids.facts["longest_source"],
+            longest_target=ids.facts["longest_target"],
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            provenance={"pairs": ids.facts["pairs"], "training": dict(trained.facts)},
+        )
+        save_bundle(directory, model, ids.tokenizers, recipe, metadata)
+        return {"parameters": metadata.parameters}
+
+    inputs = {f"{TRAIN}/{name}": digest for name, digest in trained.outputs.items()}
+    stage = Stage(MODEL, MODEL_VERSION, {"recipe": dict(recipe)}, inputs, work, unhashed=frozenset({METADATA}))
+    record = run_stage(stage, run, reporter)
+    digests = {f"{MODEL}/{name}": d for name, d in record.outputs.items() if name not in (METADATA, RECIPE)}
+    digests["model options"] = hashlib.sha256(settings.model.model_dump_json().encode()).hexdigest()
+    return TrainedModel(run / MODEL, digests)
+
+
+def _train(
+    settings: TrainingSettings, ids: PreparedIds, directory: Path, world: World, reporter: Reporter
+) -> tuple[TrainingResult, EncoderDecoder[Any, Any]]:
+    source, target = ids.tokenizers.source.vocabulary_size, ids.tokenizers.target.vocabulary_size
+    trainer = Trainer(
+        settings.training,
+        lambda: settings.model.build(source, target),
+        PairStore(ids.training),
+        ids.tokenizers,
+        _validation_set(settings, ids),
+        directory,
+        world,
+        TrainingReporter(reporter, settings.training.updates),
+        resegment=settings.resegment,
+    )
+    return trainer.train(), trainer.model
+
+
+def _validation_set(settings: TrainingSettings, ids: PreparedIds) -> ValidationSet:
+    def translate(model: EncoderDecoder[Any, Any], lines: Sequence[str]) -> list[str]:
+        translator = Translator(
+            model, ids.tokenizers, settings.search, settings.translation, longest_source=ids.facts["longest_source"]
+        )
+        return [translation.text for translation in translator.translate(lines)]
+
+    return ValidationSet(
+        store=PairStore(ids.validation),
+        sources=list(read_lines(ids.validation_text.source)),
+        references=list(read_lines(ids.validation_text.target)),
+        translate=translate,
+        score=bleu_function(),
+    )
+
+
+def bleu_function() -> Callable[[Sequence[str], Sequence[str]], float]:
+    """BLEU of hypotheses against references: the one number of `nmt evaluate`."""
+    bleu = metrics()["BLEU"]
+    return lambda hypotheses, references: float(bleu.corpus_score(list(hypotheses), [list(references)]).score)
+
+
+def _plain_options(settings: TrainingSettings) -> tuple[dict[str, Any], dict[str, int]]:
+    """What the weights depend on, and how far training goes (where the schedule does not look ahead)."""
+    options = settings.training
+    plain = options.model_dump(mode="json", exclude=_WITHOUT_EFFECT_ON_THE_RESULT | {"updates", "patience"})
+    extent = {"updates": options.updates}
+    if options.patience:
+        extent["patience"] = options.patience
+    if _looks_ahead(options):
+        plain["updates"] = extent.pop("updates")
+    return {"model": settings.model.model_dump(mode="json"), "training": plain}, extent
+
+
+def _looks_ahead(options: Training) -> bool:
+    """Whether the learning rate of an update depends on how many follow (cosine, linear)."""
+    schedule, updates = options.schedule, options.updates
+    return any(schedule.rate(n, updates) != schedule.rate(n, 2 * updates + 1) for n in (1, updates // 2 + 1, updates))
+
+
+def _facts(result: TrainingResult, model: EncoderDecoder[Any, Any]) -> dict[str, Any]:
+    position = result.position
+    return {
+        "parameters": parameter_count(model),
+        "updates": position.update,
+        "epochs": position.epoch + 1,
+        "target_tokens": position.target_tokens,
+        "target_tokens_per_second": round(result.tokens_per_second, 1),
+        "seconds_of_updates": round(position.seconds, 3),
+        "chosen": result.chosen,
+        "validation_bleu": result.bleu,
+        "pairs_left_out": result.left_out,
+    }

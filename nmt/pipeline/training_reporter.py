@@ -1,0 +1,38 @@
+"""What the trainer says, in the words of the pipeline."""
+
+from __future__ import annotations
+
+from nmt.pipeline.reporter import Reporter, duration
+from nmt.training.log import Progress, Started, Validated
+
+
+class TrainingReporter:
+    """Passes the trainer's events on as progress and log lines."""
+
+    def __init__(self, reporter: Reporter, updates: int) -> None:
+        self._reporter, self._updates = reporter, updates
+
+    def started(self, event: Started) -> None:
+        """One line about the size of the task, one about what is left out or was done before."""
+        processes = "1 process" if event.processes == 1 else f"{event.processes} processes"
+        self._reporter.log(f"{event.parameters:,} parameters, {event.pairs:,} pairs, {processes} on {event.device}")
+        if event.left_out:
+            self._reporter.log(f"{event.left_out:,} pairs are longer than training.max_length and left out")
+        if event.update:
+            self._reporter.log(f"going on after update {event.update}")
+
+    def progress(self, event: Progress) -> None:
+        """Moves the progress along."""
+        left = duration(event.seconds_left)
+        note = f"loss {event.loss:.3f}  {event.tokens_per_second:,.0f} tokens/s  {left} left"
+        self._reporter.progress(event.update, self._updates, note)
+
+    def validated(self, event: Validated) -> None:
+        """One line per validation."""
+        what = f"update {event.update}" if event.what == "weights" else f"{event.what} weights"
+        best = "  best so far" if event.best else ""
+        self._reporter.log(f"{what}: validation perplexity {event.perplexity:.2f}  BLEU {event.bleu:.2f}{best}")
+
+    def note(self, message: str) -> None:
+        """One line."""
+        self._reporter.log(message)
