@@ -22,7 +22,9 @@ class Phrasebook(CorpusOptions):
 
     kind: Literal["phrasebook"] = "phrasebook"
     source: Literal["en", "de"] = "en"
+    """Language to translate from."""
     target: Literal["en", "de"] = "de"
+    """Language to translate into."""
     pairs: Annotated[int, Field(ge=100, le=100_000)] = 40_000
     """Number of distinct training pairs."""
     seed: int = 1

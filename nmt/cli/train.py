@@ -25,9 +25,11 @@ def command(recipe: Path, overrides: tuple[str, ...], runs: Path) -> None:
     from nmt.recipe import load_recipe
 
     resolved = load_recipe(recipe, overrides)  # before anything slow is imported
+    from nmt.pipeline.ranks import rank
     from nmt.pipeline.run import train
 
     console = stdout_console()
+    console.quiet = rank() > 0  # one voice for all processes
     with reporting(console) as reporter:
         model = train(resolved, runs, reporter)
     console.print(f"The model is in {model}", soft_wrap=True)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 
-from torch.distributed import TCPStore
+from torch.distributed import TCPStore  # type: ignore[attr-defined]  # torch exports it without saying so
 
 from nmt.errors import UserError
 
 _PATIENCE = timedelta(days=14)
-_TRAIN, _NOTHING = b"train", b"nothing"
+_TRAIN, _NOTHING = "train", "nothing"
 
 
 def rank() -> int:
@@ -42,7 +42,7 @@ def announce(*, training: bool) -> None:
 def wait_for_the_first() -> bool:
     """Waits for the announcement; whether there is something to train."""
     store = _store()
-    return store is None or store.get(_key()) == _TRAIN
+    return store is None or store.get(_key()).decode() == _TRAIN
 
 
 def _store() -> TCPStore | None:

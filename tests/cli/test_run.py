@@ -1,0 +1,220 @@
+"""`nmt prepare`, `nmt train` and `nmt run` on a corpus of a few hundred lines and a model of a few thousand weights."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+WORDS = "one two three four five six seven eight nine ten eleven twelve".split()
+RECIPE = """
+corpus:
+  kind: files
+  label: tiny
+  source: en
+  target: xx
+  training: [{tsv: train.tsv}]
+  validation: {tsv: validation.tsv}
+  tests: {mine: {tsv: test.tsv}}
+tokenizer: {vocabulary_size: 290}
+model:
+  {kind: transformer, model_dim: 16, feedforward_dim: 32, heads: 2, encoder_layers: 1, decoder_layers: 1, dropout: 0.1}
+training:
+  updates: 8
+  batch_tokens: 200
+  processes: 1
+  validate_every: 4
+  save_every: 1
+  log_every: 1
+search: {beam: 2, max_length_factor: 1.0, max_length_offset: 2}
+evaluation: {samples: 2}
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    lines = [f"{a} {b} {c}" for a in WORDS for b in WORDS for c in WORDS[:3]]
+    for name, chosen in (("train", lines), ("validation", lines[:4]), ("test", lines[5:9])):
+        pairs = "".join(f"{line}\t{line[::-1]}\n" for line in chosen)
+        (tmp_path / f"{name}.tsv").write_text(pairs, encoding="utf-8")
+    path = tmp_path / "small.yaml"
+    path.write_text(RECIPE, encoding="utf-8")
+    return path
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "nmt", *map(str, arguments)]
+
+
+def environment(recipe: Path) -> dict[str, str]:
+    return {**os.environ, "NMT_RUNS": str(recipe.parent / "runs"), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+
+
+def nmt(recipe: Path, name: str, *overrides: str, code: int = 0) -> str:
+    done = subprocess.run(
+        command(name, recipe, *overrides), env=environment(recipe), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout if code == 0 else done.stderr
+
+
+def directory(recipe: Path) -> Path:
+    return recipe.parent / "runs" / "tiny_en_xx" / "small"
+
+
+def report(recipe: Path) -> Any:
+    return json.loads((directory(recipe) / "report.json").read_text(encoding="utf-8"))
+
+
+def reused(output: str) -> set[str]:
+    return {line.split()[0] for line in output.splitlines() if " reused (" in line}
+
+
+STAGES = {"prepare", "tokenizer", "ids", "train", "model", "translate", "evaluate"}
+
+
+@pytest.mark.slow
+def test_run_from_text_to_score_and_again(recipe: Path) -> None:
+    output = nmt(recipe, "run")
+    assert reused(output) == set()
+    assert "\x1b" not in output
+    assert "\r" not in output
+    for words in ("BLEU", "chrF", "TER", "mine", "version:", "source ", "reference ", "hypothesis "):
+        assert words in output
+    found = report(recipe)
+    assert found["scores"]["mine"]["bleu"]["signature"]
+    assert found["scores"]["mine"]["lines"] == 4
+    assert found["parameters"] == found["training"]["parameters"] > 0
+    assert found["training"]["target_tokens_per_second"] > 0
+    assert found["decoding"]["mine"]["target_tokens_per_second"] > 0
+    assert set(found["seconds"]) == STAGES
+    assert min(found["peak_memory_bytes"].values()) > 0
+    assert {"nmt", "torch", "python", "platform"} <= set(found["versions"])
+    metadata = json.loads((directory(recipe) / "model" / "metadata.json").read_text(encoding="utf-8"))
+    assert metadata["scores"] == found["scores"]
+    told = [line for line in output.splitlines() if "nmt translate" in line][-1]
+    spoken = subprocess.run(
+        ["bash", "-c", told.replace("nmt translate", f"{shlex.quote(sys.executable)} -m nmt translate")],
+        env=environment(recipe),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert spoken.stdout.count("\n") == 1
+
+    assert reused(nmt(recipe, "run")) == STAGES
+    assert report(recipe) == found
+
+    again = reused(nmt(recipe, "run", "search.beam=1"))
+    assert again >= {"prepare", "tokenizer", "ids", "train"}
+    assert "translate" not in again
+
+
+@pytest.mark.slow
+def test_prepare_then_train_then_more_updates_then_another_rate(recipe: Path) -> None:
+    assert "The data is in" in nmt(recipe, "prepare")
+    assert not (directory(recipe) / "train").exists()
+    output = nmt(recipe, "train")
+    assert reused(output) == {"prepare", "tokenizer", "ids"}
+    assert str(directory(recipe) / "model") in output
+    output = nmt(recipe, "train", "training.updates=10", "training.log_every=5")
+    assert "updates 8 → 10; continuing" in output
+    assert "going on after update 8" in output
+    output = nmt(recipe, "train", "training.updates=10", "training.seed=2")
+    assert "training.seed 1 → 2; starting anew, the old train/ is kept in train.previous/" in output
+    assert (directory(recipe) / "train.previous" / "final.safetensors").exists()
+    output = nmt(recipe, "train", "training.updates=10", "training.seed=2", "training.processes=2", "search.beam=3")
+    assert "train" in reused(output)  # neither shapes the weights
+
+
+def started(recipe: Path, *overrides: str) -> subprocess.Popen[str]:
+    """A training that has written a checkpoint."""
+    process = subprocess.Popen(
+        command("train", recipe, *overrides), env=environment(recipe), stdout=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not (directory(recipe) / "train" / "checkpoints" / "last.safetensors").exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return process
+
+
+def final_weights(recipe: Path) -> bytes:
+    return (directory(recipe) / "train" / "final.safetensors").read_bytes()
+
+
+LONG: Sequence[str] = ("training.updates=300", "training.validate_every=1000")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_training_goes_on_to_the_same_weights(recipe: Path, number: signal.Signals) -> None:
+    nmt(recipe, "train", *LONG)
+    expected = final_weights(recipe)
+    os.rename(directory(recipe), directory(recipe).with_name("whole"))  # noqa: PTH104 -- a folder
+    process = started(recipe, *LONG)
+    process.send_signal(number)
+    output, _ = process.communicate()
+    assert process.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 130)
+    assert ("the same command goes on from there" in output) == (number != signal.SIGKILL)
+    assert not (directory(recipe) / "model").exists()
+    output = nmt(recipe, "train", *LONG)
+    assert "it was interrupted; continuing" in output
+    assert "going on after update" in output
+    assert final_weights(recipe) == expected
+
+
+@pytest.mark.slow
+def test_a_second_run_in_the_same_folder_is_refused(recipe: Path) -> None:
+    process = started(recipe, "training.updates=100000")
+    try:
+        message = nmt(recipe, "train", "training.updates=100000", code=2)
+        assert f"process {process.pid}" in message
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.slow
+def test_two_processes_of_our_own_and_of_torchrun_train_the_same_model(recipe: Path) -> None:
+    nmt(recipe, "train", "training.processes=2")
+    expected = final_weights(recipe)
+    os.rename(directory(recipe), directory(recipe).with_name("ours"))  # noqa: PTH104 -- a folder
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone", "-m"]
+    for again in (False, True):
+        done = subprocess.run(
+            [*torchrun, *command("train", recipe)[2:]],
+            env=environment(recipe),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=200,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("The model is in") == 1
+        assert ("train" in reused(done.stdout)) == again
+        assert final_weights(recipe) == expected
+    message = subprocess.run(
+        [*torchrun, *command("run", recipe)[2:]], env=environment(recipe), capture_output=True, text=True, check=False
+    ).stderr
+    assert "torchrun … -m nmt train RECIPE" in message
+
+
+def test_a_mistake_in_the_data_is_told_and_leaves_nothing(recipe: Path) -> None:
+    (recipe.parent / "train.tsv").write_text("no tab\n", encoding="utf-8")
+    message = nmt(recipe, "run", code=2)
+    assert message.startswith("nmt: ")
+    assert "train.tsv:1" in message
+    assert not (directory(recipe) / "prepare").exists()
