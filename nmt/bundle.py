@@ -10,7 +10,6 @@ model/
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -99,8 +98,8 @@ def save_bundle(
     old = directory.with_name(f".{directory.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if directory.exists():
-        os.replace(directory, old)
-    os.replace(part, directory)
+        directory.replace(old)
+    part.replace(directory)
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -114,10 +113,11 @@ def load_bundle(directory: Path, device: torch.device | str = "cpu") -> Bundle:
     recipe = _read_recipe(directory / RECIPE)
     tokenizers = load_tokenizers(directory / TOKENIZER)
     for side, tokenizer in (("source", tokenizers.source), ("target", tokenizers.target)):
-        if tokenizer.digest != metadata.tokenizer_digests.get(side):
+        trained_with = metadata.tokenizer_digests.get(side, "none")
+        if tokenizer.digest != trained_with:
             raise UserError(
                 str(directory / TOKENIZER),
-                f"the {side} tokenizer that the model was trained with ({metadata.tokenizer_digests.get(side, '?')[:12]})",
+                f"the {side} tokenizer that the model was trained with ({trained_with[:12]})",
                 f"another one ({tokenizer.digest[:12]})",
                 "Put the tokenizer of the training run back: another one gives the ids another meaning.",
             )
@@ -161,7 +161,7 @@ def add_scores(directory: Path, scores: Mapping[str, Any]) -> None:
 def _write_metadata(directory: Path, metadata: Metadata) -> None:
     part = directory / f".{METADATA}.part"
     part.write_text(metadata.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    os.replace(part, directory / METADATA)
+    part.replace(directory / METADATA)
 
 
 def _read_recipe(path: Path) -> dict[str, Any]:

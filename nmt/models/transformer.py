@@ -62,8 +62,8 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
 
         kind: Literal["transformer"] = "transformer"
         preset: Preset = "base"
-        """Named sizes that the options below override: tiny (4+4 layers, 128), iwslt (6+6, 512, feed-forward 1024), base
-        (6+6, 512, feed-forward 2048), big (6+6, 1024, feed-forward 4096)."""
+        """Named sizes that the options below override: tiny (4+4 layers, 128), iwslt (6+6, 512, feed-forward 1024),
+        base (6+6, 512, feed-forward 2048), big (6+6, 1024, feed-forward 4096)."""
         model_dim: Size = 512
         """Width of the embeddings and of every layer."""
         feedforward_dim: Size = 2048
@@ -93,7 +93,7 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
 
         @model_validator(mode="before")
         @classmethod
-        def _fill_from_preset(cls, values: Any) -> Any:
+        def _fill_from_preset(cls, values: object) -> object:
             if isinstance(values, Mapping):
                 return {**PRESETS.get(values.get("preset", "base"), {}), **values}
             return values
@@ -118,7 +118,8 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
         super().__init__()
         if config.tied_embeddings == "all" and source_vocabulary != target_vocabulary:
             raise ValueError(
-                f"tied_embeddings: all needs one joint vocabulary, not {source_vocabulary} and {target_vocabulary} pieces"
+                "tied_embeddings: all needs one joint vocabulary, "
+                f"not {source_vocabulary} and {target_vocabulary} pieces"
             )
         self.source_embedding = TokenEmbedding(source_vocabulary, config.model_dim, pad)
         self.target_embedding = (
@@ -243,7 +244,7 @@ class DecoderLayer(nn.Module):
         """x: [N, D]. Returns [N, D], attention [N, S] where asked for, and the extended cache."""
         update, present = self.attention.step(self.attention_residual.before(x), past)
         x = self.attention_residual.after(x, update)
-        beams = x.unflatten(0, (source_mask.shape[0], -1))  # [N, D] -> [B, K, D]
+        beams = x.view(source_mask.shape[0], -1, x.shape[-1])  # [N, D] -> [B, K, D]
         beams, attention = self._attend_and_feed(beams, memory, source_mask, need_attention)
         return beams.flatten(0, 1), None if attention is None else attention.flatten(0, 1), present
 

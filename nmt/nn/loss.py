@@ -29,7 +29,7 @@ def label_smoothed_loss(logits: Tensor, targets: Tensor, mask: Tensor, smoothing
             copying the others.
         smoothing: e, from 0 up to but not including 1.
     """
-    smoothed, likelihood = _LabelSmoothed.apply(logits, targets, mask, smoothing)
+    smoothed, likelihood = _LabelSmoothed.apply(logits, targets, mask, smoothing)  # type: ignore[no-untyped-call]
     return TokenLoss(smoothed, likelihood)
 
 

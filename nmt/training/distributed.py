@@ -43,6 +43,11 @@ class World:
         if self.size > 1:
             dist.all_reduce(tensor)
 
+    def broadcast(self, tensor: Tensor) -> None:
+        """Gives every process the first one's tensor, in place."""
+        if self.size > 1:
+            dist.broadcast(tensor, 0)
+
     def gather(self, items: Sequence[T]) -> list[T]:
         """Every process's items, dealt out by `share` before, in their first order."""
         if self.size == 1:
@@ -59,7 +64,7 @@ class World:
 
 @contextmanager
 def join_world(device: str) -> Iterator[World]:
-    """The processes that RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT name, as torchrun sets them; else this one alone.
+    """The processes that RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT name, as torchrun sets them; else this one.
 
     Args:
         device: "cpu", "cuda", or "auto" for CUDA where there is one.

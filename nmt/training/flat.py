@@ -51,7 +51,7 @@ class FlatParameters:
         Returns:
             Scalar: the norm before it was shortened. Not finite if any gradient is not.
         """
-        norm = torch.linalg.vector_norm(self.gradients) * scale
+        norm: Tensor = torch.linalg.vector_norm(self.gradients) * scale
         if longest > 0:
             self.gradients.mul_(scale * (longest / (norm + 1e-6)).clamp_max(1.0))
         else:

@@ -38,7 +38,8 @@ class Noam(Options):
 
     def rate(self, update: int, updates: int) -> float:
         """Learning rate of this update, of so many in all."""
-        return self.factor * self.model_dim**-0.5 * min(update**-0.5, update * self.warmup_updates**-1.5)
+        scale = self.factor / math.sqrt(self.model_dim)
+        return scale * min(1 / math.sqrt(update), update / self.warmup_updates**1.5)
 
 
 class Constant(Options):

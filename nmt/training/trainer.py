@@ -108,7 +108,19 @@ class Trainer:
         self.bad_updates = 0
 
     def train(self) -> TrainingResult:
-        """Trains to the end, or until a signal."""
+        """Trains to the end, or until a signal.
+
+        Raises:
+            UserError: the training has diverged.
+        """
+        try:
+            return self._finish(stopped=not self._train())
+        finally:
+            if self.log:
+                self.log.close()
+
+    def _train(self) -> bool:
+        """The updates that are left; False if a signal ended them."""
         done, updates = self.position, self.options.updates
         if self.log:
             parameters, place = parameter_count(self.model), str(self.world.device)
@@ -134,7 +146,7 @@ class Trainer:
                     self._save()
                 if stopping or self._out_of_patience():
                     break
-        return self._finish(stopped=done.update < updates and not self._out_of_patience())
+        return done.update >= updates or self._out_of_patience()
 
     def _batches(self) -> Iterator[npt.NDArray[np.int64]]:
         """The batches that are left, moving the position along; ends with the last update."""
@@ -259,14 +271,15 @@ class Trainer:
                         Validated(done.update, loss, math.exp(min(loss, 100)), this_bleu, chosen == name, samples, what)
                     )
             self._use(candidates[chosen])
-        if self.log:
-            self.log.close()
         return TrainingResult(not stopped, done, chosen, bleu, self.sampler.left_out)
 
     def _use(self, updates: Sequence[int]) -> None:
-        paths = [self.checkpoints.weights_path(update) for update in updates]
-        weights = average_weights(paths) if len(paths) > 1 else read_tensors(paths[0])[0]
-        load_weights(self.model, weights, str(paths[0]))
+        """Puts the mean of saved weights, which only the first process is sure to find on disk, into the model."""
+        if self.world.first:
+            paths = [self.checkpoints.weights_path(update) for update in updates]
+            weights = average_weights(paths) if len(paths) > 1 else read_tensors(paths[0])[0]
+            load_weights(self.model, weights, str(paths[0]))
+        self.world.broadcast(self.flat.values.data)
 
 
 class _Window:

@@ -1,0 +1,184 @@
+"""The laws that every translation model obeys, whatever it is made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from nmt.data.batch import Batch, collate
+from nmt.models.base import EncoderDecoder
+from nmt.models.weights import load_weights, named_weights
+from nmt.tokenizer.base import SPECIAL
+from nmt.training.objective import cross_entropy
+from tests.contract.listed import MODELS
+
+VOCABULARY = 23
+TOLERANCE = 1e-5
+
+Model = EncoderDecoder[Any, Any]
+
+
+@pytest.fixture(params=MODELS, scope="module")
+def model(request: pytest.FixtureRequest) -> Model:
+    """Each listed model with random weights."""
+    torch.manual_seed(7)
+    return MODELS[request.param].build(VOCABULARY, VOCABULARY).eval()
+
+
+sentence = st.lists(st.integers(4, VOCABULARY - 1), min_size=1, max_size=9)
+pairs = st.lists(st.tuples(sentence, sentence), min_size=1, max_size=4)
+
+
+def batch_of(examples: list[tuple[list[int], list[int]]]) -> Batch:
+    return collate([source for source, _ in examples], [target for _, target in examples])
+
+
+@torch.no_grad()
+def teacher_forced(model: Model, batch: Batch) -> tuple[Tensor, Tensor]:
+    output = model.decode(
+        batch.target_input, batch.target_mask, model.encode(batch.source, batch.source_mask), need_attention=True
+    )
+    assert output.attention is not None
+    return output.logits, output.attention
+
+
+def pad_source(batch: Batch, left: int, right: int) -> Batch:
+    def widen(x: Tensor, value: int | bool) -> Tensor:
+        return torch.nn.functional.pad(x, (left, right), value=value)
+
+    return Batch(
+        widen(batch.source, SPECIAL.pad),
+        widen(batch.source_mask, False),
+        batch.target_input,
+        batch.target_output,
+        batch.target_mask,
+    )
+
+
+@settings(max_examples=15)
+@given(examples=pairs)
+def test_steps_give_the_teacher_forced_logits_and_attention(
+    model: Model, examples: list[tuple[list[int], list[int]]]
+) -> None:
+    batch = batch_of(examples)
+    logits, attention = teacher_forced(model, batch)
+    with torch.no_grad():
+        memory = model.encode(batch.source, batch.source_mask)
+        state = model.init_state(memory, 1, batch.target_input.shape[1])
+        for position in range(batch.target_input.shape[1]):
+            step = model.step(batch.target_input[:, position], memory, state, need_attention=True)
+            state = step.state
+            real = batch.target_mask[:, position]
+            torch.testing.assert_close(step.logits[real], logits[real, position], atol=TOLERANCE, rtol=0)
+            assert step.attention is not None
+            torch.testing.assert_close(step.attention[real], attention[real, position], atol=TOLERANCE, rtol=0)
+
+
+@settings(max_examples=15)
+@given(examples=pairs, beam=st.integers(1, 3), data=st.data())
+def test_selected_hypotheses_go_on_as_if_decoded_from_their_prefix(
+    model: Model, examples: list[tuple[list[int], list[int]]], beam: int, data: st.DataObject
+) -> None:
+    """Search reorders hypotheses within their sentence and drops whole sentences."""
+    batch = batch_of(examples)
+    sentences, length = len(examples), 4
+    tokens = torch.randint(4, VOCABULARY, (sentences, beam, length), generator=torch.Generator().manual_seed(3))
+    tokens[:, :, 0] = SPECIAL.bos
+    parents = torch.tensor([[data.draw(st.integers(0, beam - 1)) for _ in range(beam)] for _ in range(sentences)])
+    alive = torch.tensor(sorted(data.draw(st.sets(st.integers(0, sentences - 1), min_size=1))))
+    with torch.no_grad():
+        memory = model.encode(batch.source, batch.source_mask)
+        state = model.init_state(memory, beam, length)
+        for position in range(length - 1):
+            state = model.step(tokens[:, :, position].flatten(), memory, state).state
+        rows = (torch.arange(sentences)[:, None] * beam + parents)[alive].flatten()
+        memory, state = memory.select(alive), state.select(rows)
+        stepped = model.step(tokens[alive][:, :, -1].flatten(), memory, state).logits.view(len(alive), beam, -1)
+        for place, sentence_number in enumerate(alive.tolist()):
+            for k in range(beam):
+                prefix = tokens[sentence_number, parents[sentence_number, k]].clone()
+                prefix[-1] = tokens[sentence_number, k, -1]
+                alone = batch_of([(examples[sentence_number][0], prefix[1:].tolist())])
+                logits, _ = teacher_forced(model, alone)
+                torch.testing.assert_close(stepped[place, k], logits[0, length - 1], atol=TOLERANCE, rtol=0)
+
+
+@settings(max_examples=15)
+@given(examples=pairs, left=st.integers(0, 4), right=st.integers(0, 4))
+def test_neither_batch_mates_nor_padding_change_a_result(
+    model: Model, examples: list[tuple[list[int], list[int]]], left: int, right: int
+) -> None:
+    logits, _ = teacher_forced(model, pad_source(batch_of(examples), left, right))
+    for row, example in enumerate(examples):
+        alone, _ = teacher_forced(model, batch_of([example]))
+        torch.testing.assert_close(logits[row, : alone.shape[1]], alone[0], atol=TOLERANCE, rtol=0)
+
+
+@given(examples=pairs, position=st.integers(1, 9))
+def test_a_later_target_token_changes_nothing_before_it(
+    model: Model, examples: list[tuple[list[int], list[int]]], position: int
+) -> None:
+    batch = batch_of(examples)
+    position = min(position, batch.target_input.shape[1] - 1)
+    before, _ = teacher_forced(model, batch)
+    changed = batch.target_input.clone()
+    changed[:, position:] = (changed[:, position:] - 3) % (VOCABULARY - 4) + 4
+    after, _ = teacher_forced(
+        model, Batch(batch.source, batch.source_mask, changed, batch.target_output, batch.target_mask)
+    )
+    torch.testing.assert_close(after[:, :position], before[:, :position], atol=TOLERANCE, rtol=0)
+    assert not torch.equal(after[:, position], before[:, position])
+
+
+@given(examples=pairs)
+def test_attention_is_a_distribution_over_real_source_tokens(
+    model: Model, examples: list[tuple[list[int], list[int]]]
+) -> None:
+    batch = pad_source(batch_of(examples), 1, 2)
+    _, attention = teacher_forced(model, batch)
+    torch.testing.assert_close(attention.sum(-1), torch.ones(attention.shape[:2]))
+    assert (attention >= 0).all()
+    assert (attention.masked_select(~batch.source_mask[:, None, :].expand_as(attention)) == 0).all()
+
+
+def test_saved_and_loaded_weights_give_the_same_logits(model: Model, tmp_path: Path, request: Any) -> None:
+    batch = batch_of([([5, 6, 7], [8, 9])])
+    save_file({name: tensor.clone() for name, tensor in named_weights(model).items()}, tmp_path / "weights")
+    name = request.node.callspec.params["model"]
+    other = MODELS[name].build(VOCABULARY, VOCABULARY).eval()
+    assert not torch.equal(teacher_forced(other, batch)[0], teacher_forced(model, batch)[0])
+    load_weights(other, load_file(tmp_path / "weights"), "weights")
+    assert torch.equal(teacher_forced(other, batch)[0], teacher_forced(model, batch)[0])
+
+
+def test_a_gradient_reaches_every_parameter(request: Any, model: Model) -> None:
+    model = MODELS[request.node.callspec.params["model"]].build(VOCABULARY, VOCABULARY).train()
+    cross_entropy(model, batch_of([([5, 6, 7, 8], [8, 9, 10]), ([11], [12])]), 0.1).loss.backward()
+    silent = [
+        name for name, parameter in model.named_parameters() if parameter.grad is None or not parameter.grad.any()
+    ]
+    assert silent == []
+
+
+def test_it_learns_a_few_pairs_by_heart(request: Any, model: Model) -> None:
+    """Overfitting is the shortest proof that nothing is cut off between input and loss."""
+    torch.manual_seed(0)
+    model = MODELS[request.node.callspec.params["model"]].build(VOCABULARY, VOCABULARY).train()
+    for module in model.modules():
+        if hasattr(module, "p"):
+            module.p = 0.0
+    batch = batch_of([([5, 6, 7], [9, 8, 7]), ([6, 5], [4]), ([10, 11, 12, 13], [14, 14, 15])])
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    for _ in range(150):
+        optimizer.zero_grad()
+        objective = cross_entropy(model, batch, 0.0)
+        objective.loss.backward()
+        optimizer.step()
+    assert objective.likelihood / batch.target_tokens < 0.05

@@ -1,0 +1,44 @@
+"""The paths through attention compute the same function."""
+
+from __future__ import annotations
+
+import torch
+
+from nmt.nn.attention import SelfAttention, attend
+from nmt.nn.dropout import Dropout
+
+
+def _inputs(dtype: torch.dtype = torch.float32) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    queries, keys, values = torch.randn(3, 2, 4, 5, 8).to(dtype).unbind(0)
+    return queries, keys, values
+
+
+def test_the_separate_products_equal_the_fused_kernel() -> None:
+    queries, keys, values = _inputs()
+    mask = torch.tensor([[True] * 5, [True, True, True, False, False]])[:, None, None, :]
+    off = Dropout(0.0)
+    for causal, given in ((False, mask), (True, None)):
+        fused = attend(queries, keys, values, given, causal=causal, dropout=off)
+        half = (tensor.bfloat16().requires_grad_() for tensor in (queries, keys, values))
+        separate = attend(*half, given, causal=causal, dropout=off)  # bf16 with gradients takes the other path
+        assert separate.dtype == torch.bfloat16
+        torch.testing.assert_close(separate.float(), fused, atol=0.03, rtol=0.03)
+
+
+def test_attention_dropout_keeps_the_expectation() -> None:
+    torch.manual_seed(0)
+    queries, keys, values = _inputs()
+    exact = attend(queries, keys, values, None, causal=True, dropout=Dropout(0.0))
+    dropped = [attend(queries, keys, values, None, causal=True, dropout=Dropout(0.3)) for _ in range(3000)]
+    torch.testing.assert_close(torch.stack(dropped).mean(0), exact, atol=0.12, rtol=0)
+
+
+def test_a_step_sees_what_the_sequence_sees() -> None:
+    attention = SelfAttention(16, 4, 0.0).eval()
+    x = torch.randn(3, 6, 16)
+    past = attention.empty(3)
+    with torch.no_grad():
+        whole = attention(x, None)
+        for position in range(6):
+            out, past = attention.step(x[:, position], past)
+            torch.testing.assert_close(out, whole[:, position], atol=1e-5, rtol=0)

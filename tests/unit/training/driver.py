@@ -1,0 +1,133 @@
+"""A small real training, as a process of its own: python -m tests.unit.training.driver DIRECTORY [updates] [precision].
+
+Several of them with RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT set train together.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nmt.data.store import PairStore, build_store
+from nmt.models.transformer import Transformer
+from nmt.tokenizer import SentencePieceOptions
+from nmt.tokenizer.base import TokenizerPair
+from nmt.training import Training
+from nmt.training.distributed import World, join_world
+from nmt.training.log import Progress, Started, Validated
+from nmt.training.schedule import Constant
+from nmt.training.trainer import Trainer, TrainingResult
+from nmt.training.validation import ValidationSet
+
+WORDS = {"one": "eins", "two": "zwei", "three": "drei", "four": "vier", "red": "rot", "house": "Haus", "tree": "Baum"}
+
+
+class Silence:
+    """Hears everything, keeps it, says nothing."""
+
+    def __init__(self) -> None:
+        self.events: list[object] = []
+
+    def started(self, event: Started) -> None:
+        self.events.append(event)
+
+    def progress(self, event: Progress) -> None:
+        self.events.append(event)
+
+    def validated(self, event: Validated) -> None:
+        self.events.append(event)
+
+    def note(self, message: str) -> None:
+        self.events.append(message)
+
+
+def sentences(count: int) -> tuple[list[str], list[str]]:
+    """Word-by-word translations of drawn words."""
+    generator, keys = torch.Generator().manual_seed(5), list(WORDS)
+    drawn = [
+        [keys[i] for i in torch.randint(len(keys), (2 + n % 6,), generator=generator).tolist()] for n in range(count)
+    ]
+    return [" ".join(words) for words in drawn], [" ".join(WORDS[word] for word in words) for words in drawn]
+
+
+def prepared(directory: Path) -> tuple[PairStore, TokenizerPair]:
+    """A store of 300 pairs and its tokenizers; made by the first call."""
+    source, target = directory / "text.en", directory / "text.de"
+    for path, lines in zip((source, target), sentences(300), strict=True):
+        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    tokenizers = SentencePieceOptions(algorithm="bpe", vocabulary_size=60, byte_fallback=False).train(
+        source, target, directory / "tok"
+    )
+    build_store(source, target, tokenizers, directory / "ids")
+    return PairStore(directory / "ids"), tokenizers
+
+
+def options(**changes: Any) -> Training:
+    """A training of seconds, with dropout, several epochs and validations."""
+    settings: dict[str, Any] = {
+        "updates": 24,
+        "batch_tokens": 400,
+        "validate_every": 8,
+        "save_every": 5,
+        "log_every": 1,
+        "average_checkpoints": 2,
+        "schedule": Constant(learning_rate=3e-3),
+    }
+    return Training(**(settings | changes))
+
+
+def trainer(
+    directory: Path, store: PairStore, tokenizers: TokenizerPair, world: World, training: Training, **changes: Any
+) -> Trainer:
+    """Of a two-layer Transformer, validated on its first 20 sentences with a stand-in for search."""
+    sources, references = sentences(20)
+    reporter = changes.pop("reporter", Silence())
+
+    def translate(model: torch.nn.Module, lines: Sequence[str]) -> list[str]:
+        assert not model.training
+        return [line.upper() for line in lines]
+
+    def score(hypotheses: Sequence[str], references: Sequence[str]) -> float:
+        assert hypotheses == [line.upper() for line in sources]  # in order, whatever the number of processes
+        return 0.0
+
+    config = Transformer.Config(
+        model_dim=16, feedforward_dim=32, heads=2, encoder_layers=1, decoder_layers=1, dropout=0.2
+    )
+    vocabulary = tokenizers.source.vocabulary_size
+    validation = ValidationSet(store, sources, references, translate, score)
+    return Trainer(
+        training,
+        lambda: config.build(vocabulary, vocabulary),
+        store,
+        tokenizers,
+        validation,
+        directory,
+        world,
+        reporter,
+        **changes,
+    )
+
+
+def main() -> None:
+    """Trains in DIRECTORY on the data that lies beside it."""
+    torch.set_num_threads(1)
+    directory = Path(sys.argv[1])
+    from nmt.tokenizer import load_tokenizers
+
+    tokenizers = load_tokenizers(directory.parent / "tok")
+    changes: dict[str, Any] = {"updates": int(sys.argv[2])} if len(sys.argv) > 2 else {}
+    with join_world("cpu") as world:
+        result: TrainingResult = trainer(
+            directory, PairStore(directory.parent / "ids"), tokenizers, world, options(**changes, best_by="loss")
+        ).train()
+    if world.first:
+        sys.stdout.write(f"{result.position.update} {result.chosen}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+"""The loop's laws: what is computed depends on seed and options, not on kills, resumptions or processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from nmt.data.store import PairStore
+from nmt.errors import UserError
+from nmt.tokenizer.base import TokenizerPair
+from nmt.training.checkpoint import LAST
+from nmt.training.distributed import World, process_count
+from nmt.training.schedule import Constant
+from tests.unit.training.driver import Silence, options, prepared, trainer
+
+ALONE = World(0, 1, torch.device("cpu"))
+
+Prepared = tuple[Path, PairStore, TokenizerPair]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    directory = tmp_path_factory.mktemp("data")
+    return directory, *prepared(directory)
+
+
+def train(data: Prepared, name: str, reporter: Silence | None = None, **changes: Any) -> Path:
+    directory, store, tokenizers = data
+    training = options(best_by="loss", **changes)
+    trainer(directory / name, store, tokenizers, ALONE, training, reporter=reporter or Silence()).train()
+    return directory / name
+
+
+def final_weights(directory: Path) -> torch.Tensor:
+    return load_file(directory / "checkpoints" / LAST)["values"]
+
+
+def logged(directory: Path) -> list[dict[str, Any]]:
+    records = [json.loads(line) for line in (directory / "log.jsonl").read_text().splitlines()]
+    for record in records:
+        for varying in ("tokens_per_second", "seconds_left"):
+            record.pop(varying, None)
+    return records
+
+
+def start(directory: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.unit.training.driver", str(directory), *arguments]
+    return subprocess.Popen(
+        command, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_it_learns(data: Prepared) -> None:
+    records = [r for r in logged(train(data, "learns", updates=60)) if r["event"] == "progress"]
+    assert records[-1]["loss"] < 0.75 * records[0]["loss"]
+    assert [record["update"] for record in records] == list(range(1, 61))
+    assert records[-1]["epoch"] > 1
+
+
+def test_the_seed_decides_everything(data: Prepared) -> None:
+    first, second, other = train(data, "a"), train(data, "b"), train(data, "c", seed=2)
+    assert torch.equal(final_weights(first), final_weights(second))
+    assert logged(first) == logged(second)
+    assert not torch.equal(final_weights(first), final_weights(other))
+
+
+def test_a_training_in_two_parts_is_the_training_in_one(data: Prepared) -> None:
+    """More updates continue a finished training, to the same losses to the last bit."""
+    whole, parts = train(data, "whole"), train(data, "parts", updates=11)
+    train(data, "parts")
+    assert torch.equal(final_weights(whole), final_weights(parts))
+
+    def losses(path: Path) -> list[tuple[int, float]]:
+        return [(r["update"], r["loss"]) for r in logged(path) if r["event"] == "progress"]
+
+    assert losses(whole) == losses(parts)
+
+
+@pytest.mark.slow
+def test_killed_at_ten_random_moments_it_ends_with_the_same_weights(data: Prepared) -> None:
+    whole = train(data, "unkilled", updates=60)
+    killed, kills = data[0] / "killed", 0
+    moments = random.Random(11)
+    while kills < 10:
+        process = start(killed, "60")
+        before = _updates(killed)
+        deadline = time.monotonic() + 60  # past the imports first: most of the kills shall hit the loop itself
+        while _updates(killed) <= before and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+        time.sleep(moments.uniform(0.0, 0.04))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        kills += 1
+    process = start(killed, "60")
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    assert torch.equal(final_weights(whole), final_weights(killed))
+    assert [r for r in logged(whole) if r["event"] == "progress"] == [
+        r for r in logged(killed) if r["event"] == "progress"
+    ]
+
+
+def _updates(directory: Path) -> int:
+    path = directory / "log.jsonl"
+    return path.read_text(encoding="utf-8").count("\n") if path.exists() else 0
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_weights_of_one_that_accumulates_two(data: Prepared) -> None:
+    alone, together = train(data, "accumulating"), data[0] / "together"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "GLOO_SOCKET_IFNAME": "lo"}
+    ranks = [start(together, RANK=str(rank), **shared) for rank in (0, 1)]
+    for rank in ranks:
+        _, errors = rank.communicate(timeout=300)
+        assert rank.returncode == 0, errors
+    assert torch.equal(final_weights(alone), final_weights(together))
+    assert [r for r in logged(alone) if r["event"] == "progress"] == [
+        r for r in logged(together) if r["event"] == "progress"
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_ends_cleanly(data: Prepared, number: signal.Signals) -> None:
+    directory = data[0] / f"signal{number}"
+    process = start(directory, "100000")
+    deadline = time.monotonic() + 60
+    while _updates(directory) < 3 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    assert "Traceback" not in errors
+    stopped_at = int(output.split()[0])
+    steps = load_file(directory / "checkpoints" / LAST)["optimizer.step"].item()
+    assert steps == stopped_at == logged(directory)[-1]["update"]
+
+
+def test_a_gradient_that_is_not_finite_is_skipped_and_explained(data: Prepared) -> None:
+    heard = Silence()
+    with pytest.raises(UserError, match=r"diverged.*learning_rate"):
+        train(data, "diverges", heard, schedule=Constant(learning_rate=1e30), max_bad_updates=3)
+    notes = [event for event in heard.events if isinstance(event, str)]
+    assert len(notes) == 3
+    assert "not finite" in notes[0]
+
+
+def test_patience_ends_training(data: Prepared) -> None:
+    """A learning rate of nearly nothing: no validation is better than the first by BLEU, which stays 0."""
+    directory, store, tokenizers = data
+    training = options(updates=1000, patience=2, validate_every=4, schedule=Constant(learning_rate=1e-9))
+    result = trainer(directory / "patience", store, tokenizers, ALONE, training).train()
+    assert result.finished
+    assert result.position.update == 12
+    assert result.position.best_update == 4
+
+
+def test_only_the_needed_weights_are_kept(data: Prepared) -> None:
+    directory = train(data, "kept", validate_every=2, average_checkpoints=3, updates=20) / "checkpoints"
+    kept = {int(path.stem.split("_")[1]) for path in directory.glob("weights_*")}
+    assert {16, 18, 20} <= kept
+    assert len(kept) <= 4
+
+
+def test_resegmented_training_is_reproducible_too(data: Prepared) -> None:
+    directory, store, tokenizers = data
+    weights = []
+    for name in ("resegmented1", "resegmented2"):
+        trainer(directory / name, store, tokenizers, ALONE, options(updates=6), resegment=True).train()
+        weights.append(final_weights(directory / name))
+    assert torch.equal(*weights)
+
+
+def test_bf16_trains_in_fp32_weights(data: Prepared) -> None:
+    directory = train(data, "bf16", precision="bf16", updates=60)
+    assert final_weights(directory).dtype == torch.float32
+    records = [r for r in logged(directory) if r["event"] == "progress"]
+    assert records[-1]["loss"] < 0.75 * records[0]["loss"]
+
+
+def test_process_count() -> None:
+    assert process_count(0, 1, "cpu") == 1
+    assert process_count(2, 4, "cpu") == 2
+    with pytest.raises(UserError, match="micro_batches"):
+        process_count(3, 4, "cpu")
+
+
+def test_gathered_shares_come_back_in_order() -> None:
+    items = list(range(7))
+    assert ALONE.gather(ALONE.share(items)) == items
