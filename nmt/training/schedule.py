@@ -39,7 +39,7 @@ class Noam(Options):
     def rate(self, update: int, updates: int) -> float:
         """Learning rate of this update, of so many in all."""
         scale = self.factor / math.sqrt(self.model_dim)
-        return scale * min(1 / math.sqrt(update), update / self.warmup_updates**1.5)
+        return scale * min(1 / math.sqrt(update), update / math.sqrt(self.warmup_updates) ** 3)
 
 
 class Constant(Options):
