@@ -41,25 +41,43 @@ class World:
     def sum(self, tensor: Tensor) -> None:
         """Adds up a tensor over the processes, in place in each."""
         if self.size > 1:
-            dist.all_reduce(tensor)
+            with _others_alive():
+                dist.all_reduce(tensor)
 
     def broadcast(self, tensor: Tensor) -> None:
         """Gives every process the first one's tensor, in place."""
         if self.size > 1:
-            dist.broadcast(tensor, 0)
+            with _others_alive():
+                dist.broadcast(tensor, 0)
 
     def gather(self, items: Sequence[T]) -> list[T]:
         """Every process's items, dealt out by `share` before, in their first order."""
         if self.size == 1:
             return list(items)
         parts: list[Sequence[T]] = [[] for _ in range(self.size)]
-        dist.all_gather_object(parts, items)
+        with _others_alive():
+            dist.all_gather_object(parts, items)
         total = sum(map(len, parts))
         return [parts[place % self.size][place // self.size] for place in range(total)]
 
     def share(self, items: Sequence[T]) -> Sequence[T]:
         """This process's part: every size-th item from its rank on."""
         return items[self.rank :: self.size]
+
+
+@contextmanager
+def _others_alive() -> Iterator[None]:
+    """Words the error of a process that waits for one that has died."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise UserError(
+            "training",
+            "all its processes to go on",
+            f"one that ended ({str(error).splitlines()[0][:100]})",
+            "What it said stands above, unless it was killed, as for want of memory; the same command goes on from the "
+            "last checkpoint.",
+        ) from error
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Literal
 
 from nmt.options import Count, NonNegativeFloat, Options, Probability, Size
 from nmt.training.optimizer import Adam, OptimizerConfig
+from nmt.training.precision import TrainingPrecision
 from nmt.training.schedule import InverseSquareRoot, Schedule
 
 
@@ -24,8 +25,9 @@ class Training(Options):
     as micro_batches allows, one on a GPU. Under torchrun it has no effect."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; auto takes a GPU where there is one."""
-    precision: Literal["fp32", "bf16"] = "fp32"
-    """Numbers of the matrix products: bf16 is faster wherever the processor has it; weights and sums stay fp32."""
+    precision: TrainingPrecision = "auto"
+    """Numbers of the matrix products; weights and sums are fp32 always. auto: bf16 where the processor has instructions
+    for it, which is several times faster, else fp32."""
     optimizer: OptimizerConfig = Adam()
     """How gradients become updates."""
     schedule: Schedule = InverseSquareRoot()

@@ -33,6 +33,7 @@ from nmt.training.flat import FlatParameters
 from nmt.training.log import Progress, Reporter, RunLog, Started, Validated
 from nmt.training.objective import cross_entropy
 from nmt.training.options import Training
+from nmt.training.precision import resolve_precision
 from nmt.training.signals import StopRequest
 from nmt.training.validation import ValidationSet, validate
 
@@ -203,7 +204,8 @@ class Trainer:
         return collate([ids[:longest] for ids in sources], [ids[:longest] for ids in targets])
 
     def _precision(self) -> AbstractContextManager[object]:
-        return torch.autocast(self.world.device.type, torch.bfloat16, enabled=self.options.precision == "bf16")
+        dtype = resolve_precision(self.options.precision, self.world.device)
+        return torch.autocast(self.world.device.type, torch.bfloat16, enabled=dtype == torch.bfloat16)
 
     def _note_bad_update(self, finite: bool, number: int, loss: float) -> None:
         self.bad_updates = 0 if finite else self.bad_updates + 1

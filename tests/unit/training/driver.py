@@ -75,6 +75,7 @@ def options(**changes: Any) -> Training:
         "save_every": 5,
         "log_every": 1,
         "average_checkpoints": 2,
+        "precision": "fp32",
         "schedule": Constant(learning_rate=3e-3),
     }
     return Training(**(settings | changes))
