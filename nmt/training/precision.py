@@ -1,0 +1,24 @@
+"""Which numbers the matrix products of training are computed in."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+TrainingPrecision = Literal["auto", "fp32", "bf16"]
+
+
+def resolve_precision(precision: TrainingPrecision, device: torch.device) -> torch.dtype:
+    """The type to compute in; `auto` takes bf16 where the device multiplies it faster than fp32."""
+    if precision == "auto":
+        return torch.bfloat16 if multiplies_bf16(device) else torch.float32
+    return torch.bfloat16 if precision == "bf16" else torch.float32
+
+
+def multiplies_bf16(device: torch.device) -> bool:
+    """Whether the device has instructions for bf16 products: without them they are emulated, and slow."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    features = torch.cpu.get_capabilities()
+    return any(features.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16"))
