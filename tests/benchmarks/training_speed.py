@@ -32,13 +32,18 @@ from pathlib import Path
 
 import sentencepiece
 
+from nmt.data.store import build_store
 from nmt.text import read_lines
+from nmt.tokenizer import SPECIAL, TokenizerPair
+from nmt.tokenizer.sentencepiece import SentencePieceOptions
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 BATCH_TOKENS = 4096
 PIECES = 8000
 TIMED_INTERVALS = 3
+STORE = "store"
+"""Of the working directory: the same pieces as token ids, for our side."""
 
 
 @dataclass(frozen=True)
@@ -172,10 +177,12 @@ class Ours:
         self.work, self.shape_name = work, shape_name
 
     def settings(self, cores: int, tcmalloc: bool) -> list[Setting]:
-        """Return the settings that it is tried with."""
-        settings = [Setting(cores, 1, tcmalloc, "bf16"), Setting(cores, 1, tcmalloc, "fp32")]
+        """Return the settings that it is tried with: what `nmt train` chooses by itself comes first."""
+        settings = [Setting(cores, 1, False, "bf16"), Setting(cores, 1, False, "fp32")]
+        if tcmalloc:
+            settings.append(Setting(cores, 1, True, "bf16"))
         if cores > 1:
-            settings.append(Setting(1, cores, tcmalloc, "bf16"))
+            settings.append(Setting(1, cores, False, "bf16"))
         return settings
 
     def run(self, setting: Setting, batches: Sequence[int]) -> Timing:
@@ -187,7 +194,9 @@ class Ours:
         launcher = [sys.executable]
         if setting.processes > 1:
             launcher += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={setting.processes}"]
-        log = finish(start([*launcher, *driver], setting.environment()))
+        # The package of this checkout, installed or not.
+        environment = setting.environment() | {"PYTHONPATH": str(ROOT)}
+        log = finish(start([*launcher, *driver], environment))
         measured = json.loads(re.findall(r'^\{"tokens".*\}$', log, flags=re.MULTILINE)[-1])
         expected = sum(batches[shape.interval : (1 + TIMED_INTERVALS) * shape.interval])
         if measured["tokens"] != expected:
@@ -244,10 +253,10 @@ def prepare(work: Path, corpus: Path, python: Path) -> None:
         model_type="bpe",
         vocab_size=PIECES,
         character_coverage=1.0,
-        pad_id=0,
-        unk_id=1,
-        bos_id=2,
-        eos_id=3,
+        pad_id=SPECIAL.pad,
+        unk_id=SPECIAL.unk,
+        bos_id=SPECIAL.bos,
+        eos_id=SPECIAL.eos,
         minloglevel=2,
     )
     processor = sentencepiece.SentencePieceProcessor(model_file=str(work / "joint.model"))
@@ -259,7 +268,14 @@ def prepare(work: Path, corpus: Path, python: Path) -> None:
     (work / "dictionary.txt").write_text("".join(entries), encoding="utf-8")
     command = [str(python.parent / "fairseq-preprocess"), "--source-lang=en", "--target-lang=de", "--joined-dictionary"]
     command += [f"--trainpref={work / 'pieces'}", f"--srcdict={work / 'dictionary.txt'}", "--workers=1"]
+    build_store(work / "text.en", work / "text.de", tokenizers(work), work / STORE)
     finish(start([*command, f"--destdir={work / 'binarised'}"], dict(os.environ)))
+
+
+def tokenizers(work: Path) -> TokenizerPair:
+    """Return our tokenizers with the SentencePiece model of both sides."""
+    joint = SentencePieceOptions(algorithm="bpe", vocabulary_size=PIECES).load(work / "joint.model")
+    return TokenizerPair(joint, joint)
 
 
 def read_batches(work: Path, fairseq: Fairseq) -> list[int]:
@@ -282,6 +298,11 @@ class Contender:
         """Return one column of the table."""
         return f"{self.side.name:8} {self.setting!s:36}"
 
+    @property
+    def by_hand(self) -> bool:
+        """Whether a user gets this setting only by starting several processes himself."""
+        return isinstance(self.side, Fairseq) and self.setting.processes > 1
+
     def run(self, batches: Sequence[int]) -> float:
         """Return the speed of one run, in target tokens a second."""
         return self.side.run(self.setting, batches).speed
@@ -290,18 +311,20 @@ class Contender:
 def contenders(sides: Sequence[Fairseq | Ours], batches: Sequence[int], tcmalloc: bool) -> list[Contender]:
     """Run each setting of each side once, print its speed, and return the best ones.
 
-    Ours: the best one. fairseq's: the best one that it starts by itself, and the one that takes a person to start
-    several processes by hand; it would be unfair to leave that out, and unfair to call it what its users get.
+    Ours: the best one of each precision, so that a reader sees what bf16 gives. fairseq's: the best one that it starts
+    by itself, and the one that takes a person to start several processes by hand; it would be unfair to leave that out,
+    and unfair to call it what its users get.
     """
     cores = len(os.sched_getaffinity(0))
-    print(f"one run of each setting, target tokens/s ({cores} cores):")
-    best: dict[tuple[str, bool], tuple[float, Contender]] = {}
+    load = f"load average before the start {os.getloadavg()[0]:.2f}"
+    print(f"one run of each setting, target tokens/s ({cores} cores, {load}):", flush=True)
+    best: dict[tuple[str, str, bool], tuple[float, Contender]] = {}
     for side in sides:
         for setting in side.settings(cores, tcmalloc):
             contender = Contender(side, setting)
             speed = contender.run(batches)
             print(f"  {contender} {speed:8,.0f}", flush=True)
-            group = (side.name, isinstance(side, Fairseq) and setting.processes > 1)
+            group = (side.name, setting.precision, contender.by_hand)
             best[group] = max(best.get(group, (0.0, contender)), (speed, contender), key=lambda item: item[0])
     return [contender for _, contender in best.values()]
 
@@ -313,15 +336,19 @@ def compare(sides: Sequence[Fairseq | Ours], rounds: int, batches: Sequence[int]
     for _ in range(rounds):
         for contender in chosen:
             speeds[contender].append(contender.run(batches))
-    print(f"{rounds} rounds in turns, median (lowest–highest):")
+    print(f"{rounds} rounds in turns, target tokens/s, median (lowest–highest):")
     for contender, measured in speeds.items():
         print(f"  {contender} {statistics.median(measured):8,.0f} ({min(measured):,.0f}–{max(measured):,.0f})")
+    print("ours over fairseq's, round by round, median (lowest–highest):")
+    theirs = [contender for contender in chosen if isinstance(contender.side, Fairseq)]
+    fastest = max(theirs, key=lambda contender: statistics.median(speeds[contender]), default=None)
     for ours in (contender for contender in chosen if isinstance(contender.side, Ours)):
-        for theirs in (contender for contender in chosen if isinstance(contender.side, Fairseq)):
-            ratios = [mine / other for mine, other in zip(speeds[ours], speeds[theirs], strict=True)]
+        for other in theirs:
+            ratios = [mine / yours for mine, yours in zip(speeds[ours], speeds[other], strict=True)]
             spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})"
-            by_hand = ", started by hand" if theirs.setting.processes > 1 else ""
-            print(f"  nmt / fairseq ({theirs.setting}{by_hand}): {spread}")
+            how = "several processes, started by hand" if other.by_hand else "one process"
+            how += ", its best of all" if other is fastest else ""
+            print(f"  nmt {ours.setting.precision} / fairseq ({how}): {spread}", flush=True)
 
 
 @contextlib.contextmanager

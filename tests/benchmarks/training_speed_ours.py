@@ -10,74 +10,121 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import sentencepiece
+from training_speed import PIECES, SHAPES, STORE, Shape, tokenizers  # beside this file
 
+from nmt.data.sampler import BatchSampler
+from nmt.data.store import PairStore, build_store
+from nmt.models.transformer import Transformer
 from nmt.text import read_lines
-from nmt.tokenizer.base import SPECIAL
+from nmt.training.distributed import World, join_world
+from nmt.training.log import Progress, Started, Validated
+from nmt.training.options import Training
+from nmt.training.schedule import InverseSquareRoot
+from nmt.training.trainer import Trainer
+from nmt.training.validation import ValidationSet
 
-Sentences = Sequence[npt.NDArray[np.int64]]
-
-
-def read_sentences(work: Path, language: str) -> Sentences:
-    """Return the ids of each sentence, without BOS and EOS: the pieces that fairseq binarised."""
-    processor = sentencepiece.SentencePieceProcessor(model_file=str(work / "joint.model"))
-    special = (processor.pad_id(), processor.unk_id(), processor.bos_id(), processor.eos_id())
-    assert special == (SPECIAL.pad, SPECIAL.unk, SPECIAL.bos, SPECIAL.eos)
-    lines = read_lines(work / f"pieces.{language}")
-    return [np.array(processor.piece_to_id(line.split(" ")), dtype=np.int64) for line in lines]
+Indices = npt.NDArray[np.int64]
 
 
-def updates(
-    shape: str, precision: str, sources: Sentences, targets: Sentences, batches: Sequence[npt.NDArray[np.int64]]
-) -> Iterator[None]:
-    """Train with our trainer, exactly as `nmt train` does, and hand over control after each optimiser step.
+class GivenBatches(BatchSampler):
+    """A sampler whose batches are given: each is the global one, of which every process takes its rows."""
 
-    The one place that knows the trainer. A batch is the global one; the trainer gives each process its share.
+    def __init__(self, batches: Sequence[Indices]) -> None:
+        self.given, self.left_out = batches, 0
 
-    Args:
-        shape: a key of training_speed.SHAPES: post-norm, one embedding for both sides and the output, dropout 0.3,
-            label smoothing 0.1, Adam (0.9, 0.98), inverse square root of 5e-3 with 2,000 warm-up updates, no clipping.
-        precision: "fp32" or "bf16".
-        sources: ids of each source sentence.
-        targets: ids of each target sentence.
-        batches: indices of the pairs of each batch.
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Indices]:
+        return iter(self.given[start:])
+
+
+class Clock:
+    """Reads the time whenever the trainer reports: at the end of the warm-up and then at equal steps to the end."""
+
+    def __init__(self) -> None:
+        self.readings: list[tuple[float, int]] = []
+
+    def started(self, event: Started) -> None:
+        pass
+
+    def progress(self, event: Progress) -> None:
+        self.readings.append((time.perf_counter(), event.target_tokens))
+
+    def validated(self, event: Validated) -> None:
+        pass
+
+    def note(self, message: str) -> None:
+        raise AssertionError(message)  # a gradient that is not finite: nothing to time
+
+    def timed(self) -> dict[str, float]:
+        """Target tokens and seconds from the first reading to the last."""
+        (start, before), (end, after) = self.readings[0], self.readings[-1]
+        return {"tokens": after - before, "seconds": end - start}
+
+
+def trainer(
+    shape: Shape, options: Training, work: Path, batches: Sequence[Indices], directory: Path, world: World, clock: Clock
+) -> Trainer:
+    """The trainer as `nmt train` makes it, but for the batches and a validation set of almost nothing.
+
+    fairseq's validation is switched off; ours comes after the clock's last reading.
     """
-    del shape, precision, sources, targets, batches
-    sys.exit("training_speed_ours.py: not joined to nmt.training.trainer yet")
-    yield  # type: ignore[unreachable]
+    sizes = {"model_dim": shape.model_dim, "feedforward_dim": shape.feedforward_dim, "heads": shape.heads}
+    model = Transformer.Config(
+        **sizes, encoder_layers=shape.layers, decoder_layers=shape.layers, dropout=0.3, tied_embeddings="all"
+    )
+    (directory / "line").write_text("a\n", encoding="utf-8")
+    build_store(directory / "line", directory / "line", tokenizers(work), directory / "validation")
+    made = Trainer(
+        options,
+        lambda: model.build(PIECES, PIECES),
+        PairStore(work / STORE),
+        tokenizers(work),
+        ValidationSet(PairStore(directory / "validation"), [], [], lambda _model, _lines: [], lambda _have, _want: 0.0),
+        directory,
+        world,
+        clock,
+    )
+    made.sampler = GivenBatches(batches)
+    return made
 
 
 def main() -> None:
     """Warm up, then time."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("work", type=Path)
-    parser.add_argument("--shape", required=True)
+    parser.add_argument("--shape", choices=SHAPES, required=True)
     parser.add_argument("--precision", choices=["fp32", "bf16"], required=True)
     parser.add_argument("--warm-up", type=int, required=True)
-    parser.add_argument("--updates", type=int, required=True)
+    parser.add_argument("--updates", type=int, required=True, help="a multiple of --warm-up")
     arguments = parser.parse_args()
-    sources, targets = (read_sentences(arguments.work, language) for language in ("en", "de"))
+    updates = arguments.warm_up + arguments.updates
     lines = read_lines(arguments.work / "batches.txt")
-    batches = [np.array(line.split(), dtype=np.int64) for line in lines][: arguments.warm_up + arguments.updates]
-    steps = updates(arguments.shape, arguments.precision, sources, targets, batches)
-    for _ in islice(steps, arguments.warm_up):
-        pass
-    start = time.perf_counter()
-    for _ in islice(steps, arguments.updates):
-        pass
-    seconds = time.perf_counter() - start
-    tokens = sum(len(targets[index]) + 1 for batch in batches[arguments.warm_up :] for index in batch)
-    if os.environ.get("RANK", "0") == "0":
-        print(json.dumps({"tokens": tokens, "seconds": seconds}))
+    batches = [np.array(line.split(), dtype=np.int64) for line, _ in zip(lines, range(updates), strict=False)]
+    clock = Clock()
+    with tempfile.TemporaryDirectory() as directory, join_world("cpu") as world:
+        # What fairseq is told as well: see Fairseq.arguments.
+        options = Training(
+            updates=updates,
+            micro_batches=world.size,
+            precision=arguments.precision,
+            schedule=InverseSquareRoot(learning_rate=5e-3, warmup_updates=2000),
+            label_smoothing=0.1,
+            clip_norm=0.0,
+            validate_every=updates,
+            save_every=updates,
+            average_checkpoints=1,
+            log_every=arguments.warm_up,
+        )
+        shape = SHAPES[arguments.shape]
+        trainer(shape, options, arguments.work, batches, Path(directory), world, clock).train()
+        if world.first:
+            print(json.dumps(clock.timed()))
 
 
 if __name__ == "__main__":
