@@ -1,13 +1,14 @@
-"""Peak resident memory of preparing and of reading a corpus, as the corpus grows.
+"""Peak resident memory of preparing a corpus and of training on it, as the corpus grows.
 
     python tests/benchmarks/preparation_memory.py [--factors 10 100] [--limit 1.2]
 
 Repeats the Multi30k training pairs (en-de, 29,000) `factor` times and runs each stage in a process of
 its own: cleaning with de-duplication, training the tokenizer, building the store, iterating over one
-epoch of batches. Repeats begin with their number as an extra word on both sides, so that they are
-distinct and de-duplication keeps them. `total` is the most that was resident (VmHWM: heap, libraries
-and mapped files); `heap` is the anonymous part (RssAnon, sampled every 10 ms), which is what the
-system cannot take back. Exits with status 1 when either grows by more than the limit.
+epoch of batches, and 30 updates of the tiny Transformer with validation and a checkpoint. Repeats begin
+with their number as an extra word on both sides, so that they are distinct and de-duplication keeps
+them. `total` is the most that was resident (VmHWM: heap, libraries and mapped files); `heap` is the
+anonymous part (RssAnon, sampled every 10 ms), which is what the system cannot take back. Exits with
+status 1 when either grows by more than the limit.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-STAGES = ("clean", "tokenizer", "store", "batches")
 MIB = 1024
+UPDATES = 30
 
 
 def repeat_corpus(factor: int, directory: Path) -> None:
@@ -69,6 +70,12 @@ def store(directory: Path) -> int:
 
     text = directory / "clean"
     build_store(text / "train.en", text / "train.de", load_tokenizers(directory / "tokenizer"), directory / "store")
+    build_store(
+        text / "validation.en",
+        text / "validation.de",
+        load_tokenizers(directory / "tokenizer"),
+        directory / "validation",
+    )
     return len(PairStore(directory / "store"))
 
 
@@ -86,6 +93,58 @@ def batches(directory: Path) -> int:
     for batch in sampler.epoch(1):
         tokens += collate([pairs.source(i) for i in batch], [pairs.target(i) for i in batch]).target_tokens
     return tokens
+
+
+def train(directory: Path) -> int:
+    import torch
+
+    from nmt.data.store import PairStore
+    from nmt.models.transformer import Transformer
+    from nmt.tokenizer import load_tokenizers
+    from nmt.training.distributed import World
+    from nmt.training.options import Training
+    from nmt.training.trainer import Trainer
+    from nmt.training.validation import ValidationSet
+
+    torch.set_num_threads(1)
+    tokenizers = load_tokenizers(directory / "tokenizer")
+    size = tokenizers.source.vocabulary_size
+    options = Training(updates=UPDATES, validate_every=UPDATES, save_every=UPDATES, log_every=UPDATES)
+    # The validation set is that of any corpus: its loss is enough.
+    nothing = ValidationSet(PairStore(directory / "validation"), [], [], lambda _model, _lines: [], lambda _a, _b: 0.0)
+    trainer = Trainer(
+        options,
+        lambda: Transformer.Config(preset="tiny").build(size, size),
+        PairStore(directory / "store"),
+        tokenizers,
+        nothing,
+        directory / "train",
+        World(0, 1, torch.device("cpu")),
+        Silent(),
+    )
+    return trainer.train().position.update
+
+
+class Silent:
+    """A reporter that says nothing."""
+
+    def started(self, event: object) -> None: ...
+
+    def progress(self, event: object) -> None: ...
+
+    def validated(self, event: object) -> None: ...
+
+    def note(self, message: str) -> None:
+        raise AssertionError(message)
+
+
+STAGES: dict[str, Callable[[Path], int]] = {
+    "clean": clean,
+    "tokenizer": tokenizer,
+    "store": store,
+    "batches": batches,
+    "train": train,
+}
 
 
 def status_kib(field: str) -> int:
@@ -129,8 +188,7 @@ def main() -> int:
     parser.add_argument("--directory", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.stage:
-        run = {"clean": clean, "tokenizer": tokenizer, "store": store, "batches": batches}[arguments.stage]
-        print(json.dumps(measure(run, arguments.directory)))
+        print(json.dumps(measure(STAGES[arguments.stage], arguments.directory)))
         return 0
 
     pairs, peaks = 0, {(stage, kind): list[int]() for stage in STAGES for kind in ("total", "heap")}

@@ -1,0 +1,125 @@
+"""Whether a sentence's translation depends on what it is translated with.
+
+    python tests/benchmarks/batch_invariance.py MODEL SOURCE [--batch 64]
+
+Translates every line of SOURCE by itself, in batches of so many consecutive lines, and in such batches of the lines in
+shuffled order, with the model's own search, and prints how many lines differ. Matrix products of other shapes add up in
+another order, so in fp32 two hypotheses whose scores are equal to the last digits may change places. To tell this from
+a defect, the batches with a line that differs are translated again in double precision, where it is a billion times
+rarer: a line that differs there too is a defect, and the exit status is 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import dataclasses
+import os
+import random
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import torch
+from pydantic import TypeAdapter
+
+from nmt.bundle import load_bundle
+from nmt.inference.options import TranslationOptions
+from nmt.inference.translator import Translation, Translator
+from nmt.search import SearchConfig
+from nmt.text import read_lines
+
+ANY = 1 << 40
+"""A budget of tokens that no batch reaches: a window of lines is one batch."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Arrangement:
+    """Which lines are translated together, by their places in the file."""
+
+    name: str
+    batches: tuple[tuple[int, ...], ...]
+
+
+def arrangements(lines: int, size: int, seed: int) -> list[Arrangement]:
+    """The three ways: alone, in order, shuffled."""
+    order = list(range(lines))
+    shuffled = random.Random(seed).sample(order, lines)
+    return [
+        Arrangement("one by one", tuple((place,) for place in order)),
+        Arrangement(f"batches of {size}", cut(order, size)),
+        Arrangement(f"batches of {size}, shuffled", cut(shuffled, size)),
+    ]
+
+
+def cut(places: Sequence[int], size: int) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(places[start : start + size]) for start in range(0, len(places), size))
+
+
+def translate(
+    translator: Translator, lines: Sequence[str], batches: Iterable[tuple[int, ...]]
+) -> dict[int, Translation]:
+    """The translations of the lines in these batches, by place."""
+    found: dict[int, Translation] = {}
+    for batch in batches:
+        found.update(zip(batch, translator.translate_window([lines[place] for place in batch]), strict=True))
+    return found
+
+
+def report(
+    alone: dict[int, Translation],
+    together: dict[int, Translation],
+    exact: Translator,
+    lines: Sequence[str],
+    way: Arrangement,
+) -> int:
+    """Prints one comparison; returns the number of lines that differ in double precision too."""
+    differing = [place for place in alone if alone[place].text != together[place].text]
+    equal = [place for place in alone if alone[place].text == together[place].text]
+    drift = max((abs(alone[place].score - together[place].score) for place in equal), default=0.0)
+    print(f"{way.name}: {len(differing)} of {len(alone):,} lines differ from one by one; ", end="")
+    print(f"scores of the equal ones differ by at most {drift:.1e}", flush=True)
+    batches = [batch for batch in way.batches if not set(batch).isdisjoint(differing)]
+    exact_alone = translate(exact, lines, ((place,) for place in differing))
+    exact_together = translate(exact, lines, batches)
+    defects = 0
+    for place in differing:
+        same = exact_alone[place].text == exact_together[place].text
+        defects += not same
+        one, other = alone[place], together[place]
+        verdict = "rounding: equal in double precision" if same else "DEFECT: differs in double precision too"
+        print(f"  line {place + 1}: scores {one.score:.7f} and {other.score:.7f}, ", end="")
+        print(f"difference {other.score - one.score:+.1e}; {verdict}")
+        print(f"    alone     {one.text}\n    together  {other.text}")
+    return defects
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("model", type=Path, help="a model directory")
+    parser.add_argument("source", type=Path, help="text, plain or gzip")
+    parser.add_argument("--batch", type=int, default=64, help="sentences of a batch")
+    parser.add_argument("--seed", type=int, default=1, help="of the shuffled order")
+    parser.add_argument("--beam", type=int, help="instead of the recipe's")
+    arguments = parser.parse_args()
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    bundle = load_bundle(arguments.model)
+    search: SearchConfig = TypeAdapter(SearchConfig).validate_python(bundle.recipe.get("search", {}))
+    if arguments.beam:
+        search = search.model_copy(update={"beam": arguments.beam})
+    lines = list(read_lines(arguments.source))
+
+    def translator(model: torch.nn.Module) -> Translator:
+        options = TranslationOptions(batch_tokens=ANY, precision="fp32")
+        longest = bundle.metadata.longest_source
+        return Translator(model, bundle.tokenizers, search, options, longest_source=longest)
+
+    single, exact = translator(bundle.model), translator(copy.deepcopy(bundle.model).double())
+    first, *others = arrangements(len(lines), arguments.batch, arguments.seed)
+    alone = translate(single, lines, first.batches)
+    defects = sum(report(alone, translate(single, lines, way.batches), exact, lines, way) for way in others)
+    return int(defects > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
