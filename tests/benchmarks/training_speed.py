@@ -31,6 +31,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import sentencepiece
+from other_work import OtherWork  # beside this file
 
 from nmt.data.store import build_store
 from nmt.text import read_lines
@@ -303,9 +304,20 @@ class Contender:
         """Whether a user gets this setting only by starting several processes himself."""
         return isinstance(self.side, Fairseq) and self.setting.processes > 1
 
-    def run(self, batches: Sequence[int]) -> float:
-        """Return the speed of one run, in target tokens a second."""
-        return self.side.run(self.setting, batches).speed
+    def run(self, batches: Sequence[int]) -> Run:
+        """Run once."""
+        others = OtherWork()
+        return Run(self.side.run(self.setting, batches).speed, others.share())
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a contender."""
+
+    speed: float
+    """Target tokens a second."""
+    disturbance: float
+    """What other programs took of the processor meanwhile: a share of all cores, from the start to the end."""
 
 
 def contenders(sides: Sequence[Fairseq | Ours], batches: Sequence[int], tcmalloc: bool) -> list[Contender]:
@@ -316,29 +328,32 @@ def contenders(sides: Sequence[Fairseq | Ours], batches: Sequence[int], tcmalloc
     and unfair to call it what its users get.
     """
     cores = len(os.sched_getaffinity(0))
-    load = f"load average before the start {os.getloadavg()[0]:.2f}"
-    print(f"one run of each setting, target tokens/s ({cores} cores, {load}):", flush=True)
+    print(
+        f"one run of each setting, target tokens/s ({cores} cores; in brackets, what others took of them):", flush=True
+    )
     best: dict[tuple[str, str, bool], tuple[float, Contender]] = {}
     for side in sides:
         for setting in side.settings(cores, tcmalloc):
             contender = Contender(side, setting)
-            speed = contender.run(batches)
-            print(f"  {contender} {speed:8,.0f}", flush=True)
+            run = contender.run(batches)
+            print(f"  {contender} {run.speed:8,.0f} [{run.disturbance:.0%}]", flush=True)
             group = (side.name, setting.precision, contender.by_hand)
-            best[group] = max(best.get(group, (0.0, contender)), (speed, contender), key=lambda item: item[0])
+            best[group] = max(best.get(group, (0.0, contender)), (run.speed, contender), key=lambda item: item[0])
     return [contender for _, contender in best.values()]
 
 
 def compare(sides: Sequence[Fairseq | Ours], rounds: int, batches: Sequence[int], tcmalloc: bool) -> None:
     """Let the best settings take turns, and print medians and ratios."""
     chosen = contenders(sides, batches, tcmalloc)
-    speeds: dict[Contender, list[float]] = {contender: [] for contender in chosen}
+    runs: dict[Contender, list[Run]] = {contender: [] for contender in chosen}
     for _ in range(rounds):
         for contender in chosen:
-            speeds[contender].append(contender.run(batches))
-    print(f"{rounds} rounds in turns, target tokens/s, median (lowest–highest):")
+            runs[contender].append(contender.run(batches))
+    speeds = {contender: [run.speed for run in done] for contender, done in runs.items()}
+    print(f"{rounds} rounds in turns, target tokens/s, median (lowest–highest) [most that others took]:")
     for contender, measured in speeds.items():
-        print(f"  {contender} {statistics.median(measured):8,.0f} ({min(measured):,.0f}–{max(measured):,.0f})")
+        spread = f"{statistics.median(measured):8,.0f} ({min(measured):,.0f}–{max(measured):,.0f})"
+        print(f"  {contender} {spread} [{max(run.disturbance for run in runs[contender]):.0%}]")
     print("ours over fairseq's, round by round, median (lowest–highest):")
     theirs = [contender for contender in chosen if isinstance(contender.side, Fairseq)]
     fastest = max(theirs, key=lambda contender: statistics.median(speeds[contender]), default=None)
