@@ -43,6 +43,8 @@ class Position(BaseModel):
     """Target tokens trained on so far."""
     seconds: float = 0.0
     """Time spent on updates so far, validation not counted."""
+    validated: int = 0
+    """Update of the last validation."""
     best: float | None = None
     """Best validation score so far, larger is better."""
     best_update: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -56,43 +57,46 @@ class Constant(Options):
         return self.learning_rate * min(1.0, update / max(self.warmup_updates, 1))
 
 
-class Cosine(Options):
+class Annealed(Options, ABC):
+    """Linear warm-up, then down to a final rate that the last update reaches; how, a subclass says."""
+
+    learning_rate: PositiveFloat = 5e-4
+    """The peak, reached at the end of the warm-up."""
+    final_learning_rate: NonNegativeFloat = 0.0
+    """Reached at the last update."""
+    warmup_updates: Count = 1000
+    """Updates until the peak."""
+
+    def rate(self, update: int, updates: int) -> float:
+        """Learning rate of this update, of so many in all."""
+        if update < self.warmup_updates:
+            return self.learning_rate * update / self.warmup_updates
+        done = (update - self.warmup_updates) / max(updates - self.warmup_updates, 1)
+        return self.final_learning_rate + (self.learning_rate - self.final_learning_rate) * self.remaining(min(done, 1))
+
+    @abstractmethod
+    def remaining(self, done: float) -> float:
+        """Share of the way from peak to final rate that is left after a share of the updates; 1 at 0, 0 at 1."""
+
+
+class Cosine(Annealed):
     """Linear warm-up, then half a cosine down to the final rate (Loshchilov and Hutter 2017, without restarts)."""
 
     kind: Literal["cosine"] = "cosine"
-    learning_rate: PositiveFloat = 5e-4
-    """The peak, reached at the end of the warm-up."""
-    final_learning_rate: NonNegativeFloat = 0.0
-    """Reached at the last update."""
-    warmup_updates: Count = 1000
-    """Updates until the peak."""
 
-    def rate(self, update: int, updates: int) -> float:
-        """Learning rate of this update, of so many in all."""
-        if update < self.warmup_updates:
-            return self.learning_rate * update / self.warmup_updates
-        done = (update - self.warmup_updates) / max(updates - self.warmup_updates, 1)
-        share = 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
-        return self.final_learning_rate + (self.learning_rate - self.final_learning_rate) * share
+    def remaining(self, done: float) -> float:
+        """Half a cosine."""
+        return 0.5 * (1 + math.cos(math.pi * done))
 
 
-class Linear(Options):
+class Linear(Annealed):
     """Linear warm-up, then linearly down to the final rate."""
 
     kind: Literal["linear"] = "linear"
-    learning_rate: PositiveFloat = 5e-4
-    """The peak, reached at the end of the warm-up."""
-    final_learning_rate: NonNegativeFloat = 0.0
-    """Reached at the last update."""
-    warmup_updates: Count = 1000
-    """Updates until the peak."""
 
-    def rate(self, update: int, updates: int) -> float:
-        """Learning rate of this update, of so many in all."""
-        if update < self.warmup_updates:
-            return self.learning_rate * update / self.warmup_updates
-        done = (update - self.warmup_updates) / max(updates - self.warmup_updates, 1)
-        return self.learning_rate + (self.final_learning_rate - self.learning_rate) * min(done, 1.0)
+    def remaining(self, done: float) -> float:
+        """A straight line."""
+        return 1 - done
 
 
 Schedule = Annotated[InverseSquareRoot | Noam | Constant | Cosine | Linear, Field(discriminator="kind")]

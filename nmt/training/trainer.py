@@ -7,7 +7,6 @@ processes nor a kill in between changes what is computed.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -30,12 +29,13 @@ from nmt.tokenizer.base import TokenizerPair
 from nmt.training.checkpoint import Checkpoints, Position, average_weights, read_tensors
 from nmt.training.distributed import World
 from nmt.training.flat import FlatParameters
-from nmt.training.log import Progress, Reporter, RunLog, Started, Validated
+from nmt.training.log import Reporter, RunLog, Started, Validated
 from nmt.training.objective import cross_entropy
 from nmt.training.options import Training
 from nmt.training.precision import resolve_precision
 from nmt.training.signals import StopRequest
 from nmt.training.validation import ValidationSet, validate
+from nmt.training.window import Window
 
 Model = EncoderDecoder[Any, Any]
 
@@ -122,32 +122,44 @@ class Trainer:
 
     def _train(self) -> bool:
         """The updates that are left; False if a signal ended them."""
-        done, updates = self.position, self.options.updates
-        if self.log:
-            parameters, place = parameter_count(self.model), str(self.world.device)
-            self.log.started(
-                Started(
-                    parameters, self.world.size, place, done.update, updates, self.sampler.left_out, len(self.store)
-                )
-            )
+        done = self.position
+        self._announce()
         self.model.train()
         with StopRequest() as stop:
-            window = _Window(self.position)
+            window = Window(done)
+            if self._validation_is_due():  # the signal that ended the last run came first
+                self._validate()
+                self._save()
+                window.skip_time()
             for indices in self._batches():
                 finite = self._update(indices, window, stop.requested)
                 if finite and self.log and done.update % self.options.log_every == 0:
-                    self.log.progress(window.progress(self.options, self.optimizer.param_groups[0]["lr"]))
-                    window = _Window(self.position)
-                stopping = self.flat.extra[_STOP].item() > 0
-                if self._validation_is_due() and not stopping:
-                    window.pause()
-                    self._validate()
-                    window.resume()
-                if stopping or done.update % self.options.save_every == 0 or self._validation_is_due():
+                    self.log.progress(window.progress(self.options.updates, self.optimizer.param_groups[0]["lr"]))
+                    window = Window(done)
+                if self.flat.extra[_STOP].item() > 0:
                     self._save()
-                if stopping or self._out_of_patience():
                     break
-        return done.update >= updates or self._out_of_patience()
+                due = self._validation_is_due()
+                if due:
+                    self._validate()
+                    window.skip_time()
+                if due or done.update % self.options.save_every == 0:
+                    self._save()
+        return done.update >= self.options.updates or self._out_of_patience()
+
+    def _announce(self) -> None:
+        if self.log:
+            self.log.started(
+                Started(
+                    parameters=parameter_count(self.model),
+                    processes=self.world.size,
+                    device=str(self.world.device),
+                    update=self.position.update,
+                    updates=self.options.updates,
+                    left_out=self.sampler.left_out,
+                    pairs=len(self.store),
+                )
+            )
 
     def _batches(self) -> Iterator[npt.NDArray[np.int64]]:
         """The batches that are left, moving the position along; ends with the last update."""
@@ -155,11 +167,11 @@ class Trainer:
         while done.update < self.options.updates and not self._out_of_patience():
             for indices in self.sampler.epoch(done.epoch, done.batch):
                 yield indices
-                if done.update >= self.options.updates:
+                if done.update >= self.options.updates or self._out_of_patience():
                     return
             done.epoch, done.batch = done.epoch + 1, 0
 
-    def _update(self, indices: npt.NDArray[np.int64], window: _Window, stop: bool) -> bool:
+    def _update(self, indices: npt.NDArray[np.int64], window: Window, stop: bool) -> bool:
         """One update of the weights; False if it was skipped because the gradient was not finite."""
         number = self.position.update + 1
         self.flat.zero()
@@ -226,10 +238,12 @@ class Trainer:
 
     def _validation_is_due(self) -> bool:
         update = self.position.update
-        return update > 0 and (update % self.options.validate_every == 0 or update == self.options.updates)
+        at_one = update % self.options.validate_every == 0 or update == self.options.updates
+        return at_one and update > self.position.validated
 
     def _validate(self) -> None:
         done = self.position
+        done.validated = done.update
         loss, bleu, samples = validate(self.model, self.validation, self.world)
         score = bleu if self.options.best_by == "bleu" else -loss
         best = done.best is None or score > done.best
@@ -282,44 +296,3 @@ class Trainer:
             weights = average_weights(paths) if len(paths) > 1 else read_tensors(paths[0])[0]
             load_weights(self.model, weights, str(paths[0]))
         self.world.broadcast(self.flat.values.data)
-
-
-class _Window:
-    """Sums over the updates since the last log line."""
-
-    def __init__(self, position: Position) -> None:
-        self.position = position
-        self.started = time.perf_counter()
-        self.loss = self.likelihood = self.norm = 0.0
-        self.tokens = self.updates = 0
-
-    def add(self, loss: float, likelihood: float, tokens: int, norm: float) -> None:
-        now = time.perf_counter()
-        self.position.seconds += now - self.started - self._counted
-        self._counted = now - self.started
-        self.position.target_tokens += tokens
-        self.loss, self.likelihood, self.norm = self.loss + loss, self.likelihood + likelihood, self.norm + norm
-        self.tokens, self.updates = self.tokens + tokens, self.updates + 1
-
-    _counted = 0.0
-
-    def pause(self) -> None:
-        self._paused = time.perf_counter()
-
-    def resume(self) -> None:
-        self.started += time.perf_counter() - self._paused
-
-    def progress(self, options: Training, learning_rate: float) -> Progress:
-        done = self.position
-        tokens, seconds = max(self.tokens, 1), max(self._counted, 1e-9)
-        return Progress(
-            update=done.update,
-            epoch=done.epoch + 1,
-            loss=self.loss / tokens,
-            perplexity=math.exp(min(self.likelihood / tokens, 100.0)),
-            learning_rate=learning_rate,
-            gradient_norm=self.norm / max(self.updates, 1),
-            target_tokens=done.target_tokens,
-            tokens_per_second=self.tokens / seconds,
-            seconds_left=seconds / max(self.updates, 1) * (options.updates - done.update),
-        )

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from nmt.tokenizer.base import TokenizerPair
 from nmt.training.checkpoint import LAST
 from nmt.training.distributed import World, process_count
 from nmt.training.schedule import Constant
+from nmt.training.trainer import Trainer
 from tests.unit.training.driver import Silence, options, prepared, trainer
 
 ALONE = World(0, 1, torch.device("cpu"))
@@ -203,3 +205,23 @@ def test_process_count() -> None:
 def test_gathered_shares_come_back_in_order() -> None:
     items = list(range(7))
     assert ALONE.gather(ALONE.share(items)) == items
+
+
+def test_a_stop_at_a_validation_does_not_lose_the_validation(data: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether the signal comes just before or just after update 8, the log is that of an undisturbed training."""
+    whole = [r for r in logged(train(data, "undisturbed")) if r["event"] == "validated"]
+    for stop_at in (7, 8, 9):
+        directory, store, tokenizers = data
+        name = directory / f"stopped{stop_at}"
+        stopped = trainer(name, store, tokenizers, ALONE, options(best_by="loss"))
+        monkeypatch.setattr(stopped, "_update", _interrupting(stopped, stop_at))
+        result = stopped.train()
+        assert not result.finished
+        assert result.position.update == stop_at
+        assert trainer(name, store, tokenizers, ALONE, options(best_by="loss")).train().finished
+        assert [r for r in logged(name) if r["event"] == "validated"] == whole
+
+
+def _interrupting(stopped: Trainer, stop_at: int) -> Callable[[Any, Any, bool], bool]:
+    plain = stopped._update
+    return lambda indices, window, _: plain(indices, window, stopped.position.update + 1 == stop_at)
