@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from nmt.cli.scores import show_scores
+
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
@@ -27,10 +29,16 @@ def command(model: Path, as_json: bool) -> None:
 
     from nmt.cli.console import stdout_console
 
-    table = Table(show_header=False, title=str(model))
+    scores = metadata.pop("scores")
+    table = Table(show_header=False, box=None, pad_edge=False)
     for name, value in _rows(metadata):
         table.add_row(name, Text(value))
-    stdout_console().print(table)
+    console = stdout_console()
+    console.print(str(model), style="bold", soft_wrap=True)
+    console.print(table)
+    if scores:
+        console.print()
+        show_scores(scores, console)
 
 
 def _rows(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -41,5 +49,7 @@ def _rows(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, st
             yield from _rows(value, f"{label} · ")
         elif isinstance(value, int) and not isinstance(value, bool):
             yield label, f"{value:,}"
+        elif isinstance(value, float):
+            yield label, f"{value:,.1f}"
         else:
             yield label, str(value)

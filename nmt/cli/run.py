@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nmt.cli.arguments import recipe_arguments, runs_option
+from nmt.cli.scores import show_scores
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,27 +34,10 @@ def command(recipe: Path, overrides: tuple[str, ...], runs: Path) -> None:
     console = stdout_console()
     with reporting(console) as reporter:
         result = run(resolved, runs, reporter)
-    _show_scores(result, console)
+    console.print()
+    show_scores(result.scores, console)
     _show_samples(result, console)
     _show_next_steps(result, console)
-
-
-def _show_scores(result: RunResult, console: Console) -> None:
-    from rich import box
-    from rich.table import Table
-
-    table = Table("test set", "BLEU", "chrF", "TER", "lines", box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in table.columns[1:]:
-        column.justify = "right"
-    signatures: dict[str, str] = {}
-    for name, scores in result.scores.items():
-        measures = [scores[measure] for measure in ("bleu", "chrf", "ter")]
-        table.add_row(name, *(f"{measure['score']:.1f}" for measure in measures), str(scores["lines"]))
-        signatures |= {measure["signature"]: measure["name"] for measure in measures}
-    console.print()
-    console.print(table)
-    for signature, name in signatures.items():
-        console.print(f"{name:<5} {signature}", style="dim", soft_wrap=True)
 
 
 def _show_samples(result: RunResult, console: Console) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from nmt.bundle import Metadata, save_bundle
+from nmt.evaluation.bleu import scores
 from nmt.models.transformer import Transformer
 from nmt.tokenizer.sentencepiece import SentencePieceOptions
 
@@ -44,7 +45,7 @@ def save_tiny_model(directory: Path) -> Path:
         tokenizer_digests={"source": tokenizers.source.digest, "target": tokenizers.target.digest},
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         created="2000-01-01T00:00:00Z",
-        scores={"test": {"bleu": 12.5}},
+        scores={"news": scores(["the cat sat down"], ["the cat sat up"], "hypothesis").json()},
         provenance={},
         longest_source=20,
         longest_target=20,
