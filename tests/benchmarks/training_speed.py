@@ -5,8 +5,8 @@
 Multi30k en→de from $NMT_DATA (default ../shared/data), joint SentencePiece BPE of 8,000 pieces. fairseq's side is
 `fairseq-train` itself on data that `fairseq-preprocess` made, and its speed is what it logs. Its batches (--max-tokens
 4096, in its own order) are read off its iterator and given to our trainer; the run stops if its log counts other tokens
-than these batches hold. Each side first runs once with each of its settings; then the best ones take turns, and each
-round gives one ratio.
+than these batches hold. The sides take turns with each of their settings, each round gives one ratio, and the settings
+that count are the best ones by the median.
 
 Without --fairseq-python, fairseq is installed from the package registry into the working directory (it compiles:
 minutes). tcmalloc is preloaded where it is installed (Debian, Ubuntu: apt install libtcmalloc-minimal4).
@@ -26,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,12 +116,8 @@ class Fairseq:
 
     def settings(self, cores: int, tcmalloc: bool) -> list[Setting]:
         """Return the settings that it is tried with."""
-        settings = [Setting(1, cores, tcmalloc), Setting(1, 1, tcmalloc)]
-        if tcmalloc:
-            settings.insert(1, Setting(1, cores, False))
-        if cores > 1:
-            settings.append(Setting(cores, 1, tcmalloc))
-        return settings
+        alone = Setting(1, 1, tcmalloc)
+        return [Setting(1, cores, tcmalloc), alone, Setting(cores, 1, tcmalloc)] if cores > 1 else [alone]
 
     def arguments(self, processes: int = 1) -> list[str]:
         """Return the arguments of fairseq-train, but for the length of the run."""
@@ -178,13 +174,9 @@ class Ours:
         self.work, self.shape_name = work, shape_name
 
     def settings(self, cores: int, tcmalloc: bool) -> list[Setting]:
-        """Return the settings that it is tried with: what `nmt train` chooses by itself comes first."""
+        """Return what `nmt train` chooses by itself, in both precisions, and what tcmalloc makes of it."""
         settings = [Setting(cores, 1, False, "bf16"), Setting(cores, 1, False, "fp32")]
-        if tcmalloc:
-            settings.append(Setting(cores, 1, True, "bf16"))
-        if cores > 1:
-            settings.append(Setting(1, cores, False, "bf16"))
-        return settings
+        return [*settings, Setting(cores, 1, True, "bf16")] if tcmalloc else settings
 
     def run(self, setting: Setting, batches: Sequence[int]) -> Timing:
         """Train in torchrun's processes and read the one line of JSON that the first of them prints."""
@@ -320,50 +312,45 @@ class Run:
     """What other programs took of the processor meanwhile: a share of all cores, from the start to the end."""
 
 
-def contenders(sides: Sequence[Fairseq | Ours], batches: Sequence[int], tcmalloc: bool) -> list[Contender]:
-    """Run each setting of each side once, print its speed, and return the best ones.
+def compare(sides: Sequence[Fairseq | Ours], rounds: int, batches: Sequence[int], tcmalloc: bool) -> None:
+    """Let all settings take turns, and print medians and ratios.
 
-    Ours: the best one of each precision, so that a reader sees what bf16 gives. fairseq's: the best one that it starts
-    by itself, and the one that takes a person to start several processes by hand; it would be unfair to leave that out,
-    and unfair to call it what its users get.
+    Ours count by precision, so that a reader sees what bf16 gives. fairseq counts as what it starts by itself, and as
+    its best of all, with several processes that a person must start by hand; it would be unfair to leave that out, and
+    unfair to call it what its users get.
     """
     cores = len(os.sched_getaffinity(0))
-    print(
-        f"one run of each setting, target tokens/s ({cores} cores; in brackets, what others took of them):", flush=True
-    )
-    best: dict[tuple[str, str, bool], tuple[float, Contender]] = {}
-    for side in sides:
-        for setting in side.settings(cores, tcmalloc):
-            contender = Contender(side, setting)
+    everyone = [Contender(side, setting) for side in sides for setting in side.settings(cores, tcmalloc)]
+    runs: dict[Contender, list[Run]] = {contender: [] for contender in everyone}
+    for number in range(rounds):
+        for contender in everyone:
             run = contender.run(batches)
-            print(f"  {contender} {run.speed:8,.0f} [{run.disturbance:.0%}]", flush=True)
-            group = (side.name, setting.precision, contender.by_hand)
-            best[group] = max(best.get(group, (0.0, contender)), (run.speed, contender), key=lambda item: item[0])
-    return [contender for _, contender in best.values()]
-
-
-def compare(sides: Sequence[Fairseq | Ours], rounds: int, batches: Sequence[int], tcmalloc: bool) -> None:
-    """Let the best settings take turns, and print medians and ratios."""
-    chosen = contenders(sides, batches, tcmalloc)
-    runs: dict[Contender, list[Run]] = {contender: [] for contender in chosen}
-    for _ in range(rounds):
-        for contender in chosen:
-            runs[contender].append(contender.run(batches))
+            runs[contender].append(run)
+            note = f"others took {run.disturbance:.0%} of the cores"
+            print(f"round {number + 1}: {contender} {run.speed:8,.0f}, {note}", file=sys.stderr, flush=True)
     speeds = {contender: [run.speed for run in done] for contender, done in runs.items()}
-    print(f"{rounds} rounds in turns, target tokens/s, median (lowest–highest) [most that others took]:")
+    print(f"target tokens/s of {rounds} rounds on {cores} cores, median (lowest–highest) [most that others took]:")
     for contender, measured in speeds.items():
         spread = f"{statistics.median(measured):8,.0f} ({min(measured):,.0f}–{max(measured):,.0f})"
         print(f"  {contender} {spread} [{max(run.disturbance for run in runs[contender]):.0%}]")
+    theirs = [contender for contender in everyone if isinstance(contender.side, Fairseq)]
+    references = {"one process": [other for other in theirs if not other.by_hand], "its best of all": theirs}
+    ours = [contender for contender in everyone if isinstance(contender.side, Ours)]
+    if not ours or not theirs:
+        return
     print("ours over fairseq's, round by round, median (lowest–highest):")
-    theirs = [contender for contender in chosen if isinstance(contender.side, Fairseq)]
-    fastest = max(theirs, key=lambda contender: statistics.median(speeds[contender]), default=None)
-    for ours in (contender for contender in chosen if isinstance(contender.side, Ours)):
-        for other in theirs:
-            ratios = [mine / yours for mine, yours in zip(speeds[ours], speeds[other], strict=True)]
+    for precision in ("bf16", "fp32"):
+        mine = fastest([contender for contender in ours if contender.setting.precision == precision], speeds)
+        for name, others in references.items():
+            other = fastest(others, speeds)
+            ratios = [one / two for one, two in zip(speeds[mine], speeds[other], strict=True)]
             spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})"
-            how = "several processes, started by hand" if other.by_hand else "one process"
-            how += ", its best of all" if other is fastest else ""
-            print(f"  nmt {ours.setting.precision} / fairseq ({how}): {spread}", flush=True)
+            print(f"  nmt {mine.setting} / fairseq {other.setting} ({name}): {spread}", flush=True)
+
+
+def fastest(some: Sequence[Contender], speeds: Mapping[Contender, Sequence[float]]) -> Contender:
+    """Return the one with the best median."""
+    return max(some, key=lambda contender: statistics.median(speeds[contender]))
 
 
 @contextlib.contextmanager
