@@ -47,6 +47,8 @@ class Position(BaseModel):
     """Update of the last validation."""
     best: float | None = None
     """Best validation score so far, larger is better."""
+    best_bleu: float = 0.0
+    """BLEU of the validation with that score."""
     best_update: int = 0
     """When it was reached."""
     stale: int = 0

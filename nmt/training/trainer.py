@@ -29,12 +29,12 @@ from nmt.tokenizer.base import TokenizerPair
 from nmt.training.checkpoint import Checkpoints, Position, average_weights, read_tensors
 from nmt.training.distributed import World
 from nmt.training.flat import FlatParameters
-from nmt.training.log import Reporter, RunLog, Started, Validated
+from nmt.training.log import Reporter, RunLog, Started
 from nmt.training.objective import cross_entropy
 from nmt.training.options import Training
 from nmt.training.precision import resolve_precision
 from nmt.training.signals import StopRequest
-from nmt.training.validation import ValidationSet, validate
+from nmt.training.validation import Validation, ValidationSet, validate
 from nmt.training.window import Window
 
 Model = EncoderDecoder[Any, Any]
@@ -191,7 +191,8 @@ class Trainer:
             self.optimizer.step()
         self.position.update, self.position.batch = number, self.position.batch + 1
         self._note_bad_update(finite, number, loss / tokens)
-        window.add(loss, likelihood, int(tokens), norm)
+        if finite:
+            window.add(loss, likelihood, int(tokens), norm)
         return finite
 
     def _accumulate(self, pairs: npt.NDArray[np.int64], number: int, part: int) -> None:
@@ -244,11 +245,10 @@ class Trainer:
     def _validate(self) -> None:
         done = self.position
         done.validated = done.update
-        loss, bleu, samples = validate(self.model, self.validation, self.world)
-        score = bleu if self.options.best_by == "bleu" else -loss
-        best = done.best is None or score > done.best
+        found = validate(self.model, self.validation, self.world)
+        best = done.best is None or self._score(found) > done.best
         if best:
-            done.best, done.best_update, done.stale = score, done.update, 0
+            done.best, done.best_bleu, done.best_update, done.stale = self._score(found), found.bleu, done.update, 0
         else:
             done.stale += 1
         if self.world.first:
@@ -256,7 +256,7 @@ class Trainer:
         else:
             done.kept.append(done.update)
         if self.log:
-            self.log.validated(Validated(done.update, loss, math.exp(min(loss, 100)), bleu, best, samples))
+            self.log.validated(found.event(done.update, best=best))
 
     def _save(self) -> None:
         if self.world.first:
@@ -268,26 +268,27 @@ class Trainer:
     def _finish(self, stopped: bool) -> TrainingResult:
         """Chooses the final weights on the validation set: the best ones or the average of the last ones."""
         done = self.position
-        chosen, bleu = "", 0.0
-        if not stopped:
-            kept = done.kept[-self.options.average_checkpoints :]
-            candidates = {f"best single weights (update {done.best_update})": [done.best_update]}
-            if len(kept) > 1:
-                candidates[f"average of the last {len(kept)} (updates {kept[0]} to {kept[-1]})"] = kept
-            best = -math.inf
-            for name, updates in candidates.items():
-                self._use(updates)
-                loss, this_bleu, samples = validate(self.model, self.validation, self.world)
-                score = this_bleu if self.options.best_by == "bleu" else -loss
-                if score > best:
-                    best, chosen, bleu = score, name, this_bleu
-                what = "average" if len(updates) > 1 else "best"
-                if self.log:
-                    self.log.validated(
-                        Validated(done.update, loss, math.exp(min(loss, 100)), this_bleu, chosen == name, samples, what)
-                    )
-            self._use(candidates[chosen])
-        return TrainingResult(not stopped, done, chosen, bleu, self.sampler.left_out)
+        if stopped:
+            return TrainingResult(False, done, "", 0.0, self.sampler.left_out)
+        chosen, bleu = f"best single weights (update {done.best_update})", done.best_bleu
+        kept = done.kept[-self.options.average_checkpoints :]
+        if len(kept) > 1:
+            self._use(kept)
+            average = validate(self.model, self.validation, self.world)
+            better = self._score(average) > (-math.inf if done.best is None else done.best)
+            if better:
+                chosen = f"average of the last {len(kept)} (updates {kept[0]} to {kept[-1]})"
+                bleu = average.bleu
+            if self.log:
+                self.log.validated(average.event(done.update, best=better, what="average"))
+            if better:
+                return TrainingResult(True, done, chosen, bleu, self.sampler.left_out)
+        self._use([done.best_update])
+        return TrainingResult(True, done, chosen, bleu, self.sampler.left_out)
+
+    def _score(self, found: Validation) -> float:
+        """What is compared; larger is better."""
+        return found.bleu if self.options.best_by == "bleu" else -found.loss
 
     def _use(self, updates: Sequence[int]) -> None:
         """Puts the mean of saved weights, which only the first process is sure to find on disk, into the model."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from nmt.data.batch import collate
 from nmt.data.store import PairStore
 from nmt.models.base import EncoderDecoder
 from nmt.training.distributed import World
-from nmt.training.log import Sample
+from nmt.training.log import Sample, Validated
 from nmt.training.objective import cross_entropy
 
 _BATCH_PAIRS = 64
@@ -34,10 +35,23 @@ class ValidationSet:
     """Translations shown at each validation."""
 
 
-def validate(
-    model: EncoderDecoder[Any, Any], data: ValidationSet, world: World
-) -> tuple[float, float, tuple[Sample, ...]]:
-    """Loss per target token (unsmoothed), BLEU, and a few translations; the work is shared among the processes."""
+@dataclass(frozen=True)
+class Validation:
+    """How good a model was."""
+
+    loss: float
+    """Unsmoothed, per target token, natural logarithm."""
+    bleu: float
+    samples: tuple[Sample, ...]
+
+    def event(self, update: int, *, best: bool, what: str = "weights") -> Validated:
+        """For the log."""
+        perplexity = math.exp(min(self.loss, 100.0))
+        return Validated(update, self.loss, perplexity, self.bleu, best, self.samples, what)
+
+
+def validate(model: EncoderDecoder[Any, Any], data: ValidationSet, world: World) -> Validation:
+    """Loss, BLEU and a few translations; the work is shared among the processes, all of which get the result."""
     training = model.training
     model.eval()
     loss = _loss(model, data.store, world)
@@ -45,7 +59,7 @@ def validate(
     model.train(training)
     samples = zip(data.sources, data.references, hypotheses, strict=True)
     shown = tuple(Sample(*sample) for sample, _ in zip(samples, range(data.samples), strict=False))
-    return loss, data.score(hypotheses, data.references) if hypotheses else 0.0, shown
+    return Validation(loss, data.score(hypotheses, data.references) if hypotheses else 0.0, shown)
 
 
 @torch.no_grad()
