@@ -20,13 +20,11 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
 from nmt.errors import UserError
 from nmt.models import ModelConfig
 from nmt.models.base import EncoderDecoder
-from nmt.models.weights import load_weights, named_weights
+from nmt.models.weights import load_weights, named_weights, read_tensors, save_tensors
 from nmt.options import Count, Options, Size
 from nmt.tokenizer import load_tokenizers, save_tokenizers
 from nmt.tokenizer.base import TokenizerPair
@@ -84,13 +82,12 @@ def save_bundle(
     recipe: Mapping[str, Any],
     metadata: Metadata,
 ) -> None:
-    """Writes a model directory; one that is there already is replaced at once, not piece by piece."""
+    """Writes a model directory; one that is there already is replaced whole, not file by file."""
     directory.parent.mkdir(parents=True, exist_ok=True)
     part = directory.with_name(f".{directory.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in named_weights(model).items()}
-    save_file(weights, part / WEIGHTS, metadata={"format": "pt"})
+    save_tensors(part / WEIGHTS, named_weights(model), {"format": "pt"})
     with (part / RECIPE).open("w", encoding="utf-8") as file:
         _yaml().dump(dict(recipe), file)
     save_tokenizers(tokenizers, part / TOKENIZER)
@@ -122,12 +119,11 @@ def load_bundle(directory: Path, device: torch.device | str = "cpu") -> Bundle:
                 "Put the tokenizer of the training run back: another one gives the ids another meaning.",
             )
     config = _model_config(recipe, directory / RECIPE)
-    model = config.build(metadata.source_vocabulary, metadata.target_vocabulary)
     try:
-        weights = load_file(directory / WEIGHTS)
-    except (OSError, SafetensorError) as error:
-        raise UserError(str(directory / WEIGHTS), "a whole safetensors file", str(error)) from error
-    load_weights(model, weights, str(directory / WEIGHTS))
+        model = config.build(metadata.source_vocabulary, metadata.target_vocabulary)
+    except ValueError as error:
+        raise UserError(str(directory), "a recipe and metadata that agree", str(error)) from error
+    load_weights(model, read_tensors(directory / WEIGHTS)[0], str(directory / WEIGHTS))
     return Bundle(model.to(device).eval(), tokenizers, metadata, recipe)
 
 
@@ -141,7 +137,7 @@ def read_metadata(directory: Path) -> Metadata:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         version = data.get("format_version", 0)
-        if version > FORMAT_VERSION:
+        if isinstance(version, int) and version > FORMAT_VERSION:
             raise UserError(str(path), f"format version {FORMAT_VERSION} or older", str(version), "Upgrade nmt.")
         return Metadata.model_validate(data)
     except FileNotFoundError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 import torch
 from pydantic import model_validator
@@ -95,7 +95,8 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
         @classmethod
         def _fill_from_preset(cls, values: object) -> object:
             if isinstance(values, Mapping):
-                return {**PRESETS.get(values.get("preset", "base"), {}), **values}
+                preset = values.get("preset", "base")
+                return {**(PRESETS[preset] if preset in get_args(Preset) else {}), **values}
             return values
 
         @model_validator(mode="after")
@@ -170,8 +171,7 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
     def step(
         self, tokens: Tensor, memory: TransformerMemory, state: TransformerState, *, need_attention: bool = False
     ) -> StepOutput[TransformerState]:
-        place = self.target_positions(torch.tensor(state.length, device=tokens.device))
-        x = self.target_embedding(tokens) + place  # [N, D]
+        x = self.target_embedding(tokens) + self.target_positions.at(state.length)  # [N, D]
         layers: list[KeysValues] = []
         attention = None
         for layer, past, keys_values in zip(self._decoder_layers(), state.layers, memory.layers, strict=True):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from nmt.errors import UserError
+from nmt.text import sync_directory
 
 
 def named_weights(model: nn.Module) -> dict[str, Tensor]:
@@ -15,6 +20,40 @@ def named_weights(model: nn.Module) -> dict[str, Tensor]:
     saved = model.state_dict().keys()
     weights: dict[str, Tensor] = {name: parameter.data for name, parameter in model.named_parameters()}
     return weights | {name: buffer for name, buffer in model.named_buffers() if name in saved}
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Writes a safetensors file that appears whole or not at all, readable by whom the umask lets read.
+
+    Raises:
+        UserError: the disk is full or the folder cannot be written to.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, part, dict(metadata))
+        umask = os.umask(0)
+        os.umask(umask)
+        part.chmod(0o666 & ~umask)  # the library makes files for their owner alone
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(path)
+        sync_directory(path.parent)
+    except (OSError, SafetensorError) as error:
+        part.unlink(missing_ok=True)
+        raise UserError(str(path), "room and permission to write weights", str(error)) from error
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors of a safetensors file and its metadata.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise UserError(str(path), "a whole safetensors file", str(error)) from error
 
 
 def load_weights(model: nn.Module, weights: Mapping[str, Tensor], where: str) -> None:

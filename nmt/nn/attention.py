@@ -113,11 +113,12 @@ def attend(
     queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, *, causal: bool, dropout: Dropout
 ) -> Tensor:
     """softmax(QK'/sqrt(D/H))V for [B, H, T, D/H] queries; [B, H, T, D/H]."""
-    dropping = dropout.training and dropout.p > 0.0  # torch's own attention dropout draws sequentially on a CPU
-    # torch 2.13's fused attention for CPUs takes about ten times as long backward in bf16 as these separate products
-    slow = queries.device.type == "cpu" and queries.dtype == torch.bfloat16 and torch.is_grad_enabled()
-    if not (dropping or slow):
-        return scaled_dot_product_attention(queries, keys, values, attn_mask=mask, is_causal=causal)
+    p = dropout.p if dropout.training else 0.0
+    # On a CPU torch's own attention dropout draws sequentially, and its fused attention takes about ten times as long
+    # backward in bf16 (torch 2.13) as the separate products below.
+    slow = p > 0.0 or (queries.dtype == torch.bfloat16 and torch.is_grad_enabled())
+    if queries.device.type != "cpu" or not slow:
+        return scaled_dot_product_attention(queries, keys, values, attn_mask=mask, dropout_p=p, is_causal=causal)
     if causal:
         length = queries.shape[2]
         mask = torch.ones(length, length, dtype=torch.bool, device=queries.device).tril()

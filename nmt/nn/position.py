@@ -40,10 +40,15 @@ class SinusoidalPositions(nn.Module):
         """position: [...] int64 from 0. Returns [..., D]."""
         return nn.functional.embedding(position, self.table)
 
+    def at(self, position: int) -> Tensor:
+        """[D], of one position; unlike a lookup it sends nothing to the device."""
+        return self.table[position]
+
     def reserve(self, length: int) -> None:
         """Makes the table long enough for `length` positions."""
         if length > len(self.table):
-            self.table = sinusoids(2 * length, self.dim).to(self.table)
+            with torch.inference_mode(False):  # the table outlives the search that asks for it
+                self.table = sinusoids(2 * length, self.dim).to(self.table)
 
 
 class LearnedPositions(nn.Module):
@@ -57,6 +62,10 @@ class LearnedPositions(nn.Module):
     def forward(self, position: Tensor) -> Tensor:
         """position: [...] int64 from 0. Returns [..., D]."""
         return nn.functional.embedding(position.clamp_max(len(self.weight) - 1), self.weight)
+
+    def at(self, position: int) -> Tensor:
+        """[D], of one position."""
+        return self.weight[min(position, len(self.weight) - 1)]
 
     def reserve(self, length: int) -> None:
         """Nothing to do: the table's length is fixed by training."""

@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save_file
-
 import nmt
 from nmt.bundle import METADATA, RECIPE, Metadata, add_scores, read_metadata, save_bundle
 from nmt.data.store import PairStore
@@ -19,7 +17,7 @@ from nmt.inference.options import TranslationOptions
 from nmt.inference.translator import Translator
 from nmt.models import ModelConfig
 from nmt.models.base import EncoderDecoder
-from nmt.models.weights import load_weights, named_weights, parameter_count
+from nmt.models.weights import load_weights, named_weights, parameter_count, read_tensors, save_tensors
 from nmt.pipeline.ids import PreparedIds
 from nmt.pipeline.ranks import announce
 from nmt.pipeline.record import Record
@@ -97,8 +95,7 @@ def train(
         if not result.finished:
             reporter.log(f"stopped at update {result.position.update}; the same command goes on from there")
             raise KeyboardInterrupt
-        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in named_weights(model).items()}
-        save_file(weights, directory / FINAL)
+        save_tensors(directory / FINAL, named_weights(model), {})
         reporter.log(f"the model is the {result.chosen}: validation BLEU {result.bleu:.2f}")
         return _facts(result, model)
 
@@ -141,7 +138,7 @@ def save_model(
     def work(directory: Path) -> Mapping[str, Any]:
         model = settings.model.build(source.vocabulary_size, target.vocabulary_size)
         path = run / TRAIN / FINAL
-        load_weights(model, load_file(path), str(path))
+        load_weights(model, read_tensors(path)[0], str(path))
         metadata = Metadata(
             nmt_version=nmt.__version__,
             source_language=languages[0],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nmt.pipeline.reporter import Reporter, duration
-from nmt.training.log import Progress, Started, Validated
+from nmt.training.log import WEIGHTS, Progress, Started, Validated
 
 
 class TrainingReporter:
@@ -29,10 +29,10 @@ class TrainingReporter:
 
     def validated(self, event: Validated) -> None:
         """One line per validation."""
-        what = f"update {event.update}" if event.what == "weights" else f"{event.what} weights"
+        what = f"update {event.update}" if event.what == WEIGHTS else f"{event.what} weights"
         best = "  best so far" if event.best else ""
         self._reporter.log(f"{what}: validation perplexity {event.perplexity:.2f}  BLEU {event.bleu:.2f}{best}")
 
-    def note(self, message: str) -> None:
+    def note(self, update: int, message: str) -> None:
         """One line."""
-        self._reporter.log(message)
+        self._reporter.log(f"update {update}: {message}")

@@ -8,24 +8,31 @@ Since the order of the data and every random draw are functions of the seed and 
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from nmt.errors import UserError
-from nmt.models.weights import named_weights
+from nmt.models.weights import named_weights, read_tensors, save_tensors
 from nmt.training.flat import FlatParameters
 
 LAST = "last.safetensors"
+_ANEW = "The recipe or the version has changed since: move the folder train/ of the run away to train anew."
+
+
+class Sums(BaseModel):
+    """Over the updates since the last log line."""
+
+    loss: float = 0.0
+    likelihood: float = 0.0
+    gradient_norm: float = 0.0
+    seconds: float = 0.0
+    tokens: int = 0
+    updates: int = 0
 
 
 class Position(BaseModel):
@@ -43,6 +50,10 @@ class Position(BaseModel):
     """Target tokens trained on so far."""
     seconds: float = 0.0
     """Time spent on updates so far, validation not counted."""
+    precision: str = ""
+    """What `precision: auto` came to at the start; a resumed training keeps it, on any machine."""
+    since_log: Sums = Sums()
+    """What the next log line averages."""
     validated: int = 0
     """Update of the last validation."""
     best: float | None = None
@@ -70,57 +81,54 @@ class Checkpoints:
         directory.mkdir(parents=True, exist_ok=True)
 
     def save(self, position: Position, flat: FlatParameters, optimizer: Optimizer) -> None:
-        """Writes what resuming needs, replacing the older file at once."""
-        tensors = {"values": flat.values.data}
+        """Writes what resuming needs, replacing the older file at once; then forgets weights that it does not name."""
+        tensors = {"values": flat.values.data, **{f"other.{name}": tensor for name, tensor in flat.others.items()}}
         for name, value in optimizer.state[flat.values].items():
             tensors[f"optimizer.{name}"] = value
-        _write(self.directory / LAST, tensors, {"position": position.model_dump_json()})
+        save_tensors(self.directory / LAST, tensors, {"position": position.model_dump_json()})
+        needed = {self.weights_path(update) for update in (*position.kept, position.best_update)}
+        for path in self.directory.glob("weights_*.safetensors"):
+            if path not in needed:
+                path.unlink()
 
     def load(self, flat: FlatParameters, optimizer: Optimizer) -> Position:
         """Restores model and optimiser; a fresh position where nothing was saved.
 
         Raises:
-            UserError: the file is damaged or of another model.
+            UserError: the file is damaged, of another model or of another version.
         """
         path = self.directory / LAST
         if not path.exists():
             return Position()
         tensors, metadata = read_tensors(path)
-        values = tensors.pop("values", torch.empty(0))
-        if values.shape != flat.values.shape:
-            raise UserError(
-                str(path),
-                f"{flat.values.numel()} parameters",
-                str(values.numel()),
-                "The recipe's model has changed since: remove the folder to train anew.",
-            )
-        flat.values.data.copy_(values)
+        mine = {"values": flat.values.data, **{f"other.{name}": tensor for name, tensor in flat.others.items()}}
+        for name, tensor in mine.items():
+            saved = tensors.pop(name, torch.empty(0))
+            if saved.shape != tensor.shape:
+                raise UserError(str(path), f"{tensor.numel()} {name}", str(saved.numel()), _ANEW)
+            tensor.copy_(saved)
         for name, value in tensors.items():
-            device = value.device if value.dim() == 0 else flat.values.device
-            optimizer.state[flat.values][name.removeprefix("optimizer.")] = value.to(device)
-        return Position.model_validate_json(metadata["position"])
+            optimizer.state[flat.values][name.removeprefix("optimizer.")] = value.to(flat.values.device)
+        try:
+            return Position.model_validate_json(metadata["position"])
+        except (KeyError, ValidationError) as error:
+            raise UserError(str(path), "a position that this version knows", type(error).__name__, _ANEW) from error
 
     def save_weights(self, position: Position, model: nn.Module) -> None:
-        """Writes the weights of this update and forgets the oldest that are in excess."""
-        _write(self.weights_path(position.update), named_weights(model), {})
-        position.kept.append(position.update)
-        while len(position.kept) > self.keep:
-            position.kept.pop(0)
-        self._forget({*position.kept, position.best_update})
+        """Writes the weights of this update."""
+        save_tensors(self.weights_path(position.update), named_weights(model), {})
+
+    def keep_update(self, position: Position) -> None:
+        """Counts this update among those whose weights are kept, instead of the oldest one."""
+        position.kept = [*position.kept, position.update][-self.keep :]
 
     def weights_path(self, update: int) -> Path:
         """The file of the weights at this update."""
         return self.directory / f"weights_{update:08d}.safetensors"
 
-    def _forget(self, needed: set[int]) -> None:
-        paths = {self.weights_path(update) for update in needed}
-        for path in self.directory.glob("weights_*.safetensors"):
-            if path not in paths:
-                path.unlink()
-
 
 def average_weights(paths: Sequence[Path]) -> dict[str, Tensor]:
-    """The mean of the weights of several files, in float32.
+    """The mean of the weights of several files; of what is no float (counters) the last.
 
     Raises:
         UserError: a file is damaged, or not of the same model as the first.
@@ -131,26 +139,6 @@ def average_weights(paths: Sequence[Path]) -> dict[str, Tensor]:
         if total and {n: t.shape for n, t in tensors.items()} != {n: t.shape for n, t in total.items()}:
             raise UserError(str(path), f"the same weights as in {paths[0]}", "others")
         for name, tensor in tensors.items():
-            total[name] = total[name] + tensor.float() if name in total else tensor.float()
-    return {name: tensor / len(paths) for name, tensor in total.items()}
-
-
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors of a safetensors file and its metadata.
-
-    Raises:
-        UserError: it is missing or damaged.
-    """
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except (OSError, SafetensorError, json.JSONDecodeError) as error:
-        raise UserError(str(path), "a whole safetensors file", str(error), "Remove it to train anew.") from error
-
-
-def _write(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    part = path.with_name(f".{path.name}.part")
-    save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, part, dict(metadata))
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
-    part.replace(path)
+            summed = tensor.is_floating_point() and name in total
+            total[name] = total[name] + tensor if summed else tensor
+    return {name: tensor / len(paths) if tensor.is_floating_point() else tensor for name, tensor in total.items()}

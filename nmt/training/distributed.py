@@ -5,9 +5,9 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
-import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from typing import TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed import TCPStore  # type: ignore[attr-defined]  # torch exports it without saying so
 
 from nmt.errors import UserError
 
@@ -23,6 +24,8 @@ T = TypeVar("T")
 
 _PARENT = "NMT_PARENT"
 """Process id of rank 0, in the environment of the ranks that it started."""
+_JOINED = "nmt/joined"
+"""Key under which those ranks are counted."""
 
 
 @dataclass(frozen=True)
@@ -101,11 +104,21 @@ def join_world(device: str) -> Iterator[World]:
     if not cuda:
         torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     _die_with_parent()
-    dist.init_process_group("nccl" if cuda else "gloo", rank=rank, world_size=size)
+    dist.init_process_group("nccl" if cuda else "gloo", rank=rank, world_size=size, store=_own_store(rank))
     try:
         yield world
     finally:
         dist.destroy_process_group()
+
+
+def _own_store(rank: int) -> TCPStore | None:
+    """Where the processes that `started_processes` started meet; None to meet as torchrun says."""
+    if _PARENT not in os.environ:
+        return None
+    store = TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False)
+    if rank > 0:
+        store.add(_JOINED, 1)
+    return store
 
 
 def process_count(requested: int, micro_batches: int, device: str) -> int:
@@ -121,6 +134,8 @@ def process_count(requested: int, micro_batches: int, device: str) -> int:
             return 1
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return max(n for n in range(1, min(cores, micro_batches) + 1) if micro_batches % n == 0)
+    if device != "cpu" and 0 < torch.cuda.device_count() < requested:
+        raise UserError("training.processes", f"at most {torch.cuda.device_count()}, one for each GPU", str(requested))
     if micro_batches % requested:
         raise UserError(
             "training.processes",
@@ -141,28 +156,24 @@ def started_processes(count: int, arguments: Sequence[str]) -> Iterator[None]:
     if count == 1 or "RANK" in os.environ:
         yield
         return
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     shared = {
         "WORLD_SIZE": str(count),
         "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
+        "MASTER_PORT": str(store.port),
         "OMP_NUM_THREADS": "1",
         "GLOO_SOCKET_IFNAME": "lo",
         _PARENT: str(os.getpid()),
     }
     before = dict(os.environ)
-    children = [
-        subprocess.Popen(
-            [sys.executable, "-m", "nmt", *arguments],
-            env={**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stdin=subprocess.DEVNULL,
-        )
-        for rank in range(1, count)
-    ]
-    os.environ.update(shared | {"RANK": "0", "LOCAL_RANK": "0"})
+    children: list[subprocess.Popen[bytes]] = []
     try:
+        for rank in range(1, count):
+            environment = {**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank)}
+            command = [sys.executable, "-m", "nmt", *arguments]
+            children.append(subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL))
+        _wait_until_joined(store, children)
+        os.environ.update(shared | {"RANK": "0", "LOCAL_RANK": "0"})
         yield
         for child in children:
             child.wait()
@@ -170,9 +181,27 @@ def started_processes(count: int, arguments: Sequence[str]) -> Iterator[None]:
         os.environ.clear()
         os.environ.update(before)
         for child in children:
-            if child.poll() is None:
-                child.terminate()
-                child.wait()
+            _end(child)
+
+
+def _wait_until_joined(store: TCPStore, children: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Notices a process that dies before it joins, for which torch itself would wait half an hour."""
+    while store.add(_JOINED, 0) < len(children):
+        for child in children:
+            if child.poll() is not None:
+                got = f"one that ended with status {child.returncode} before it began"
+                raise UserError("training", "all its processes to start", got, "What it said stands above.")
+        time.sleep(0.02)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    if child.poll() is None:
+        child.terminate()
+        try:
+            child.wait(timeout=10)  # it may be waiting for a process that is gone
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
 
 
 def _die_with_parent() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from nmt.models.weights import named_weights
+
 _ALIGNMENT = 16  # floats: each parameter starts on a cache line
 
 
@@ -31,6 +33,9 @@ class FlatParameters:
         """[P] all parameters; alignment gaps stay zero."""
         self.summed = torch.zeros(end + extra, device=device)
         """[P + extra] the gradients, then the extra floats."""
+        trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+        self.others = {name: tensor for name, tensor in named_weights(model).items() if name not in trained}
+        """What belongs to the weights and is not trained: buffers, frozen parameters."""
         self.gradients = self.summed[:end]
         self.extra = self.summed[end:]
         self.values.grad = self.gradients

@@ -9,6 +9,11 @@ from typing import Protocol
 
 from torch.utils.tensorboard import SummaryWriter
 
+from nmt.text import write_bytes_atomically
+
+WEIGHTS, AVERAGE = "weights", "average"
+"""Whose validation it is."""
+
 
 @dataclass(frozen=True)
 class Started:
@@ -68,8 +73,8 @@ class Validated:
     best: bool
     """Whether this is the best score so far."""
     samples: tuple[Sample, ...]
-    what: str = "weights"
-    """"weights" of this update, or "average" of the last ones."""
+    what: str = WEIGHTS
+    """Either `weights` of this update, or `average` of the last ones."""
 
 
 class Reporter(Protocol):
@@ -84,7 +89,7 @@ class Reporter(Protocol):
     def validated(self, event: Validated) -> None:
         """Called after each validation."""
 
-    def note(self, message: str) -> None:
+    def note(self, update: int, message: str) -> None:
         """Called for what a person should know."""
 
 
@@ -118,7 +123,7 @@ class RunLog:
     def validated(self, event: Validated) -> None:
         """Writes the scalars and the sample translations."""
         self._write({"event": "validated", **asdict(event)})
-        kind = "validation" if event.what == "weights" else f"validation_{event.what}"
+        kind = "validation" if event.what == WEIGHTS else f"validation_{event.what}"
         for name in ("loss", "perplexity", "bleu"):
             self._board.add_scalar(f"{kind}/{name}", getattr(event, name), event.update)
         text = "\n\n".join(
@@ -129,10 +134,10 @@ class RunLog:
         self._board.flush()
         self._reporter.validated(event)
 
-    def note(self, message: str) -> None:
+    def note(self, update: int, message: str) -> None:
         """Writes it as it is."""
-        self._write({"event": "note", "message": message})
-        self._reporter.note(message)
+        self._write({"event": "note", "update": update, "message": message})
+        self._reporter.note(update, message)
 
     def close(self) -> None:
         """Flushes both files."""
@@ -145,13 +150,14 @@ class RunLog:
 
 
 def _drop_after(path: Path, update: int) -> None:
+    """Keeps the events up to an update; what comes later, or was not written whole, will be written again."""
     if not path.exists():
         return
-    kept = []
-    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
-        try:
-            if json.loads(line).get("update", 0) <= update:
-                kept.append(line)
-        except ValueError:  # the line that a killed process did not finish
-            continue
-    path.write_text("".join(kept), encoding="utf-8")
+    with write_bytes_atomically(path) as kept:
+        for line in path.read_bytes().split(b"\n"):
+            try:
+                record = json.loads(line)
+            except ValueError:  # the line that a killed process did not finish
+                continue
+            if record.get("update", 0) <= update and record.get("what", WEIGHTS) == WEIGHTS:
+                kept.write(line + b"\n")

@@ -19,7 +19,8 @@ class Training(Options):
     """Size of an update's batch: sentences times the longest of them on either side, in pieces; over all processes."""
     micro_batches: Size = 2
     """Parts that an update's batch is cut into. Their gradients are added up, so fewer tokens are in memory
-    at once, and they are dealt out to the processes; the result depends on this number, not on that of processes."""
+    at once, and they are dealt out to the processes; the result depends on this number; that of the processes
+    only changes the order of the sum, and so the last bits."""
     processes: Count = 0
     """Processes on this machine, each with one thread on a CPU; must divide micro_batches. 0: one per CPU core as far
     as micro_batches allows, one on a GPU. Under torchrun it has no effect."""

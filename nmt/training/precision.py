@@ -9,11 +9,11 @@ import torch
 TrainingPrecision = Literal["auto", "fp32", "bf16"]
 
 
-def resolve_precision(precision: TrainingPrecision, device: torch.device) -> torch.dtype:
-    """The type to compute in; `auto` takes bf16 where the device multiplies it faster than fp32."""
+def resolve_precision(precision: TrainingPrecision, device: torch.device) -> str:
+    """Either fp32 or bf16; `auto` takes bf16 where the device multiplies it faster than fp32."""
     if precision == "auto":
-        return torch.bfloat16 if multiplies_bf16(device) else torch.float32
-    return torch.bfloat16 if precision == "bf16" else torch.float32
+        return "bf16" if multiplies_bf16(device) else "fp32"
+    return precision
 
 
 def multiplies_bf16(device: torch.device) -> bool:

@@ -1,7 +1,7 @@
 """The training loop: batches in, a trained model out, interruptible and resumable at any update.
 
-The order of the data and every random draw are functions of (seed, update, micro-batch), so neither the number of
-processes nor a kill in between changes what is computed.
+The order of the data and every random draw are functions of (seed, update, micro-batch), so a kill in between changes
+nothing, and the number of processes only the order in which micro-batches are added up.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from nmt.data.sampler import BatchSampler
 from nmt.data.store import PairStore
 from nmt.errors import UserError
 from nmt.models.base import EncoderDecoder
-from nmt.models.weights import load_weights, parameter_count
+from nmt.models.weights import load_weights, parameter_count, read_tensors
 from nmt.tokenizer.base import TokenizerPair
-from nmt.training.checkpoint import Checkpoints, Position, average_weights, read_tensors
+from nmt.training.checkpoint import Checkpoints, Position, average_weights
 from nmt.training.distributed import World
 from nmt.training.flat import FlatParameters
-from nmt.training.log import Reporter, RunLog, Started
+from nmt.training.log import AVERAGE, Reporter, RunLog, Started
 from nmt.training.objective import cross_entropy
 from nmt.training.options import Training
 from nmt.training.precision import resolve_precision
@@ -95,6 +95,8 @@ class Trainer:
             raise UserError(
                 "training.micro_batches", f"a multiple of {world.size} processes", str(options.micro_batches)
             )
+        if len(validation.store) == 0:
+            raise UserError("corpus.validation", "at least one pair", "none")
         keep_freed_memory()
         self.options, self.store, self.tokenizers, self.resegment = options, store, tokenizers, resegment
         self.validation, self.world = validation, world
@@ -105,7 +107,13 @@ class Trainer:
         self.sampler = BatchSampler(store, options.batch_tokens, options.seed, options.max_length)
         self.checkpoints = Checkpoints(directory / "checkpoints", options.average_checkpoints)
         self.position = self.checkpoints.load(self.flat, self.optimizer)
-        self.log = RunLog(directory, self.position.update, reporter) if world.first else None
+        if len(set(world.gather([self.position.update]))) > 1:
+            raise UserError(
+                str(directory), "the same checkpoint in all processes", "others", "Put runs/ on a shared disk."
+            )
+        self.position.precision = self.position.precision or resolve_precision(options.precision, world.device)
+        self._directory, self._reporter = directory, reporter
+        self.log: RunLog | None = None
         self.bad_updates = 0
 
     def train(self) -> TrainingResult:
@@ -114,6 +122,8 @@ class Trainer:
         Raises:
             UserError: the training has diverged.
         """
+        if self.world.first:
+            self.log = RunLog(self._directory, self.position.update, self._reporter)
         try:
             return self._finish(stopped=not self._train())
         finally:
@@ -132,11 +142,12 @@ class Trainer:
                 self._save()
                 window.skip_time()
             for indices in self._batches():
-                finite = self._update(indices, window, stop.requested)
-                if finite and self.log and done.update % self.options.log_every == 0:
-                    self.log.progress(window.progress(self.options.updates, self.optimizer.param_groups[0]["lr"]))
-                    window = Window(done)
-                if self.flat.extra[_STOP].item() > 0:
+                stopping = self._update(indices, window, stop.requested)
+                if done.update % self.options.log_every == 0:
+                    line = window.progress(self.options.updates, self.optimizer.param_groups[0]["lr"])
+                    if self.log:
+                        self.log.progress(line)
+                if stopping:
                     self._save()
                     break
                 due = self._validation_is_due()
@@ -145,7 +156,8 @@ class Trainer:
                     window.skip_time()
                 if due or done.update % self.options.save_every == 0:
                     self._save()
-        return done.update >= self.options.updates or self._out_of_patience()
+        ended = done.update >= self.options.updates or self._out_of_patience()
+        return ended and not self._validation_is_due()
 
     def _announce(self) -> None:
         if self.log:
@@ -172,7 +184,7 @@ class Trainer:
             done.epoch, done.batch = done.epoch + 1, 0
 
     def _update(self, indices: npt.NDArray[np.int64], window: Window, stop: bool) -> bool:
-        """One update of the weights; False if it was skipped because the gradient was not finite."""
+        """One update of the weights, skipped if its gradient is not finite; True if a process was told to stop."""
         number = self.position.update + 1
         self.flat.zero()
         parts = range(self.options.micro_batches)
@@ -182,7 +194,7 @@ class Trainer:
                 self._accumulate(pairs, number, part)
         self.flat.extra[_STOP] += float(stop)
         self.world.sum(self.flat.summed)
-        loss, likelihood, tokens, _ = self.flat.extra.tolist()
+        loss, likelihood, tokens, stopping = self.flat.extra.tolist()
         norm = self.flat.clip(1.0 / tokens, self.options.clip_norm).item()
         finite = math.isfinite(norm) and math.isfinite(loss)
         if finite:
@@ -193,7 +205,7 @@ class Trainer:
         self._note_bad_update(finite, number, loss / tokens)
         if finite:
             window.add(loss, likelihood, int(tokens), norm)
-        return finite
+        return bool(stopping > 0)
 
     def _accumulate(self, pairs: npt.NDArray[np.int64], number: int, part: int) -> None:
         """Adds the gradients and sums of one micro-batch."""
@@ -217,17 +229,14 @@ class Trainer:
         return collate([ids[:longest] for ids in sources], [ids[:longest] for ids in targets])
 
     def _precision(self) -> AbstractContextManager[object]:
-        dtype = resolve_precision(self.options.precision, self.world.device)
-        return torch.autocast(self.world.device.type, torch.bfloat16, enabled=dtype == torch.bfloat16)
+        return torch.autocast(self.world.device.type, torch.bfloat16, enabled=self.position.precision == "bf16")
 
     def _note_bad_update(self, finite: bool, number: int, loss: float) -> None:
         self.bad_updates = 0 if finite else self.bad_updates + 1
         if finite:
             return
         if self.log:
-            self.log.note(
-                f"update {number}: the gradient is not finite (loss {loss:.3g}); the weights stay as they were"
-            )
+            self.log.note(number, f"the gradient is not finite (loss {loss:.3g}); the weights stay as they were")
         if self.bad_updates >= self.options.max_bad_updates:
             raise UserError(
                 f"training, update {number}",
@@ -251,10 +260,9 @@ class Trainer:
             done.best, done.best_bleu, done.best_update, done.stale = self._score(found), found.bleu, done.update, 0
         else:
             done.stale += 1
+        self.checkpoints.keep_update(done)
         if self.world.first:
             self.checkpoints.save_weights(done, self.model)
-        else:
-            done.kept.append(done.update)
         if self.log:
             self.log.validated(found.event(done.update, best=best))
 
@@ -280,7 +288,7 @@ class Trainer:
                 chosen = f"average of the last {len(kept)} (updates {kept[0]} to {kept[-1]})"
                 bleu = average.bleu
             if self.log:
-                self.log.validated(average.event(done.update, best=better, what="average"))
+                self.log.validated(average.event(done.update, best=better, what=AVERAGE))
             if better:
                 return TrainingResult(True, done, chosen, bleu, self.sampler.left_out)
         self._use([done.best_update])
@@ -296,4 +304,5 @@ class Trainer:
             paths = [self.checkpoints.weights_path(update) for update in updates]
             weights = average_weights(paths) if len(paths) > 1 else read_tensors(paths[0])[0]
             load_weights(self.model, weights, str(paths[0]))
-        self.world.broadcast(self.flat.values.data)
+        for tensor in (self.flat.values.data, *self.flat.others.values()):
+            self.world.broadcast(tensor)

@@ -13,10 +13,8 @@ from nmt.data.batch import collate
 from nmt.data.store import PairStore
 from nmt.models.base import EncoderDecoder
 from nmt.training.distributed import World
-from nmt.training.log import Sample, Validated
+from nmt.training.log import WEIGHTS, Sample, Validated
 from nmt.training.objective import cross_entropy
-
-_BATCH_PAIRS = 64
 
 
 @dataclass(frozen=True)
@@ -31,6 +29,8 @@ class ValidationSet:
     """Lines to lines."""
     score: Callable[[Sequence[str], Sequence[str]], float]
     """Hypotheses and references to BLEU."""
+    batch_tokens: int = 4096
+    """Target tokens of a batch when the loss is computed, padding included."""
     samples: int = 3
     """Translations shown at each validation."""
 
@@ -44,7 +44,7 @@ class Validation:
     bleu: float
     samples: tuple[Sample, ...]
 
-    def event(self, update: int, *, best: bool, what: str = "weights") -> Validated:
+    def event(self, update: int, *, best: bool, what: str = WEIGHTS) -> Validated:
         """For the log."""
         perplexity = math.exp(min(self.loss, 100.0))
         return Validated(update, self.loss, perplexity, self.bleu, best, self.samples, what)
@@ -54,7 +54,7 @@ def validate(model: EncoderDecoder[Any, Any], data: ValidationSet, world: World)
     """Loss, BLEU and a few translations; the work is shared among the processes, all of which get the result."""
     training = model.training
     model.eval()
-    loss = _loss(model, data.store, world)
+    loss = _loss(model, data, world)
     hypotheses = world.gather(data.translate(model, world.share(data.sources)))
     model.train(training)
     samples = zip(data.sources, data.references, hypotheses, strict=True)
@@ -63,15 +63,24 @@ def validate(model: EncoderDecoder[Any, Any], data: ValidationSet, world: World)
 
 
 @torch.no_grad()
-def _loss(model: EncoderDecoder[Any, Any], store: PairStore, world: World) -> float:
+def _loss(model: EncoderDecoder[Any, Any], data: ValidationSet, world: World) -> float:
+    store = data.store
     totals = torch.zeros(2, dtype=torch.float64)
-    by_length = sorted(range(len(store)), key=lambda pair: len(store.target(pair)))
-    starts = range(0, len(store), _BATCH_PAIRS)
-    for start in world.share(starts):
-        pairs = by_length[start : start + _BATCH_PAIRS]
+    for pairs in world.share(_batches(data)):
         batch = collate([store.source(i) for i in pairs], [store.target(i) for i in pairs]).to(world.device)
         totals[0] += cross_entropy(model, batch, 0.0).likelihood.double().cpu()
         totals[1] += batch.target_tokens
     totals = totals.to(world.device)
     world.sum(totals)
     return float(totals[0] / totals[1])
+
+
+def _batches(data: ValidationSet) -> list[list[int]]:
+    """Pairs of similar length, within the token budget (at least one a batch)."""
+    lengths = [max(len(data.store.source(i)), len(data.store.target(i))) + 1 for i in range(len(data.store))]
+    batches: list[list[int]] = []
+    for pair in sorted(range(len(lengths)), key=lambda pair: -lengths[pair]):
+        if not batches or (len(batches[-1]) + 1) * lengths[batches[-1][0]] > data.batch_tokens:
+            batches.append([])
+        batches[-1].append(pair)
+    return batches

@@ -134,7 +134,7 @@ class Silent:
 
     def validated(self, event: object) -> None: ...
 
-    def note(self, message: str) -> None:
+    def note(self, update: int, message: str) -> None:
         raise AssertionError(message)
 
 

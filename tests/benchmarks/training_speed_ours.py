@@ -58,7 +58,7 @@ class Clock:
     def validated(self, event: Validated) -> None:
         pass
 
-    def note(self, message: str) -> None:
+    def note(self, update: int, message: str) -> None:
         raise AssertionError(message)  # a gradient that is not finite: nothing to time
 
     def timed(self) -> dict[str, float]:

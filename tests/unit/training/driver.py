@@ -41,7 +41,7 @@ class Silence:
     def validated(self, event: Validated) -> None:
         self.events.append(event)
 
-    def note(self, message: str) -> None:
+    def note(self, update: int, message: str) -> None:
         self.events.append(message)
 
 

@@ -22,7 +22,7 @@ from nmt.data.store import PairStore
 from nmt.errors import UserError
 from nmt.tokenizer.base import TokenizerPair
 from nmt.training.checkpoint import LAST
-from nmt.training.distributed import World, process_count
+from nmt.training.distributed import World, process_count, started_processes
 from nmt.training.schedule import Constant
 from nmt.training.trainer import Trainer
 from tests.unit.training.driver import Silence, options, prepared, trainer
@@ -225,3 +225,89 @@ def test_a_stop_at_a_validation_does_not_lose_the_validation(data: Prepared, mon
 def _interrupting(stopped: Trainer, stop_at: int) -> Callable[[Any, Any, bool], bool]:
     plain = stopped._update
     return lambda indices, window, _: plain(indices, window, stopped.position.update + 1 == stop_at)
+
+
+def test_a_stop_during_the_last_update_does_not_lose_its_validation(
+    data: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory, store, tokenizers = data
+    name = directory / "stopped_last"
+    stopped = trainer(name, store, tokenizers, ALONE, options(best_by="loss", updates=5))
+    monkeypatch.setattr(stopped, "_update", _interrupting(stopped, 5))
+    assert not stopped.train().finished
+    result = trainer(name, store, tokenizers, ALONE, options(best_by="loss", updates=5)).train()
+    assert result.finished
+    assert result.position.best_update == 5
+
+
+def test_log_lines_after_a_stop_average_what_came_before_it(data: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory, store, tokenizers = data
+    changes: dict[str, Any] = {"log_every": 6, "best_by": "loss"}
+    whole = train(data, "every_sixth", log_every=6)
+    stopped = trainer(directory / "stopped_between", store, tokenizers, ALONE, options(**changes))
+    monkeypatch.setattr(stopped, "_update", _interrupting(stopped, 9))
+    stopped.train()
+    trainer(directory / "stopped_between", store, tokenizers, ALONE, options(**changes)).train()
+    assert logged(whole) == logged(directory / "stopped_between")
+
+
+def test_weights_that_the_checkpoint_names_are_still_there(data: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed after new weights are written and before the checkpoint is: the old checkpoint's weights must exist."""
+    directory, store, tokenizers = data
+    name = directory / "killed_between"
+    training = options(best_by="loss", validate_every=2, save_every=1000, average_checkpoints=1, updates=10)
+    killed = trainer(name, store, tokenizers, ALONE, training)
+    saves = []
+
+    def save() -> None:
+        saves.append(killed.position.update)
+        if killed.position.update == 6:
+            raise KeyboardInterrupt
+        killed.checkpoints.save(killed.position, killed.flat, killed.optimizer)
+
+    monkeypatch.setattr(killed, "_save", save)
+    with pytest.raises(KeyboardInterrupt):
+        killed.train()
+    assert saves == [2, 4, 6]
+    position = trainer(name, store, tokenizers, ALONE, training).position
+    assert position.update == 4
+    for update in {*position.kept, position.best_update}:
+        assert killed.checkpoints.weights_path(update).exists()
+
+
+def test_resuming_puts_the_optimiser_where_the_parameters_are(data: Prepared) -> None:
+    directory, store, tokenizers = data
+    train(data, "moved")
+    resumed = trainer(directory / "moved", store, tokenizers, ALONE, options())
+    state = resumed.optimizer.state[resumed.flat.values]
+    assert sorted(state) == ["exp_avg", "exp_avg_sq", "step"]
+    assert {tensor.device for tensor in state.values()} == {resumed.flat.values.device}
+
+
+def test_the_log_survives_a_line_that_a_kill_cut(data: Prepared) -> None:
+    directory = train(data, "cut", updates=8)
+    path = directory / "log.jsonl"
+    whole = path.read_bytes()
+    sample = json.dumps({"event": "progress", "update": 8, "note": "a\u2028b"}, ensure_ascii=False).encode() + b"\n"
+    path.write_bytes(whole + sample + '{"event": "ä'.encode()[:-1])
+    _, store, tokenizers = data
+    trainer(directory, store, tokenizers, ALONE, options(updates=8)).train()
+    kept = path.read_bytes()
+    assert sample in kept
+    assert [json.loads(line)["event"] for line in kept.splitlines()].count("progress") == 9
+
+
+def test_checkpoints_are_readable_by_others(data: Prepared) -> None:
+    directory = train(data, "readable", updates=4)
+    umask = os.umask(0)
+    os.umask(umask)
+    modes = {path.stat().st_mode & 0o777 for path in (directory / "checkpoints").iterdir()}
+    assert modes == {0o666 & ~umask}
+
+
+def test_a_process_that_dies_at_its_start_is_noticed() -> None:
+    start = time.monotonic()
+    with pytest.raises(UserError, match="status 2"), started_processes(2, ["--no-such-option"]):
+        raise AssertionError("not reached")
+    assert time.monotonic() - start < 30
+    assert "RANK" not in os.environ
