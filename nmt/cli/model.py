@@ -46,7 +46,9 @@ def load_model(directory: Path, device: str, workers: int | None = None) -> Bund
         chosen = torch.device(device)
     except RuntimeError:
         raise UserError("--device", "auto, cpu or cuda", repr(device)) from None
-    if chosen.type == "cuda" and not torch.cuda.is_available():
+    if chosen.type not in ("cpu", "cuda") or (
+        chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count()
+    ):
         raise UserError("--device", "a device that this machine has", device, "Use --device cpu.")
     if chosen.type != "cpu" and (workers or 0) > 1:
         raise UserError("--workers", "0 or 1 on a GPU", str(workers), "Workers are for the CPU: leave out --device.")
@@ -54,12 +56,20 @@ def load_model(directory: Path, device: str, workers: int | None = None) -> Bund
 
 
 def search_settings(bundle: Bundle, changes: Mapping[str, Any]) -> SearchConfig:
-    """The search of the model's recipe, with what the command line changes."""
-    from pydantic import TypeAdapter
+    """The search of the model's recipe, with what the command line changes.
+
+    Raises:
+        UserError: the model's recipe has a search that this version does not know.
+    """
+    from pydantic import TypeAdapter, ValidationError
 
     from nmt.search import SearchConfig
 
-    default: SearchConfig = TypeAdapter(SearchConfig).validate_python(bundle.recipe.get("search", {}))
+    try:
+        default: SearchConfig = TypeAdapter(SearchConfig).validate_python(bundle.recipe.get("search", {}))
+    except ValidationError as error:
+        expected = "a search that this version knows"
+        raise UserError("the model's recipe.yaml: search", expected, str(error.errors()[0]["msg"])) from error
     return with_changes(default, changes)
 
 

@@ -44,11 +44,11 @@ def chunks(line: str, encode: Callable[[str], list[int]], limit: int) -> list[li
     words = line.split(" ")
     counts = [len(encode(word)) for word in words]
     scale = len(ids) / sum(counts)  # words together may take more pieces, or fewer, than one by one
-    lengths = [count * scale for count in counts]
+    ends = list(accumulate((count * scale for count in counts), initial=0.0))
     parts: list[list[int]] = []
     start = 0
     while start < len(words):
-        stop = _cut(words, lengths, start, limit)
+        stop = _cut(words, ends, start, limit)
         part = encode(" ".join(words[start:stop]))
         # One word may be longer than the limit, and the lengths of words together are estimates.
         parts.extend(part[place : place + limit] for place in range(0, len(part), limit))
@@ -56,14 +56,22 @@ def chunks(line: str, encode: Callable[[str], list[int]], limit: int) -> list[li
     return parts
 
 
-def _cut(words: Sequence[str], lengths: Sequence[float], start: int, limit: int) -> int:
-    """Where the part that begins at word `start` ends (exclusive): the best boundary near an equal share."""
-    total = sum(lengths[start:])
+def _cut(words: Sequence[str], ends: Sequence[float], start: int, limit: int) -> int:
+    """Where the part that begins at word `start` ends (exclusive): the best boundary near an equal share.
+
+    Args:
+        words: of the whole line.
+        ends: pieces up to each word, one more entry than words.
+        start: first word of the part.
+        limit: most pieces of a part.
+    """
+    total = ends[-1] - ends[start]
     if total <= limit:
         return len(words)
     share = total / -(-total // limit)
     best, best_rank = start + 1, (-1, 0.0)
-    for place, length in enumerate(accumulate(lengths[start:]), start + 1):
+    for place in range(start + 1, len(words) + 1):
+        length = ends[place] - ends[start]
         if length > limit:
             break
         if length < share / 2:
