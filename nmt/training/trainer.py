@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from nmt.allocator import keep_freed_memory
+from nmt.cpu import forget_old_kernels, keep_freed_memory
 from nmt.data.batch import Batch, collate
 from nmt.data.order import derive_key
 from nmt.data.sampler import BatchSampler
@@ -98,6 +98,7 @@ class Trainer:
         if len(validation.store) == 0:
             raise UserError("corpus.validation", "at least one pair", "none")
         keep_freed_memory()
+        forget_old_kernels()
         self.options, self.store, self.tokenizers, self.resegment = options, store, tokenizers, resegment
         self.validation, self.world = validation, world
         torch.manual_seed(options.seed)

@@ -1,10 +1,12 @@
-"""One setting of the C library's memory allocator that eager tensor code on a CPU depends on."""
+"""Two settings of the libraries under torch that eager tensor code on a CPU depends on."""
 
 from __future__ import annotations
 
 import ctypes
+import os
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4  # names of mallopt(3)
+_KERNELS = 64
 
 
 def keep_freed_memory() -> bool:
@@ -22,3 +24,13 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError):
         return False
     return bool(mallopt(_MMAP_MAX, 0) and mallopt(_TRIM_THRESHOLD, 2**31 - 1) and mallopt(_TOP_PAD, 64 << 20))
+
+
+def forget_old_kernels() -> None:
+    """Lets oneDNN keep the compiled kernels of a few dozen shapes, not of a thousand.
+
+    Every batch of sentences has shapes of its own, so most kept kernels are never used again, and they are gigabytes
+    in the end. Must come before the process multiplies its first matrices; the environment's own setting goes first.
+    """
+    for name in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
+        os.environ.setdefault(name, str(_KERNELS))

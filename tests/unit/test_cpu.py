@@ -1,0 +1,62 @@
+"""What is set for the CPU has its effect."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import resource, sys, torch
+from nmt.cpu import keep_freed_memory
+torch.set_num_threads(1)
+if sys.argv[1] == "keep" and not keep_freed_memory():
+    sys.exit(7)
+def work():
+    for _ in range(10):
+        torch.empty(12_000_000).fill_(1.0)
+work()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+work()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def page_faults(how: str) -> int:
+    done = subprocess.run([sys.executable, "-c", PROGRAM, how], capture_output=True, text=True, check=False)
+    if done.returncode == 7:
+        pytest.skip("the C library is not glibc")
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout)
+
+
+def test_repeated_allocation_stops_faulting() -> None:
+    assert page_faults("keep") < page_faults("leave") / 20
+
+
+SHAPES = """
+import sys, torch
+from nmt.cpu import forget_old_kernels
+torch.set_num_threads(1)
+if sys.argv[1] == "forget":
+    forget_old_kernels()
+if not torch.backends.mkldnn.is_available():
+    sys.exit(7)
+weight = torch.randn(512, 512, dtype=torch.bfloat16)
+for rows in range(1, 1200):
+    torch.nn.functional.linear(torch.ones(rows, 512, dtype=torch.bfloat16), weight)
+print(next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmRSS")))
+"""
+
+
+def resident(how: str) -> int:
+    done = subprocess.run([sys.executable, "-c", SHAPES, how], capture_output=True, text=True, check=False)
+    if done.returncode == 7:
+        pytest.skip("torch was built without oneDNN")
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout)
+
+
+def test_many_shapes_do_not_fill_the_memory() -> None:
+    assert resident("forget") < resident("keep") - 10_000  # KiB
