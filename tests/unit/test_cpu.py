@@ -41,11 +41,12 @@ from nmt.cpu import forget_old_kernels
 torch.set_num_threads(1)
 if sys.argv[1] == "forget":
     forget_old_kernels()
-if not torch.backends.mkldnn.is_available():
+if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
     sys.exit(7)
-weight = torch.randn(512, 512, dtype=torch.bfloat16)
-for rows in range(1, 1200):
-    torch.nn.functional.linear(torch.ones(rows, 512, dtype=torch.bfloat16), weight)
+weight = torch.randn(384, 128, dtype=torch.bfloat16, requires_grad=True)
+for rows in range(1000, 1500):
+    x = torch.ones(rows, 128, dtype=torch.bfloat16, requires_grad=True)
+    torch.nn.functional.linear(x, weight).sum().backward()
 print(next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmRSS")))
 """
 
@@ -53,10 +54,10 @@ print(next(int(line.split()[1]) for line in open("/proc/self/status") if line.st
 def resident(how: str) -> int:
     done = subprocess.run([sys.executable, "-c", SHAPES, how], capture_output=True, text=True, check=False)
     if done.returncode == 7:
-        pytest.skip("torch was built without oneDNN")
+        pytest.skip("oneDNN has no bf16 kernels for this processor")
     assert done.returncode == 0, done.stderr
     return int(done.stdout)
 
 
 def test_many_shapes_do_not_fill_the_memory() -> None:
-    assert resident("forget") < resident("keep") - 10_000  # KiB
+    assert resident("forget") < 0.6 * resident("keep")
