@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import signal
 import subprocess
 import sys
@@ -105,7 +104,7 @@ def test_run_from_text_to_score_and_again(recipe: Path) -> None:
     assert metadata["scores"] == found["scores"]
     told = [line for line in output.splitlines() if "nmt translate" in line][-1]
     spoken = subprocess.run(
-        ["bash", "-c", told.replace("nmt translate", f"{shlex.quote(sys.executable)} -m nmt translate")],
+        ["bash", "-c", told],
         env=environment(recipe),
         capture_output=True,
         text=True,
