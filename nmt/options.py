@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -31,3 +32,17 @@ Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 PositiveFloat = Annotated[float, Field(gt=0.0)]
 NonNegativeFloat = Annotated[float, Field(ge=0.0)]
+
+
+def fill_from_preset(values: object, presets: Mapping[Any, Mapping[str, Any]], default: str) -> object:
+    """What a validator in "before" mode returns for options with a `preset` that the other options override.
+
+    Args:
+        values: as given to the validator.
+        presets: what each preset sets; an unknown one is left to the field's own check.
+        default: the preset where none is named.
+    """
+    if isinstance(values, Mapping):
+        preset = values.get("preset", default)
+        return {**(presets.get(preset, {}) if isinstance(preset, str) else {}), **values}
+    return values

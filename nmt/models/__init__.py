@@ -6,9 +6,11 @@ from typing import Annotated
 
 from pydantic import Field
 
+from nmt.models.convs2s import ConvS2S
+from nmt.models.gnmt import GNMT
 from nmt.models.transformer import Transformer
 
 ModelConfig = Annotated[
-    Transformer.Config,
+    Transformer.Config | GNMT.Config | ConvS2S.Config,
     Field(discriminator="kind"),
 ]

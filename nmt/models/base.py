@@ -65,6 +65,12 @@ class StepOutput(NamedTuple, Generic[StateT]):
 class EncoderDecoder(nn.Module, ABC, Generic[MemoryT, StateT]):
     """A translation model. The contract suite in tests/contract states the laws it obeys."""
 
+    def anneal(self, update: int) -> None:
+        """Told the number of each update of the weights, from 1, before it is made.
+
+        A model whose own constants change in the course of training (buffers, so that they are saved) sets them here.
+        """
+
     @abstractmethod
     def encode(self, source: Tensor, source_mask: Tensor) -> MemoryT:
         """Reads the source.

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self
 
 import torch
 from pydantic import model_validator
 from torch import Tensor, nn
 
 from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, State, StepOutput
+from nmt.models.tying import Tying, make_embeddings
 from nmt.nn.attention import CrossAttention, KeysValues, SelfAttention
 from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
 from nmt.nn.feedforward import Activation, FeedForward
 from nmt.nn.position import LearnedPositions, Positions, SinusoidalPositions, positions
-from nmt.options import Options, Probability, Size
+from nmt.options import Options, Probability, Size, fill_from_preset
 from nmt.tokenizer.base import SPECIAL
 
 Preset = Literal["tiny", "iwslt", "base", "big"]
@@ -88,16 +90,13 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
         """How a token's place is told: fixed sinusoids, of any length, or a learned table."""
         learned_positions: Size = 1024
         """Rows of the learned table; has an effect only with `positions: learned`."""
-        tied_embeddings: Literal["all", "target", "none"] = "all"
+        tied_embeddings: Tying = "all"
         """Matrices that are one: source, target and output (needs a joint vocabulary), target and output, or none."""
 
         @model_validator(mode="before")
         @classmethod
         def _fill_from_preset(cls, values: object) -> object:
-            if isinstance(values, Mapping):
-                preset = values.get("preset", "base")
-                return {**(PRESETS[preset] if preset in get_args(Preset) else {}), **values}
-            return values
+            return fill_from_preset(values, PRESETS, "base")
 
         @model_validator(mode="after")
         def _check_heads(self) -> Self:
@@ -117,16 +116,12 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
 
     def __init__(self, config: Config, source_vocabulary: int, target_vocabulary: int, pad: int) -> None:
         super().__init__()
-        if config.tied_embeddings == "all" and source_vocabulary != target_vocabulary:
-            raise ValueError(
-                "tied_embeddings: all needs one joint vocabulary, "
-                f"not {source_vocabulary} and {target_vocabulary} pieces"
-            )
-        self.source_embedding = TokenEmbedding(source_vocabulary, config.model_dim, pad)
-        self.target_embedding = (
-            self.source_embedding
-            if config.tied_embeddings == "all"
-            else TokenEmbedding(target_vocabulary, config.model_dim, pad)
+        dim = config.model_dim
+        self.source_embedding, self.target_embedding = make_embeddings(
+            config.tied_embeddings,
+            source_vocabulary,
+            target_vocabulary,
+            lambda vocabulary: TokenEmbedding(vocabulary, dim, pad, std=dim**-0.5, scale=math.sqrt(dim)),
         )
         self.source_positions, self.target_positions = _positions(config), _positions(config)
         self.dropout = Dropout(config.dropout)
@@ -269,5 +264,5 @@ def _feedforward(config: Transformer.Config) -> FeedForward:
 
 def _positions(config: Transformer.Config) -> Positions:
     if config.positions == "learned":
-        return LearnedPositions(config.model_dim, config.learned_positions)
+        return LearnedPositions(config.model_dim, config.learned_positions, std=config.model_dim**-0.5)
     return SinusoidalPositions(config.model_dim)

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 
 
 class TokenEmbedding(nn.Module):
-    """Looks tokens up and multiplies by sqrt(D) (Vaswani et al. 2017, section 3.4).
+    """One learned vector per token, times a constant.
 
-    Initialised N(0, D^-1/2), so that what leaves has unit variance and the same matrix, used as the output layer, gives
-    logits of unit variance. The padding token's vector is zero and stays so unless the matrix is also the output layer.
+    Initialised N(0, std). The padding token's vector is zero and stays so unless the matrix is also the output layer.
+
+    Args:
+        vocabulary: number of tokens.
+        dim: D, width of a vector.
+        pad: the padding token.
+        std: of the initial vectors.
+        scale: what a vector is multiplied by; sqrt(D) in a Transformer (Vaswani et al. 2017, section 3.4), where with
+            std D^-1/2 what leaves has unit variance and the same matrix gives logits of unit variance.
     """
 
-    def __init__(self, vocabulary: int, dim: int, pad: int) -> None:
+    def __init__(self, vocabulary: int, dim: int, pad: int, *, std: float, scale: float = 1.0) -> None:
         super().__init__()
-        self.scale = math.sqrt(dim)
+        self.scale = scale
         self.pad = pad
         self.weight = nn.Parameter(torch.empty(vocabulary, dim))
-        nn.init.normal_(self.weight, std=dim**-0.5)
+        nn.init.normal_(self.weight, std=std)
         nn.init.zeros_(self.weight[pad])
 
     def forward(self, tokens: Tensor) -> Tensor:
         """tokens: [...] int64. Returns [..., D]."""
-        return nn.functional.embedding(tokens, self.weight, padding_idx=self.pad) * self.scale
+        embedded = nn.functional.embedding(tokens, self.weight, padding_idx=self.pad)
+        return embedded if self.scale == 1.0 else embedded * self.scale

@@ -52,12 +52,12 @@ class SinusoidalPositions(nn.Module):
 
 
 class LearnedPositions(nn.Module):
-    """One learned vector per position, N(0, dim^-1/2) at first; positions beyond the table use its last vector."""
+    """One learned vector per position, N(0, std) at first; positions beyond the table use its last vector."""
 
-    def __init__(self, dim: int, count: int) -> None:
+    def __init__(self, dim: int, count: int, std: float) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(count, dim))
-        nn.init.normal_(self.weight, std=dim**-0.5)
+        nn.init.normal_(self.weight, std=std)
 
     def forward(self, position: Tensor) -> Tensor:
         """position: [...] int64 from 0. Returns [..., D]."""

@@ -188,6 +188,7 @@ class Trainer:
         """One update of the weights, skipped if its gradient is not finite; True if a process was told to stop."""
         number = self.position.update + 1
         self.flat.zero()
+        self.model.anneal(number)
         parts = range(self.options.micro_batches)
         for part in self.world.share(parts):
             pairs = indices[part :: len(parts)]

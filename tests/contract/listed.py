@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from nmt.models import ModelConfig
+from nmt.models.convs2s import Convolutions, ConvS2S, DecoderConvolutions
+from nmt.models.gnmt import GNMT
 from nmt.models.transformer import Transformer
+from nmt.nn.cells import LSTM
+from nmt.nn.clipping import Clipping
 
 _SMALL = {"model_dim": 16, "feedforward_dim": 24, "heads": 2, "encoder_layers": 2, "decoder_layers": 2}
+_DEEP = {"model_dim": 16, "encoder_layers": 4, "decoder_layers": 4, "initial_range": 0.3}
+_CONVOLUTIONS = {"embedding_dim": 12, "output_dim": 12}
 
 MODELS: dict[str, ModelConfig] = {
     "transformer": Transformer.Config(**_SMALL),
@@ -13,5 +19,25 @@ MODELS: dict[str, ModelConfig] = {
     "transformer-learned": Transformer.Config(**_SMALL, positions="learned", tied_embeddings="none"),
     "transformer-target-tied": Transformer.Config(
         **_SMALL, tied_embeddings="target", attention_dropout=0.2, activation_dropout=0.1
+    ),
+    "gnmt": GNMT.Config(**_DEEP),
+    "gnmt-current-context": GNMT.Config(**_DEEP, upper_context="current", tied_embeddings="all", attention_dim=9),
+    "gnmt-clipped": GNMT.Config(
+        **_DEEP,
+        cell=LSTM.Config(output_tanh=False),
+        # tight enough to be felt by random weights, not so tight that nothing can be learned
+        clipping=Clipping(start=2.0, end=2.0, until_update=1),
+    ),
+    "convs2s": ConvS2S.Config(
+        **_CONVOLUTIONS,
+        encoder=(Convolutions(width=12, kernel=3, layers=2), Convolutions(width=16, kernel=1)),
+        decoder=(DecoderConvolutions(width=10, kernel=3, layers=2), DecoderConvolutions(width=14, kernel=2)),
+        positions=16,
+    ),
+    "convs2s-tied": ConvS2S.Config(
+        **_CONVOLUTIONS,
+        encoder=(Convolutions(width=12, kernel=4, layers=2),),
+        decoder=(DecoderConvolutions(width=8, kernel=1), DecoderConvolutions(width=8, kernel=3, attention=False)),
+        tied_embeddings="all",
     ),
 }

@@ -35,5 +35,5 @@ def test_the_sinusoidal_table_grows_and_stays_the_same_where_it_was() -> None:
 
 
 def test_learned_positions_beyond_the_table_use_its_last_row() -> None:
-    module = LearnedPositions(8, 5)
+    module = LearnedPositions(8, 5, std=1.0)
     assert torch.equal(module(torch.tensor([100])), module(torch.tensor([4])))

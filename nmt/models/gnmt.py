@@ -1,0 +1,214 @@
+"""Google's neural machine translation system (Wu et al. 2016, arXiv 1609.08144, section 3): deep residual LSTMs.
+
+Only the lowest layer of the encoder runs in both directions. Attention is driven by the lowest layer of the decoder, at
+the step before, so that no layer waits for the recurrence of another; its context enters every layer. From the third
+layer of either side on, a layer adds its input to its output, and the sum goes upwards only. Recurrent states start
+from zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, State, StepOutput
+from nmt.models.tying import Tying, make_embeddings
+from nmt.nn.additive_attention import AdditiveAttention
+from nmt.nn.cells import LSTM, Cell, CellConfig, CellState
+from nmt.nn.clipping import AnnealedLimit, Clipping
+from nmt.nn.dropout import Dropout
+from nmt.nn.embedding import TokenEmbedding
+from nmt.options import Count, Options, PositiveFloat, Probability, Size
+from nmt.tokenizer.base import SPECIAL
+
+FIRST_RESIDUAL = 2
+"""The first layer, counted from 0, that adds its input to its output."""
+
+
+@dataclass
+class GNMTMemory(Memory):
+    """The source as the attention sees it."""
+
+    keys: Tensor
+    """[B, S, A], projected once."""
+    values: Tensor
+    """[B, S, D], the encoder's output."""
+
+
+@dataclass
+class GNMTState(State):
+    """What the decoder carries from step to step."""
+
+    cells: list[CellState]
+    """Per layer."""
+    context: Tensor
+    """[N, D], what the lowest layer reads next to its token: attended to with its own last output."""
+    attention: Tensor
+    """[N, S], the weights of that context."""
+
+
+class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
+    """Stacks of recurrent layers with one additive attention between them."""
+
+    class Config(Options):
+        """Deep residual recurrent encoder-decoder with attention (GNMT, Wu et al. 2016)."""
+
+        kind: Literal["gnmt"] = "gnmt"
+        model_dim: Size = 1024
+        """Width of the embeddings and of every layer."""
+        attention_dim: Count = 0
+        """Width of the attention's hidden layer; 0 for that of the model."""
+        encoder_layers: int = Field(8, ge=2)
+        """Layers that read the source, the lowest of them in both directions."""
+        decoder_layers: Size = 8
+        """Layers that write the target."""
+        upper_context: Literal["previous", "current"] = "previous"
+        """Which context the decoder's layers above the lowest see: the one that the lowest saw, made from its previous
+        output, as published; or the one made from its current output (tensorflow/nmt's gnmt_v2)."""
+        cell: CellConfig = LSTM.Config()
+        """Recurrence of every layer."""
+        dropout: Probability = 0.2
+        """Probability of zeroing an element of each layer's input, and of the output layer's; never of a recurrence."""
+        initial_range: PositiveFloat = 0.04
+        """All weights start from a uniform distribution between minus this and this."""
+        tied_embeddings: Tying = "none"
+        """Matrices that are one: source, target and output (needs a joint vocabulary), target and output, or none."""
+        clipping: Clipping | None = None
+        """Bounds that make the trained model fit for 8-bit arithmetic; null for none, which trains several times as
+        fast, since fused kernels know no such bounds."""
+
+        def build(self, source_vocabulary: int, target_vocabulary: int, pad: int = SPECIAL.pad) -> GNMT:
+            """The model with fresh weights, drawn from torch's default generator.
+
+            Raises:
+                ValueError: all embeddings are tied but the vocabularies differ in size.
+            """
+            return GNMT(self, source_vocabulary, target_vocabulary, pad)
+
+    def __init__(self, config: Config, source_vocabulary: int, target_vocabulary: int, pad: int) -> None:
+        super().__init__()
+        dim, bound = config.model_dim, config.initial_range
+        self.source_embedding, self.target_embedding = make_embeddings(
+            config.tied_embeddings,
+            source_vocabulary,
+            target_vocabulary,
+            lambda vocabulary: TokenEmbedding(vocabulary, dim, pad, std=1.0),
+        )
+        self.upper_context = config.upper_context
+        self.dropout = Dropout(config.dropout)
+        make = config.cell.build
+        widths = [dim, 2 * dim, *[dim] * (config.encoder_layers - 2)]
+        self.encoder = nn.ModuleList(make(width, dim) for width in widths)
+        self.encoder_backward = make(dim, dim)
+        self.decoder = nn.ModuleList(make(2 * dim, dim) for _ in range(config.decoder_layers))
+        self.output = nn.Linear(dim, target_vocabulary, bias=False)
+        self.attention = AdditiveAttention(dim, dim, config.attention_dim or dim)
+        for name, parameter in self.named_parameters():
+            if not name.endswith("bias"):
+                nn.init.uniform_(parameter, -bound, bound)
+        for embedding in (self.source_embedding, self.target_embedding):
+            nn.init.zeros_(embedding.weight[pad])
+        if config.tied_embeddings != "none":
+            self.output.weight = self.target_embedding.weight
+        self.limit = None if config.clipping is None else AnnealedLimit(config.clipping)
+        self.largest_logit = None if config.clipping is None else config.clipping.logits
+
+    def anneal(self, update: int) -> None:
+        if self.limit is not None:
+            self.limit.anneal(update)
+
+    def encode(self, source: Tensor, source_mask: Tensor) -> GNMTMemory:
+        # Real tokens first, so that neither direction has read padding when it comes to one.
+        real_first = (~source_mask).byte().argsort(dim=1, stable=True)
+        reverse = _reversal(source_mask)
+        x = self.dropout(self.source_embedding(source.gather(1, real_first)))
+        lowest, *upper = _cells(self.encoder)
+        there = self._bounded(lowest(x, self._delta))
+        back = self._bounded(self.encoder_backward(_reorder(x, reverse), self._delta))
+        x = torch.cat([there, _reorder(back, reverse)], dim=-1)
+        for place, layer in enumerate(upper, start=1):
+            hidden = layer(self.dropout(x), self._delta)
+            x = self._bounded(hidden + x if place >= FIRST_RESIDUAL else hidden)
+        x = _reorder(x, real_first.argsort(dim=1))
+        return GNMTMemory(mask=source_mask, keys=self.attention.project(x), values=x)
+
+    def decode(
+        self, target_input: Tensor, target_mask: Tensor, memory: GNMTMemory, *, need_attention: bool = False
+    ) -> DecoderOutput:
+        # Only the lowest layer depends on the attention and the attention on it: step by step. All others run at once.
+        embedded = self.target_embedding(target_input)
+        lowest, *upper = _cells(self.decoder)
+        state = lowest.empty(embedded, len(embedded))
+        context, weights = self._attend(state[0], memory)
+        outputs, contexts, attentions = [], [context], [weights]
+        for position in range(target_input.shape[1]):
+            x = self.dropout(torch.cat([embedded[:, position], contexts[-1]], dim=-1))
+            state = lowest.step(x, state, self._delta)
+            outputs.append(self._bounded(state[0]))
+            context, weights = self._attend(outputs[-1], memory)
+            contexts.append(context)
+            attentions.append(weights)
+        seen = slice(0, -1) if self.upper_context == "previous" else slice(1, None)
+        x, above = torch.stack(outputs, dim=1), torch.stack(contexts[seen], dim=1)
+        for place, layer in enumerate(upper, start=1):
+            hidden = layer(self.dropout(torch.cat([x, above], dim=-1)), self._delta)
+            x = self._bounded(hidden + x if place >= FIRST_RESIDUAL else hidden)
+        attention = torch.stack(attentions[seen], dim=1) if need_attention else None
+        return DecoderOutput(logits=self._logits(x), attention=attention)
+
+    def init_state(self, memory: GNMTMemory, beam_size: int, max_length: int) -> GNMTState:
+        rows = memory.mask.shape[0] * beam_size
+        cells = [cell.empty(memory.values, rows) for cell in _cells(self.decoder)]
+        context, attention = self._attend(cells[0][0], memory)
+        return GNMTState(cells=cells, context=context, attention=attention)
+
+    def step(
+        self, tokens: Tensor, memory: GNMTMemory, state: GNMTState, *, need_attention: bool = False
+    ) -> StepOutput[GNMTState]:
+        lowest, *upper = _cells(self.decoder)
+        x = torch.cat([self.target_embedding(tokens), state.context], dim=-1)  # [N, 2D]
+        cells = [lowest.step(x, state.cells[0], self._delta)]
+        x = self._bounded(cells[0][0])
+        context, attention = self._attend(x, memory)
+        above, shown = (state.context, state.attention) if self.upper_context == "previous" else (context, attention)
+        for place, (layer, past) in enumerate(zip(upper, state.cells[1:], strict=True), start=1):
+            cells.append(layer.step(torch.cat([x, above], dim=-1), past, self._delta))
+            hidden = cells[-1][0]
+            x = self._bounded(hidden + x if place >= FIRST_RESIDUAL else hidden)
+        return StepOutput(self._logits(x), shown, GNMTState(cells=cells, context=context, attention=attention))
+
+    def _attend(self, query: Tensor, memory: GNMTMemory) -> tuple[Tensor, Tensor]:
+        """Contexts [N, D] and weights [N, S] of N queries [N, D], as many for each sentence."""
+        beams = query.view(memory.mask.shape[0], -1, query.shape[-1])
+        context, weights = self.attention(beams, memory.keys, memory.values, memory.mask)
+        return context.flatten(0, 1), weights.flatten(0, 1)
+
+    def _logits(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.output(self.dropout(x))
+        return logits if self.largest_logit is None else logits.clamp(-self.largest_logit, self.largest_logit)
+
+    def _bounded(self, x: Tensor) -> Tensor:
+        return x if self._delta is None else x.clamp(-self._delta, self._delta)
+
+    @property
+    def _delta(self) -> Tensor | None:
+        return None if self.limit is None else self.limit.delta
+
+
+def _cells(layers: nn.ModuleList) -> list[Cell]:
+    return [layer for layer in layers if isinstance(layer, Cell)]
+
+
+def _reversal(mask: Tensor) -> Tensor:
+    """[B, S] int64: the order that turns each sentence round and leaves the padding behind it in its place."""
+    place, length = torch.arange(mask.shape[1], device=mask.device), mask.sum(1, keepdim=True)
+    return torch.where(place < length, length - 1 - place, place)
+
+
+def _reorder(x: Tensor, order: Tensor) -> Tensor:
+    """x [B, S, D] with its positions in another order [B, S]."""
+    return x.gather(1, order[:, :, None].expand_as(x))

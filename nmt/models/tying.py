@@ -1,0 +1,26 @@
+"""Which of a model's three vocabulary matrices are one: source embedding, target embedding, output layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from nmt.nn.embedding import TokenEmbedding
+
+Tying = Literal["all", "target", "none"]
+
+
+def make_embeddings(
+    tying: Tying, source_vocabulary: int, target_vocabulary: int, make: Callable[[int], TokenEmbedding]
+) -> tuple[TokenEmbedding, TokenEmbedding]:
+    """Source and target embedding, each made by `make(vocabulary)`; the same one where all are tied.
+
+    Raises:
+        ValueError: all are tied but the vocabularies differ in size.
+    """
+    if tying == "all" and source_vocabulary != target_vocabulary:
+        raise ValueError(
+            f"tied_embeddings: all needs one joint vocabulary, not {source_vocabulary} and {target_vocabulary} pieces"
+        )
+    source = make(source_vocabulary)
+    return source, source if tying == "all" else make(target_vocabulary)

@@ -1,0 +1,44 @@
+"""Attention by a feed-forward network with one hidden layer (Bahdanau et al. 2014; GNMT, equation 4)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+class AdditiveAttention(nn.Module):
+    """softmax over s of v . tanh(W_q query + W_k source_s + b).
+
+    Args:
+        query_dim: width of a query.
+        source_dim: width of the source.
+        dim: A, width of the hidden layer.
+    """
+
+    def __init__(self, query_dim: int, source_dim: int, dim: int) -> None:
+        super().__init__()
+        self.query = nn.Linear(query_dim, dim)
+        self.key = nn.Linear(source_dim, dim, bias=False)
+        self.energy = nn.Linear(dim, 1, bias=False)
+
+    def project(self, source: Tensor) -> Tensor:
+        """The keys of a source, which no query changes: [B, S, source_dim] to [B, S, A]."""
+        keys: Tensor = self.key(source)
+        return keys
+
+    def forward(self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Args:
+            query: [B, K, query_dim], K of each sentence.
+            keys: [B, S, A], as from `project`.
+            values: [B, S, D], what is averaged.
+            mask: [B, S] bool, True on real tokens.
+
+        Returns:
+            [B, K, D] contexts and [B, K, S] weights, which sum to 1 and are 0 on padding.
+        """
+        hidden = torch.tanh(self.query(query)[:, :, None] + keys[:, None])  # [B, K, S, A]
+        scores = self.energy(hidden).squeeze(-1)
+        weights = torch.softmax(scores.float().masked_fill(~mask[:, None], -math.inf), dim=-1).to(values.dtype)
+        return weights @ values, weights

@@ -1,0 +1,44 @@
+"""Bounds on what a recurrent model computes, so that its numbers fit 8 and 16 bits (GNMT, section 6)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from nmt.options import Count, Options, PositiveFloat, Size
+
+
+class Clipping(Options):
+    """Bounds of a model that is to be quantised: delta on cell states and layer outputs, gamma on logits.
+
+    Delta goes from `start` to `end` in a straight line between two updates; it is part of the weights.
+    """
+
+    start: PositiveFloat = 8.0
+    """Delta until `from_update`."""
+    end: PositiveFloat = 1.0
+    """Delta from `until_update` on."""
+    from_update: Count = 0
+    """The update after which delta starts to move."""
+    until_update: Size
+    """The update from which delta stands at `end`; well before the last one, so that the model settles."""
+    logits: PositiveFloat = 25.0
+    """Gamma: logits are clipped to between -gamma and gamma."""
+
+
+class AnnealedLimit(nn.Module):
+    """Delta, moved along by the number of the update."""
+
+    delta: Tensor
+
+    def __init__(self, options: Clipping) -> None:
+        super().__init__()
+        self.options = options
+        self.register_buffer("delta", torch.tensor(options.start))
+
+    def anneal(self, update: int) -> None:
+        """Sets delta for an update, counted from 1."""
+        options = self.options
+        span = max(options.until_update - options.from_update, 1)
+        done = min(max((update - options.from_update) / span, 0.0), 1.0)
+        self.delta.fill_(options.start + done * (options.end - options.start))

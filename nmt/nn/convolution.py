@@ -1,0 +1,65 @@
+"""Gated convolutions over time (Dauphin et al. 2016, equation 1), as matrix products over windows of frames."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from nmt.nn.weight_norm import WeightNormLinear
+
+
+class GatedConvolution(nn.Module):
+    """A * sigmoid(B), where [A; B] is a weight-normalised convolution of x with twice the output channels.
+
+    The weight is that of a linear layer over windows of `kernel` frames, [2 outputs, kernel * inputs], the newest frame
+    last. So weight norm, quantisation and a single step need nothing of their own for convolutions.
+
+    Args:
+        inputs: channels of x.
+        outputs: channels of the result.
+        kernel: frames that a result sees.
+        dropout: of x; only for the initial scale, which makes up for the dropped part and for the gate:
+            N(0, 4 (1 - dropout) / (kernel * inputs)).
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, dropout: float) -> None:
+        super().__init__()
+        self.inputs, self.kernel = inputs, kernel
+        std = math.sqrt(4 * (1 - dropout) / (kernel * inputs))
+        self.linear = WeightNormLinear(kernel * inputs, 2 * outputs, std)
+
+    def forward(self, x: Tensor, *, causal: bool) -> Tensor:
+        """Args:
+            x: [B, T, inputs]; zeros are assumed around it.
+            causal: a result sees its own frame and those before it, else as many on both sides (for an even kernel
+                one more after it).
+
+        Returns:
+            [B, T, outputs]
+        """
+        length = x.shape[1]
+        before = self.kernel - 1 if causal else (self.kernel - 1) // 2
+        padded = nn.functional.pad(x, (0, 0, before, self.kernel - 1 - before))
+        return self._gated(torch.cat([padded[:, tap : tap + length] for tap in range(self.kernel)], dim=-1))
+
+    def step(self, x: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
+        """The causal convolution for one frame more.
+
+        Args:
+            x: [N, inputs], the newest frame.
+            past: [N, kernel - 1, inputs], the frames before it.
+
+        Returns:
+            [N, outputs], and the frames that the next step needs.
+        """
+        window = torch.cat([past, x[:, None]], dim=1)
+        return self._gated(window.flatten(1)), window[:, 1:]
+
+    def empty(self, like: Tensor, rows: int) -> Tensor:
+        """The past of `rows` sequences that have not begun: zeros of the dtype and on the device of `like`."""
+        return like.new_zeros(rows, self.kernel - 1, self.inputs)
+
+    def _gated(self, windows: Tensor) -> Tensor:
+        return nn.functional.glu(self.linear(windows), dim=-1)

@@ -1,0 +1,67 @@
+"""Linear layers whose weight is a direction times a length per output (Salimans & Kingma 2016, equation 2)."""
+
+from __future__ import annotations
+
+import copy
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
+
+
+class WeightNormLinear(nn.Module):
+    """y = Wx + b with W = g v / |v|, the norm over the inputs of each output; g = |v| at first, so that W = v.
+
+    Args:
+        inputs: width of x.
+        outputs: width of y.
+        std: standard deviation of v's normal initialisation; b starts at zero.
+    """
+
+    def __init__(self, inputs: int, outputs: int, std: float) -> None:
+        super().__init__()
+        self.direction = nn.Parameter(torch.empty(outputs, inputs))
+        nn.init.normal_(self.direction, std=std)
+        self.magnitude = nn.Parameter(self.direction.detach().norm(dim=1))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+
+    @property
+    def weight(self) -> Tensor:
+        """[outputs, inputs]: W."""
+        return torch._weight_norm(self.direction, self.magnitude[:, None], 0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: [..., inputs]. Returns [..., outputs]."""
+        return nn.functional.linear(x, self.weight, self.bias)
+
+    def folded(self) -> nn.Linear:
+        """The plain linear layer that this one is now."""
+        outputs, inputs = self.direction.shape
+        linear = nn.Linear(inputs, outputs, device="meta")
+        linear.weight = nn.Parameter(self.weight.detach())
+        linear.bias = self.bias
+        return linear.train(self.training)
+
+
+def fold_weight_norm(module: ModuleT) -> ModuleT:
+    """The module with every `WeightNormLinear` in it made a plain linear layer.
+
+    A copy that shares all other tensors with the module, which stays as it is; the module itself where there is nothing
+    to fold. It is for inference: further training of the module does not reach the copy.
+    """
+    if not any(isinstance(part, WeightNormLinear) for part in module.modules()):
+        return module
+    folded = _fold(module)
+    assert isinstance(folded, type(module))
+    return folded
+
+
+def _fold(module: nn.Module) -> nn.Module:
+    if isinstance(module, WeightNormLinear):
+        return module.folded()
+    twin = copy.copy(module)
+    twin._parameters, twin._buffers = dict(module._parameters), dict(module._buffers)
+    twin._modules = {name: part and _fold(part) for name, part in module._modules.items()}
+    return twin
