@@ -44,5 +44,7 @@ def fill_from_preset(values: object, presets: Mapping[Any, Mapping[str, Any]], d
     """
     if isinstance(values, Mapping):
         preset = values.get("preset", default)
-        return {**(presets.get(preset, {}) if isinstance(preset, str) else {}), **values}
+        filled = {**(presets.get(preset, {}) if isinstance(preset, str) else {}), **values}
+        # behind such a validator a strict check of a tuple no longer takes a JSON array
+        return {key: tuple(value) if isinstance(value, list) else value for key, value in filled.items()}
     return values

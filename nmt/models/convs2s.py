@@ -234,7 +234,8 @@ class EncoderLayer(nn.Module):
         """x: [B, S, inputs]; real: [B, S, 1], 1 on real tokens and 0 on padding. Returns [B, S, outputs]."""
         # what biases and residuals put on padding must not leak into the frames beside it
         hidden = self.convolution(self.dropout(x * real), causal=False)
-        return (hidden + self.residual(x)) * R
+        output: Tensor = (hidden + self.residual(x)) * R
+        return output
 
 
 class DecoderLayer(nn.Module):
