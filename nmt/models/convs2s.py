@@ -51,7 +51,9 @@ class DecoderConvolutions(Convolutions):
 Preset = Literal["iwslt_de_en", "wmt_en_ro", "wmt_en_de", "wmt_en_fr"]
 
 
-def _preset(embedding_dim: int, output_dim: int, *layers: tuple[int, int, int], decoder_layers: int = 0) -> dict[str, Any]:
+def _preset(
+    embedding_dim: int, output_dim: int, *layers: tuple[int, int, int], decoder_layers: int = 0
+) -> dict[str, Any]:
     """Layers are (width, kernel, how many); the decoder has the same ones, or another number of the last."""
     encoder = [{"width": width, "kernel": kernel, "layers": count} for width, kernel, count in layers]
     decoder = [{**encoder[0], "layers": decoder_layers}] if decoder_layers else encoder

@@ -15,6 +15,9 @@ from torch import Tensor
 from nmt.data.batch import Batch, collate
 from nmt.models.base import EncoderDecoder
 from nmt.models.weights import load_weights, named_weights
+from nmt.nn.weight_norm import fold_weight_norm
+from nmt.search.base import Hypothesis
+from nmt.search.options import BeamSearch
 from nmt.tokenizer.base import SPECIAL
 from nmt.training.objective import cross_entropy
 from tests.contract.listed import MODELS
@@ -146,6 +149,34 @@ def test_attention_is_a_distribution_over_real_source_tokens(
     torch.testing.assert_close(attention.sum(-1), torch.ones(attention.shape[:2]))
     assert (attention >= 0).all()
     assert (attention.masked_select(~batch.source_mask[:, None, :].expand_as(attention)) == 0).all()
+
+
+@settings(max_examples=10)
+@given(examples=pairs)
+def test_search_with_a_coverage_penalty_translates_alone_as_in_a_batch(
+    model: Model, examples: list[tuple[list[int], list[int]]]
+) -> None:
+    options = BeamSearch(beam=3, length_penalty=0.2, coverage_penalty=0.2, max_length_factor=1.0, max_length_offset=2)
+    batch = pad_source(batch_of(examples), 2, 1)
+    together = options.search(model, batch.source, batch.source_mask, need_attention=True)
+    for (source, _), (found,) in zip(examples, together, strict=True):
+        one = batch_of([(source, [4])])
+        ((alone,),) = options.search(model, one.source, one.source_mask)
+        assert found.tokens == alone.tokens
+        assert found.score == pytest.approx(alone.score, abs=1e-4)
+        assert found.score <= found.log_probability / length_penalty(found, options) + 1e-5
+        assert found.attention is not None
+        assert found.attention.shape == (len(found.tokens) + 1, len(source) + 1)
+
+
+def length_penalty(hypothesis: Hypothesis, options: BeamSearch) -> float:
+    return ((5 + len(hypothesis.tokens) + 1) / 6) ** options.length_penalty
+
+
+def test_folded_weight_norm_gives_the_same_logits(model: Model) -> None:
+    batch = batch_of([([5, 6, 7], [8, 9]), ([10], [11, 12])])
+    folded = fold_weight_norm(model)
+    torch.testing.assert_close(teacher_forced(folded, batch)[0], teacher_forced(model, batch)[0])
 
 
 def test_saved_and_loaded_weights_give_the_same_logits(model: Model, tmp_path: Path, request: Any) -> None:

@@ -1,0 +1,81 @@
+"""The LSTM against its equations, and its fused kernel against its steps."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from nmt.nn.cells import LSTM
+
+
+def step_by_step(cell: LSTM, x: Tensor) -> Tensor:
+    state, outputs = cell.empty(x, len(x)), []
+    for position in range(x.shape[1]):
+        state = cell.step(x[:, position], state)
+        outputs.append(state[0])
+    return torch.stack(outputs, 1)
+
+
+def test_one_step_by_hand() -> None:
+    cell = LSTM.Config(forget_bias=0.0).build(1, 1)
+    with torch.no_grad():
+        cell.input.weight.copy_(torch.tensor([[1.0], [2.0], [3.0], [4.0]]))
+        cell.recurrent.weight.zero_()
+    output, memory = cell.step(torch.tensor([[0.5]]), (torch.zeros(1, 1), torch.tensor([[2.0]])))
+
+    def sigmoid(z: float) -> float:
+        return 1 / (1 + math.exp(-z))
+
+    expected = sigmoid(1.0) * 2.0 + sigmoid(0.5) * math.tanh(1.5)
+    assert memory.item() == pytest.approx(expected)
+    assert output.item() == pytest.approx(sigmoid(2.0) * math.tanh(expected))
+
+
+def test_without_tanh_the_memory_leaves_as_it_is() -> None:
+    cell = LSTM.Config(output_tanh=False).build(3, 2)
+    x = torch.randn(4, 3)
+    output, memory = cell.step(x, cell.empty(x, 4))
+    gate = torch.sigmoid(cell.project(x)[:, 6:])
+    torch.testing.assert_close(output, gate * memory)
+
+
+@pytest.mark.parametrize("length", [1, 7])
+def test_the_fused_kernel_gives_the_steps_values_and_gradients(length: int) -> None:
+    cell = LSTM.Config().build(5, 6)
+    x = torch.randn(3, length, 5, requires_grad=True)
+    weights = [x, *cell.parameters()]
+    fused, stepped = cell(x), step_by_step(cell, x)
+    torch.testing.assert_close(fused, stepped)
+    towards = torch.randn_like(fused)
+    for one, other in zip(
+        torch.autograd.grad((fused * towards).sum(), weights),
+        torch.autograd.grad((stepped * towards).sum(), weights),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
+
+
+def test_gradients_do_not_need_training_mode() -> None:
+    cell = LSTM.Config().build(5, 6).eval()
+    cell(torch.randn(2, 3, 5)).sum().backward()
+    assert cell.recurrent.weight.grad is not None
+    assert cell.recurrent.weight.grad.any()
+
+
+def test_a_limit_bounds_memory_and_output() -> None:
+    cell = LSTM.Config(output_tanh=False, forget_bias=5.0).build(2, 3)
+    with torch.no_grad():
+        cell.input.weight.fill_(1.0)
+        cell.recurrent.weight.fill_(1.0)
+    x = torch.ones(1, 30, 2)
+    assert cell(x).abs().max() > 1.0
+    assert cell(x, torch.tensor(0.5)).abs().max() <= 0.5
+    torch.testing.assert_close(cell(x, torch.tensor(1e9)), step_by_step(cell, x))
+
+
+def test_the_forget_gate_starts_open() -> None:
+    cell = LSTM.Config(forget_bias=1.5).build(2, 3)
+    assert cell.input.bias.tolist() == [0.0] * 3 + [1.5] * 3 + [0.0] * 6
