@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -62,6 +62,28 @@ def collate(sources: Sequence[Sentence], targets: Sequence[Sentence]) -> Batch:
     # Shifted by one; the EOS of every row that is not the longest would move along, and stays behind.
     target_input[:, 1:] = target_output[:, :-1].masked_fill(~target_mask[:, 1:], SPECIAL.pad)
     return Batch(source, source_mask, target_input, target_output, target_mask)
+
+
+def batches_by_length(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
+    """Places of sentences of similar length, longest first, within the budget (at least one a batch).
+
+    For text that is read once; training takes its batches from `nmt.data.sampler`.
+
+    Args:
+        lengths: pieces of each sentence, or of the longer side of each pair, EOS not counted.
+        batch_tokens: rows * (longest + 1) stays within this.
+    """
+    batch: list[int] = []
+    longest = 0
+    # Longest first: a batch that does not fit in memory shows at once. Ties in order of the text.
+    for place in sorted(range(len(lengths)), key=lambda place: -lengths[place]):
+        if batch and (len(batch) + 1) * longest > batch_tokens:
+            yield batch
+            batch = []
+        longest = longest if batch else lengths[place] + 1
+        batch.append(place)
+    if batch:
+        yield batch
 
 
 def pad(sentences: Sequence[Sentence]) -> tuple[Tensor, Tensor]:

@@ -8,11 +8,10 @@ from typing import Any
 
 import torch
 
-from nmt.data.batch import collate
+from nmt.data.batch import batches_by_length, collate
 from nmt.errors import UserError
 from nmt.inference.options import TranslationOptions
 from nmt.inference.precision import with_precision
-from nmt.inference.translator import batches
 from nmt.inference.windows import WINDOW_LINES, windows
 from nmt.models.base import EncoderDecoder
 from nmt.text import clean_line
@@ -52,7 +51,7 @@ def score_ids(
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     lengths = [max(len(source), len(target)) for source, target in zip(sources, targets, strict=True)]
     results: list[tuple[float, ...]] = [()] * len(lengths)
-    for rows in batches(lengths, batch_tokens):
+    for rows in batches_by_length(lengths, batch_tokens):
         batch = collate([sources[row] for row in rows], [targets[row] for row in rows]).to(device)
         memory = model.encode(batch.source, batch.source_mask)
         logits = model.decode(batch.target_input, batch.target_mask, memory).logits

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from nmt.cpu import forget_old_kernels
-from nmt.data.batch import pad
+from nmt.data.batch import batches_by_length, pad
 from nmt.inference.chunks import chunk_limit, chunks
 from nmt.inference.options import TranslationOptions
 from nmt.inference.precision import with_precision
@@ -112,7 +112,7 @@ class Translator:
         self.model.eval()
         results: list[list[Hypothesis]] = [[] for _ in sources]
         try:
-            for rows in batches([len(source) for source in sources], self.options.batch_tokens):
+            for rows in batches_by_length([len(source) for source in sources], self.options.batch_tokens):
                 source, mask = pad([sources[row] for row in rows])
                 found = self.search.search(
                     self.model, source.to(self.device), mask.to(self.device), need_attention=self.need_attention
@@ -138,23 +138,3 @@ class Translator:
                 )
             )
         return Translation(tuple(alternatives), len(parts))
-
-
-def batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
-    """Places of sentences of similar length, longest first, within the budget (at least one a batch).
-
-    Args:
-        lengths: pieces of each sentence, EOS not counted.
-        batch_tokens: rows * (longest + 1) stays within this.
-    """
-    batch: list[int] = []
-    longest = 0
-    # Longest first: a batch that does not fit in memory shows at once. Ties in order of the text.
-    for place in sorted(range(len(lengths)), key=lambda place: -lengths[place]):
-        longest = longest if batch else lengths[place] + 1
-        if batch and (len(batch) + 1) * longest > batch_tokens:
-            yield batch
-            batch, longest = [], lengths[place] + 1
-        batch.append(place)
-    if batch:
-        yield batch

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from nmt.data.batch import collate
+from nmt.data.batch import batches_by_length, collate
 from nmt.data.store import PairStore
 from nmt.models.base import EncoderDecoder
 from nmt.training.distributed import World
@@ -30,7 +30,7 @@ class ValidationSet:
     score: Callable[[Sequence[str], Sequence[str]], float]
     """Hypotheses and references to BLEU."""
     batch_tokens: int = 4096
-    """Target tokens of a batch when the loss is computed, padding included."""
+    """Tokens of a batch's longer side when the loss is computed, padding and EOS included."""
     samples: int = 3
     """Translations shown at each validation."""
 
@@ -66,21 +66,11 @@ def validate(model: EncoderDecoder[Any, Any], data: ValidationSet, world: World)
 def _loss(model: EncoderDecoder[Any, Any], data: ValidationSet, world: World) -> float:
     store = data.store
     totals = torch.zeros(2, dtype=torch.float64)
-    for pairs in world.share(_batches(data)):
+    lengths = [max(len(store.source(i)), len(store.target(i))) for i in range(len(store))]
+    for pairs in world.share(list(batches_by_length(lengths, data.batch_tokens))):
         batch = collate([store.source(i) for i in pairs], [store.target(i) for i in pairs]).to(world.device)
         totals[0] += cross_entropy(model, batch, 0.0).likelihood.double().cpu()
         totals[1] += batch.target_tokens
     totals = totals.to(world.device)
     world.sum(totals)
     return float(totals[0] / totals[1])
-
-
-def _batches(data: ValidationSet) -> list[list[int]]:
-    """Pairs of similar length, within the token budget (at least one a batch)."""
-    lengths = [max(len(data.store.source(i)), len(data.store.target(i))) + 1 for i in range(len(data.store))]
-    batches: list[list[int]] = []
-    for pair in sorted(range(len(lengths)), key=lambda pair: -lengths[pair]):
-        if not batches or (len(batches[-1]) + 1) * lengths[batches[-1][0]] > data.batch_tokens:
-            batches.append([])
-        batches[-1].append(pair)
-    return batches

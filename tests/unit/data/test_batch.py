@@ -1,4 +1,4 @@
-"""A batch holds each sentence, its shift by one, and nothing else."""
+"""A batch holds each sentence, its shift by one, and nothing else; a text makes batches of similar lengths."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nmt.data.batch import collate
+from nmt.data.batch import batches_by_length, collate
 from nmt.tokenizer.base import SPECIAL
 
 sentence = st.lists(st.integers(4, 99), max_size=6)
@@ -44,3 +44,21 @@ def test_by_hand() -> None:
     assert batch.target_input.tolist() == [[2, 9, 0], [2, 5, 6]]
     assert batch.target_output.tolist() == [[9, 3, 0], [5, 6, 3]]
     assert batch.target_mask.tolist() == [[True, True, False], [True, True, True]]
+
+
+@given(st.lists(st.integers(0, 60)), st.integers(1, 300))
+def test_batches_hold_every_sentence_longest_first_and_as_many_as_fit(lengths: list[int], batch_tokens: int) -> None:
+    found = list(batches_by_length(lengths, batch_tokens))
+    assert all(found)
+    order = [place for batch in found for place in batch]
+    assert order == sorted(range(len(lengths)), key=lambda place: (-lengths[place], place))
+    for number, batch in enumerate(found):
+        row = lengths[batch[0]] + 1
+        assert len(batch) == 1 or len(batch) * row <= batch_tokens
+        assert number == len(found) - 1 or (len(batch) + 1) * row > batch_tokens
+
+
+def test_batches_by_hand() -> None:
+    assert list(batches_by_length([1, 4, 1, 9, 4], 10)) == [[3], [1, 4], [0, 2]]
+    assert list(batches_by_length([99, 98], 10)) == [[0], [1]]
+    assert list(batches_by_length([], 10)) == []

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nmt.inference.chunks import is_blank
 from nmt.inference.options import TranslationOptions
-from nmt.inference.translator import Translator, batches
+from nmt.inference.translator import Translator
 from nmt.search import BeamSearch
 from nmt.text import clean_line
 from nmt.tokenizer.base import TokenizerPair
@@ -70,14 +70,6 @@ def test_batches_stay_within_the_budget() -> None:
     list(one.translate(["a" * (place % 50 + 1) for place in range(200)]))
     assert all(rows * length <= 100 for rows, length in one.model.batches)  # type: ignore[attr-defined]
     assert len(one.model.batches) < 80  # type: ignore[attr-defined]
-
-
-@given(st.lists(st.integers(1, 300)), st.integers(1, 500))
-def test_every_sentence_is_in_exactly_one_batch(lengths: list[int], batch_tokens: int) -> None:
-    found = list(batches(lengths, batch_tokens))
-    assert sorted(place for batch in found for place in batch) == list(range(len(lengths)))
-    for batch in found:
-        assert len(batch) == 1 or len(batch) * (max(lengths[place] for place in batch) + 1) <= batch_tokens
 
 
 def test_windows_stream() -> None:
