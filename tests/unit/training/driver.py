@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from nmt.data.store import PairStore, build_store
+from nmt.models import ModelConfig
 from nmt.models.transformer import Transformer
 from nmt.tokenizer import SentencePieceOptions
 from nmt.tokenizer.base import TokenizerPair
@@ -84,9 +85,13 @@ def options(**changes: Any) -> Training:
 def trainer(
     directory: Path, store: PairStore, tokenizers: TokenizerPair, world: World, training: Training, **changes: Any
 ) -> Trainer:
-    """Of a two-layer Transformer, validated on its first 20 sentences with a stand-in for search."""
+    """Of a two-layer Transformer unless a `config` is given; validated on 20 sentences with a stand-in for search."""
     sources, references = sentences(20)
     reporter = changes.pop("reporter", Silence())
+    small = Transformer.Config(
+        model_dim=16, feedforward_dim=32, heads=2, encoder_layers=1, decoder_layers=1, dropout=0.2
+    )
+    config: ModelConfig = changes.pop("config", small)
 
     def translate(model: torch.nn.Module, lines: Sequence[str]) -> list[str]:
         assert not model.training
@@ -96,9 +101,6 @@ def trainer(
         assert hypotheses == [line.upper() for line in sources]  # in order, whatever the number of processes
         return 0.0
 
-    config = Transformer.Config(
-        model_dim=16, feedforward_dim=32, heads=2, encoder_layers=1, decoder_layers=1, dropout=0.2
-    )
     vocabulary = tokenizers.source.vocabulary_size
     validation = ValidationSet(store, sources, references, translate, score)
     return Trainer(

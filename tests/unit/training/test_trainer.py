@@ -20,6 +20,8 @@ from safetensors.torch import load_file
 
 from nmt.data.store import PairStore
 from nmt.errors import UserError
+from nmt.models.gnmt import GNMT
+from nmt.nn.clipping import Clipping
 from nmt.tokenizer.base import TokenizerPair
 from nmt.training.checkpoint import LAST
 from nmt.training.distributed import World, process_count, started_processes
@@ -112,6 +114,27 @@ def test_killed_at_ten_random_moments_it_ends_with_the_same_weights(data: Prepar
     assert [r for r in logged(whole) if r["event"] == "progress"] == [
         r for r in logged(killed) if r["event"] == "progress"
     ]
+
+
+def test_what_a_model_anneals_goes_on_where_it_was(data: Prepared) -> None:
+    """GNMT's bound follows the updates, is in the checkpoint, and a stop in between changes nothing."""
+    clipping = Clipping(start=8.0, end=1.0, from_update=4, until_update=20)
+    config = GNMT.Config(model_dim=8, encoder_layers=2, decoder_layers=2, clipping=clipping)
+
+    def trained(name: str, updates: int) -> None:
+        training = options(best_by="loss", updates=updates)
+        trainer(data[0] / name, *data[1:], ALONE, training, config=config).train()
+
+    trained("annealed-parts", 11)
+    assert resumed_delta(data, config) == pytest.approx(8.0 - 7.0 * 7 / 16)
+    trained("annealed-parts", 24)
+    trained("annealed-whole", 24)
+    assert torch.equal(final_weights(data[0] / "annealed-parts"), final_weights(data[0] / "annealed-whole"))
+
+
+def resumed_delta(data: Prepared, config: GNMT.Config) -> float:
+    resumed = trainer(data[0] / "annealed-parts", *data[1:], ALONE, options(best_by="loss"), config=config)
+    return float(resumed.flat.others["limit.delta"])
 
 
 def _updates(directory: Path) -> int:
