@@ -26,6 +26,7 @@ from nmt.models import ModelConfig
 from nmt.models.base import EncoderDecoder
 from nmt.models.weights import load_weights, named_weights, read_tensors, save_tensors
 from nmt.options import Count, Options, Size
+from nmt.text import write_atomically
 from nmt.tokenizer import load_tokenizers, save_tokenizers
 from nmt.tokenizer.base import TokenizerPair
 
@@ -155,9 +156,8 @@ def add_scores(directory: Path, scores: Mapping[str, Any]) -> None:
 
 
 def _write_metadata(directory: Path, metadata: Metadata) -> None:
-    part = directory / f".{METADATA}.part"
-    part.write_text(metadata.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    part.replace(directory / METADATA)
+    with write_atomically(directory / METADATA) as file:
+        file.write(metadata.model_dump_json(indent=2) + "\n")
 
 
 def _read_recipe(path: Path) -> dict[str, Any]:
