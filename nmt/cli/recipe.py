@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from pathlib import Path
 
 import click
@@ -25,7 +26,8 @@ def command() -> None:
 def check(recipe: Path, overrides: tuple[str, ...]) -> None:
     """Validate RECIPE and count the parameters of its model; nothing is downloaded or trained.
 
-    Every mistake is shown at once, with its line, the nearest valid key and the allowed values.
+    Every mistake is shown at once, with its line, the nearest valid key and the allowed values. "so far" is
+    the sum up to a part: papers often count without the last ones.
     """
     from rich.table import Table
 
@@ -35,10 +37,13 @@ def check(recipe: Path, overrides: tuple[str, ...]) -> None:
 
     resolved = load_recipe(recipe, overrides)
     counts = parameter_counts(resolved.model, resolved.tokenizer)
-    table = Table("part", "parameters", box=None, pad_edge=False)
-    table.columns[1].justify = "right"
-    for part, count in counts.items():
-        table.add_row(part, f"{count:,}")
+    total = counts.pop("total")
+    table = Table("part", box=None, pad_edge=False)
+    for name in ("parameters", "so far"):
+        table.add_column(name, justify="right")
+    for (part, count), so_far in zip(counts.items(), accumulate(counts.values()), strict=True):
+        table.add_row(part, f"{count:,}", f"{so_far:,}")
+    table.add_row("total", f"{total:,}")
     console = stdout_console()
     console.print(table)
     console.print(f"{recipe}: OK")

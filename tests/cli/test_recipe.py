@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,32 @@ def test_check_counts_parameters(recipe: Path, capsys: pytest.CaptureFixture[str
     assert "total" in out
     assert out.endswith("OK\n")
     assert "\x1b" not in out
+
+
+def test_check_sums_up_part_by_part(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """GNMT at full size, of which nothing is allocated; the 278 million that papers quote leave out its attention."""
+    path = tmp_path / "gnmt.yaml"
+    path.write_text(
+        "corpus: {kind: phrasebook}\n"
+        "tokenizer: {vocabulary_size: 32000}\n"
+        "model: {kind: gnmt, model_dim: 1024, encoder_layers: 8, decoder_layers: 8, tied_embeddings: none}\n",
+        encoding="utf-8",
+    )
+    assert nmt("recipe", "check", path) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[:-1]]
+    assert rows[0] == ["part", "parameters", "so", "far"]
+    parts, (name, total) = rows[1:-1], rows[-1]
+    so_far = 0
+    for _, count, shown in parts:
+        so_far += number(count)
+        assert number(shown) == so_far
+    assert (name, number(total)) == ("total", so_far)
+    before = {part: shown for (_, _, shown), (part, _, _) in pairwise(parts)}
+    assert before["attention"] == "278,728,704"
+
+
+def number(shown: str) -> int:
+    return int(shown.replace(",", ""))
 
 
 def test_check_shows_every_mistake(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
