@@ -38,7 +38,11 @@ class AdditiveAttention(nn.Module):
         Returns:
             [B, K, D] contexts and [B, K, S] weights, which sum to 1 and are 0 on padding.
         """
-        hidden = torch.tanh(self.query(query)[:, :, None] + keys[:, None])  # [B, K, S, A]
-        scores = self.energy(hidden).squeeze(-1)
-        weights = torch.softmax(scores.float().masked_fill(~mask[:, None], -math.inf), dim=-1).to(values.dtype)
-        return weights @ values, weights
+        # The gradients of a query's scores sum to zero, and what the tanh leaves of that sum is the query's gradient:
+        # in bf16 it drowns in rounding. So all is in the weights' own precision.
+        dtype = self.query.weight.dtype
+        with torch.autocast(query.device.type, enabled=False):
+            hidden = torch.tanh(self.query(query.to(dtype))[:, :, None] + keys.to(dtype)[:, None])  # [B, K, S, A]
+            scores = self.energy(hidden).squeeze(-1)
+            weights = torch.softmax(scores.float().masked_fill(~mask[:, None], -math.inf), dim=-1).to(dtype)
+            return weights @ values.to(dtype), weights

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 import torch
 
 from nmt.nn.additive_attention import AdditiveAttention
@@ -24,3 +25,22 @@ def test_one_query_by_hand() -> None:
     first = math.exp(scores[0]) / (math.exp(scores[0]) + math.exp(scores[1]))
     torch.testing.assert_close(weights, torch.tensor([[[first, 1 - first, 0.0]]]))
     torch.testing.assert_close(context, torch.tensor([[[first, 1 - first]]]))
+
+
+@pytest.mark.parametrize("sources", [15, 60])
+def test_the_querys_gradient_survives_mixed_precision(sources: int) -> None:
+    """What reaches it is a small difference of large terms."""
+    attention = AdditiveAttention(32, 32, 32)
+    query, source, towards = torch.randn(8, 1, 32), torch.randn(8, sources, 32), torch.randn(8, 1, 32)
+    mask = torch.ones(8, sources, dtype=torch.bool)
+
+    def gradient(mixed: bool) -> torch.Tensor:
+        attention.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            context, _ = attention(query, attention.project(source), source, mask)
+        (context * towards).sum().backward()
+        assert attention.query.weight.grad is not None
+        return attention.query.weight.grad.clone()
+
+    exact = gradient(mixed=False)
+    assert (gradient(mixed=True) - exact).norm() < 0.02 * exact.norm()
