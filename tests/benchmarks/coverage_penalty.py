@@ -1,0 +1,243 @@
+"""What the coverage penalty does: BLEU, length, and the share of source words that are never attended to.
+
+    python tests/benchmarks/coverage_penalty.py MODEL [MODEL ...] [--flickr 1000] [--europarl 300]
+
+Decodes with beam 5 and length penalty 0.2 (GNMT's, of which Wu et al. 2016 report both), once with coverage penalty 0
+and once with 0.2, everything else alike, and prints a table. The texts, from $NMT_DATA (default ../shared/data):
+
+- `flickr`: Multi30k's test_2016_flickr, short captions.
+- `europarl`: pairs of the Europarl sample whose source has 40 words or more, drawn at equal distances from all of
+  these, entities such as &apos; unescaped. Most are longer than a model of captions has ever seen, so the toolkit cuts
+  them into parts, as `nmt translate` does; the table says how many lines were cut.
+- `europarl, whole`: the same, never cut.
+
+How much attention a source piece got is its sum over all target tokens of the best translation, EOS included: the p_ij
+of the coverage penalty, summed over j, in the part of the line that the piece was translated in. The source's EOS is
+not counted. A word is a SentencePiece word, from one piece that begins with a blank to the next; what it got is the sum
+over its pieces, since a model may well look at one piece of a word only. It counts as never attended when that is below
+
+- 0.1: no target token gave it as much as a tenth of its attention, nor did all together. On average a source position
+  gets about one token's worth, so this is what is meant by "never".
+- 0.5: all tokens together gave it less than half of one's. Models that spread their attention pass a word by with
+  more than 0.1, so the strict threshold alone would not show it.
+
+Two more columns look at the same from elsewhere: `pieces < 0.1`, pieces being what the penalty itself sums over, and
+`never the most`, words to which no target token gave more attention than to any other word or to EOS: words without an
+alignment point, whatever the amounts.
+
+Mind that the penalty rewards what these columns count; whether it helps is for BLEU to say. Compare rows of one model
+only: the attention is that of the last layer in one model, a mean over layers in another, and no alignment in any. BLEU
+is the toolkit's own; `changed` is the number of lines that the penalty gave another translation, and p that of the
+paired bootstrap on BLEU. Models of captions cannot translate parliamentary debates: BLEU is near 0 there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import html
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import torch
+from sacrebleu.metrics.bleu import BLEUScore
+from sacrebleu.significance import PairedTest, Result
+
+from nmt.bundle import Bundle, load_bundle
+from nmt.evaluation.bleu import metrics
+from nmt.inference.chunks import chunks
+from nmt.inference.options import TranslationOptions
+from nmt.inference.translator import Translation, Translator
+from nmt.search import BeamSearch
+from nmt.text import clean_line, read_lines
+from nmt.tokenizer.base import Tokenizer
+
+ROOT = Path(__file__).resolve().parents[2]
+BEAM = 5
+LENGTH_PENALTY = 0.2
+COVERAGE_PENALTIES = (0.0, 0.2)
+LONG_WORDS = 40
+NEVER, HARDLY = 0.1, 0.5
+"""Attention, in target tokens, below which a word counts."""
+WORD_START = "\u2581"
+UNCUT = 1 << 30
+COLUMNS = (
+    "| model | text | lines | cut into parts | coverage penalty | changed | BLEU | p | brevity penalty | length ratio "
+    f"| words < {NEVER} | words < {HARDLY} | never the most | pieces < {NEVER} |"
+)
+
+
+@dataclass(frozen=True)
+class Text:
+    """What is translated, and into what."""
+
+    name: str
+    sources: list[str]
+    references: list[str]
+    whole: bool = False
+    """Never cut a line into parts."""
+
+
+@dataclass
+class Attended:
+    """Counts over a text."""
+
+    words: int = 0
+    words_never: int = 0
+    words_hardly: int = 0
+    words_never_most: int = 0
+    pieces: int = 0
+    pieces_never: int = 0
+
+    def add(self, other: Attended) -> None:
+        """Takes the counts of another sentence."""
+        for field in fields(self):
+            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
+
+
+def attended(pieces: Sequence[str], attention: torch.Tensor) -> Attended:
+    """Counts the words and pieces of one source that were passed by.
+
+    Args:
+        pieces: S, without EOS.
+        attention: [T, S + 1], a row for each target token, EOS included.
+    """
+    assert attention.shape[1] == len(pieces) + 1, (attention.shape, len(pieces))
+    starts = torch.tensor([place == 0 or piece.startswith(WORD_START) for place, piece in enumerate(pieces)])
+    word_of = torch.cat((starts, torch.tensor([True]))).cumsum(0) - 1  # EOS is a word of its own, the last one
+    words = int(word_of[-1])
+    by_word = torch.zeros(len(attention), words + 1).index_add(1, word_of, attention.float())
+    received, pieces_received = by_word[:, :words].sum(0), attention[:, :-1].sum(0)
+    return Attended(
+        words=words,
+        words_never=int((received < NEVER).sum()),
+        words_hardly=int((received < HARDLY).sum()),
+        words_never_most=len(set(range(words)) - set(by_word.argmax(1).tolist())),
+        pieces=len(pieces),
+        pieces_never=int((pieces_received < NEVER).sum()),
+    )
+
+
+def measure(
+    sources: Sequence[str], translations: Sequence[Translation], tokenizer: Tokenizer, limit: int
+) -> tuple[Attended, int]:
+    """Returns the counts over a text, and how many of its lines were cut."""
+    total, cut = Attended(), 0
+    for source, translation in zip(sources, translations, strict=True):
+        parts = chunks(clean_line(source), tokenizer.encode, limit)
+        cut += len(parts) > 1
+        for ids, attention in zip(parts, translation.n_best[0].attention, strict=True):
+            total.add(attended(tokenizer.pieces(ids), attention))
+    return total, cut
+
+
+def rows(model: Path, bundle: Bundle, text: Text) -> Iterator[str]:
+    """Translates a text with each penalty; yields a row of the table for each."""
+    options = TranslationOptions.model_validate(bundle.recipe.get("evaluation", {}).get("translation", {}))
+    baseline: list[str] = []
+    for coverage_penalty in COVERAGE_PENALTIES:
+        search = BeamSearch(
+            beam=BEAM,
+            length_penalty=LENGTH_PENALTY,
+            coverage_penalty=coverage_penalty,
+            length_normalization="gnmt",
+        )
+        longest = UNCUT if text.whole else bundle.metadata.longest_source
+        translator = Translator(
+            bundle.model, bundle.tokenizers, search, options, longest_source=longest, need_attention=True
+        )
+        found = list(translator.translate(text.sources))
+        hypotheses = [translation.text for translation in found]
+        bleu = metrics()["BLEU"].corpus_score(hypotheses, [text.references])
+        assert isinstance(bleu, BLEUScore)
+        changed = sum(one != two for one, two in zip(baseline, hypotheses, strict=bool(baseline)))
+        p = f"{p_value(baseline, hypotheses, text.references):.3f}" if changed else ""
+        seen, cut = measure(text.sources, found, bundle.tokenizers.source, translator.limit)
+        shares = (
+            seen.words_never / seen.words,
+            seen.words_hardly / seen.words,
+            seen.words_never_most / seen.words,
+            seen.pieces_never / seen.pieces,
+        )
+        cells = [
+            *[
+                model_name(model),
+                text.name,
+                f"{len(found):,}",
+                f"{cut:,}",
+                f"{coverage_penalty}",
+                f"{changed:,}" if baseline else "",
+            ],
+            *[f"{bleu.score:.2f}", p, f"{bleu.bp:.3f}", f"{bleu.ratio:.3f}"],
+            *[f"{share:.2%}" for share in shares],
+        ]
+        yield f"| {' | '.join(cells)} |"
+        baseline = baseline or hypotheses
+
+
+def p_value(baseline: list[str], system: list[str], references: list[str]) -> float:
+    """Returns the probability of such a difference in BLEU between systems that are equally good."""
+    pair: list[tuple[str, Sequence[str]]] = [("baseline", baseline), ("system", system)]
+    _, columns = PairedTest(pair, {"BLEU": metrics()["BLEU"]}, [references], test_type="bs", n_samples=1000)()
+    result = columns["BLEU"][1]
+    assert isinstance(result, Result)
+    assert result.p_value is not None
+    return float(result.p_value)
+
+
+def model_name(model: Path) -> str:
+    """Returns the recipe's name of a run's model directory."""
+    resolved = model.resolve()
+    return resolved.parent.name if resolved.name == "model" else resolved.name
+
+
+def texts(corpora: Path, source: str, target: str, captions: int, long: int) -> list[Text]:
+    """Reads the texts in these languages."""
+
+    def pairs(stem: Path) -> list[tuple[str, str]]:
+        sides = (read_lines(stem.with_name(f"{stem.name}.{language}.gz")) for language in (source, target))
+        return list(zip(*sides, strict=True))
+
+    flickr = pairs(corpora / "multi30k" / "test_2016_flickr")[:captions]
+    sample = [(html.unescape(one), html.unescape(two)) for one, two in pairs(corpora / "europarl_sample" / "train.tok")]
+    sample = [pair for pair in sample if len(pair[0].split()) >= LONG_WORDS]
+    count = min(long, len(sample))
+    drawn = [sample[number * len(sample) // count] for number in range(count)]
+    chosen = {"flickr": (flickr, False), "europarl": (drawn, False), "europarl, whole": (drawn, True)}
+    return [
+        Text(name, [pair[0] for pair in some], [pair[1] for pair in some], whole)
+        for name, (some, whole) in chosen.items()
+        if some
+    ]
+
+
+def main() -> None:
+    """Reads the arguments and prints the table."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("models", type=Path, nargs="+", metavar="MODEL", help="a model directory")
+    parser.add_argument("--flickr", type=int, default=1000, metavar="N", help="lines of captions, from the first on")
+    parser.add_argument("--europarl", type=int, default=300, metavar="N", help="long lines; fewer if there are fewer")
+    arguments = parser.parse_args()
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    corpora = Path(os.environ.get("NMT_DATA", ROOT.parent / "shared" / "data"))
+    print(COLUMNS)
+    print("|" + " --- |" * (COLUMNS.count("|") - 1))
+    for model in arguments.models:
+        bundle = load_bundle(model)
+        languages = bundle.metadata.source_language, bundle.metadata.target_language
+        for text in texts(corpora, *languages, arguments.flickr, arguments.europarl):
+            for row in rows(model, bundle, text):
+                print(row, flush=True)
+    print(f"\nbeam {BEAM}, length penalty {LENGTH_PENALTY}; BLEU {signature()}")
+
+
+def signature() -> str:
+    """Returns what makes the BLEU comparable."""
+    bleu = metrics()["BLEU"]
+    bleu.corpus_score(["a"], [["a"]])  # known once it has scored something
+    return str(bleu.get_signature())
+
+
+if __name__ == "__main__":
+    main()
