@@ -21,7 +21,7 @@ help: ## this list
 
 install: $(INSTALLED) ## .venv with the locked dependencies and the package, editable
 
-install-test: $(INSTALLED_TEST) ## the same with the test tools
+install-test: $(INSTALLED_TEST) ## the same with the test tools and fairseq, which is compiled (needs a C++ compiler)
 
 quickstart: $(INSTALLED) ## install, then train, translate and score the embedded phrasebook (minutes on 2 cores)
 	$(BIN)/nmt run recipes/phrasebook_en_de/transformer_tiny.yaml
@@ -66,6 +66,10 @@ $(INSTALLED): pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --no-build-isolation --editable .
 	@touch $@
 
+# fairseq, which tests/parity compares with, is built from source against this torch. In an isolated build it would take
+# the newest torch there is; so what its build needs goes before it.
 $(INSTALLED_TEST): $(INSTALLED)
-	$(PIP) --no-build-isolation --editable '.[test]'
+	@echo "Installing the test tools and fairseq (compiled: minutes on a first run)"
+	$(PIP) setuptools wheel numpy cython
+	$(PIP) --no-build-isolation --editable '.[test,fairseq]'
 	@touch $@

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import IN_CI
 
-# What fairseq and the parts of torch that it uses warn of on today's torch. None of it concerns our own code.
+# What the parts of torch that fairseq uses warn of. None of it concerns our own code.
 FAIRSEQ_WARNINGS = (
-    r"ignore:`torch\.jit\.script` is deprecated:DeprecationWarning:torch.jit._script",
     r"ignore:`torch\.nn\.utils\.weight_norm` is deprecated:FutureWarning:torch.nn.utils.weight_norm",
     r"ignore:Support for mismatched key_padding_mask and attn_mask:UserWarning:torch.nn.functional",
     r"ignore:Using (a )?non-full backward hooks?:FutureWarning:torch.nn.modules.module",
@@ -35,7 +35,9 @@ def _fairseq() -> None:
     root = logging.getLogger()
     level, handlers = root.level, list(root.handlers)
     try:
-        import fairseq.models  # noqa: F401
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what its modules say when they are imported
+            import fairseq.models  # noqa: F401
     except ImportError as error:
         reason = f"needs fairseq, which cannot be imported ({error}): install the extra `fairseq`"
         if IN_CI:
