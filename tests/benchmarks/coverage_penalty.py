@@ -132,46 +132,34 @@ def measure(
     return total, cut
 
 
+def translated(bundle: Bundle, text: Text, coverage_penalty: float) -> tuple[list[Translation], Attended, int]:
+    """Translates a text; returns what `measure` counts with it."""
+    search = BeamSearch(
+        beam=BEAM, length_penalty=LENGTH_PENALTY, coverage_penalty=coverage_penalty, length_normalization="gnmt"
+    )
+    options = TranslationOptions.model_validate(bundle.recipe.get("evaluation", {}).get("translation", {}))
+    longest = UNCUT if text.whole else bundle.metadata.longest_source
+    translator = Translator(
+        bundle.model, bundle.tokenizers, search, options, longest_source=longest, need_attention=True
+    )
+    found = list(translator.translate(text.sources))
+    return found, *measure(text.sources, found, bundle.tokenizers.source, translator.limit)
+
+
 def rows(model: Path, bundle: Bundle, text: Text) -> Iterator[str]:
     """Translates a text with each penalty; yields a row of the table for each."""
-    options = TranslationOptions.model_validate(bundle.recipe.get("evaluation", {}).get("translation", {}))
     baseline: list[str] = []
     for coverage_penalty in COVERAGE_PENALTIES:
-        search = BeamSearch(
-            beam=BEAM,
-            length_penalty=LENGTH_PENALTY,
-            coverage_penalty=coverage_penalty,
-            length_normalization="gnmt",
-        )
-        longest = UNCUT if text.whole else bundle.metadata.longest_source
-        translator = Translator(
-            bundle.model, bundle.tokenizers, search, options, longest_source=longest, need_attention=True
-        )
-        found = list(translator.translate(text.sources))
+        found, seen, cut = translated(bundle, text, coverage_penalty)
         hypotheses = [translation.text for translation in found]
         bleu = metrics()["BLEU"].corpus_score(hypotheses, [text.references])
         assert isinstance(bleu, BLEUScore)
+        cells = [model_name(model), text.name, f"{len(found):,}", f"{cut:,}", f"{coverage_penalty}"]
         changed = sum(one != two for one, two in zip(baseline, hypotheses, strict=bool(baseline)))
         p = f"{p_value(baseline, hypotheses, text.references):.3f}" if changed else ""
-        seen, cut = measure(text.sources, found, bundle.tokenizers.source, translator.limit)
-        shares = (
-            seen.words_never / seen.words,
-            seen.words_hardly / seen.words,
-            seen.words_never_most / seen.words,
-            seen.pieces_never / seen.pieces,
-        )
-        cells = [
-            *[
-                model_name(model),
-                text.name,
-                f"{len(found):,}",
-                f"{cut:,}",
-                f"{coverage_penalty}",
-                f"{changed:,}" if baseline else "",
-            ],
-            *[f"{bleu.score:.2f}", p, f"{bleu.bp:.3f}", f"{bleu.ratio:.3f}"],
-            *[f"{share:.2%}" for share in shares],
-        ]
+        cells += [f"{changed:,}" if baseline else "", f"{bleu.score:.2f}", p, f"{bleu.bp:.3f}", f"{bleu.ratio:.3f}"]
+        cells += [f"{count / seen.words:.2%}" for count in (seen.words_never, seen.words_hardly, seen.words_never_most)]
+        cells.append(f"{seen.pieces_never / seen.pieces:.2%}")
         yield f"| {' | '.join(cells)} |"
         baseline = baseline or hypotheses
 
