@@ -1,11 +1,12 @@
 """Several trained recipes beside each other: size, quality, speed and memory, as a Markdown table.
 
-    python tests/benchmarks/compare_backends.py RECIPE [RECIPE ...] [--runs runs] [--rounds 3] [--lines N]
+    python tests/benchmarks/compare_backends.py RECIPE [RECIPE ...] [--rounds 3] [--training-updates N] [--lines N]
 
 Needs finished runs (`nmt run RECIPE`). What happened then is read from their report.json: BLEU and chrF of the test set
 test_2016_flickr, parameters, training speed (target tokens over the seconds of the updates themselves), the training
 stage's time (validation included) and its peak memory (of the largest process). These figures are those of the machine
-and its load at that time.
+and its load at that time. With --training-updates N the training speed is measured now instead: each recipe is trained
+anew, for N updates in a temporary folder, in turns; the table has the median of the rounds.
 
 Decoding is measured now: each backend in a process of its own with one thread, which translates the test set with its
 recipe's search and beam 1, then beam 5, as `nmt translate` does. The backends take turns, one process working at a
@@ -21,7 +22,9 @@ import json
 import os
 import platform
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -65,6 +68,7 @@ class Decoded:
 class Backend:
     """A recipe that was run."""
 
+    path: Path
     recipe: Recipe
     report: Mapping[str, Any]
     model: Path
@@ -84,7 +88,7 @@ def find(path: Path, runs: Path) -> Backend:
         sys.exit(f"{path}: not run yet, or changed since: nmt run {path}")
     if TEST_SET not in report["scores"]:
         sys.exit(f"{path}: its run is not finished, or has no {TEST_SET}: nmt run {path}")
-    return Backend(recipe, report, run / "model", recipe.corpus.fetch(run / "corpus").tests[TEST_SET].source)
+    return Backend(path, recipe, report, run / "model", recipe.corpus.fetch(run / "corpus").tests[TEST_SET].source)
 
 
 _state: dict[str, Any] = {}
@@ -143,7 +147,26 @@ def measure(backends: Sequence[Backend], rounds: int, most: int | None, warm_up:
     return done
 
 
-def row(backend: Backend, decoded: Mapping[int, Sequence[Decoded]]) -> str:
+def training_speeds(backends: Sequence[Backend], rounds: int, updates: int) -> list[float]:
+    """Lets the backends train anew in turns; returns the median of each, in target tokens a second."""
+    # Of a validation that measures nothing here, as little as there can be.
+    changes = [f"training.updates={updates}", "search.beam=1", "search.max_length_factor=0"]
+    speeds: list[list[float]] = [[] for _ in backends]
+    for number in range(1, rounds + 1):
+        for backend, measured in zip(backends, speeds, strict=True):
+            with tempfile.TemporaryDirectory(prefix="compare_backends_") as runs:
+                command = [sys.executable, "-m", "nmt", "train", str(backend.path), "--runs", runs, *changes]
+                done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+                if done.returncode:
+                    sys.exit(f"{' '.join(command)}\nfailed:\n{done.stdout[-4000:]}")
+                report = json.loads((run_directory(backend.recipe, Path(runs)) / REPORT).read_text(encoding="utf-8"))
+            measured.append(report["training"]["target_tokens_per_second"])
+            line = f"round {number}: {backend.recipe.name:20} training {measured[-1]:8,.0f} target tokens/s"
+            print(line, file=sys.stderr, flush=True)
+    return [statistics.median(measured) for measured in speeds]
+
+
+def row(backend: Backend, training: float, decoded: Mapping[int, Sequence[Decoded]]) -> str:
     """Returns the backend's row of the table."""
     report = backend.report
     scores = report["scores"][TEST_SET]
@@ -151,25 +174,26 @@ def row(backend: Backend, decoded: Mapping[int, Sequence[Decoded]]) -> str:
     cells = [
         *(f"`{backend.recipe.name}`", f"{report['parameters']:,}"),
         *(f"{scores['bleu']['score']:.1f}", f"{scores['chrf']['score']:.1f}"),
-        f"{report['training']['target_tokens_per_second']:,.0f}",
+        f"{training:,.0f}",
         *(f"{statistics.median(one.speed for one in decoded[beam]):,.0f}" for beam in BEAMS),
         *(f"{report['peak_memory_bytes']['train'] / 2**30:.1f} GiB", f"{minutes:.0f} min"),
     ]
     return f"| {' | '.join(cells)} |"
 
 
-def conditions(backends: Sequence[Backend], rounds: int, lines: int, others: float) -> str:
+def conditions(backends: Sequence[Backend], rounds: int, updates: int, lines: int, others: float) -> str:
     """Returns what the figures hold for."""
     scores = [backend.report["scores"][TEST_SET] for backend in backends]
     parts = []
     for name, measure_of in (("BLEU", "bleu"), ("chrF", "chrf")):
         signatures = dict.fromkeys(score[measure_of]["signature"] for score in scores)
         parts.append(f"{name} {' and '.join(f'`{signature}`' for signature in signatures)}")
+    speed = f"speed is the median of {rounds} rounds of {updates} updates in turns" if updates else "speed of that run"
     versions = backends[0].report["versions_of_stages"]["train"]
     return (
-        f"{TEST_SET}; {'; '.join(parts)}. Training: torch {versions['torch']}, all processes together; memory is that "
-        f"of the largest. Decoding: {lines:,} lines, one process with one thread on {processor_name()}, median of "
-        f"{rounds} rounds in turns; other programs took {others:.0%} of {os.cpu_count()} cores meanwhile."
+        f"{TEST_SET}; {'; '.join(parts)}. Training: torch {versions['torch']}, all processes together; {speed}; memory "
+        f"is that of the largest. Decoding: {lines:,} lines, one process with one thread on {processor_name()}, median "
+        f"of {rounds} rounds in turns. Other programs took {others:.0%} of {os.cpu_count()} cores meanwhile."
     )
 
 
@@ -189,20 +213,26 @@ def main() -> None:
     parser.add_argument("recipes", type=Path, nargs="+", metavar="RECIPE")
     parser.add_argument("--runs", type=Path, default=Path(os.environ.get("NMT_RUNS", "runs")))
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--training-updates", type=int, default=0, help="train anew for so many, to measure the speed")
     parser.add_argument("--lines", type=int, help="translate the first so many only")
     parser.add_argument("--warm-up", type=int, default=200, help="lines translated before the clock runs")
     arguments = parser.parse_args()
-    os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that are started
+    os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that are started; training sets its own
     backends = [find(path, arguments.runs) for path in arguments.recipes]
+    rounds, updates = arguments.rounds, arguments.training_updates
     others = OtherWork()
-    decoded = measure(backends, arguments.rounds, arguments.lines, arguments.warm_up)
+    if updates:
+        training = training_speeds(backends, rounds, updates)
+    else:
+        training = [backend.report["training"]["target_tokens_per_second"] for backend in backends]
+    decoded = measure(backends, rounds, arguments.lines, arguments.warm_up)
     share = others.share()
     print(f"| {' | '.join(COLUMNS)} |")
     print("|" + " --- |" * len(COLUMNS))
-    for backend, results in zip(backends, decoded, strict=True):
-        print(row(backend, results))
+    for backend, speed, results in zip(backends, training, decoded, strict=True):
+        print(row(backend, speed, results))
     lines = sum(1 for _ in read_lines(backends[0].source))
-    print(f"\n{conditions(backends, arguments.rounds, min(lines, arguments.lines or lines), share)}")
+    print(f"\n{conditions(backends, rounds, updates, min(lines, arguments.lines or lines), share)}")
 
 
 if __name__ == "__main__":
