@@ -2,8 +2,8 @@
 
     python tests/benchmarks/coverage_penalty.py MODEL [MODEL ...] [--flickr 1000] [--europarl 300]
 
-Decodes with beam 5 and length penalty 0.2 (GNMT's, of which Wu et al. 2016 report both), once with coverage penalty 0
-and once with 0.2, everything else alike, and prints a table. The texts, from $NMT_DATA (default ../shared/data):
+Decodes with beam 5 and GNMT's length penalty at 0.2, once with coverage penalty 0 and once with 0.2 (Wu et al. 2016 use
+0.2 for both), everything else alike, and prints a table. The texts, from $NMT_DATA (default ../shared/data):
 
 - `flickr`: Multi30k's test_2016_flickr, short captions.
 - `europarl`: pairs of the Europarl sample whose source has 40 words or more, drawn at equal distances from all of
