@@ -17,12 +17,12 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from training_speed import PIECES, SHAPES, STORE, Shape, tokenizers  # beside this file
+from training_speed_data import BATCHES, PIECES, STORE, tokenizers  # beside this file
+from training_speed_shapes import SHAPES
 
 from nmt.data.sampler import BatchSampler
 from nmt.data.store import PairStore, build_store
-from nmt.models.transformer import Transformer
-from nmt.text import read_lines
+from nmt.models import ModelConfig
 from nmt.training.distributed import World, join_world
 from nmt.training.log import Progress, Started, Validated
 from nmt.training.options import Training
@@ -68,16 +68,18 @@ class Clock:
 
 
 def trainer(
-    shape: Shape, options: Training, work: Path, batches: Sequence[Indices], directory: Path, world: World, clock: Clock
+    model: ModelConfig,
+    options: Training,
+    work: Path,
+    batches: Sequence[Indices],
+    directory: Path,
+    world: World,
+    clock: Clock,
 ) -> Trainer:
     """The trainer as `nmt train` makes it, but for the batches and a validation set of almost nothing.
 
     fairseq's validation is switched off; ours comes after the clock's last reading.
     """
-    sizes = {"model_dim": shape.model_dim, "feedforward_dim": shape.feedforward_dim, "heads": shape.heads}
-    model = Transformer.Config(
-        **sizes, encoder_layers=shape.layers, decoder_layers=shape.layers, dropout=0.3, tied_embeddings="all"
-    )
     (directory / "line").write_text("a\n", encoding="utf-8")
     build_store(directory / "line", directory / "line", tokenizers(work), directory / "validation")
     made = Trainer(
@@ -104,8 +106,9 @@ def main() -> None:
     parser.add_argument("--updates", type=int, required=True, help="a multiple of --warm-up")
     arguments = parser.parse_args()
     updates = arguments.warm_up + arguments.updates
-    lines = read_lines(arguments.work / "batches.txt")
-    batches = [np.array(line.split(), dtype=np.int64) for line, _ in zip(lines, range(updates), strict=False)]
+    given = json.loads((arguments.work / BATCHES).read_text(encoding="utf-8"))["batches"]
+    batches = [np.array(batch, dtype=np.int64) for batch in given[:updates]]
+    shape = SHAPES[arguments.shape]
     clock = Clock()
     with tempfile.TemporaryDirectory() as directory, join_world("cpu") as world:
         # What fairseq is told as well: see Fairseq.arguments.
@@ -115,14 +118,13 @@ def main() -> None:
             precision=arguments.precision,
             schedule=InverseSquareRoot(learning_rate=5e-3, warmup_updates=2000),
             label_smoothing=0.1,
-            clip_norm=0.0,
+            clip_norm=shape.clip_norm,
             validate_every=updates,
             save_every=updates,
             average_checkpoints=1,
             log_every=arguments.warm_up,
         )
-        shape = SHAPES[arguments.shape]
-        trainer(shape, options, arguments.work, batches, Path(directory), world, clock).train()
+        trainer(shape.model, options, arguments.work, batches, Path(directory), world, clock).train()
         if world.first:
             print(json.dumps(clock.timed()))
 

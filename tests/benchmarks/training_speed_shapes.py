@@ -1,0 +1,115 @@
+"""The models that training_speed.py compares: each as our configuration and as fairseq's arguments.
+
+Parameters, with 8,000 joint pieces (the benchmark prints them, counted): tiny 2,349,056 on either side, iwslt
+35,639,296, convs2s 7,655,232; GNMT has 6,905,344 in nmt, its two stand-ins in fairseq 8,686,080 and 6,815,232.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nmt.models import ModelConfig
+from nmt.models.convs2s import Convolutions, ConvS2S, DecoderConvolutions
+from nmt.models.gnmt import GNMT
+from nmt.models.transformer import Transformer
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A model on both sides."""
+
+    model: ModelConfig
+    """Ours; fairseq is given its dropout."""
+    fairseq: tuple[str, ...]
+    """The arguments of fairseq-train that make its architecture."""
+    interval: int
+    """Updates between two readings of the clock; the first such interval warms up and is not counted."""
+    clip_norm: float = 0.0
+    """Longest gradient, on both sides; 0 for any."""
+
+
+def transformer(model: Transformer.Config, interval: int) -> Shape:
+    """The same Transformer on both sides: post-norm, sinusoids, all embeddings shared."""
+    sizes = {"embed-dim": model.model_dim, "ffn-embed-dim": model.feedforward_dim, "attention-heads": model.heads}
+    layers = {"encoder": model.encoder_layers, "decoder": model.decoder_layers}
+    arguments = [
+        f"--{part}-{name}={size}" for part in layers for name, size in {**sizes, "layers": layers[part]}.items()
+    ]
+    return Shape(model, ("--arch=transformer_iwslt_de_en", *arguments, "--share-all-embeddings"), interval)
+
+
+def convs2s(model: ConvS2S.Config, interval: int) -> Shape:
+    """The same ConvS2S on both sides: attention in every layer, the output layer is the target embedding.
+
+    fairseq's `fconv` cannot share the source embedding too.
+    """
+
+    def layers(blocks: tuple[Convolutions, ...] | tuple[DecoderConvolutions, ...]) -> str:
+        return " + ".join(f"[({block.width}, {block.kernel})] * {block.layers}" for block in blocks)
+
+    arguments = (
+        *("--arch=fconv", f"--encoder-layers={layers(model.encoder)}", f"--decoder-layers={layers(model.decoder)}"),
+        *(f"--{part}-embed-dim={model.embedding_dim}" for part in ("encoder", "decoder")),
+        *(f"--decoder-out-embed-dim={model.output_dim}", "--share-input-output-embed"),
+        *(f"--max-{side}-positions={model.positions}" for side in ("source", "target")),
+    )
+    return Shape(model, arguments, interval, clip_norm=0.1)
+
+
+def gnmt(model: GNMT.Config, per_direction: int, interval: int) -> Shape:
+    """GNMT, and the nearest that fairseq has, its `lstm`: Luong's model, not GNMT's.
+
+    The same: embeddings, all shared; numbers of layers; width of the decoder; dropout. fairseq's differs in that
+
+    - either all layers of its encoder read in both directions or none; ours is bidirectional in the lowest layer only;
+    - attention is a dot product, driven by the decoder's highest layer, and its context is fed into the lowest layer of
+      the next step, so all layers go step by step; ours is additive, driven by the lowest layer, and feeds all layers,
+      of which those above the lowest go over the whole sentence at once;
+    - the decoder starts from the encoder's last states (two more projections), ours from zero;
+    - no layer has a residual connection.
+
+    Args:
+        model: ours.
+        per_direction: width of each direction of fairseq's encoder.
+        interval: see Shape.
+    """
+    arguments = (
+        *(f"--{part}-embed-dim={model.model_dim}" for part in ("encoder", "decoder")),
+        *(f"--encoder-layers={model.encoder_layers}", f"--decoder-layers={model.decoder_layers}"),
+        *(f"--encoder-hidden-size={per_direction}", "--encoder-bidirectional"),
+        *(f"--decoder-hidden-size={model.model_dim}", "--decoder-attention=1"),
+        *(f"--decoder-out-embed-dim={model.model_dim}", "--share-all-embeddings"),
+    )
+    return Shape(model, ("--arch=lstm", *arguments), interval, clip_norm=1.0)
+
+
+GNMT_SMALL = GNMT.Config(
+    model_dim=256,
+    encoder_layers=3,
+    decoder_layers=3,
+    upper_context="current",
+    dropout=0.4,
+    initial_range=0.1,
+    tied_embeddings="all",
+)
+
+SHAPES = {
+    "tiny": transformer(Transformer.Config(preset="tiny"), interval=15),
+    "iwslt": transformer(Transformer.Config(preset="iwslt"), interval=2),
+    "convs2s": convs2s(
+        ConvS2S.Config(
+            embedding_dim=256,
+            output_dim=256,
+            encoder=(Convolutions(width=256, kernel=3, layers=4),),
+            decoder=(DecoderConvolutions(width=256, kernel=3, layers=3),),
+            dropout=0.3,
+            positions=256,
+            tied_embeddings="target",
+        ),
+        interval=3,
+    ),
+    "gnmt": gnmt(GNMT_SMALL, per_direction=256, interval=3),
+    "gnmt_even": gnmt(GNMT_SMALL, per_direction=192, interval=3),
+}
+"""gnmt: each direction of fairseq's encoder is as wide as ours, which makes its model a quarter larger; gnmt_even:
+it is narrower, so that the models have nearly the same number of parameters."""
