@@ -106,10 +106,10 @@ SHAPES = {
             positions=256,
             tied_embeddings="target",
         ),
-        interval=3,
+        interval=8,
     ),
-    "gnmt": gnmt(GNMT_SMALL, per_direction=256, interval=3),
-    "gnmt_even": gnmt(GNMT_SMALL, per_direction=192, interval=3),
+    "gnmt": gnmt(GNMT_SMALL, per_direction=256, interval=8),
+    "gnmt_even": gnmt(GNMT_SMALL, per_direction=192, interval=8),
 }
 """gnmt: each direction of fairseq's encoder is as wide as ours, which makes its model a quarter larger; gnmt_even:
 it is narrower, so that the models have nearly the same number of parameters."""
