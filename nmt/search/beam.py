@@ -6,7 +6,8 @@ do not end live on (2K always hold as many). With beam 1 this is greedy search.
 
 A sentence stops when none of its live hypotheses can still enter its n best: log P only falls and
 lp only grows with the length, and cp <= 0, so live log P / lp(longest allowed) bounds what a
-hypothesis can reach. The result is therefore the same as that of searching to the length limit.
+hypothesis can reach. The result is therefore the same as that of searching to the length limit, but with
+`early_stopping`, which ends a sentence once K hypotheses have finished.
 (GNMT ends a batch when all its sentences are out of beam; here each sentence leaves the batch alone.)
 """
 
@@ -45,6 +46,8 @@ class _Beams(Rows):
     """[B, K] float32, log-probability of each live hypothesis, best first; -inf for none."""
     tokens: Tensor
     """[B, K] int64, the last token of each."""
+    ended: Tensor
+    """[B] int64, hypotheses that have finished so far."""
     coverage: Tensor | None
     """[B, K, S] float32, attention received so far; None where nobody asks."""
     finished: Finished
@@ -136,6 +139,7 @@ def _start(source: Tensor, source_mask: Tensor, options: BeamSearch, special: Sp
         words=source_mask & (source != special.eos),
         live=live,
         tokens=torch.full((sentences, beam), special.bos, device=device),
+        ended=torch.zeros(sentences, dtype=torch.int64, device=device),
         coverage=torch.zeros((sentences, beam, source.size(1)), device=device) if attend else None,
         finished=Finished(
             score=torch.full((sentences, best), NONE, device=device),
@@ -172,6 +176,7 @@ def _finish(beams: _Beams, continuations: _Continuations, length: int, options: 
     ended = continuations.ends[:, : options.beam] & (sums > NONE)
     if not ended.any():
         return
+    beams.ended = beams.ended + ended.sum(1)
     parents = continuations.parents[:, : options.beam]
     counted = sums.new_tensor(length)
     score = sums / length_penalty(counted, options.length_penalty, options.length_normalization)
@@ -210,7 +215,7 @@ def _advance(beams: _Beams, continuations: _Continuations) -> Tensor:
 
 
 def _stop(beams: _Beams, options: BeamSearch) -> Tensor:
-    """[B] bool, the sentences none of whose live hypotheses can enter the n best; their beams are emptied.
+    """[B] bool, the sentences none of whose live hypotheses can, or may, enter the n best; their beams are emptied.
 
     Written so that a bound that is not a number also stops.
     """
@@ -219,5 +224,7 @@ def _stop(beams: _Beams, options: BeamSearch) -> Tensor:
     done = ~(bound > worst) if options.beam > 1 else ~(bound > NONE) | (worst > NONE)
     if options.finished_margin is not None:
         done |= bound < beams.finished.score[:, 0] - options.finished_margin
+    if options.early_stopping:
+        done |= beams.ended >= options.beam
     beams.live = beams.live.masked_fill(done[:, None], NONE)
     return done

@@ -35,6 +35,9 @@ class BeamSearch(Options):
     finished_margin: PositiveFloat | None = None
     """GNMT's second pruning: drop hypotheses that end, or can only end, with a score this far below the
     sentence's best one; the paper has 3. None is off."""
+    early_stopping: bool = False
+    """End a sentence when `beam` of its hypotheses have finished, as fairseq does, although a live one might still be
+    better; false searches until none can."""
     max_length_factor: NonNegativeFloat = 2.0
     """A translation has at most this many tokens per source token, plus `max_length_offset`."""
     max_length_offset: Count = 10

@@ -271,6 +271,28 @@ def test_finished_margin_drops_exactly_what_is_far_below_the_best(
         assert abs(all_of_them[0].score - margin - near[-1].score) < 1e-4 or same(kept, near)
 
 
+def test_early_stopping_saves_steps_and_never_finds_better() -> None:
+    class Counting(TableModel):
+        calls = 0
+
+        def step(
+            self, tokens: Tensor, memory: TableMemory, state: TableState, *, need_attention: bool = False
+        ) -> StepOutput[TableState]:
+            self.calls += 1
+            return super().step(tokens, memory, state, need_attention=need_attention)
+
+    saved = 0
+    for seed in range(20):
+        options = BeamSearch(beam=3, length_penalty=1.0, max_length_offset=6)
+        whole, early = Counting(9, seed), Counting(9, seed)
+        ((best,),) = search(whole, [[4, 5, EOS]], options)
+        ((first,),) = search(early, [[4, 5, EOS]], options.model_copy(update={"early_stopping": True}))
+        assert first.score <= best.score + 1e-6
+        assert early.calls <= whole.calls
+        saved += whole.calls - early.calls
+    assert saved > 0
+
+
 def test_an_empty_batch_gives_nothing() -> None:
     assert (
         beam_search(TableModel(6), torch.empty((0, 3), dtype=torch.int64), torch.empty((0, 3)).bool(), BeamSearch())
