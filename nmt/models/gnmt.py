@@ -8,6 +8,7 @@ from zero.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -73,6 +74,9 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
         """Recurrence of every layer."""
         dropout: Probability = 0.2
         """Probability of zeroing an element of each layer's input, and of the output layer's; never of a recurrence."""
+        scaled_embeddings: bool = False
+        """Multiply embeddings by the square root of their width, as a Transformer does. Weights that start small, as
+        published, keep all signals small at first; with this a small model finds its alignments much sooner."""
         initial_range: PositiveFloat = 0.04
         """All weights start from a uniform distribution between minus this and this."""
         tied_embeddings: Tying = "none"
@@ -92,11 +96,12 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
     def __init__(self, config: Config, source_vocabulary: int, target_vocabulary: int, pad: int) -> None:
         super().__init__()
         dim, bound = config.model_dim, config.initial_range
+        scale = math.sqrt(dim) if config.scaled_embeddings else 1.0
         self.source_embedding, self.target_embedding = make_embeddings(
             config.tied_embeddings,
             source_vocabulary,
             target_vocabulary,
-            lambda vocabulary: TokenEmbedding(vocabulary, dim, pad, std=1.0),
+            lambda vocabulary: TokenEmbedding(vocabulary, dim, pad, std=1.0, scale=scale),
         )
         self.upper_context = config.upper_context
         self.dropout = Dropout(config.dropout)

@@ -21,7 +21,9 @@ MODELS: dict[str, ModelConfig] = {
         **_SMALL, tied_embeddings="target", attention_dropout=0.2, activation_dropout=0.1
     ),
     "gnmt": GNMT.Config(**_DEEP),
-    "gnmt-current-context": GNMT.Config(**_DEEP, upper_context="current", tied_embeddings="all", attention_dim=9),
+    "gnmt-current-context": GNMT.Config(
+        **_DEEP, upper_context="current", tied_embeddings="all", attention_dim=9, scaled_embeddings=True
+    ),
     "gnmt-clipped": GNMT.Config(
         **_DEEP,
         cell=LSTM.Config(output_tanh=False),
