@@ -54,7 +54,7 @@ Preset = Literal["iwslt_de_en", "wmt_en_ro", "wmt_en_de", "wmt_en_fr"]
 def _preset(
     embedding_dim: int, output_dim: int, *layers: tuple[int, int, int], decoder_layers: int = 0
 ) -> dict[str, Any]:
-    """Layers are (width, kernel, how many); the decoder has the same ones, or another number of the last."""
+    """Layers are (width, kernel, how many); the decoder has the same ones, or another number of the first."""
     encoder = [{"width": width, "kernel": kernel, "layers": count} for width, kernel, count in layers]
     decoder = [{**encoder[0], "layers": decoder_layers}] if decoder_layers else encoder
     return {"embedding_dim": embedding_dim, "output_dim": output_dim, "encoder": encoder, "decoder": decoder}

@@ -78,7 +78,7 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
         """Multiply embeddings by the square root of their width, as a Transformer does. Weights that start small, as
         published, keep all signals small at first; with this a small model finds its alignments much sooner."""
         initial_range: PositiveFloat = 0.04
-        """All weights start from a uniform distribution between minus this and this."""
+        """All weights start from a uniform distribution between minus this and this, biases as the cell has them."""
         tied_embeddings: Tying = "none"
         """Matrices that are one: source, target and output (needs a joint vocabulary), target and output, or none."""
         clipping: Clipping | None = None
@@ -112,6 +112,7 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
         self.decoder = nn.ModuleList(make(2 * dim, dim) for _ in range(config.decoder_layers))
         self.output = nn.Linear(dim, target_vocabulary, bias=False)
         self.attention = AdditiveAttention(dim, dim, config.attention_dim or dim)
+        nn.init.zeros_(self.attention.query.bias)
         for name, parameter in self.named_parameters():
             if not name.endswith("bias"):
                 nn.init.uniform_(parameter, -bound, bound)
@@ -184,7 +185,8 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
             cells.append(layer.step(torch.cat([x, above], dim=-1), past, self._delta))
             hidden = cells[-1][0]
             x = self._bounded(hidden + x if place >= FIRST_RESIDUAL else hidden)
-        return StepOutput(self._logits(x), shown, GNMTState(cells=cells, context=context, attention=attention))
+        state = GNMTState(cells=cells, context=context, attention=attention)
+        return StepOutput(self._logits(x), shown if need_attention else None, state)
 
     def _attend(self, query: Tensor, memory: GNMTMemory) -> tuple[Tensor, Tensor]:
         """Contexts [N, D] and weights [N, S] of N queries [N, D], as many for each sentence."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import torch
+from pydantic import model_validator
 from torch import Tensor, nn
 
 from nmt.options import Count, Options, PositiveFloat, Size
@@ -21,9 +24,18 @@ class Clipping(Options):
     from_update: Count = 0
     """The update after which delta starts to move."""
     until_update: Size
-    """The update from which delta stands at `end`; well before the last one, so that the model settles."""
+    """The update from which delta stands at `end`; well before the last one, so that the model settles. Weights of
+    before, should they be the best ones, keep the delta that they had."""
     logits: PositiveFloat = 25.0
     """Gamma: logits are clipped to between -gamma and gamma."""
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        if self.from_update >= self.until_update:
+            raise ValueError(
+                f"until_update must come after from_update, but {self.until_update} does not after {self.from_update}"
+            )
+        return self
 
 
 class AnnealedLimit(nn.Module):
@@ -39,6 +51,6 @@ class AnnealedLimit(nn.Module):
     def anneal(self, update: int) -> None:
         """Sets delta for an update, counted from 1."""
         options = self.options
-        span = max(options.until_update - options.from_update, 1)
-        done = min(max((update - options.from_update) / span, 0.0), 1.0)
+        done = (update - options.from_update) / (options.until_update - options.from_update)
+        done = min(max(done, 0.0), 1.0)
         self.delta.fill_(options.start + done * (options.end - options.start))

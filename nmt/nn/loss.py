@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 CACHED_ROWS = 64
 """Rows of logits that a CPU works on at a time: 32,000 entries each in fp32 are 8 MB."""
@@ -60,12 +61,13 @@ class _LabelSmoothed(torch.autograd.Function):
                 # d/dx = p - q, with q = other everywhere but 1 - smoothing on the target; the q's sum to 1
                 p = log_p.exp_().sub_(other)
                 p.scatter_add_(1, target, p.new_full(target.shape, other + smoothing - 1))
-                gradient[part] = p.mul_(real)
+                gradient[part] = p.masked_fill_(~real, 0.0)
         ctx.save_for_backward(gradient)
         ctx.mark_non_differentiable(likelihood)
         return (1 - smoothing - other) * likelihood + other * everywhere, likelihood
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, scale: Tensor, _: Tensor):  # type: ignore[no-untyped-def]
         (gradient,) = ctx.saved_tensors
         unscaled = scale.device.type == "cpu" and scale.item() == 1.0  # as in training, where it saves a pass

@@ -174,6 +174,8 @@ def _finish(beams: _Beams, continuations: _Continuations, length: int, options: 
     """Merges the hypotheses that end, being among the best K, into the FINISHED ones; `length` counts EOS."""
     sums = continuations.sums[:, : options.beam]
     ended = continuations.ends[:, : options.beam] & (sums > NONE)
+    if options.early_stopping:
+        ended &= beams.ended[:, None] + ended.cumsum(1) <= options.beam
     if not ended.any():
         return
     beams.ended = beams.ended + ended.sum(1)

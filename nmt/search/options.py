@@ -37,7 +37,7 @@ class BeamSearch(Options):
     sentence's best one; the paper has 3. None is off."""
     early_stopping: bool = False
     """End a sentence when `beam` of its hypotheses have finished, as fairseq does, although a live one might still be
-    better; false searches until none can."""
+    better; false searches until none can. With beam 1 both are the same."""
     max_length_factor: NonNegativeFloat = 2.0
     """A translation has at most this many tokens per source token, plus `max_length_offset`."""
     max_length_offset: Count = 10

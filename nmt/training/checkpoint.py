@@ -8,7 +8,7 @@ Since the order of the data and every random draw are functions of the seed and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 import torch
@@ -127,8 +127,12 @@ class Checkpoints:
         return self.directory / f"weights_{update:08d}.safetensors"
 
 
-def average_weights(paths: Sequence[Path]) -> dict[str, Tensor]:
-    """The mean of the weights of several files; of what is no float (counters) the last.
+def average_weights(paths: Sequence[Path], parameters: Container[str]) -> dict[str, Tensor]:
+    """The mean of the weights of several files.
+
+    Args:
+        paths: oldest first.
+        parameters: names of what is averaged; other weights (counters, annealed constants) are the last file's.
 
     Raises:
         UserError: a file is damaged, or not of the same model as the first.
@@ -139,6 +143,5 @@ def average_weights(paths: Sequence[Path]) -> dict[str, Tensor]:
         if total and {n: t.shape for n, t in tensors.items()} != {n: t.shape for n, t in total.items()}:
             raise UserError(str(path), f"the same weights as in {paths[0]}", "others")
         for name, tensor in tensors.items():
-            summed = tensor.is_floating_point() and name in total
-            total[name] = total[name] + tensor if summed else tensor
-    return {name: tensor / len(paths) if tensor.is_floating_point() else tensor for name, tensor in total.items()}
+            total[name] = total[name] + tensor if name in total and name in parameters else tensor
+    return {name: tensor / len(paths) if name in parameters else tensor for name, tensor in total.items()}

@@ -304,7 +304,8 @@ class Trainer:
         """Puts the mean of saved weights, which only the first process is sure to find on disk, into the model."""
         if self.world.first:
             paths = [self.checkpoints.weights_path(update) for update in updates]
-            weights = average_weights(paths) if len(paths) > 1 else read_tensors(paths[0])[0]
+            parameters = {name for name, _ in self.model.named_parameters()}
+            weights = average_weights(paths, parameters) if len(paths) > 1 else read_tensors(paths[0])[0]
             load_weights(self.model, weights, str(paths[0]))
         for tensor in (self.flat.values.data, *self.flat.others.values()):
             self.world.broadcast(tensor)

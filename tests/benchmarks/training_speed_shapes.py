@@ -88,7 +88,8 @@ GNMT_SMALL = GNMT.Config(
     encoder_layers=3,
     decoder_layers=3,
     upper_context="current",
-    dropout=0.4,
+    dropout=0.3,
+    scaled_embeddings=True,
     initial_range=0.1,
     tied_embeddings="all",
 )

@@ -10,7 +10,7 @@ from nmt.nn.cells import LSTM
 from nmt.nn.clipping import Clipping
 
 _SMALL = {"model_dim": 16, "feedforward_dim": 24, "heads": 2, "encoder_layers": 2, "decoder_layers": 2}
-_DEEP = {"model_dim": 16, "encoder_layers": 4, "decoder_layers": 4, "initial_range": 0.3}
+_DEEP = {"model_dim": 16, "encoder_layers": 4, "decoder_layers": 4, "initial_range": 0.6}
 _CONVOLUTIONS = {"embedding_dim": 12, "output_dim": 12}
 
 MODELS: dict[str, ModelConfig] = {
@@ -27,14 +27,13 @@ MODELS: dict[str, ModelConfig] = {
     "gnmt-clipped": GNMT.Config(
         **_DEEP,
         cell=LSTM.Config(output_tanh=False),
-        # tight enough to be felt by random weights, not so tight that nothing can be learned
-        clipping=Clipping(start=2.0, end=2.0, until_update=1),
+        clipping=Clipping(start=0.5, end=0.5, until_update=1),
     ),
     "convs2s": ConvS2S.Config(
         **_CONVOLUTIONS,
         encoder=(Convolutions(width=12, kernel=3, layers=2), Convolutions(width=16, kernel=1)),
         decoder=(DecoderConvolutions(width=10, kernel=3, layers=2), DecoderConvolutions(width=14, kernel=2)),
-        positions=16,
+        positions=5,  # shorter than some sentences
     ),
     "convs2s-tied": ConvS2S.Config(
         **_CONVOLUTIONS,

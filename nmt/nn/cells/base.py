@@ -51,7 +51,8 @@ class Cell(nn.Module, ABC):
         Here step after step; a cell that has a fused kernel overrides it.
         """
         projected = self.project(x)
-        state, outputs = self.empty(projected, x.shape[0]), []
+        # of the weights' dtype: under autocast, what is summed up over time must not be bf16 as the products are
+        state, outputs = self.empty(next(self.parameters()), x.shape[0]), []
         for position in range(x.shape[1]):
             state = self.advance(projected[:, position], state, limit)
             outputs.append(state[0])

@@ -9,21 +9,22 @@ from pydantic import ValidationError
 from nmt.models.convs2s import Convolutions, ConvS2S, DecoderConvolutions
 from nmt.models.weights import parameter_count
 
+PUBLISHED = {
+    "iwslt_de_en": [(256, 3)] * 4,
+    "wmt_en_ro": [(512, 3)] * 20,
+    "wmt_en_de": [(512, 3)] * 9 + [(1024, 3)] * 4 + [(2048, 1)] * 2,
+    "wmt_en_fr": [(512, 3)] * 6 + [(768, 3)] * 4 + [(1024, 3)] * 3 + [(2048, 1), (4096, 1)],
+}
+"""(width, kernel) of each layer of the encoder; fairseq's fconv_*."""
 
-def layers(preset: str) -> tuple[list[tuple[int, int]], int]:
+
+@pytest.mark.parametrize("preset", PUBLISHED)
+def test_presets_are_the_published_layers(preset: str) -> None:
     config = ConvS2S.Config.model_validate({"preset": preset})
-    return [(block.width, block.kernel) for block in config.encoder for _ in range(block.layers)], len(config.decoder)
-
-
-@pytest.mark.parametrize("preset", ["wmt_en_ro", "wmt_en_de", "wmt_en_fr"])
-def test_presets_are_the_published_depths(preset: str) -> None:
-    assert len(layers(preset)[0]) == (20 if preset == "wmt_en_ro" else 15)
-
-
-def test_the_receptive_field_of_the_english_german_encoder() -> None:
-    """13 layers of kernel 3 see 27 words."""
-    encoder, _ = layers("wmt_en_de")
-    assert 1 + sum(kernel - 1 for _, kernel in encoder) == 27
+    encoder = [(block.width, block.kernel) for block in config.encoder for _ in range(block.layers)]
+    decoder = [(block.width, block.kernel) for block in config.decoder for _ in range(block.layers)]
+    assert encoder == PUBLISHED[preset]
+    assert decoder == (PUBLISHED[preset] if preset != "iwslt_de_en" else [(256, 3)] * 3)
 
 
 def test_parameters_of_the_iwslt_architecture() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
 from nmt.nn.clipping import AnnealedLimit, Clipping
 
@@ -20,3 +21,8 @@ def test_delta_is_saved() -> None:
     other = AnnealedLimit(Clipping(until_update=10))
     other.load_state_dict(limit.state_dict())
     assert other.delta.item() == limit.delta.item() == 4.5
+
+
+def test_delta_cannot_arrive_before_it_leaves() -> None:
+    with pytest.raises(ValidationError, match="until_update must come after"):
+        Clipping(from_update=5000, until_update=2000)
