@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 from pathlib import Path
 
 # Before torch is imported, and inherited by the processes that tests start: small tensors are fastest on one thread,
@@ -19,6 +20,10 @@ ROOT = Path(__file__).resolve().parent.parent
 IN_CI = bool(os.environ.get("CI"))
 
 torch.set_num_threads(1)
+
+# A shell's background jobs ignore Ctrl-C, and so would every process that a test starts and then interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadline: on a shared machine it measures the neighbours. In CI the examples are the same in every run, so that
 # a red run says something about the change; elsewhere each run looks at new ones.
