@@ -138,7 +138,7 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
         x = torch.cat([there, _reorder(back, reverse)], dim=-1)
         for place, layer in enumerate(upper, start=1):
             hidden = layer(self.dropout(x), self._delta)
-            x = self._bounded(hidden + x if place >= FIRST_RESIDUAL else hidden)
+            x = self._upwards(place, hidden, x)
         x = _reorder(x, real_first.argsort(dim=1))
         return GNMTMemory(mask=source_mask, keys=self.attention.project(x), values=x)
 
@@ -162,7 +162,7 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
         x, above = torch.stack(outputs, dim=1), torch.stack(contexts[seen], dim=1)
         for place, layer in enumerate(upper, start=1):
             hidden = layer(self.dropout(torch.cat([x, above], dim=-1)), self._delta)
-            x = self._bounded(hidden + x if place >= FIRST_RESIDUAL else hidden)
+            x = self._upwards(place, hidden, x)
         attention = torch.stack(attentions[seen], dim=1) if need_attention else None
         return DecoderOutput(logits=self._logits(x), attention=attention)
 
@@ -184,7 +184,7 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
         for place, (layer, past) in enumerate(zip(upper, state.cells[1:], strict=True), start=1):
             cells.append(layer.step(torch.cat([x, above], dim=-1), past, self._delta))
             hidden = cells[-1][0]
-            x = self._bounded(hidden + x if place >= FIRST_RESIDUAL else hidden)
+            x = self._upwards(place, hidden, x)
         state = GNMTState(cells=cells, context=context, attention=attention)
         return StepOutput(self._logits(x), shown if need_attention else None, state)
 
@@ -197,6 +197,10 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
     def _logits(self, x: Tensor) -> Tensor:
         logits: Tensor = self.output(self.dropout(x))
         return logits if self.largest_logit is None else logits.clamp(-self.largest_logit, self.largest_logit)
+
+    def _upwards(self, place: int, hidden: Tensor, x: Tensor) -> Tensor:
+        """What the layer above reads of a layer, counted from 0, that made `hidden` of x."""
+        return self._bounded(hidden + x if place >= FIRST_RESIDUAL else hidden)
 
     def _bounded(self, x: Tensor) -> Tensor:
         return x if self._delta is None else x.clamp(-self._delta, self._delta)

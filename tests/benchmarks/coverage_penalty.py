@@ -42,10 +42,10 @@ from pathlib import Path
 
 import torch
 from sacrebleu.metrics.bleu import BLEUScore
-from sacrebleu.significance import PairedTest, Result
 
 from nmt.bundle import Bundle, load_bundle
 from nmt.evaluation.bleu import metrics
+from nmt.evaluation.significance import paired_bootstrap
 from nmt.inference.chunks import chunks
 from nmt.inference.options import TranslationOptions
 from nmt.inference.translator import Translation, Translator
@@ -166,12 +166,8 @@ def rows(model: Path, bundle: Bundle, text: Text) -> Iterator[str]:
 
 def p_value(baseline: list[str], system: list[str], references: list[str]) -> float:
     """Returns the probability of such a difference in BLEU between systems that are equally good."""
-    pair: list[tuple[str, Sequence[str]]] = [("baseline", baseline), ("system", system)]
-    _, columns = PairedTest(pair, {"BLEU": metrics()["BLEU"]}, [references], test_type="bs", n_samples=1000)()
-    result = columns["BLEU"][1]
-    assert isinstance(result, Result)
-    assert result.p_value is not None
-    return float(result.p_value)
+    (bleu,) = (one for one in paired_bootstrap(baseline, system, references) if one.name == "BLEU")
+    return bleu.p_value
 
 
 def model_name(model: Path) -> str:

@@ -13,6 +13,7 @@ from training_speed_data import BATCH_TOKENS, BATCHES, PIECES, ROOT  # beside th
 from training_speed_processes import Setting, finish, free_port, start
 from training_speed_shapes import SHAPES, Shape
 
+from nmt.models.weights import parameter_count
 from nmt.text import read_lines
 
 HERE = Path(__file__).resolve().parent
@@ -122,7 +123,7 @@ class Ours:
 
     def parameters(self) -> int:
         """Count those of our model."""
-        return sum(parameter.numel() for parameter in SHAPES[self.shape_name].model.build(PIECES, PIECES).parameters())
+        return parameter_count(SHAPES[self.shape_name].model.build(PIECES, PIECES))
 
     def settings(self, cores: int, tcmalloc: bool) -> list[Setting]:
         """Return what `nmt train` chooses by itself, in both precisions, and what tcmalloc makes of it."""
