@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 
 from nmt.errors import UserError
 from nmt.models.weights import named_weights, read_tensors, save_tensors
+from nmt.training.ema import MovingAverage
 from nmt.training.flat import FlatParameters
 
 LAST = "last.safetensors"
@@ -64,6 +65,12 @@ class Position(BaseModel):
     """When it was reached."""
     stale: int = 0
     """Validations since then."""
+    lowest_loss: float | None = None
+    """Of all validations."""
+    stale_loss: int = 0
+    """Validations since that one, or since the schedule last lowered its rate."""
+    reductions: int = 0
+    """How often validations have made the schedule lower its rate."""
     kept: list[int] = []
     """Updates whose weights are on disk, oldest first, without the best one if that is older."""
 
@@ -80,9 +87,9 @@ class Checkpoints:
         self.directory, self.keep = directory, max(keep, 1)
         directory.mkdir(parents=True, exist_ok=True)
 
-    def save(self, position: Position, flat: FlatParameters, optimizer: Optimizer) -> None:
+    def save(self, position: Position, flat: FlatParameters, optimizer: Optimizer, ema: MovingAverage | None) -> None:
         """Writes what resuming needs, replacing the older file at once; then forgets weights that it does not name."""
-        tensors = {"values": flat.values.data, **{f"other.{name}": tensor for name, tensor in flat.others.items()}}
+        tensors = _state(flat, ema)
         for name, value in optimizer.state[flat.values].items():
             tensors[f"optimizer.{name}"] = value
         save_tensors(self.directory / LAST, tensors, {"position": position.model_dump_json()})
@@ -91,8 +98,8 @@ class Checkpoints:
             if path not in needed:
                 path.unlink()
 
-    def load(self, flat: FlatParameters, optimizer: Optimizer) -> Position:
-        """Restores model and optimiser; a fresh position where nothing was saved.
+    def load(self, flat: FlatParameters, optimizer: Optimizer, ema: MovingAverage | None) -> Position:
+        """Restores model, optimiser and moving average; a fresh position where nothing was saved.
 
         Raises:
             UserError: the file is damaged, of another model or of another version.
@@ -101,8 +108,7 @@ class Checkpoints:
         if not path.exists():
             return Position()
         tensors, metadata = read_tensors(path)
-        mine = {"values": flat.values.data, **{f"other.{name}": tensor for name, tensor in flat.others.items()}}
-        for name, tensor in mine.items():
+        for name, tensor in _state(flat, ema).items():
             saved = tensors.pop(name, torch.empty(0))
             if saved.shape != tensor.shape:
                 raise UserError(str(path), f"{tensor.numel()} {name}", str(saved.numel()), _ANEW)
@@ -125,6 +131,14 @@ class Checkpoints:
     def weights_path(self, update: int) -> Path:
         """The file of the weights at this update."""
         return self.directory / f"weights_{update:08d}.safetensors"
+
+
+def _state(flat: FlatParameters, ema: MovingAverage | None) -> dict[str, Tensor]:
+    """All tensors but the optimiser's, by their names in the file."""
+    tensors = {"values": flat.values.data, **{f"other.{name}": tensor for name, tensor in flat.others.items()}}
+    if ema:
+        tensors["ema"] = ema.values
+    return tensors
 
 
 def average_weights(paths: Sequence[Path], parameters: Container[str]) -> dict[str, Tensor]:

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
 from torch.optim import Optimizer
 
-from nmt.options import NonNegativeFloat, Options, PositiveFloat, Probability
+from nmt.options import NonNegativeFloat, Options, PositiveFloat, Probability, Size
+from nmt.training.two_phases import TwoPhases
 
 
-class Adam(Options):
+class OptimizerOptions(Options, ABC):
+    """How gradients become updates."""
+
+    @abstractmethod
+    def build(self, parameter: torch.nn.Parameter) -> Optimizer:
+        """The optimiser of this parameter; the trainer sets its learning rate at every update."""
+
+    def rate(self, update: int, scheduled: float) -> float:
+        """The learning rate of this update, given the schedule's."""
+        return scheduled
+
+
+class Adam(OptimizerOptions):
     """Adam (Kingma and Ba 2015)."""
 
     kind: Literal["adam"] = "adam"
@@ -21,11 +35,10 @@ class Adam(Options):
     """Added to the root of the second mean."""
 
     def build(self, parameter: torch.nn.Parameter) -> Optimizer:
-        """The optimiser of this parameter; the trainer sets its learning rate at every update."""
         return torch.optim.Adam([parameter], lr=0.0, betas=self.betas, eps=self.epsilon, fused=True)
 
 
-class AdamW(Options):
+class AdamW(OptimizerOptions):
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019); what fairseq's adam with weight decay does."""
 
     kind: Literal["adamw"] = "adamw"
@@ -37,11 +50,55 @@ class AdamW(Options):
     """Share of each weight that an update takes away, per unit of learning rate."""
 
     def build(self, parameter: torch.nn.Parameter) -> Optimizer:
-        """The optimiser of this parameter; the trainer sets its learning rate at every update."""
         return torch.optim.AdamW(
             [parameter], lr=0.0, betas=self.betas, eps=self.epsilon, weight_decay=self.weight_decay, fused=True
         )
 
 
-OptimizerConfig = Annotated[Adam | AdamW, Field(discriminator="kind")]
+class SGD(OptimizerOptions):
+    """Stochastic gradient descent, with Polyak's momentum if wanted."""
+
+    kind: Literal["sgd"] = "sgd"
+    momentum: Probability = 0.0
+    """Share of the last step that the next one repeats."""
+
+    def build(self, parameter: torch.nn.Parameter) -> Optimizer:
+        return torch.optim.SGD([parameter], lr=0.0, momentum=self.momentum, fused=True)
+
+
+class NAG(OptimizerOptions):
+    """Nesterov's accelerated gradient (Sutskever et al. 2013), with which ConvS2S was trained; fairseq's nag."""
+
+    kind: Literal["nag"] = "nag"
+    momentum: Annotated[float, Field(gt=0, lt=1)] = 0.99
+    """Share of the last step that the next one repeats."""
+
+    def build(self, parameter: torch.nn.Parameter) -> Optimizer:
+        return torch.optim.SGD([parameter], lr=0.0, momentum=self.momentum, nesterov=True, fused=True)
+
+
+class AdamThenSGD(OptimizerOptions):
+    """Adam for the first updates, then SGD, as GNMT was trained (Wu et al. 2016, section on training).
+
+    Adam has a rate of its own here; the schedule's holds from the first update of SGD on.
+    """
+
+    kind: Literal["adam_then_sgd"] = "adam_then_sgd"
+    adam_updates: Size = 60_000
+    """Updates by Adam."""
+    adam_learning_rate: PositiveFloat = 2e-4
+    """Adam's learning rate, the same in all its updates."""
+    betas: tuple[Probability, Probability] = (0.9, 0.999)
+    """Decay of Adam's running means of the gradient and of its square."""
+    epsilon: PositiveFloat = 1e-8
+    """Added to the root of the second mean."""
+
+    def build(self, parameter: torch.nn.Parameter) -> Optimizer:
+        return TwoPhases(parameter, self.adam_updates, self.betas, self.epsilon)
+
+    def rate(self, update: int, scheduled: float) -> float:
+        return self.adam_learning_rate if update <= self.adam_updates else scheduled
+
+
+OptimizerConfig = Annotated[Adam | AdamW | SGD | NAG | AdamThenSGD, Field(discriminator="kind")]
 """Every optimiser there is; a new one joins here."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from nmt.options import Count, NonNegativeFloat, Options, Probability, Size
 from nmt.training.optimizer import Adam, OptimizerConfig
@@ -37,6 +39,9 @@ class Training(Options):
     """Probability mass that the loss takes from the reference token and spreads over the others."""
     clip_norm: NonNegativeFloat = 0.0
     """Longest gradient over all parameters; 0 for any."""
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Decay of an exponential moving average of the weights, which then is what validates, is kept and becomes the
+    model; 0.999 is usual, 0 for none. It costs one more copy of the weights in memory."""
     max_length: Size = 1024
     """Longest sentence that is trained on, in pieces on either side; longer pairs are left out and counted."""
     seed: Count = 1

@@ -11,7 +11,34 @@ from pydantic import Field
 from nmt.options import Count, NonNegativeFloat, Options, PositiveFloat, Size
 
 
-class InverseSquareRoot(Options):
+class ScheduleOptions(Options, ABC):
+    """How the learning rate changes."""
+
+    @abstractmethod
+    def rate(self, update: int, updates: int, reductions: int = 0) -> float:
+        """Learning rate.
+
+        Args:
+            update: this one's number, from 1.
+            updates: how many there are in all.
+            reductions: how often validations have called for a lower rate.
+        """
+
+    def reduces(self, stale: int, reductions: int) -> bool:
+        """Whether a validation calls for a lower rate.
+
+        Args:
+            stale: validations since the one with the lowest loss, or since the last reduction; 0 if it is this one.
+            reductions: how many there have been.
+        """
+        return False
+
+    def ended(self, reductions: int) -> bool:
+        """Whether the rate is so low that training has come to its end."""
+        return False
+
+
+class InverseSquareRoot(ScheduleOptions):
     """Linear warm-up, then proportional to 1/sqrt(update) (Vaswani et al. 2017, equation 3, by its peak)."""
 
     kind: Literal["inverse_sqrt"] = "inverse_sqrt"
@@ -20,13 +47,12 @@ class InverseSquareRoot(Options):
     warmup_updates: Size = 4000
     """Updates until the peak."""
 
-    def rate(self, update: int, updates: int) -> float:
-        """Learning rate of this update, of so many in all."""
+    def rate(self, update: int, updates: int, reductions: int = 0) -> float:
         warmup = self.warmup_updates
         return self.learning_rate * min(update / warmup, math.sqrt(warmup / update))
 
 
-class Noam(Options):
+class Noam(ScheduleOptions):
     """factor * D^-0.5 * min(n^-0.5, n * warmup^-1.5), exactly as Vaswani et al. 2017, equation 3, writes it."""
 
     kind: Literal["noam"] = "noam"
@@ -37,13 +63,12 @@ class Noam(Options):
     warmup_updates: Size = 4000
     """Updates until the peak."""
 
-    def rate(self, update: int, updates: int) -> float:
-        """Learning rate of this update, of so many in all."""
+    def rate(self, update: int, updates: int, reductions: int = 0) -> float:
         scale = self.factor / math.sqrt(self.model_dim)
         return scale * min(1 / math.sqrt(update), update / math.sqrt(self.warmup_updates) ** 3)
 
 
-class Constant(Options):
+class Constant(ScheduleOptions):
     """Linear warm-up, then constant."""
 
     kind: Literal["constant"] = "constant"
@@ -52,12 +77,11 @@ class Constant(Options):
     warmup_updates: Count = 0
     """Updates until it is reached."""
 
-    def rate(self, update: int, updates: int) -> float:
-        """Learning rate of this update, of so many in all."""
+    def rate(self, update: int, updates: int, reductions: int = 0) -> float:
         return self.learning_rate * min(1.0, update / max(self.warmup_updates, 1))
 
 
-class Annealed(Options, ABC):
+class Annealed(ScheduleOptions, ABC):
     """Linear warm-up, then down to a final rate that the last update reaches; how, a subclass says."""
 
     learning_rate: PositiveFloat = 5e-4
@@ -67,8 +91,7 @@ class Annealed(Options, ABC):
     warmup_updates: Count = 1000
     """Updates until the peak."""
 
-    def rate(self, update: int, updates: int) -> float:
-        """Learning rate of this update, of so many in all."""
+    def rate(self, update: int, updates: int, reductions: int = 0) -> float:
         if update < self.warmup_updates:
             return self.learning_rate * update / self.warmup_updates
         done = (update - self.warmup_updates) / max(updates - self.warmup_updates, 1)
@@ -99,5 +122,54 @@ class Linear(Annealed):
         return 1 - done
 
 
-Schedule = Annotated[InverseSquareRoot | Noam | Constant | Cosine | Linear, Field(discriminator="kind")]
+class Halving(ScheduleOptions):
+    """Constant, then halved again and again, as SGD's rate for GNMT (Wu et al. 2016, section on training)."""
+
+    kind: Literal["halving"] = "halving"
+    learning_rate: PositiveFloat = 0.5
+    """Before the first halving."""
+    hold_updates: Count = 1_200_000
+    """Updates before the first halving, counted from the start of training."""
+    halve_every: Size = 200_000
+    """Updates between halvings; the first comes right after those above."""
+
+    def rate(self, update: int, updates: int, reductions: int = 0) -> float:
+        halvings = max(update - self.hold_updates + self.halve_every - 1, 0) // self.halve_every
+        return self.learning_rate * 0.5**halvings
+
+
+class Plateau(ScheduleOptions):
+    """Constant until the validation loss stops falling, then lower; ends training when the rate is too low.
+
+    As ConvS2S was trained (Gehring et al. 2017, section 4.2): 0.25, then a tenth after each epoch, until under 1e-4.
+    """
+
+    kind: Literal["plateau"] = "plateau"
+    learning_rate: PositiveFloat = 0.25
+    """At first."""
+    factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """What the rate is multiplied with."""
+    patience: Size = 1
+    """Validations in a row without a lower loss that lower the rate."""
+    keep_falling: bool = True
+    """Lower the rate at every validation after the first time, as published; false: wait for the next plateau."""
+    final_learning_rate: NonNegativeFloat = 1e-4
+    """Training ends when the rate is under this; 0 for never."""
+    warmup_updates: Count = 0
+    """Updates of linear warm-up."""
+
+    def rate(self, update: int, updates: int, reductions: int = 0) -> float:
+        return self.learning_rate * self.factor**reductions * min(1.0, update / max(self.warmup_updates, 1))
+
+    def reduces(self, stale: int, reductions: int) -> bool:
+        return stale >= self.patience or (self.keep_falling and reductions > 0)
+
+    def ended(self, reductions: int) -> bool:
+        # a hundredth of slack: 0.1 * 0.1 * 0.1 is not 0.001
+        return self.learning_rate * self.factor**reductions < 0.99 * self.final_learning_rate
+
+
+Schedule = Annotated[
+    InverseSquareRoot | Noam | Constant | Cosine | Linear | Halving | Plateau, Field(discriminator="kind")
+]
 """Every schedule there is; a new one joins here."""

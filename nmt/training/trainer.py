@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from nmt.models.weights import load_weights, parameter_count, read_tensors
 from nmt.tokenizer.base import TokenizerPair
 from nmt.training.checkpoint import Checkpoints, Position, average_weights
 from nmt.training.distributed import World
+from nmt.training.ema import MovingAverage
 from nmt.training.flat import FlatParameters
 from nmt.training.log import AVERAGE, Reporter, RunLog, Started
 from nmt.training.objective import cross_entropy
@@ -107,7 +108,8 @@ class Trainer:
         self.optimizer = options.optimizer.build(self.flat.values)
         self.sampler = BatchSampler(store, options.batch_tokens, options.seed, options.max_length)
         self.checkpoints = Checkpoints(directory / "checkpoints", options.average_checkpoints)
-        self.position = self.checkpoints.load(self.flat, self.optimizer)
+        self.ema = MovingAverage(self.flat.values.data, options.ema_decay) if options.ema_decay else None
+        self.position = self.checkpoints.load(self.flat, self.optimizer, self.ema)
         if len(set(world.gather([self.position.update]))) > 1:
             raise UserError(
                 str(directory), "the same checkpoint in all processes", "others", "Put runs/ on a shared disk."
@@ -157,7 +159,7 @@ class Trainer:
                     window.skip_time()
                 if due or done.update % self.options.save_every == 0:
                     self._save()
-        ended = done.update >= self.options.updates or self._out_of_patience()
+        ended = done.update >= self.options.updates or self._ended_early()
         return ended and not self._validation_is_due()
 
     def _announce(self) -> None:
@@ -177,10 +179,10 @@ class Trainer:
     def _batches(self) -> Iterator[npt.NDArray[np.int64]]:
         """The batches that are left, moving the position along; ends with the last update."""
         done = self.position
-        while done.update < self.options.updates and not self._out_of_patience():
+        while done.update < self.options.updates and not self._ended_early():
             for indices in self.sampler.epoch(done.epoch, done.batch):
                 yield indices
-                if done.update >= self.options.updates or self._out_of_patience():
+                if done.update >= self.options.updates or self._ended_early():
                     return
             done.epoch, done.batch = done.epoch + 1, 0
 
@@ -201,13 +203,19 @@ class Trainer:
         finite = math.isfinite(norm) and math.isfinite(loss)
         if finite:
             for group in self.optimizer.param_groups:
-                group["lr"] = self.options.schedule.rate(number, self.options.updates)
+                group["lr"] = self._learning_rate(number)
             self.optimizer.step()
+            if self.ema:
+                self.ema.update(number)
         self.position.update, self.position.batch = number, self.position.batch + 1
         self._note_bad_update(finite, number, loss / tokens)
         if finite:
             window.add(loss, likelihood, int(tokens), norm)
         return bool(stopping > 0)
+
+    def _learning_rate(self, number: int) -> float:
+        scheduled = self.options.schedule.rate(number, self.options.updates, self.position.reductions)
+        return self.options.optimizer.rate(number, scheduled)
 
     def _accumulate(self, pairs: npt.NDArray[np.int64], number: int, part: int) -> None:
         """Adds the gradients and sums of one micro-batch."""
@@ -256,24 +264,39 @@ class Trainer:
     def _validate(self) -> None:
         done = self.position
         done.validated = done.update
-        found = validate(self.model, self.validation, self.world)
+        with self.ema.in_place_of_weights() if self.ema else nullcontext():
+            found = validate(self.model, self.validation, self.world)
+            if self.world.first:
+                self.checkpoints.save_weights(done, self.model)
         best = done.best is None or self._score(found) > done.best
         if best:
             done.best, done.best_bleu, done.best_update, done.stale = self._score(found), found.bleu, done.update, 0
         else:
             done.stale += 1
         self.checkpoints.keep_update(done)
-        if self.world.first:
-            self.checkpoints.save_weights(done, self.model)
         if self.log:
             self.log.validated(found.event(done.update, best=best))
+        self._reconsider_rate(found.loss)
+
+    def _reconsider_rate(self, loss: float) -> None:
+        """Lets the schedule lower its rate where the validation loss has stopped falling."""
+        done, schedule = self.position, self.options.schedule
+        lower = done.lowest_loss is None or loss < done.lowest_loss
+        done.lowest_loss, done.stale_loss = (loss, 0) if lower else (done.lowest_loss, done.stale_loss + 1)
+        if schedule.reduces(done.stale_loss, done.reductions):
+            done.reductions, done.stale_loss = done.reductions + 1, 0
+            if self.log:
+                rate = self._learning_rate(done.update + 1)
+                ending = ": training ends" if schedule.ended(done.reductions) else ""
+                self.log.note(done.update, f"the validation loss calls for a learning rate of {rate:.3g}{ending}")
 
     def _save(self) -> None:
         if self.world.first:
-            self.checkpoints.save(self.position, self.flat, self.optimizer)
+            self.checkpoints.save(self.position, self.flat, self.optimizer, self.ema)
 
-    def _out_of_patience(self) -> bool:
-        return 0 < self.options.patience <= self.position.stale
+    def _ended_early(self) -> bool:
+        impatient = 0 < self.options.patience <= self.position.stale
+        return impatient or self.options.schedule.ended(self.position.reductions)
 
     def _finish(self, stopped: bool) -> TrainingResult:
         """Chooses the final weights on the validation set: the best ones or the average of the last ones."""

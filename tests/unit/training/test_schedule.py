@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nmt.training.schedule import Constant, Cosine, InverseSquareRoot, Linear, Noam
+from nmt.training.schedule import Constant, Cosine, Halving, InverseSquareRoot, Linear, Noam, Plateau
 
 
 def test_inverse_square_root() -> None:
@@ -36,3 +36,39 @@ def test_annealing_ends_at_the_final_rate(kind: type[Cosine] | type[Linear]) -> 
     assert rates[59] == pytest.approx(0.55)  # half way
     assert rates[-1] == pytest.approx(0.1)
     assert rates[9:] == sorted(rates[9:], reverse=True)
+
+
+def test_halving_as_gnmt_was_trained() -> None:
+    schedule = Halving(learning_rate=0.5, hold_updates=1_200_000, halve_every=200_000)
+    points = (1, 1_200_000, 1_200_001, 1_400_000, 1_400_001, 1_999_999)
+    assert [schedule.rate(n, 0) for n in points] == [0.5, 0.5, 0.25, 0.25, 0.125, 0.03125]
+
+
+def losses_to_rates(schedule: Plateau, losses: list[float]) -> list[float]:
+    """The rate after each validation, as the trainer keeps count."""
+    rates, best, stale, reductions = [], float("inf"), 0, 0
+    for loss in losses:
+        best, stale = (loss, 0) if loss < best else (best, stale + 1)
+        if schedule.reduces(stale, reductions):
+            reductions, stale = reductions + 1, 0
+        rates.append(schedule.rate(1, 1, reductions))
+    return rates
+
+
+def test_plateau_as_convs2s_was_trained() -> None:
+    """A tenth after each validation once the loss has stopped falling, to the end at a rate under 1e-4."""
+    schedule = Plateau()
+    rates = losses_to_rates(schedule, [5, 4, 4, 3, 2, 1])
+    assert rates == pytest.approx([0.25, 0.25, 0.025, 0.0025, 0.00025, 0.000025])
+    assert [schedule.ended(n) for n in range(6)] == [False, False, False, False, True, True]
+
+
+def test_plateau_that_waits_for_the_next_one() -> None:
+    schedule = Plateau(learning_rate=1.0, factor=0.5, patience=2, keep_falling=False, final_learning_rate=0.25)
+    assert losses_to_rates(schedule, [5, 4, 4, 4, 4, 3, 3, 3]) == [1, 1, 1, 0.5, 0.5, 0.5, 0.5, 0.25]
+    assert not schedule.ended(2)  # reached is not yet under
+    assert schedule.ended(3)
+
+
+def test_plateau_warms_up() -> None:
+    assert [Plateau(learning_rate=1.0, warmup_updates=4).rate(n, 10) for n in (1, 2, 4, 9)] == [0.25, 0.5, 1, 1]

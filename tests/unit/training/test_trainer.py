@@ -25,7 +25,8 @@ from nmt.nn.clipping import Clipping
 from nmt.tokenizer.base import TokenizerPair
 from nmt.training.checkpoint import LAST
 from nmt.training.distributed import World, process_count, started_processes
-from nmt.training.schedule import Constant
+from nmt.training.optimizer import NAG, AdamThenSGD
+from nmt.training.schedule import Constant, Plateau
 from nmt.training.trainer import Trainer
 from tests.unit.training.driver import Silence, options, prepared, trainer
 
@@ -114,6 +115,55 @@ def test_killed_at_ten_random_moments_it_ends_with_the_same_weights(data: Prepar
     assert [r for r in logged(whole) if r["event"] == "progress"] == [
         r for r in logged(killed) if r["event"] == "progress"
     ]
+
+
+def test_a_plateau_lowers_the_rate_and_ends_the_training(data: Prepared) -> None:
+    """A rate too high to learn with falls by validations, and the training ends before its last update."""
+    schedule = Plateau(learning_rate=1.0, factor=0.1, final_learning_rate=0.1, keep_falling=True)
+    reporter = Silence()
+    directory = train(
+        data, "plateau", reporter, updates=200, validate_every=4, schedule=schedule, optimizer=NAG(momentum=0.9)
+    )
+    rates = {r["update"]: r["learning_rate"] for r in logged(directory) if r["event"] == "progress"}
+    losses = [r["loss"] for r in logged(directory) if r["event"] == "validated" and r["what"] == "weights"]
+    stalled = next(n for n, loss in enumerate(losses) if n and loss >= min(losses[:n])) + 1  # validations until then
+    assert max(rates) == 4 * (stalled + 1)
+    assert sorted(set(rates.values())) == pytest.approx([0.1, 1.0])
+    assert [n for n, rate in rates.items() if rate < 1] == list(range(4 * stalled + 1, 4 * stalled + 5))
+    assert sum("learning rate" in str(event) for event in reporter.events) == 2
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer": AdamThenSGD(adam_updates=7, adam_learning_rate=3e-3), "schedule": Constant(learning_rate=0.1)},
+        {"optimizer": NAG(), "schedule": Plateau(learning_rate=0.01, factor=0.5, keep_falling=False)},
+        {"ema_decay": 0.9},
+    ],
+)
+@pytest.mark.parametrize("stop_at", [6, 9])
+def test_every_optimiser_goes_on_where_it_was(
+    data: Prepared, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], stop_at: int
+) -> None:
+    directory, store, tokenizers = data
+    name = "_".join([*(str(value) for value in changes.values()), str(stop_at)]).replace(" ", "_")
+    whole = train(data, f"whole_{name}", **changes)
+    stopped = trainer(directory / name, store, tokenizers, ALONE, options(best_by="loss", **changes))
+    monkeypatch.setattr(stopped, "_update", _interrupting(stopped, stop_at))
+    assert not stopped.train().finished
+    assert torch.equal(final_weights(whole), final_weights(train(data, name, **changes)))
+    assert logged(whole) == logged(directory / name)
+
+
+def test_the_moving_average_is_what_validates_and_is_kept(data: Prepared) -> None:
+    """With a decay that never forgets the start, the kept weights lag behind those that are trained."""
+    plain, averaged = train(data, "no_ema"), train(data, "ema", ema_decay=0.999)
+    assert torch.equal(final_weights(plain), final_weights(averaged))  # training itself is the same
+    ema = load_file(averaged / "checkpoints" / LAST)["ema"]
+    kept = load_file(averaged / "checkpoints" / "weights_00000024.safetensors")
+    assert all(torch.isin(tensor.flatten(), ema).all() for tensor in kept.values())
+    other = load_file(plain / "checkpoints" / "weights_00000024.safetensors")
+    assert not any(torch.equal(kept[name], other[name]) for name in kept)
 
 
 def test_what_a_model_anneals_goes_on_where_it_was(data: Prepared) -> None:
@@ -286,7 +336,7 @@ def test_weights_that_the_checkpoint_names_are_still_there(data: Prepared, monke
         saves.append(killed.position.update)
         if killed.position.update == 6:
             raise KeyboardInterrupt
-        killed.checkpoints.save(killed.position, killed.flat, killed.optimizer)
+        killed.checkpoints.save(killed.position, killed.flat, killed.optimizer, killed.ema)
 
     monkeypatch.setattr(killed, "_save", save)
     with pytest.raises(KeyboardInterrupt):
