@@ -9,11 +9,14 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from nmt.errors import UserError
 from nmt.tokenizer.base import SPECIAL, SpecialTokens, Tokenizer, TokenizerPair
+from nmt.tokenizer.existing import ExistingTokenizer
 from nmt.tokenizer.folder import DESCRIPTION, check_digest, read_description, save_tokenizers
 from nmt.tokenizer.sentencepiece import SentencePieceOptions
+from nmt.tokenizer.sentencepiece_vocabulary import SentencePieceVocabularyOptions
 
 __all__ = [
     "SPECIAL",
+    "SavedTokenizerOptions",
     "SpecialTokens",
     "Tokenizer",
     "TokenizerOptions",
@@ -23,9 +26,16 @@ __all__ = [
 ]
 
 TokenizerOptions = Annotated[
-    SentencePieceOptions,  # | NewTokenizerOptions
-    Field(description="How text is cut into tokens."),
+    SentencePieceOptions | ExistingTokenizer,  # | NewTokenizerOptions
+    Field(discriminator="kind", description="How text is cut into tokens."),
 ]
+"""What can be trained on a corpus."""
+
+SavedTokenizerOptions = Annotated[
+    SentencePieceOptions | SentencePieceVocabularyOptions,  # | NewTokenizerOptions
+    Field(discriminator="kind"),
+]
+"""What a model directory may hold: those, and the tokenizers of imported models."""
 
 
 def load_tokenizers(directory: Path) -> TokenizerPair:
@@ -46,7 +56,7 @@ def load_tokenizers(directory: Path) -> TokenizerPair:
 def _load(directory: Path, side: str, model: dict[str, Any]) -> Tokenizer:
     path = directory / f"{side}.model"
     try:
-        options = TypeAdapter[SentencePieceOptions](TokenizerOptions).validate_python(model["options"])
+        options = TypeAdapter[SavedTokenizerOptions](SavedTokenizerOptions).validate_python(model["options"])
         expected = model["sha256"]
     except (ValidationError, KeyError, TypeError) as error:
         raise UserError(str(directory / DESCRIPTION), "the options of a known tokenizer", str(error)) from None

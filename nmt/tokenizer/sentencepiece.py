@@ -81,6 +81,15 @@ class SentencePieceOptions(Options):
         """Whether training segments its text anew, at random, for every batch."""
         return bool(self.unigram_alpha or self.bpe_dropout)
 
+    @property
+    def vocabulary_sizes(self) -> tuple[int, int]:
+        """Pieces of source and target."""
+        return self.vocabulary_size, self.vocabulary_size
+
+    def digests(self) -> Mapping[str, str]:
+        """SHA-256 of what is read besides the text: nothing."""
+        return {}
+
     def train(self, source_text: Path, target_text: Path, directory: Path) -> TokenizerPair:
         """Learns the vocabulary, or one for each side, and saves it in `directory`.
 

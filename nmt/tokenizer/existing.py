@@ -1,0 +1,60 @@
+"""The tokenizers of a model that exists, for one that is to understand the same ids."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from nmt.options import InputPath, Options
+from nmt.text import file_digest
+from nmt.tokenizer.base import TokenizerPair
+from nmt.tokenizer.folder import DESCRIPTION, save_tokenizers
+
+
+class ExistingTokenizer(Options):
+    """The tokenizers of an existing model; nothing is learnt from the text."""
+
+    kind: Literal["existing"] = "existing"
+    directory: InputPath
+    """A model directory, or the folder tokenizer/ of one."""
+
+    @property
+    def joint(self) -> bool:
+        """Whether both sides share one vocabulary."""
+        return self._pair.joint
+
+    @property
+    def samples(self) -> bool:
+        """Never: text is cut as it is for translating."""
+        return False
+
+    @property
+    def vocabulary_sizes(self) -> tuple[int, int]:
+        """Pieces of source and target."""
+        return self._pair.source.vocabulary_size, self._pair.target.vocabulary_size
+
+    def digests(self) -> Mapping[str, str]:
+        """SHA-256 of what is read, by name."""
+        return {"existing tokenizer": file_digest(self._folder / DESCRIPTION)}
+
+    def train(self, source_text: Path, target_text: Path, directory: Path) -> TokenizerPair:
+        """Copies them to `directory`; the text is not read.
+
+        Raises:
+            UserError: there are none, or they are damaged.
+        """
+        save_tokenizers(self._pair, directory)
+        return self._pair
+
+    @property
+    def _folder(self) -> Path:
+        inside = self.directory / "tokenizer"
+        return inside if inside.is_dir() else self.directory
+
+    @cached_property
+    def _pair(self) -> TokenizerPair:
+        from nmt.tokenizer import load_tokenizers  # which knows this class
+
+        return load_tokenizers(self._folder)

@@ -1,0 +1,129 @@
+"""SentencePiece segmentation numbered by a vocabulary of its own, as imported models have it.
+
+Marian and fairseq cut text with a SentencePiece model but number the pieces by a vocabulary of theirs, often one for
+both languages. What the model cuts and the vocabulary does not know is the unknown token.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import sentencepiece
+
+from nmt.errors import UserError
+from nmt.options import Options
+from nmt.text import clean_line, write_bytes_atomically
+from nmt.tokenizer.base import SPECIAL
+
+_FORMAT = 1
+_FIRST_PIECE = SPECIAL.eos + 1
+_LANGUAGE_START, _LANGUAGE_END = ">>", "<<"
+
+
+class SentencePieceVocabularyOptions(Options):
+    """A tokenizer that came with an imported model; its file says everything."""
+
+    kind: Literal["sentencepiece_vocabulary"] = "sentencepiece_vocabulary"
+
+    def load(self, path: Path) -> SentencePieceVocabularyTokenizer:
+        """Reads the file of a tokenizer.
+
+        Raises:
+            UserError: it is no such file.
+        """
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            if data["format"] != _FORMAT:
+                raise ValueError(f"format {data['format']}")
+            model = base64.b64decode(data["model"], validate=True)
+            return SentencePieceVocabularyTokenizer(model, data["vocabulary"], self)
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+            expected = "a SentencePiece model and its vocabulary"
+            raise UserError(str(path), expected, str(error) or "something else") from None
+
+
+class SentencePieceVocabularyTokenizer:
+    """Cuts with one table and numbers with another; implements `nmt.tokenizer.base.Tokenizer`.
+
+    A line that begins with a language token of the vocabulary (`>>fra<<`, as multilingual Marian models want it)
+    gives that token; only what follows is cut.
+
+    Args:
+        model: a serialised SentencePiece model.
+        vocabulary: the name of each id, in the order of our ids: padding, unknown, begin, end, then the pieces. The
+            first four are names only: text that spells one never becomes it.
+        options: nothing to choose so far.
+
+    Raises:
+        ValueError: the vocabulary has too few entries, or one twice.
+        RuntimeError: not a SentencePiece model.
+    """
+
+    def __init__(
+        self, model: bytes, vocabulary: Sequence[str], options: SentencePieceVocabularyOptions | None = None
+    ) -> None:
+        self._model, self._vocabulary = model, tuple(vocabulary)
+        self._options = options or SentencePieceVocabularyOptions()
+        if len(self._vocabulary) <= _FIRST_PIECE or not all(isinstance(piece, str) for piece in self._vocabulary):
+            raise ValueError(f"a vocabulary of {len(self._vocabulary)} entries")
+        self._ids = {piece: place for place, piece in enumerate(self._vocabulary) if place >= _FIRST_PIECE}
+        if len(self._ids) < len(self._vocabulary) - _FIRST_PIECE:
+            raise ValueError("a vocabulary that has a piece twice")
+        "".join(self._vocabulary).encode()  # lone surrogates are no text
+        if not model:  # which SentencePiece would take for none given
+            raise RuntimeError("an empty SentencePiece model")
+        self._processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+        self.digest = hashlib.sha256(self._file()).hexdigest()
+        self.vocabulary_size = len(self._vocabulary)
+
+    @property
+    def options(self) -> SentencePieceVocabularyOptions:
+        """Which tokenizer this is."""
+        return self._options
+
+    def encode(self, line: str) -> list[int]:
+        """Token ids of one line as `nmt.text.clean_line` gives it, without BOS and EOS."""
+        language, text = self._language(line)
+        pieces: list[str] = self._processor.encode(text, out_type=str)
+        return language + [self._ids.get(piece, SPECIAL.unk) for piece in pieces]
+
+    def encode_sampled(self, lines: Sequence[str], seed: int) -> list[list[int]]:
+        """The ids of each line: there is no sampling."""
+        return [self.encode(line) for line in lines]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of these ids: always one line, without line breaks, whatever the ids are."""
+        text: str = self._processor.decode_pieces([self._vocabulary[i] for i in ids if i >= _FIRST_PIECE])
+        return clean_line(text.replace("\u2581", " "))  # in pieces that the model does not know, as language tokens
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        """The ids as readable pieces; U+2581 stands for a space."""
+        return [self._vocabulary[i] for i in ids]
+
+    def save(self, path: Path) -> None:
+        """Writes model and vocabulary as one JSON file."""
+        with write_bytes_atomically(path) as handle:
+            handle.write(self._file())
+
+    def _language(self, line: str) -> tuple[list[int], str]:
+        if line.startswith(_LANGUAGE_START):
+            name, end, text = line.partition(_LANGUAGE_END)
+            if end and (token := self._ids.get(name + end)) is not None:
+                return [token], text
+        return [], line
+
+    def _file(self) -> bytes:
+        content = {
+            "format": _FORMAT,
+            "vocabulary": self._vocabulary,
+            "model": base64.b64encode(self._model).decode("ascii"),
+        }
+        return json.dumps(content, ensure_ascii=True, indent=0).encode("ascii") + b"\n"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return SentencePieceVocabularyTokenizer, (self._model, self._vocabulary, self._options)
