@@ -9,27 +9,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic import Field, model_validator
 
 from nmt.data.corpus import CorpusOptions, ParallelFiles, RawCorpus, read_pairs
 from nmt.data.order import Permutation, derive_key
 from nmt.errors import UserError
-from nmt.options import Count, Options, Size
+from nmt.options import Count, InputPath, Options, Size
 from nmt.text import file_digest, read_lines, write_atomically
 
 _CHUNK_PAIRS = 1 << 14
 _STAMP = "files.json"
-
-
-def _resolve(path: Path, information: ValidationInfo) -> Path:
-    """Relative paths start from the recipe's folder, which load_recipe passes as the validation context."""
-    directory = (information.context or {}).get("directory")
-    path = path.expanduser()
-    return path if directory is None else Path(directory) / path
-
-
-InputPath = Annotated[Path, AfterValidator(_resolve)]
-"""A file as the recipe names it: relative to the folder of the recipe file, else to the current folder."""
 
 
 class TextFiles(Options):

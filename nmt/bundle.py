@@ -108,7 +108,7 @@ def load_bundle(directory: Path, device: torch.device | str = "cpu") -> Bundle:
         UserError: something is missing, damaged, or does not belong together.
     """
     metadata = read_metadata(directory)
-    recipe = _read_recipe(directory / RECIPE)
+    recipe = read_recipe(directory)
     tokenizers = load_tokenizers(directory / TOKENIZER)
     for side, tokenizer in (("source", tokenizers.source), ("target", tokenizers.target)):
         trained_with = metadata.tokenizer_digests.get(side, "none")
@@ -160,7 +160,13 @@ def _write_metadata(directory: Path, metadata: Metadata) -> None:
         file.write(metadata.model_dump_json(indent=2) + "\n")
 
 
-def _read_recipe(path: Path) -> dict[str, Any]:
+def read_recipe(directory: Path) -> dict[str, Any]:
+    """The resolved recipe of a model directory, as plain data.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    path = directory / RECIPE
     try:
         recipe = _yaml().load(path)
     except (OSError, YAMLError) as error:

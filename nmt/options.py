@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
 
 class Options(BaseModel):
@@ -32,6 +33,23 @@ Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 PositiveFloat = Annotated[float, Field(gt=0.0)]
 NonNegativeFloat = Annotated[float, Field(ge=0.0)]
+
+
+def beside_recipe(path: Path, folder: Path | None) -> Path:
+    """Where a path of a recipe leads: relative ones start from its folder, or the current one if only that has it."""
+    path = path.expanduser()
+    if folder is None:
+        return path
+    return path.absolute() if path.exists() and not (folder / path).exists() else folder / path
+
+
+def _resolve(path: Path, information: ValidationInfo) -> Path:
+    """`load_recipe` passes the recipe's folder as the validation context."""
+    return beside_recipe(path, (information.context or {}).get("directory"))
+
+
+InputPath = Annotated[Path, AfterValidator(_resolve)]
+"""A file or folder as the recipe names it: relative to the recipe's folder, else to the current folder."""
 
 
 def fill_from_preset(values: object, presets: Mapping[Any, Mapping[str, Any]], default: str) -> object:

@@ -44,7 +44,7 @@ def prepare_ids(options: TokenizerOptions, text: PreparedText, run: Path, report
         pair = options.train(text.training.source, text.training.target, directory)
         return {"source_vocabulary": pair.source.vocabulary_size, "target_vocabulary": pair.target.vocabulary_size}
 
-    inputs = text.inputs(text.training)
+    inputs = text.inputs(text.training) | dict(options.digests())
     stage = Stage(TOKENIZER, TOKENIZER_VERSION, options.model_dump(mode="json"), inputs, train_tokenizers)
     tokenizer_record = run_stage(stage, run, reporter)
     tokenizers = load_tokenizers(run / TOKENIZER)

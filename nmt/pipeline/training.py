@@ -23,6 +23,7 @@ from nmt.pipeline.ranks import announce
 from nmt.pipeline.record import Record
 from nmt.pipeline.reporter import Reporter
 from nmt.pipeline.stage import Stage, run_stage
+from nmt.pipeline.start import initial_model, start_digests, start_provenance
 from nmt.pipeline.training_reporter import TrainingReporter
 from nmt.search import SearchConfig
 from nmt.text import read_lines
@@ -36,6 +37,10 @@ MODEL, MODEL_VERSION = "model", 1
 FINAL = "final.safetensors"
 
 _WITHOUT_EFFECT_ON_THE_RESULT = {"processes", "device", "log_every", "save_every", "max_bad_updates"}
+_TOLD_OTHERWISE = {"updates", "patience", "start_from"}
+"""As the stage's extent, and by content."""
+_ABSENT_WHEN_OFF = ("ema_decay", "freeze")
+"""Options that leave no trace in a record while they are off, so that older trainings count as done."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +105,8 @@ def train(
         return _facts(result, model)
 
     plain, extent = _plain_options(settings)
-    stage = Stage(TRAIN, TRAIN_VERSION, plain, ids.digests, work, extent=extent, resumable=True, recorded=FINAL)
+    inputs = dict(ids.digests) | start_digests(settings.training)
+    stage = Stage(TRAIN, TRAIN_VERSION, plain, inputs, work, extent=extent, resumable=True, recorded=FINAL)
     record = run_stage(stage, run, reporter)
     if not trained:
         announce(training=False)
@@ -150,7 +156,11 @@ def save_model(
             longest_source=ids.facts["longest_source"],
             longest_target=ids.facts["longest_target"],
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            provenance={"pairs": ids.facts["pairs"], "training": dict(trained.facts)},
+            provenance={
+                "pairs": ids.facts["pairs"],
+                "training": dict(trained.facts),
+                **start_provenance(settings.training),
+            },
         )
         save_bundle(directory, model, ids.tokenizers, recipe, metadata)
         return {"parameters": metadata.parameters}
@@ -166,10 +176,9 @@ def save_model(
 def _train(
     settings: TrainingSettings, ids: PreparedIds, directory: Path, world: World, reporter: Reporter
 ) -> tuple[TrainingResult, EncoderDecoder[Any, Any]]:
-    source, target = ids.tokenizers.source.vocabulary_size, ids.tokenizers.target.vocabulary_size
     trainer = Trainer(
         settings.training,
-        lambda: settings.model.build(source, target),
+        lambda: initial_model(settings.model, settings.training, ids.tokenizers),
         PairStore(ids.training),
         ids.tokenizers,
         _validation_set(settings, ids),
@@ -206,7 +215,8 @@ def bleu_function() -> Callable[[Sequence[str], Sequence[str]], float]:
 def _plain_options(settings: TrainingSettings) -> tuple[dict[str, Any], dict[str, int]]:
     """What the weights depend on, and how far training goes (where the schedule does not look ahead)."""
     options = settings.training
-    plain = options.model_dump(mode="json", exclude=_WITHOUT_EFFECT_ON_THE_RESULT | {"updates", "patience"})
+    plain = options.model_dump(mode="json", exclude=_WITHOUT_EFFECT_ON_THE_RESULT | _TOLD_OTHERWISE)
+    plain = {name: value for name, value in plain.items() if value or name not in _ABSENT_WHEN_OFF}
     extent = {"updates": options.updates}
     if options.patience:
         extent["patience"] = options.patience

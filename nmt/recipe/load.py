@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from nmt.errors import UserError
 from nmt.options import Options
 from nmt.recipe.document import Document, dotted, read_document
+from nmt.recipe.inheritance import inherit
 from nmt.recipe.keys import add_default_kinds
 from nmt.recipe.overrides import Origins, apply_overrides, origin_of
 from nmt.recipe.problems import problems_of, raise_all
@@ -32,7 +33,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """
     document = read_document(path)
     named = Document(document.where, {"name": path.stem, **document.data}, document.lines)
-    return load_options(Recipe, named, overrides, conflicts, path.parent.resolve())
+    return load_options(Recipe, named, overrides, conflicts, path.parent.resolve(), inherit)
 
 
 def load_options(
@@ -41,6 +42,7 @@ def load_options(
     overrides: Sequence[str] = (),
     check: Callable[[OptionsT], Sequence[Conflict]] = lambda options: (),
     directory: Path | None = None,
+    complete: Callable[[Mapping[str, Any], Path | None], dict[str, Any]] = lambda data, directory: dict(data),
 ) -> OptionsT:
     """As `load_recipe`, for any Options class.
 
@@ -50,9 +52,10 @@ def load_options(
         overrides: as typed.
         check: what the sections of a valid recipe say against each other.
         directory: where relative paths start, in the file as in overrides; None: the current folder.
+        complete: adds what is left out, given the data and `directory`.
     """
     data, origins = apply_overrides(document, overrides)
-    data = add_default_kinds(root, data)
+    data = add_default_kinds(root, complete(data, directory))
     try:
         # Strict, and through JSON: "4" and true are not numbers, but a list may fill a tuple.
         options = root.model_validate_json(json.dumps(_plain(data)), strict=True, context={"directory": directory})

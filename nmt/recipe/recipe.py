@@ -15,6 +15,7 @@ from nmt.options import Count, Options
 from nmt.recipe.document import KeyPath
 from nmt.search import BeamSearch, SearchConfig
 from nmt.tokenizer import TokenizerOptions
+from nmt.tokenizer.existing import ExistingTokenizer
 from nmt.tokenizer.sentencepiece import SentencePieceOptions
 from nmt.training import Training
 
@@ -67,6 +68,15 @@ def conflicts(recipe: Recipe) -> Sequence[Conflict]:
                 expected="one joint vocabulary where all embeddings are one matrix",
                 got="tied_embeddings all and joint false",
                 fix="Set tokenizer.joint: true, or model.tied_embeddings: target.",
+            )
+        )
+    if recipe.training.start_from and not isinstance(recipe.tokenizer, ExistingTokenizer):
+        found.append(
+            Conflict(
+                keys=(("training", "start_from"), ("tokenizer",)),
+                expected="the tokenizer of the model that training starts from",
+                got="another one, whose ids mean other pieces",
+                fix="Leave the section `tokenizer` out.",
             )
         )
     return found

@@ -11,7 +11,7 @@ from nmt.tokenizer import TokenizerOptions
 def parameter_counts(model: ModelConfig, tokenizer: TokenizerOptions) -> dict[str, int]:
     """Parameters by part of the model, shared ones counted once (with the first part), and `total`."""
     with torch.device("meta"):
-        built = model.build(tokenizer.vocabulary_size, tokenizer.vocabulary_size)
+        built = model.build(*tokenizer.vocabulary_sizes)
     seen: set[int] = set()
     counts: dict[str, int] = {}
     for name, parameter in built.named_parameters():

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from nmt.options import Count, NonNegativeFloat, Options, Probability, Size
+from nmt.options import Count, InputPath, NonNegativeFloat, Options, Probability, Size
 from nmt.training.optimizer import Adam, OptimizerConfig
 from nmt.training.precision import TrainingPrecision
 from nmt.training.schedule import InverseSquareRoot, Schedule
@@ -42,6 +42,13 @@ class Training(Options):
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Decay of an exponential moving average of the weights, which then is what validates, is kept and becomes the
     model; 0.999 is usual, 0 for none. It costs one more copy of the weights in memory."""
+    start_from: InputPath | None = None
+    """Model directory whose weights training starts from, for fine-tuning; `model`, `tokenizer` and `search` come from
+    it too where the recipe leaves them out. A relative path is looked for in the recipe's folder, then in the current
+    one. null for random weights."""
+    freeze: tuple[str, ...] = ()
+    """Parts of the model that keep the weights they start with, by name: source_embedding, encoder, decoder.0, … as
+    `nmt recipe check` lists them."""
     max_length: Size = 1024
     """Longest sentence that is trained on, in pieces on either side; longer pairs are left out and counted."""
     seed: Count = 1

@@ -1,0 +1,53 @@
+"""What training starts from: fresh weights or those of a model directory, some of them frozen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nmt.bundle import WEIGHTS, read_metadata
+from nmt.errors import UserError
+from nmt.models import ModelConfig
+from nmt.models.base import EncoderDecoder
+from nmt.models.freezing import freeze
+from nmt.models.weights import load_weights, read_tensors
+from nmt.text import file_digest
+from nmt.tokenizer.base import TokenizerPair
+from nmt.training import Training
+
+
+def initial_model(config: ModelConfig, training: Training, tokenizers: TokenizerPair) -> EncoderDecoder[Any, Any]:
+    """The model before the first update.
+
+    Raises:
+        UserError: the weights to start from are of another architecture, or were trained with another tokenizer.
+    """
+    model = config.build(tokenizers.source.vocabulary_size, tokenizers.target.vocabulary_size)
+    if training.start_from:
+        known = read_metadata(training.start_from).tokenizer_digests
+        for side, tokenizer in (("source", tokenizers.source), ("target", tokenizers.target)):
+            if known.get(side) != tokenizer.digest:
+                raise UserError(
+                    "training.start_from",
+                    f"the {side} tokenizer of {training.start_from}",
+                    "another one, whose ids mean other pieces",
+                    "Leave the section `tokenizer` out of the recipe.",
+                )
+        path = training.start_from / WEIGHTS
+        load_weights(model, read_tensors(path)[0], str(path))
+    freeze(model, training.freeze)
+    return model
+
+
+def start_digests(training: Training) -> dict[str, str]:
+    """SHA-256 of the weights that training starts from, as an input of its stage."""
+    if not training.start_from:
+        return {}
+    read_metadata(training.start_from)  # words what is wrong with a directory that is none
+    return {"start_from weights": file_digest(training.start_from / WEIGHTS)}
+
+
+def start_provenance(training: Training) -> dict[str, Any]:
+    """What a model's metadata says of the model that it was made from."""
+    if not training.start_from:
+        return {}
+    return {"start_from": str(training.start_from), "frozen": list(training.freeze)}
