@@ -101,9 +101,8 @@ def test_a_line_may_begin_with_a_language_token(tokenizer: SentencePieceVocabula
 
 
 def test_pieces_of_raw_bytes_decode_to_one_line() -> None:
-    tokenizer = SentencePieceVocabularyTokenizer(
-        trained(vocab_size=280, byte_fallback=True), [*NAMES, "▁the", "<0x0A>", "<0xE2>", "▁cat"]
-    )
+    vocabulary = [*NAMES, "▁the", "<0x0A>", "<0xE2>", "▁cat"]
+    tokenizer = SentencePieceVocabularyTokenizer(trained(vocab_size=280, byte_fallback=True), vocabulary)
     assert tokenizer.decode([4, 5, 7]) == "the cat"
     assert tokenizer.decode([4, 6, 7]).startswith("the")
 
@@ -127,8 +126,8 @@ def test_saved_and_loaded(model: bytes, vocabulary: list[str], tmp_path: Path, j
     assert copy.encode(LINES[0]) == source.encode(LINES[0])
 
 
-def _damaged(model: bytes, **changes: Any) -> str:
-    content = {"format": 1, "vocabulary": [*NAMES, "a", "b"], "model": base64.b64encode(model).decode(), **changes}
+def _file(sound: bytes, **changes: Any) -> str:
+    content = {"format": 1, "vocabulary": [*NAMES, "a", "b"], "model": base64.b64encode(sound).decode(), **changes}
     return json.dumps({name: value for name, value in content.items() if value is not None})
 
 
@@ -150,9 +149,9 @@ def _damaged(model: bytes, **changes: Any) -> str:
 )
 def test_a_damaged_file_is_refused(model: bytes, tmp_path: Path, changes: dict[str, Any]) -> None:
     path = tmp_path / "source.model"
-    path.write_text(_damaged(model))
+    path.write_text(_file(model))
     SentencePieceVocabularyOptions().load(path)
-    path.write_text(_damaged(model, **changes))
+    path.write_text(_file(model, **changes))
     with pytest.raises(UserError, match=r"source\.model"):
         SentencePieceVocabularyOptions().load(path)
 
