@@ -8,9 +8,10 @@ from pydantic import Field
 
 from nmt.models.convs2s import ConvS2S
 from nmt.models.gnmt import GNMT
+from nmt.models.luong import Luong
 from nmt.models.transformer import Transformer
 
 ModelConfig = Annotated[
-    Transformer.Config | GNMT.Config | ConvS2S.Config,
+    Transformer.Config | GNMT.Config | ConvS2S.Config | Luong.Config,
     Field(discriminator="kind"),
 ]

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, State, StepOutput
 from nmt.models.tying import Tying, make_embeddings
 from nmt.nn.additive_attention import AdditiveAttention
-from nmt.nn.cells import LSTM, Cell, CellConfig, CellState
+from nmt.nn.cells import LSTM, CellConfig, CellState, cells_of
 from nmt.nn.clipping import AnnealedLimit, Clipping
 from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
@@ -132,7 +132,7 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
         real_first = (~source_mask).byte().argsort(dim=1, stable=True)
         reverse = _reversal(source_mask)
         x = self.dropout(self.source_embedding(source.gather(1, real_first)))
-        lowest, *upper = _cells(self.encoder)
+        lowest, *upper = cells_of(self.encoder)
         there = self._bounded(lowest(x, self._delta))
         back = self._bounded(self.encoder_backward(_reorder(x, reverse), self._delta))
         x = torch.cat([there, _reorder(back, reverse)], dim=-1)
@@ -147,7 +147,7 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
     ) -> DecoderOutput:
         # Only the lowest layer depends on the attention and the attention on it: step by step. All others run at once.
         embedded = self.target_embedding(target_input)
-        lowest, *upper = _cells(self.decoder)
+        lowest, *upper = cells_of(self.decoder)
         state = lowest.empty(embedded, len(embedded))
         context, weights = self._attend(state[0], memory)
         outputs, contexts, attentions = [], [context], [weights]
@@ -168,14 +168,14 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
 
     def init_state(self, memory: GNMTMemory, beam_size: int, max_length: int) -> GNMTState:
         rows = memory.mask.shape[0] * beam_size
-        cells = [cell.empty(memory.values, rows) for cell in _cells(self.decoder)]
+        cells = [cell.empty(memory.values, rows) for cell in cells_of(self.decoder)]
         context, attention = self._attend(cells[0][0], memory)
         return GNMTState(cells=cells, context=context, attention=attention)
 
     def step(
         self, tokens: Tensor, memory: GNMTMemory, state: GNMTState, *, need_attention: bool = False
     ) -> StepOutput[GNMTState]:
-        lowest, *upper = _cells(self.decoder)
+        lowest, *upper = cells_of(self.decoder)
         x = torch.cat([self.target_embedding(tokens), state.context], dim=-1)  # [N, 2D]
         cells = [lowest.step(x, state.cells[0], self._delta)]
         x = self._bounded(cells[0][0])
@@ -208,10 +208,6 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
     @property
     def _delta(self) -> Tensor | None:
         return None if self.limit is None else self.limit.delta
-
-
-def _cells(layers: nn.ModuleList) -> list[Cell]:
-    return [layer for layer in layers if isinstance(layer, Cell)]
 
 
 def _reversal(mask: Tensor) -> Tensor:

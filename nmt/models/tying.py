@@ -11,9 +11,20 @@ Tying = Literal["all", "target", "none"]
 
 
 def make_embeddings(
-    tying: Tying, source_vocabulary: int, target_vocabulary: int, make: Callable[[int], TokenEmbedding]
+    tying: Tying,
+    source_vocabulary: int,
+    target_vocabulary: int,
+    make: Callable[[int], TokenEmbedding],
+    make_target: Callable[[int], TokenEmbedding] | None = None,
 ) -> tuple[TokenEmbedding, TokenEmbedding]:
-    """Source and target embedding, each made by `make(vocabulary)`; the same one where all are tied.
+    """Source and target embedding, the same one where all are tied.
+
+    Args:
+        tying: which are one.
+        source_vocabulary: number of tokens of the source.
+        target_vocabulary: number of tokens of the target.
+        make: makes an embedding of so many tokens.
+        make_target: makes the target's, where it is not made like the source's.
 
     Raises:
         ValueError: all are tied but the vocabularies differ in size.
@@ -23,4 +34,4 @@ def make_embeddings(
             f"tied_embeddings: all needs one joint vocabulary, not {source_vocabulary} and {target_vocabulary} pieces"
         )
     source = make(source_vocabulary)
-    return source, source if tying == "all" else make(target_vocabulary)
+    return source, source if tying == "all" else (make_target or make)(target_vocabulary)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from nmt.models import ModelConfig
 from nmt.models.convs2s import Convolutions, ConvS2S, DecoderConvolutions
 from nmt.models.gnmt import GNMT
+from nmt.models.luong import Luong
 from nmt.models.transformer import Transformer
 from nmt.nn.cells import LSTM
 from nmt.nn.clipping import Clipping
@@ -12,6 +13,8 @@ from nmt.nn.clipping import Clipping
 _SMALL = {"model_dim": 16, "feedforward_dim": 24, "heads": 2, "encoder_layers": 2, "decoder_layers": 2}
 _DEEP = {"model_dim": 16, "encoder_layers": 4, "decoder_layers": 4, "initial_range": 0.6}
 _CONVOLUTIONS = {"embedding_dim": 12, "output_dim": 12}
+
+_RECURRENT = {"source_embedding_dim": 12, "target_embedding_dim": 12, "initial_range": 0.6}
 
 MODELS: dict[str, ModelConfig] = {
     "transformer": Transformer.Config(**_SMALL),
@@ -40,5 +43,20 @@ MODELS: dict[str, ModelConfig] = {
         encoder=(Convolutions(width=12, kernel=4, layers=2),),
         decoder=(DecoderConvolutions(width=8, kernel=1), DecoderConvolutions(width=8, kernel=3, attention=False)),
         tied_embeddings="all",
+    ),
+    "luong": Luong.Config(**_RECURRENT, layers=2, encoder_dim=16, decoder_dim=16),
+    "luong-bidirectional": Luong.Config(**_RECURRENT, layers=2, encoder_dim=8, decoder_dim=16, bidirectional=True),
+    "luong-widths-tied": Luong.Config(
+        **_RECURRENT,
+        layers=3,
+        encoder_dim=9,
+        decoder_dim=14,
+        output_dim=12,
+        bidirectional=True,
+        tied_embeddings="all",
+        output_bias=False,
+    ),
+    "luong-stepwise": Luong.Config(
+        **_RECURRENT, layers=2, encoder_dim=8, decoder_dim=14, bidirectional=True, cell=LSTM.Config(output_tanh=False)
     ),
 }

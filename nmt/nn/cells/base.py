@@ -17,11 +17,12 @@ class Cell(nn.Module, ABC):
     Args:
         inputs: width of x.
         width: of its output.
+        projected: width of what `project` makes of x.
     """
 
-    def __init__(self, inputs: int, width: int) -> None:
+    def __init__(self, inputs: int, width: int, projected: int) -> None:
         super().__init__()
-        self.inputs, self.width = inputs, width
+        self.inputs, self.width, self.projected = inputs, width, projected
 
     @abstractmethod
     def empty(self, like: Tensor, rows: int) -> CellState:
@@ -29,14 +30,17 @@ class Cell(nn.Module, ABC):
 
     @abstractmethod
     def project(self, x: Tensor) -> Tensor:
-        """The part of a step that does not depend on the state: [..., inputs] to [..., any]."""
+        """The part of a step that does not depend on the state: [..., inputs] to [..., projected].
+
+        Affine in x, so that what a further input gives can be added to it.
+        """
 
     @abstractmethod
     def advance(self, projected: Tensor, state: CellState, limit: Tensor | None = None) -> CellState:
         """The rest of a step.
 
         Args:
-            projected: [rows, any], as from `project`.
+            projected: [rows, projected], as from `project`.
             state: of those rows.
             limit: scalar; what the cell carries besides its output is clipped to between -limit and limit.
         """
@@ -50,10 +54,36 @@ class Cell(nn.Module, ABC):
 
         Here step after step; a cell that has a fused kernel overrides it.
         """
-        projected = self.project(x)
+        return self._run(x, None, limit)[0]
+
+    def read(self, x: Tensor, mask: Tensor, limit: Tensor | None = None) -> tuple[Tensor, CellState]:
+        """Whole padded sequences from the empty state; padding leaves the state as it is.
+
+        Here step after step; a cell that has a fused kernel overrides it.
+
+        Args:
+            x: [B, T, inputs].
+            mask: [B, T] bool, True on real positions, which lie side by side; padding may be on either side.
+            limit: as in `advance`.
+
+        Returns:
+            [B, T, width], without a meaning on padding, and the states after the last real position of each sequence.
+        """
+        return self._run(x, mask, limit)
+
+    def _run(self, x: Tensor, mask: Tensor | None, limit: Tensor | None) -> tuple[Tensor, CellState]:
         # of the weights' dtype: under autocast, what is summed up over time must not be bf16 as the products are
         state, outputs = self.empty(next(self.parameters()), x.shape[0]), []
-        for position in range(x.shape[1]):
-            state = self.advance(projected[:, position], state, limit)
+        for position, projected in enumerate(self.project(x).unbind(1)):
+            after = self.advance(projected, state, limit)
+            if mask is not None:
+                real = mask[:, position, None]
+                after = tuple(torch.where(real, new, old) for new, old in zip(after, state, strict=True))
+            state = after
             outputs.append(state[0])
-        return torch.stack(outputs, dim=1)
+        return torch.stack(outputs, dim=1), state
+
+
+def cells_of(layers: nn.ModuleList) -> list[Cell]:
+    """A stack of cells as what they are; a ModuleList forgets it."""
+    return [layer for layer in layers if isinstance(layer, Cell)]

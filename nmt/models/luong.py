@@ -1,0 +1,256 @@
+"""Luong's attentional LSTMs (Luong et al. 2015, arXiv 1508.04025), in the arithmetic of fairseq's `lstm`.
+
+The decoder starts from what the encoder ended with, layer by layer. Its highest layer drives the attention, and what
+attention makes of it is both what the output layer reads and, at the next step, an input of the lowest layer (input
+feeding): so all layers go step by step, in training too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import torch
+from pydantic import model_validator
+from torch import Tensor, nn
+
+from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, State, StepOutput
+from nmt.models.tying import Tying, make_embeddings
+from nmt.nn.cells import LSTM, CellConfig, CellState, cells_of
+from nmt.nn.dot_attention import DotAttention
+from nmt.nn.dropout import Dropout
+from nmt.nn.embedding import TokenEmbedding
+from nmt.options import Count, Options, PositiveFloat, Probability, Size
+from nmt.tokenizer.base import SPECIAL
+
+
+@dataclass
+class LuongMemory(Memory):
+    """The source as the decoder sees it."""
+
+    keys: Tensor
+    """[B, S, D], projected once."""
+    values: Tensor
+    """[B, S, D], projected once."""
+    final: list[CellState]
+    """Per layer, each [B, D]: what the decoder starts from."""
+
+
+@dataclass
+class LuongState(State):
+    """What the decoder carries from step to step."""
+
+    cells: list[CellState]
+    """Per layer."""
+    fed: Tensor
+    """[N, D], what the last step's attention gave: an input of the lowest layer."""
+
+
+class Luong(EncoderDecoder[LuongMemory, LuongState]):
+    """Stacks of recurrent layers, attention from the highest one, input feeding."""
+
+    class Config(Options):
+        """Recurrent encoder-decoder with global attention and input feeding (Luong et al. 2015; fairseq's `lstm`)."""
+
+        kind: Literal["luong"] = "luong"
+        layers: Size = 4
+        """Layers that read the source, and as many that write the target."""
+        source_embedding_dim: Size = 1000
+        """Width of the source embedding."""
+        target_embedding_dim: Size = 1000
+        """Width of the target embedding."""
+        encoder_dim: Size = 1000
+        """Width of the encoder's layers; where they are bidirectional, of each direction."""
+        decoder_dim: Size = 1000
+        """Width of the decoder's layers. Where the encoder's output has another, its last states are projected."""
+        output_dim: Count = 0
+        """Width of what the output layer reads, 0 for that of the decoder; another one takes a further projection. A
+        tied output layer needs that of the target embedding."""
+        bidirectional: bool = False
+        """Every layer of the encoder reads in both directions; as published they read forwards only."""
+        cell: CellConfig = LSTM.Config(forget_bias=0.0)
+        """Recurrence of every layer."""
+        dropout: Probability = 0.2
+        """Probability of zeroing an element of the embeddings, of what goes from layer to layer, of the encoder's
+        output, of the attention's and of what the output layer reads; never of a recurrence. The next four replace it
+        for a part of the model."""
+        source_embedding_dropout: Probability | None = None
+        """Of the source embedding; null for `dropout`."""
+        encoder_dropout: Probability | None = None
+        """Of the outputs of the encoder's layers; null for `dropout`."""
+        target_embedding_dropout: Probability | None = None
+        """Of the target embedding; null for `dropout`."""
+        decoder_dropout: Probability | None = None
+        """Of the outputs of the decoder's layers, of attention and of the projection after it; null for `dropout`."""
+        initial_range: PositiveFloat = 0.1
+        """All weights and biases start from a uniform distribution between minus this and this, in cells added to what
+        the cell starts its biases from."""
+        tied_embeddings: Tying = "none"
+        """Matrices that are one: source, target and output (needs a joint vocabulary), target and output, or none."""
+        output_bias: bool = True
+        """Each token has a bias in the output layer. fairseq has none where the output layer is tied."""
+
+        @model_validator(mode="after")
+        def _check(self) -> Self:
+            tied = f"(tied_embeddings: {self.tied_embeddings})"
+            if self.tied_embeddings != "none" and self.output_width != self.target_embedding_dim:
+                raise ValueError(
+                    f"output_dim must be target_embedding_dim, {self.target_embedding_dim}, where the output layer is "
+                    f"the target embedding {tied}, but it is {self.output_width}"
+                )
+            if self.tied_embeddings == "all" and self.source_embedding_dim != self.target_embedding_dim:
+                raise ValueError(
+                    f"source_embedding_dim and target_embedding_dim must be the same where the embeddings are {tied}, "
+                    f"but they are {self.source_embedding_dim} and {self.target_embedding_dim}"
+                )
+            return self
+
+        @property
+        def output_width(self) -> int:
+            """Width of what the output layer reads."""
+            return self.output_dim or self.decoder_dim
+
+        def build(self, source_vocabulary: int, target_vocabulary: int, pad: int = SPECIAL.pad) -> Luong:
+            """The model with fresh weights, drawn from torch's default generator.
+
+            Raises:
+                ValueError: all embeddings are tied but the vocabularies differ in size.
+            """
+            return Luong(self, source_vocabulary, target_vocabulary, pad)
+
+    def __init__(self, config: Config, source_vocabulary: int, target_vocabulary: int, pad: int) -> None:
+        super().__init__()
+        width, layers = config.decoder_dim, config.layers
+        directions = 2 if config.bidirectional else 1
+        source_width = directions * config.encoder_dim
+        self.source_embedding, self.target_embedding = make_embeddings(
+            config.tied_embeddings,
+            source_vocabulary,
+            target_vocabulary,
+            lambda vocabulary: TokenEmbedding(vocabulary, config.source_embedding_dim, pad, std=1.0),
+            lambda vocabulary: TokenEmbedding(vocabulary, config.target_embedding_dim, pad, std=1.0),
+        )
+        self.source_dropout = _dropout(config.source_embedding_dropout, config)
+        self.encoder_dropout = _dropout(config.encoder_dropout, config)
+        self.target_dropout = _dropout(config.target_embedding_dropout, config)
+        self.decoder_dropout = _dropout(config.decoder_dropout, config)
+        make = config.cell.build
+        below = [config.source_embedding_dim, *[source_width] * (layers - 1)]
+        self.encoder = nn.ModuleList(make(inputs, config.encoder_dim) for inputs in below)
+        self.encoder_backward = nn.ModuleList(
+            make(inputs, config.encoder_dim) for inputs in below if config.bidirectional
+        )
+        below = [config.target_embedding_dim, *[width] * (layers - 1)]
+        self.decoder = nn.ModuleList(make(inputs, width) for inputs in below)
+        lowest, *_ = cells_of(self.decoder)
+        self.feed = nn.Linear(width, lowest.projected, bias=False)
+        parts = len(lowest.empty(self.feed.weight, 0))
+        self.bridge = nn.ModuleList(
+            nn.Linear(source_width, width) for _ in range(parts if source_width != width else 0)
+        )
+        self.attention = DotAttention(width, source_width, width)
+        self.projection = nn.Linear(width, config.output_width) if config.output_width != width else None
+        self.output = nn.Linear(config.output_width, target_vocabulary, bias=config.output_bias)
+        self._initialise(config.initial_range, pad)
+        if config.tied_embeddings != "none":
+            self.output.weight = self.target_embedding.weight
+
+    @torch.no_grad()
+    def _initialise(self, bound: float, pad: int) -> None:
+        cells = {*cells_of(self.encoder), *cells_of(self.encoder_backward), *cells_of(self.decoder)}
+        starts = {id(bias) for cell in cells for name, bias in cell.named_parameters() if name.endswith("bias")}
+        for parameter in self.parameters():
+            drawn = torch.empty_like(parameter).uniform_(-bound, bound)
+            parameter.copy_(parameter + drawn if id(parameter) in starts else drawn)
+        for embedding in (self.source_embedding, self.target_embedding):
+            nn.init.zeros_(embedding.weight[pad])
+
+    def encode(self, source: Tensor, source_mask: Tensor) -> LuongMemory:
+        x = self.source_dropout(self.source_embedding(source))
+        final = []
+        for place, layer in enumerate(cells_of(self.encoder)):
+            outputs, state = layer.read(x, source_mask)
+            if self.encoder_backward:
+                back, state_back = cells_of(self.encoder_backward)[place].read(x.flip(1), source_mask.flip(1))
+                outputs = torch.cat([outputs, back.flip(1)], dim=-1)
+                state = tuple(torch.cat(both, dim=-1) for both in zip(state, state_back, strict=True))
+            final.append(self._bridged(state))
+            x = self.encoder_dropout(outputs)
+        keys, values = self.attention.project(x)
+        return LuongMemory(mask=source_mask, keys=keys, values=values, final=final)
+
+    def decode(
+        self, target_input: Tensor, target_mask: Tensor, memory: LuongMemory, *, need_attention: bool = False
+    ) -> DecoderOutput:
+        lowest, *_ = cells_of(self.decoder)
+        projected = lowest.project(self.target_dropout(self.target_embedding(target_input)))
+        kept = self._draw(projected, target_input.shape[1])
+        state = self.init_state(memory, 1, target_input.shape[1])
+        outputs, attentions = [], []
+        for position, x in enumerate(projected.unbind(1)):
+            state, weights = self._advance(x, memory, state, kept[position])
+            outputs.append(state.fed)
+            attentions.append(weights)
+        attention = torch.stack(attentions, dim=1) if need_attention else None
+        return DecoderOutput(logits=self._logits(torch.stack(outputs, dim=1)), attention=attention)
+
+    def init_state(self, memory: LuongMemory, beam_size: int, max_length: int) -> LuongState:
+        cells = [tuple(part.repeat_interleave(beam_size, dim=0) for part in state) for state in memory.final]
+        return LuongState(cells=cells, fed=torch.zeros_like(cells[-1][0]))
+
+    def step(
+        self, tokens: Tensor, memory: LuongMemory, state: LuongState, *, need_attention: bool = False
+    ) -> StepOutput[LuongState]:
+        lowest, *_ = cells_of(self.decoder)
+        state, weights = self._advance(lowest.project(self.target_embedding(tokens)), memory, state, None)
+        return StepOutput(self._logits(state.fed), weights if need_attention else None, state)
+
+    def _advance(
+        self, projected: Tensor, memory: LuongMemory, state: LuongState, kept: Tensor | None
+    ) -> tuple[LuongState, Tensor]:
+        """One step.
+
+        Args:
+            projected: [N, any], the token's part of what the lowest layer makes of its input.
+            memory: of the sentences.
+            state: after the step before.
+            kept: [layers, N, D], what dropout multiplies each layer's output by, the last time that of attention.
+
+        Returns:
+            the state after this step and the attention weights [N, S].
+        """
+        lowest, *upper = cells_of(self.decoder)
+        cells = [lowest.advance(projected + self.feed(state.fed), state.cells[0])]
+        for place, (layer, past) in enumerate(zip(upper, state.cells[1:], strict=True)):
+            below = cells[-1][0]
+            cells.append(layer.step(below if kept is None else below * kept[place], past))
+        query = cells[-1][0].view(memory.mask.shape[0], -1, self.feed.in_features)
+        attended, weights = self.attention(query, memory.keys, memory.values, memory.mask)
+        fed = attended.flatten(0, 1)
+        return LuongState(cells, fed if kept is None else fed * kept[-1]), weights.flatten(0, 1)
+
+    def _draw(self, like: Tensor, steps: int) -> Sequence[Tensor | None]:
+        """The factors of dropout for all steps at once: per step [layers, B, D], or None."""
+        if not self.training or self.decoder_dropout.p == 0.0:
+            return [None] * steps
+        shape = (steps, len(self.decoder), like.shape[0], self.feed.in_features)
+        factors: Tensor = self.decoder_dropout(like.new_ones(shape, dtype=self.feed.weight.dtype))
+        return factors.unbind(0)
+
+    def _bridged(self, state: CellState) -> CellState:
+        """What a layer of the decoder starts from, where one of the encoder ended so."""
+        if self.bridge:
+            state = tuple(project(part) for project, part in zip(self.bridge, state, strict=True))
+        # under autocast a bf16 memory would stay one for all steps
+        return tuple(part.to(self.feed.weight.dtype) for part in state)
+
+    def _logits(self, x: Tensor) -> Tensor:
+        if self.projection is not None:
+            x = self.decoder_dropout(self.projection(x))
+        logits: Tensor = self.output(x)
+        return logits
+
+
+def _dropout(own: float | None, config: Luong.Config) -> Dropout:
+    return Dropout(config.dropout if own is None else own)

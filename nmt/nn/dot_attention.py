@@ -1,0 +1,53 @@
+"""Attention by a bilinear product, and what Luong's model makes of its context (Luong et al. 2015, section 3.1)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+class DotAttention(nn.Module):
+    """Luong's "general" score and attentional vector.
+
+        weights = softmax over s of query . (W_a source_s)      context = sum of weights_s source_s
+        attended = tanh(W_c [context; query])
+
+    Everything that is linear in the source is computed once per sentence: its keys W_a source_s, and as its values the
+    part of W_c that applies to it, so that averaging them gives that part of the context.
+
+    Args:
+        query_dim: width of a query.
+        source_dim: width of the source.
+        dim: D, width of what comes out.
+    """
+
+    def __init__(self, query_dim: int, source_dim: int, dim: int) -> None:
+        super().__init__()
+        self.key = nn.Linear(source_dim, query_dim, bias=False)
+        self.value = nn.Linear(source_dim, dim, bias=False)
+        self.query = nn.Linear(query_dim, dim, bias=False)
+
+    def project(self, source: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys [B, S, query_dim] and values [B, S, D] of a source [B, S, source_dim], in the weights' own precision."""
+        dtype = self.key.weight.dtype
+        return self.key(source).to(dtype), self.value(source).to(dtype)
+
+    def forward(self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Args:
+            query: [B, K, query_dim], K of each sentence.
+            keys: [B, S, query_dim], as from `project`.
+            values: [B, S, D], as from `project`.
+            mask: [B, S] bool, True on real tokens.
+
+        Returns:
+            [B, K, D] and the weights [B, K, S], which sum to 1 and are 0 on padding.
+        """
+        # The gradients of a query's scores sum to zero, and keys are much alike at first: in bf16 the sum of the
+        # gradients times the keys drowns in rounding.
+        with torch.autocast(query.device.type, enabled=False):
+            scores = query.to(keys.dtype) @ keys.transpose(1, 2)
+            weights = torch.softmax(scores.float().masked_fill(~mask[:, None], -math.inf), dim=-1).to(keys.dtype)
+            context = weights @ values
+        return torch.tanh(context + self.query(query)), weights
