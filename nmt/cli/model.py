@@ -66,11 +66,13 @@ def search_settings(bundle: Bundle, changes: Mapping[str, Any]) -> SearchConfig:
     from nmt.search import SearchConfig
 
     try:
-        default: SearchConfig = TypeAdapter(SearchConfig).validate_python(bundle.recipe.get("search", {}))
+        default: SearchConfig = TypeAdapter(SearchConfig).validate_python(
+            {"kind": "beam", **bundle.recipe.get("search", {})}
+        )
     except ValidationError as error:
         expected = "a search that this version knows"
         raise UserError("the model's recipe.yaml: search", expected, str(error.errors()[0]["msg"])) from error
-    return with_changes(default, changes)
+    return with_changes(default, changes, SearchConfig)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
-"""Search: from a model's step to its best translations."""
+"""Search: from a model's step to its best translations, or to random ones."""
 
 from __future__ import annotations
 
-from nmt.search.options import BeamSearch, SearchConfig
+from nmt.search.options import BeamSearch, Sampling, SearchConfig
 
-__all__ = ["BeamSearch", "SearchConfig"]
+__all__ = ["BeamSearch", "Sampling", "SearchConfig"]

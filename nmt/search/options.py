@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from nmt.options import Count, NonNegativeFloat, Options, PositiveFloat, Size
 
@@ -60,5 +60,33 @@ class BeamSearch(Options):
         return beam_search(model, source, source_mask, self, need_attention=need_attention)
 
 
-SearchConfig = BeamSearch
-"""Every search there is: a new one joins as `Annotated[BeamSearch | Other, Field(discriminator="kind")]`."""
+class Sampling(Options):
+    """Settings of ancestral sampling: translations drawn at random, as back-translation wants them."""
+
+    kind: Literal["sampling"] = "sampling"
+    """Which search."""
+    seed: Count = 1
+    """What is drawn follows from this and the source sentence alone, whatever its neighbours; the same sentence twice
+    gets the same translation twice."""
+    temperature: PositiveFloat = 1.0
+    """Draws from P ** (1 / temperature): below 1 more probable tokens, above 1 more varied ones."""
+    top_k: Count = 0
+    """Draws among that many most probable tokens; 0 for all."""
+    max_length_factor: NonNegativeFloat = 2.0
+    """A translation has at most this many tokens per source token, plus `max_length_offset`."""
+    max_length_offset: Count = 10
+    """Tokens allowed on top of `max_length_factor` times the source length."""
+    n_best: Size = 1
+    """Samples returned per sentence, in the order in which they were drawn."""
+
+    def search(
+        self, model: StepModel[MemoryT, StateT], source: Tensor, source_mask: Tensor, *, need_attention: bool = False
+    ) -> list[list[Hypothesis]]:
+        """Samples of each sentence; see `nmt.search.sampling.draw_samples`."""
+        from nmt.search.sampling import sampled_hypotheses
+
+        return sampled_hypotheses(model, source, source_mask, self, need_attention=need_attention)
+
+
+SearchConfig = Annotated[BeamSearch | Sampling, Field(discriminator="kind")]
+"""Every search there is: a new one joins with its class in this line."""

@@ -104,7 +104,9 @@ def main() -> int:
     arguments = parser.parse_args()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     bundle = load_bundle(arguments.model)
-    search: SearchConfig = TypeAdapter(SearchConfig).validate_python(bundle.recipe.get("search", {}))
+    search: SearchConfig = TypeAdapter(SearchConfig).validate_python(
+        {"kind": "beam", **bundle.recipe.get("search", {})}
+    )
     if arguments.beam:
         search = search.model_copy(update={"beam": arguments.beam})
     lines = list(read_lines(arguments.source))

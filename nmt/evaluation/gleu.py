@@ -1,0 +1,75 @@
+"""GLEU, the sentence score that GNMT's refinement raises (Wu et al. 2016, arXiv 1609.08144, section 5).
+
+All n-grams of 1 to 4 tokens of both sentences, counted together: their multiset intersection over the larger of the two
+numbers, which is the smaller of precision and recall. Unlike BLEU it is made for single sentences: symmetric, without a
+brevity penalty, and zero only where no token is shared. The value depends on what a token is, so a unit goes with it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import lru_cache
+
+LONGEST = 4
+"""Tokens of the longest n-gram."""
+
+SIGNATURE = "nrefs:1|case:mixed|tok:13a|orders:1-4|mean:sentences"
+"""What `corpus_gleu` computes, in the manner of sacrebleu."""
+
+
+def ngrams(tokens: Sequence[Hashable]) -> Counter[tuple[Hashable, ...]]:
+    """How often each n-gram of 1 to 4 tokens occurs."""
+    counts: Counter[tuple[Hashable, ...]] = Counter()
+    for order in range(1, LONGEST + 1):
+        counts.update(zip(*(tokens[start:] for start in range(order)), strict=False))
+    return counts
+
+
+def gleus(hypotheses: Iterable[Sequence[Hashable]], reference: Sequence[Hashable]) -> list[float]:
+    """GLEU of several hypotheses against one reference, each from 0 to 1.
+
+    Two empty sentences are equal and get 1; an empty one against any other gets 0.
+    """
+    wanted, expected = ngrams(reference), number_of_ngrams(len(reference))
+    found = []
+    for hypothesis in hypotheses:
+        most = max(number_of_ngrams(len(hypothesis)), expected)
+        counts = ngrams(hypothesis)
+        shared = sum(min(count, wanted[ngram]) for ngram, count in counts.items() if ngram in wanted)
+        found.append(shared / most if most else 1.0)
+    return found
+
+
+def gleu(hypothesis: Sequence[Hashable], reference: Sequence[Hashable]) -> float:
+    """GLEU of one sentence, from 0 to 1; tokens are words, pieces or ids."""
+    return gleus([hypothesis], reference)[0]
+
+
+def corpus_gleu(hypotheses: Sequence[str], references: Sequence[str]) -> float:
+    """The mean over sentences of GLEU in words by sacrebleu's 13a tokenizer, cased: 0 to 100, as BLEU is shown.
+
+    Args:
+        hypotheses: detokenised lines.
+        references: as many.
+    """
+    values = [gleu(words(line), words(right)) for line, right in zip(hypotheses, references, strict=True)]
+    return 100 * sum(values) / len(values) if values else 0.0
+
+
+def words(line: str) -> list[str]:
+    """The words of a detokenised line as BLEU counts them: sacrebleu's 13a tokenizer, cased."""
+    return _tokenizer()(line).split()
+
+
+def number_of_ngrams(length: int) -> int:
+    """N-grams of 1 to 4 tokens, repeats included, in a sentence of this many tokens."""
+    return sum(max(length - order, 0) for order in range(LONGEST))
+
+
+@lru_cache(maxsize=1)
+def _tokenizer() -> Callable[[str], str]:
+    from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
+
+    tokenizer: Callable[[str], str] = Tokenizer13a()  # type: ignore[no-untyped-call]
+    return tokenizer

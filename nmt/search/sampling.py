@@ -1,0 +1,273 @@
+"""Ancestral sampling: independent translations drawn token by token from P(. | X), over any `StepModel`.
+
+What is drawn is decided by numbers that are hashed from the sentence's key, the sample and the place (no generator, no
+state), so a sentence's samples do not depend on its batch mates, their number, or what was drawn before; on other
+hardware, or in another batch, only the rounding of the logits can change them.
+
+The samples of a sentence share its memory, which is not tiled. As they end the batch gets narrower: the living ones of
+each sentence move to the front, and every sentence keeps as many rows as the one with the most of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from nmt.data.order import derive_key, hash_numbers
+from nmt.errors import UserError
+from nmt.nn.rows import Rows
+from nmt.search.base import Hypothesis, MemoryT, StateT, StepModel
+from nmt.search.options import Sampling
+from nmt.tokenizer.base import SPECIAL, SpecialTokens
+
+LEAVE_FRACTION = 0.125
+"""Rows leave the batch when at least this part of it has ended: dropping them copies the state."""
+
+BLOCK = 64
+"""Entries of the vocabulary that are summed before one of them is looked for."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """K samples for each of B sentences."""
+
+    tokens: Tensor
+    """[B, K, T] int64: the sample, EOS, and padding behind."""
+    mask: Tensor
+    """[B, K, T] bool, True on what was drawn. The EOS that ends a sample at the length limit was not."""
+    log_probability: Tensor
+    """[B, K] float32, natural log of P(sample, EOS | source) by the model, at temperature 1."""
+    attention: list[Tensor]
+    """[B, K, S] for each of the T places where asked for, else empty."""
+
+    def texts(self) -> list[list[tuple[int, ...]]]:
+        """The ids of each sample without EOS."""
+        lengths = (self.tokens == SPECIAL.eos).int().argmax(-1).tolist()  # every sample has one EOS
+        rows = self.tokens.tolist()
+        return [[tuple(ids[:end]) for ids, end in zip(*both, strict=True)] for both in zip(rows, lengths, strict=True)]
+
+
+@dataclass
+class _Sentences(Rows):
+    """Those that are still in the batch; K' rows each."""
+
+    limit: Tensor
+    """[B'] int64, most tokens that a sample may have, EOS included."""
+
+
+@dataclass
+class _Samples(Rows):
+    """The N = B' * K' rows of the batch; some may have ended."""
+
+    place: Tensor
+    """[N] int64, which of all the samples."""
+    alive: Tensor
+    """[N] bool, it has not ended."""
+    last: Tensor
+    """[N] int64, its last token."""
+
+
+def sentence_keys(source: Tensor, source_mask: Tensor, seed: int) -> npt.NDArray[np.uint64]:
+    """[B] keys that depend on the seed and a sentence's own ids alone: the same in any batch and any file."""
+    rows = zip(source.tolist(), source_mask.tolist(), strict=True)
+    keys = [derive_key(seed, *(token for token, real in zip(*row, strict=True) if real)) for row in rows]
+    return np.array(keys, dtype=np.uint64)
+
+
+@torch.inference_mode()
+def draw_samples(
+    model: StepModel[MemoryT, StateT],
+    source: Tensor,
+    source_mask: Tensor,
+    keys: npt.NDArray[np.uint64],
+    options: Sampling,
+    special: SpecialTokens = SPECIAL,
+    need_attention: bool = False,
+) -> Drawn:
+    """Draws `options.n_best` samples for each sentence.
+
+    Args:
+        model: in evaluation mode.
+        source: [B, S] int64, each sentence ending in EOS.
+        source_mask: [B, S] bool, True on real tokens.
+        keys: [B], from which each sentence's samples follow; `options.seed` is not looked at.
+        need_attention: return attention.
+
+    Raises:
+        UserError: the model's logits are not numbers.
+    """
+    if not len(source):
+        return _Record(source, options.n_best, 1, special).drawn(1)
+    pieces = (source_mask.sum(1) - 1).clamp(min=0)
+    limit = (pieces.double() * options.max_length_factor).floor().long() + options.max_length_offset + 1
+    longest, rows = int(limit.max()), len(source) * options.n_best
+    sentences = _Sentences(limit)
+    samples = _Samples(
+        place=torch.arange(rows, device=source.device),
+        alive=torch.ones(rows, dtype=torch.bool, device=source.device),
+        last=torch.full((rows,), special.bos, device=source.device),
+    )
+    record = _Record(source, options.n_best, longest, special)
+    row_keys = _row_keys(keys, options.n_best)
+    memory = model.encode(source, source_mask)
+    state = model.init_state(memory, options.n_best, longest)
+    for length in range(longest):
+        output = model.step(samples.last, memory, state, need_attention=need_attention)
+        log_p = torch.log_softmax(output.logits, -1, dtype=torch.float32)
+        uniform = torch.from_numpy(_uniform(row_keys[samples.place.cpu().numpy()], length)).to(source.device)
+        forced = (sentences.limit <= length + 1).repeat_interleave(len(samples.last) // len(sentences.limit))
+        token = torch.where(forced, special.eos, draw(_weights(log_p, options, special), uniform))
+        samples.last = token
+        record.add(length, samples, ~forced, log_p.gather(1, token[:, None]).squeeze(1), output.attention)
+        samples.alive = samples.alive & (token != special.eos)
+        ended, state = len(token) - int(samples.alive.sum()), output.state
+        if ended == len(token):
+            break
+        if ended >= LEAVE_FRACTION * len(token):
+            stay, kept = _narrowed(samples.alive.view(len(sentences.limit), -1))
+            if len(stay) < len(sentences.limit):
+                sentences, memory = sentences.select(stay), memory.select(stay)
+            if len(kept) < len(token):
+                samples, state = samples.select(kept), state.select(kept)
+    return record.drawn(length + 1)
+
+
+class _Record:
+    """What has been drawn, of the whole batch.
+
+    Args:
+        source: [B, S].
+        count: K.
+        longest: places there may be.
+    """
+
+    def __init__(self, source: Tensor, count: int, longest: int, special: SpecialTokens) -> None:
+        rows, device = len(source) * count, source.device
+        self.tokens = torch.full((rows, longest), special.pad, device=device)
+        self.mask = torch.zeros((rows, longest), dtype=torch.bool, device=device)
+        self.log_probability = torch.zeros(rows, device=device)
+        self.attention: list[Tensor] = []
+        self._shape = (len(source), count)
+
+    def add(self, place: int, samples: _Samples, chosen: Tensor, log_p: Tensor, attention: Tensor | None) -> None:
+        """Writes the tokens of one place; `chosen` [N] is False where the limit forced EOS."""
+        rows, alive = samples.place[samples.alive], samples.alive
+        self.tokens[rows, place] = samples.last[alive]
+        self.mask[rows, place] = chosen[alive]
+        self.log_probability[rows] += log_p[alive]
+        if attention is not None:
+            whole = attention.new_zeros((len(self.tokens), attention.size(1)))
+            whole[rows] = attention[alive]
+            self.attention.append(whole.view(*self._shape, -1))
+
+    def drawn(self, length: int) -> Drawn:
+        """All of it, cut to the longest sample."""
+        return Drawn(
+            tokens=self.tokens[:, :length].reshape(*self._shape, length),
+            mask=self.mask[:, :length].reshape(*self._shape, length),
+            log_probability=self.log_probability.view(self._shape),
+            attention=self.attention,
+        )
+
+
+def draw(weights: Tensor, uniform: Tensor) -> Tensor:
+    """[N] int64: an index of each row, with probability in proportion to its weight (inverse of the distribution).
+
+    Args:
+        weights: [N, V] float32, none negative, one at least positive.
+        uniform: [N] float64 from 0 up to but not including 1.
+
+    Raises:
+        UserError: weights that are not finite numbers.
+    """
+    rows, vocabulary = weights.shape
+    blocks = pad(weights, (0, -vocabulary % BLOCK)).view(rows, -1, BLOCK)
+    cumulative = blocks.sum(-1).double().cumsum(-1)  # [N, blocks]
+    total = cumulative[:, -1]
+    if not bool((total.isfinite() & (total > 0)).all()):
+        raise UserError(
+            "model",
+            "logits that are finite numbers",
+            "infinite or not-a-number logits",
+            "Its training diverged: use an earlier checkpoint, or train again with a lower learning rate.",
+        )
+    block = _first_above(cumulative, uniform * total)
+    inside = blocks[torch.arange(rows, device=weights.device), block].double().cumsum(-1)  # [N, BLOCK]
+    before = torch.where(block > 0, cumulative.gather(1, (block - 1).clamp(min=0)[:, None]).squeeze(1), 0.0)
+    share = (uniform * total - before) / (cumulative.gather(1, block[:, None]).squeeze(1) - before)
+    entry = _first_above(inside, share.clamp(min=0.0) * inside[:, -1])
+    return block * BLOCK + entry
+
+
+def _first_above(cumulative: Tensor, threshold: Tensor) -> Tensor:
+    """[N] index of the first of [N, L] sums that is above the threshold, which rounding must not push to the total."""
+    total = cumulative[:, -1]
+    below = torch.minimum(threshold, torch.nextafter(total, torch.zeros_like(total)))
+    return torch.searchsorted(cumulative, below[:, None], right=True).squeeze(1)
+
+
+def _weights(log_p: Tensor, options: Sampling, special: SpecialTokens) -> Tensor:
+    """[N, V] what the next token is drawn by, up to a factor, from [N, V] log-probabilities."""
+    if options.temperature == 1.0:
+        weights = log_p.exp()
+    else:  # relative to the largest: a low temperature could leave nothing that float32 holds
+        weights = ((log_p - log_p.amax(-1, keepdim=True)) / options.temperature).exp()
+    weights[:, special.pad] = 0.0
+    weights[:, special.bos] = 0.0
+    if 0 < options.top_k < weights.size(-1):
+        weights = weights.masked_fill(weights < weights.topk(options.top_k, -1).values[:, -1:], 0.0)
+    return weights
+
+
+def _narrowed(alive: Tensor) -> tuple[Tensor, Tensor]:
+    """Which sentences and which rows stay, so that each sentence has as many rows as the one with most alive.
+
+    Args:
+        alive: [B', K'] bool.
+
+    Returns:
+        [B''] int64 sentences with a living row, and [B'' * K''] int64 rows, the living ones of each sentence first.
+    """
+    numbers = alive.sum(1)
+    stay = numbers.nonzero().squeeze(1)
+    front = (~alive).byte().sort(dim=1, stable=True).indices[stay, : int(numbers.max())]  # [B'', K'']
+    return stay, (front + stay[:, None] * alive.size(1)).flatten()
+
+
+def _row_keys(keys: npt.NDArray[np.uint64], count: int) -> npt.NDArray[np.uint64]:
+    """[B * K] a key for each sample."""
+    own = hash_numbers(keys, 1)[:, None] ^ hash_numbers(np.arange(count, dtype=np.uint64), 2)[None, :]
+    return own.flatten()
+
+
+def _uniform(row_keys: npt.NDArray[np.uint64], place: int) -> npt.NDArray[np.float64]:
+    """[N] numbers from 0 up to but not including 1, for one place of each sample."""
+    bits: npt.NDArray[np.uint64] = hash_numbers(row_keys, derive_key(place)) >> np.uint64(11)
+    return bits.astype(np.float64) * 2.0**-53
+
+
+def sampled_hypotheses(
+    model: StepModel[MemoryT, StateT],
+    source: Tensor,
+    source_mask: Tensor,
+    options: Sampling,
+    need_attention: bool = False,
+) -> list[list[Hypothesis]]:
+    """`options.n_best` samples for each sentence in the order in which they were drawn; see `draw_samples`."""
+    keys = sentence_keys(source, source_mask, options.seed)
+    drawn = draw_samples(model, source, source_mask, keys, options, need_attention=need_attention)
+    found: list[list[Hypothesis]] = []
+    for row, (texts, values) in enumerate(zip(drawn.texts(), drawn.log_probability.tolist(), strict=True)):
+        attention = torch.stack(drawn.attention)[:, row, :, source_mask[row]] if need_attention else None  # [T, K, S]
+        found.append(
+            [
+                Hypothesis(text, value, value, None if attention is None else attention[: len(text) + 1, sample])
+                for sample, (text, value) in enumerate(zip(texts, values, strict=True))
+            ]
+        )
+    return found
