@@ -18,7 +18,7 @@ from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
 from nmt.nn.feedforward import Activation, FeedForward
 from nmt.nn.position import LearnedPositions, Positions, SinusoidalPositions, positions
-from nmt.options import Options, Probability, Size, fill_from_preset
+from nmt.options import Count, Options, Probability, Size, fill_from_preset
 from nmt.tokenizer.base import SPECIAL
 
 Preset = Literal["tiny", "iwslt", "base", "big"]
@@ -70,8 +70,12 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
         """Width of the embeddings and of every layer."""
         feedforward_dim: Size = 2048
         """Inner width of the feed-forward blocks."""
+        decoder_feedforward_dim: Count = 0
+        """The same in the decoder, where it is another one; 0: the encoder's."""
         heads: Size = 8
         """Attention heads; model_dim must be a multiple."""
+        decoder_heads: Count = 0
+        """The same in the decoder, where it is another number; 0: the encoder's."""
         encoder_layers: Size = 6
         """Layers that read the source."""
         decoder_layers: Size = 6
@@ -86,12 +90,20 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
         """Non-linearity of the feed-forward blocks."""
         norm: Literal["pre", "post"] = "post"
         """Layer normalisation before each block (stable when deep) or after its residual sum (as published)."""
-        positions: Literal["sinusoidal", "learned"] = "sinusoidal"
-        """How a token's place is told: fixed sinusoids, of any length, or a learned table."""
+        positions: Literal["sinusoidal", "sinusoidal_published", "learned"] = "sinusoidal"
+        """How a token's place is told: fixed sinusoids, of any length, or a learned table. `sinusoidal`: with the
+        frequencies of tensor2tensor and fairseq, 10000^(-i/(D/2-1)), which end at exactly 1/10000;
+        `sinusoidal_published`: with those of the paper's formula and of Hugging Face's Marian, 10000^(-2i/D)."""
         learned_positions: Size = 1024
         """Rows of the learned table; has an effect only with `positions: learned`."""
+        scaled_embeddings: bool = True
+        """Multiply embeddings by sqrt(model_dim), as published; positions are added after it."""
+        normalized_embeddings: bool = False
+        """Layer normalisation of the sum of embedding and position (fairseq's `layernorm_embedding`)."""
         tied_embeddings: Tying = "all"
         """Matrices that are one: source, target and output (needs a joint vocabulary), target and output, or none."""
+        output_bias: bool = False
+        """Add a learned constant to each token's logit (Marian's)."""
 
         @model_validator(mode="before")
         @classmethod
@@ -100,10 +112,11 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
 
         @model_validator(mode="after")
         def _check_heads(self) -> Self:
-            if self.model_dim % self.heads:
-                raise ValueError(
-                    f"model_dim must be a multiple of heads, but {self.model_dim} is not one of {self.heads}"
-                )
+            for name, heads in (("heads", self.heads), ("decoder_heads", self.decoder_heads)):
+                if heads and self.model_dim % heads:
+                    raise ValueError(
+                        f"model_dim must be a multiple of {name}, but {self.model_dim} is not one of {heads}"
+                    )
             return self
 
         def build(self, source_vocabulary: int, target_vocabulary: int, pad: int = SPECIAL.pad) -> Transformer:
@@ -121,16 +134,21 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
             config.tied_embeddings,
             source_vocabulary,
             target_vocabulary,
-            lambda vocabulary: TokenEmbedding(vocabulary, dim, pad, std=dim**-0.5, scale=math.sqrt(dim)),
+            lambda vocabulary: TokenEmbedding(
+                vocabulary, dim, pad, std=dim**-0.5, scale=math.sqrt(dim) if config.scaled_embeddings else 1.0
+            ),
         )
         self.source_positions, self.target_positions = _positions(config), _positions(config)
+        self.source_embedding_norm = _norm_if(config.normalized_embeddings, dim)
+        self.target_embedding_norm = _norm_if(config.normalized_embeddings, dim)
         self.dropout = Dropout(config.dropout)
         self.encoder = nn.ModuleList(EncoderLayer(config) for _ in range(config.encoder_layers))
         self.decoder = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
-        final = config.norm == "pre"
-        self.encoder_norm = nn.LayerNorm(config.model_dim) if final else nn.Identity()
-        self.decoder_norm = nn.LayerNorm(config.model_dim) if final else nn.Identity()
-        self.output = nn.Linear(config.model_dim, target_vocabulary, bias=False)
+        self.encoder_norm = _norm_if(config.norm == "pre", dim)
+        self.decoder_norm = _norm_if(config.norm == "pre", dim)
+        self.output = nn.Linear(config.model_dim, target_vocabulary, bias=config.output_bias)
+        if config.output_bias:
+            nn.init.zeros_(self.output.bias)
         if config.tied_embeddings == "none":
             nn.init.normal_(self.output.weight, std=config.model_dim**-0.5)
         else:
@@ -138,7 +156,8 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
 
     def encode(self, source: Tensor, source_mask: Tensor) -> TransformerMemory:
         self.source_positions.reserve(source.shape[1])
-        x = self.dropout(self.source_embedding(source) + self.source_positions(positions(source_mask)))
+        x = self.source_embedding(source) + self.source_positions(positions(source_mask))
+        x = self.dropout(self.source_embedding_norm(x))
         attend_to = source_mask[:, None, None, :]
         for layer in self.encoder:
             x = layer(x, attend_to)
@@ -152,7 +171,7 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
         length = target_input.shape[1]
         self.target_positions.reserve(length)
         place = self.target_positions(torch.arange(length, device=target_input.device))
-        x = self.dropout(self.target_embedding(target_input) + place)
+        x = self.dropout(self.target_embedding_norm(self.target_embedding(target_input) + place))
         attention = None
         for layer, keys_values in zip(self._decoder_layers(), memory.layers, strict=True):
             x, attention = layer(x, keys_values, memory.mask, need_attention=need_attention)
@@ -167,6 +186,7 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
         self, tokens: Tensor, memory: TransformerMemory, state: TransformerState, *, need_attention: bool = False
     ) -> StepOutput[TransformerState]:
         x = self.target_embedding(tokens) + self.target_positions.at(state.length)  # [N, D]
+        x = self.target_embedding_norm(x)
         layers: list[KeysValues] = []
         attention = None
         for layer, past, keys_values in zip(self._decoder_layers(), state.layers, memory.layers, strict=True):
@@ -203,8 +223,9 @@ class EncoderLayer(nn.Module):
 
     def __init__(self, config: Transformer.Config) -> None:
         super().__init__()
-        self.attention, self.attention_residual = _self_attention(config), Residual(config)
-        self.feedforward, self.feedforward_residual = _feedforward(config), Residual(config)
+        self.attention, self.attention_residual = _self_attention(config, config.heads), Residual(config)
+        self.feedforward = _feedforward(config, config.feedforward_dim)
+        self.feedforward_residual = Residual(config)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """x: [B, S, D]; mask: [B, 1, 1, S] bool. Returns [B, S, D]."""
@@ -217,10 +238,12 @@ class DecoderLayer(nn.Module):
 
     def __init__(self, config: Transformer.Config) -> None:
         super().__init__()
-        self.attention, self.attention_residual = _self_attention(config), Residual(config)
-        self.cross = CrossAttention(config.model_dim, config.heads, config.attention_dropout)
+        heads = config.decoder_heads or config.heads
+        self.attention, self.attention_residual = _self_attention(config, heads), Residual(config)
+        self.cross = CrossAttention(config.model_dim, heads, config.attention_dropout)
         self.cross_residual = Residual(config)
-        self.feedforward, self.feedforward_residual = _feedforward(config), Residual(config)
+        self.feedforward = _feedforward(config, config.decoder_feedforward_dim or config.feedforward_dim)
+        self.feedforward_residual = Residual(config)
 
     def project_memory(self, source: Tensor) -> KeysValues:
         """source: [B, S, D], the encoder's output."""
@@ -254,15 +277,19 @@ class DecoderLayer(nn.Module):
         return x, attention
 
 
-def _self_attention(config: Transformer.Config) -> SelfAttention:
-    return SelfAttention(config.model_dim, config.heads, config.attention_dropout)
+def _self_attention(config: Transformer.Config, heads: int) -> SelfAttention:
+    return SelfAttention(config.model_dim, heads, config.attention_dropout)
 
 
-def _feedforward(config: Transformer.Config) -> FeedForward:
-    return FeedForward(config.model_dim, config.feedforward_dim, config.activation, config.activation_dropout)
+def _feedforward(config: Transformer.Config, inner_dim: int) -> FeedForward:
+    return FeedForward(config.model_dim, inner_dim, config.activation, config.activation_dropout)
+
+
+def _norm_if(wanted: bool, dim: int) -> nn.Module:
+    return nn.LayerNorm(dim) if wanted else nn.Identity()
 
 
 def _positions(config: Transformer.Config) -> Positions:
     if config.positions == "learned":
         return LearnedPositions(config.model_dim, config.learned_positions, std=config.model_dim**-0.5)
-    return SinusoidalPositions(config.model_dim)
+    return SinusoidalPositions(config.model_dim, published=config.positions == "sinusoidal_published")

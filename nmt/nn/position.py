@@ -24,17 +24,22 @@ def positions(mask: Tensor) -> Tensor:
 
 
 class SinusoidalPositions(nn.Module):
-    """Sines, then cosines, of geometric frequencies (Vaswani et al. 2017, section 3.5; tensor2tensor's layout).
+    """Sines, then cosines, of geometric frequencies (Vaswani et al. 2017, section 3.5).
 
     The table is computed, grows when a longer sentence comes, and is no part of the weights.
+
+    Args:
+        dim: D, width of a vector.
+        published: the frequencies of the paper's formula instead of its program's, see `published_sinusoids`.
     """
 
     table: Tensor
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, published: bool = False) -> None:
         super().__init__()
         self.dim = dim
-        self.register_buffer("table", sinusoids(256, dim), persistent=False)
+        self.make = published_sinusoids if published else sinusoids
+        self.register_buffer("table", self.make(256, dim), persistent=False)
 
     def forward(self, position: Tensor) -> Tensor:
         """position: [...] int64 from 0. Returns [..., D]."""
@@ -48,7 +53,7 @@ class SinusoidalPositions(nn.Module):
         """Makes the table long enough for `length` positions."""
         if length > len(self.table):
             with torch.inference_mode(False):  # the table outlives the search that asks for it
-                self.table = sinusoids(2 * length, self.dim).to(self.table)
+                self.table = self.make(2 * length, self.dim).to(self.table)
 
 
 class LearnedPositions(nn.Module):
@@ -75,9 +80,25 @@ Positions = SinusoidalPositions | LearnedPositions
 
 
 def sinusoids(length: int, dim: int) -> Tensor:
-    """[length, dim] float32; row i is position FIRST_POSITION + i. An odd last column is zero."""
+    """[length, dim] float32 as in tensor2tensor: frequencies from 1 to exactly 1/10000.
+
+    Row i is position FIRST_POSITION + i. An odd last column is zero.
+    """
     half = dim // 2
-    frequency = torch.exp(torch.arange(half, dtype=torch.float64) * -(math.log(10_000) / max(half - 1, 1)))
-    angle = torch.arange(FIRST_POSITION, FIRST_POSITION + length, dtype=torch.float64)[:, None] * frequency
-    table = torch.cat([angle.sin(), angle.cos()], dim=1).float()
+    table = _waves(FIRST_POSITION, length, torch.arange(half, dtype=torch.float64) / max(half - 1, 1))
     return nn.functional.pad(table, (0, dim - 2 * half))
+
+
+def published_sinusoids(length: int, dim: int) -> Tensor:
+    """[length, dim] float32 by the formula of the paper: frequencies 10000^(-2i/dim); row i is position i.
+
+    Sines first, as in Hugging Face's Marian, not in turns with the cosines as in the formula.
+    """
+    return _waves(0, length, torch.arange(0, dim, 2, dtype=torch.float64) / dim)[:, :dim]
+
+
+def _waves(first: int, length: int, exponent: Tensor) -> Tensor:
+    """Sines and then cosines of position times 10000^-exponent."""
+    frequency = torch.exp(exponent * -math.log(10_000))
+    angle = torch.arange(first, first + length, dtype=torch.float64)[:, None] * frequency
+    return torch.cat([angle.sin(), angle.cos()], dim=1).float()

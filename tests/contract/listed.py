@@ -23,6 +23,16 @@ MODELS: dict[str, ModelConfig] = {
     "transformer-target-tied": Transformer.Config(
         **_SMALL, tied_embeddings="target", attention_dropout=0.2, activation_dropout=0.1
     ),
+    "transformer-marian": Transformer.Config(
+        **_SMALL, positions="sinusoidal_published", tied_embeddings="none", activation="swish", output_bias=True
+    ),
+    "transformer-other-decoder": Transformer.Config(
+        **_SMALL,
+        decoder_feedforward_dim=10,
+        decoder_heads=4,
+        scaled_embeddings=False,
+        normalized_embeddings=True,
+    ),
     "gnmt": GNMT.Config(**_DEEP),
     "gnmt-current-context": GNMT.Config(
         **_DEEP, upper_context="current", tied_embeddings="all", attention_dim=9, scaled_embeddings=True

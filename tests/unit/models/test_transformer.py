@@ -7,7 +7,7 @@ import torch
 from pydantic import ValidationError
 
 from nmt.models.transformer import Transformer
-from nmt.models.weights import parameter_count
+from nmt.models.weights import named_weights, parameter_count
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,25 @@ def test_options_override_their_preset() -> None:
 def test_heads_must_divide_the_width() -> None:
     with pytest.raises(ValidationError, match="multiple of heads"):
         Transformer.Config(model_dim=10, heads=3)
+    with pytest.raises(ValidationError, match="multiple of decoder_heads"):
+        Transformer.Config(model_dim=10, heads=2, decoder_heads=3)
+
+
+def test_the_decoder_may_be_of_another_width_inside() -> None:
+    model = Transformer.Config(preset="tiny", decoder_feedforward_dim=64, decoder_heads=2).build(10, 10)
+    assert {layer.feedforward.inner.out_features for layer in model.encoder} == {256}
+    assert {layer.feedforward.inner.out_features for layer in model.decoder} == {64}
+    assert {layer.attention.heads for layer in model.encoder} == {4}
+    assert {(layer.attention.heads, layer.cross.heads) for layer in model.decoder} == {(2, 2)}
+
+
+def test_what_is_not_asked_for_adds_no_weights() -> None:
+    plain = Transformer.Config(preset="tiny").build(10, 10)
+    full = Transformer.Config(preset="tiny", output_bias=True, normalized_embeddings=True).build(10, 10)
+    norms = {f"{side}_embedding_norm.{part}" for side in ("source", "target") for part in ("weight", "bias")}
+    assert set(named_weights(full)) - set(named_weights(plain)) == {"output.bias", *norms}
+    assert plain.source_embedding.scale == 128**0.5
+    assert Transformer.Config(preset="tiny", scaled_embeddings=False).build(10, 10).source_embedding.scale == 1.0
 
 
 def test_tying_everything_needs_one_vocabulary() -> None:

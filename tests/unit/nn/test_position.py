@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import math
 
+import pytest
 import torch
 
-from nmt.nn.position import FIRST_POSITION, LearnedPositions, SinusoidalPositions, positions, sinusoids
+from nmt.nn.position import (
+    FIRST_POSITION,
+    LearnedPositions,
+    SinusoidalPositions,
+    positions,
+    published_sinusoids,
+    sinusoids,
+)
 
 
 def test_known_answers() -> None:
@@ -18,6 +26,17 @@ def test_known_answers() -> None:
     assert FIRST_POSITION == 2
 
 
+def test_the_formula_of_the_paper() -> None:
+    """D = 6: PE(pos, 2i) = sin(pos / 10000^(2i/6)), PE(pos, 2i + 1) = cos(the same); here with the sines in front."""
+    table = published_sinusoids(4, 6)
+    for position in range(4):
+        angles = [position / 10_000 ** (2 * i / 6) for i in range(3)]
+        expected = [*map(math.sin, angles), *map(math.cos, angles)]
+        torch.testing.assert_close(table[position], torch.tensor(expected))
+    odd = published_sinusoids(2, 5)[1]
+    torch.testing.assert_close(odd[-1], torch.tensor(math.cos(10_000 ** (-2 / 5))))
+
+
 def test_padding_on_either_side_does_not_count() -> None:
     mask = torch.tensor([[True, True, True, False], [False, True, True, True]])
     place = positions(mask)
@@ -25,8 +44,9 @@ def test_padding_on_either_side_does_not_count() -> None:
     assert place[1, 1:].tolist() == [0, 1, 2]
 
 
-def test_the_sinusoidal_table_grows_and_stays_the_same_where_it_was() -> None:
-    module = SinusoidalPositions(8)
+@pytest.mark.parametrize("published", [False, True])
+def test_the_sinusoidal_table_grows_and_stays_the_same_where_it_was(published: bool) -> None:
+    module = SinusoidalPositions(8, published)
     before = module(torch.arange(10))
     module.reserve(1000)
     assert torch.equal(module(torch.arange(10)), before)
