@@ -77,7 +77,7 @@ def _layers(rule: Rule, weights: Iterable[str]) -> range:
     before, layered, _ = rule.theirs[0].partition("{}")
     if not layered:
         return range(1)
-    numbers = [re.match(re.escape(before) + r"(\d+)\.", name) for name in weights]
+    numbers = [re.match(re.escape(before) + r"(\d+)", name) for name in weights]
     return range(max((int(number[1]) + 1 for number in numbers if number), default=0))
 
 

@@ -12,8 +12,10 @@ from torch import Tensor, nn
 
 from nmt.data.batch import Batch
 from nmt.interop.fairseq import FAIRSEQ_SPECIAL, convs2s_weights, transformer_weights
+from nmt.interop.fairseq_lstm import lstm_weights, luong_config
 from nmt.models.base import EncoderDecoder
 from nmt.models.convs2s import ConvS2S
+from nmt.models.luong import Luong
 from nmt.models.transformer import Transformer
 from nmt.models.weights import load_weights
 from nmt.tokenizer.base import SPECIAL
@@ -25,7 +27,7 @@ Model = EncoderDecoder[Any, Any]
 class Twins:
     """One architecture in both toolkits."""
 
-    config: Transformer.Config | ConvS2S.Config
+    config: Transformer.Config | ConvS2S.Config | Luong.Config
     options: Mapping[str, Any]
     """fairseq's, but for dropout."""
     source_vocabulary: int
@@ -33,10 +35,10 @@ class Twins:
 
     @property
     def convert(self) -> Callable[[Mapping[str, Tensor]], dict[str, Tensor]]:
-        return transformer_weights if self.config.kind == "transformer" else convs2s_weights
+        return {"transformer": transformer_weights, "convs2s": convs2s_weights, "luong": lstm_weights}[self.config.kind]
 
     def theirs(self) -> nn.Module:
-        """fairseq's model as it initialises it."""
+        """fairseq's model as it initialises it, but an lstm with larger weights: its own leave a small model silent."""
         task = Namespace(
             source_dictionary=dictionary(self.source_vocabulary), target_dictionary=dictionary(self.target_vocabulary)
         )
@@ -47,12 +49,23 @@ class Twins:
             arguments = Namespace(max_source_positions=64, max_target_positions=64, **dropouts, **self.options)
             base_architecture(arguments)
             return TransformerModel.build_model(arguments, task)
+        if self.config.kind == "luong":
+            return self._their_lstm(task)
         from fairseq.models.fconv import FConvModel
 
         arguments = Namespace(
             max_source_positions=64, max_target_positions=64, dropout=self.config.dropout, **self.options
         )
         return FConvModel.build_model(arguments, task)
+
+    def _their_lstm(self, task: Namespace) -> nn.Module:
+        from fairseq.models.lstm import LSTMModel
+
+        model = LSTMModel.build_model(Namespace(criterion="cross_entropy", **self.options), task)
+        with torch.no_grad():
+            for weight in (parameter for parameter in model.parameters() if parameter.dim() > 1):
+                weight.mul_(4)
+        return model
 
     def ours(self, theirs: nn.Module) -> Model:
         """Our model with fairseq's weights."""
@@ -102,6 +115,12 @@ def _convs2s(
     return Twins(config, {**theirs, **options}, 50, 61)
 
 
+def _luong(source_vocabulary: int, target_vocabulary: int, **options: Any) -> Twins:
+    arguments = {"dropout": 0.0, "encoder_embed_dim": 32, "decoder_embed_dim": 32, "encoder_layers": 2, **options}
+    arguments = {"decoder_layers": 2, "decoder_out_embed_dim": 32, **arguments}
+    return Twins(luong_config(arguments), arguments, source_vocabulary, target_vocabulary)
+
+
 TWINS: dict[str, Twins] = {
     "transformer-post-norm": _transformer({}, (50, 61)),
     "transformer-all-tied": _transformer({"share_all_embeddings": True}, (61, 61)),
@@ -119,6 +138,21 @@ TWINS: dict[str, Twins] = {
     ),
     "convs2s-even-kernels-output-tied": _convs2s(
         [(16, 4), (16, 2)], [(16, 3, True), (20, 4, False), (20, 3, True)], 24, share_input_output_embed=True
+    ),
+    "luong": _luong(50, 61),
+    "luong-bidirectional": _luong(50, 61, encoder_bidirectional=True, encoder_hidden_size=16),
+    "luong-widths-all-tied": _luong(
+        61,
+        61,
+        encoder_bidirectional=True,
+        encoder_hidden_size=20,
+        decoder_hidden_size=28,
+        encoder_layers=3,
+        decoder_layers=3,
+        share_all_embeddings=True,
+    ),
+    "luong-widths-output-tied": _luong(
+        50, 61, encoder_embed_dim=20, encoder_hidden_size=24, share_decoder_input_output_embed=True
     ),
 }
 

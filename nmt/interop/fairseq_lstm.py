@@ -1,0 +1,169 @@
+"""fairseq's `lstm` architecture as our Luong model: its weights by name, and its options. Nothing here imports fairseq.
+
+What is said of start tokens and tied matrices in nmt/interop/fairseq.py holds here too: an imported model has separate
+matrices (`tied_embeddings: none`), and no `output_bias` where fairseq's output layer is the target embedding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nmt.errors import UserError
+from nmt.interop.fairseq import reordered, started_from_eos
+from nmt.interop.renaming import Rule, rename, unchanged
+from nmt.models.luong import Luong
+from nmt.nn.cells import LSTM
+
+DEFAULTS: Mapping[str, Any] = {
+    "dropout": 0.1,
+    "encoder_embed_dim": 512,
+    "encoder_layers": 1,
+    "encoder_bidirectional": False,
+    "decoder_embed_dim": 512,
+    "decoder_layers": 1,
+    "decoder_out_embed_dim": 512,
+    "decoder_attention": "1",
+    "share_decoder_input_output_embed": False,
+    "share_all_embeddings": False,
+}
+"""What fairseq takes an option for that a checkpoint does not have."""
+
+
+def lstm_weights(state: Mapping[str, Tensor], where: str = "fairseq model") -> dict[str, Tensor]:
+    """The weights of an `lstm` for `nmt.models.luong.Luong` with the options that `luong_config` gives.
+
+    Args:
+        state: what fairseq's checkpoints hold under `model`.
+        where: the file that it comes from, for errors.
+
+    Returns:
+        weights for `nmt.models.weights.load_weights`; unchanged ones share memory with the state.
+
+    Raises:
+        UserError: there are other weights than those of an `lstm` with attention; all of them are named.
+    """
+    tied = "decoder.fc_out.weight" not in state
+    return rename(state, LSTM_MODEL + (TIED_OUTPUT if tied else OUTPUT), (), where, "a fairseq lstm model")
+
+
+def luong_config(arguments: Mapping[str, Any], where: str = "fairseq model") -> Luong.Config:
+    """The options of an `lstm`.
+
+    Args:
+        arguments: what fairseq was told and had as defaults, by name (`encoder_embed_dim`); of the many that it has,
+            those that shape the model are looked at. None is as good as none.
+        where: the file that they come from, for errors.
+
+    Raises:
+        UserError: the model has what ours cannot have; it says what.
+    """
+    theirs: dict[str, Any] = {**DEFAULTS, **{name: value for name, value in arguments.items() if value is not None}}
+    _refuse(theirs, where)
+    dropout = float(theirs["dropout"])
+    dropouts = {ours: theirs[name] for ours, name in DROPOUTS.items() if theirs.get(name, dropout) != dropout}
+    return Luong.Config(
+        layers=theirs["encoder_layers"],
+        source_embedding_dim=theirs["encoder_embed_dim"],
+        target_embedding_dim=theirs["decoder_embed_dim"],
+        encoder_dim=theirs.get("encoder_hidden_size", theirs["encoder_embed_dim"]),
+        decoder_dim=theirs.get("decoder_hidden_size", theirs["decoder_embed_dim"]),
+        output_dim=theirs["decoder_out_embed_dim"],
+        bidirectional=theirs["encoder_bidirectional"],
+        cell=LSTM.Config(forget_bias=0.0),
+        dropout=dropout,
+        tied_embeddings="none",
+        output_bias=not (theirs["share_decoder_input_output_embed"] or theirs["share_all_embeddings"]),
+        **dropouts,
+    )
+
+
+DROPOUTS = {
+    "source_embedding_dropout": "encoder_dropout_in",
+    "encoder_dropout": "encoder_dropout_out",
+    "target_embedding_dropout": "decoder_dropout_in",
+    "decoder_dropout": "decoder_dropout_out",
+}
+
+
+def _refuse(theirs: Mapping[str, Any], where: str) -> None:
+    """Raises UserError for what the Luong model has no option for."""
+    attention = theirs["decoder_attention"]
+    if str(attention).strip().lower() not in ("1", "true"):
+        found = f"decoder_attention: {attention}"
+        raise UserError(where, "an lstm model with attention", found, "A model without attention is not supported.")
+    if theirs.get("criterion") == "adaptive_loss":
+        raise UserError(
+            where,
+            "an ordinary output layer",
+            "an adaptive softmax (criterion: adaptive_loss)",
+            "Adaptive softmax is not supported.",
+        )
+    if theirs["encoder_layers"] != theirs["decoder_layers"]:
+        raise UserError(
+            where,
+            "as many layers in the encoder as in the decoder",
+            f"encoder_layers: {theirs['encoder_layers']}, decoder_layers: {theirs['decoder_layers']}",
+            "The decoder starts from the encoder's last states, layer by layer.",
+        )
+
+
+def _sum_of_two(biases: Tensor) -> Tensor:
+    summed: Tensor = biases.view(2, -1).sum(dim=0)  # torch's LSTM has one for the input and one for the recurrence
+    return summed
+
+
+def _token_part(weight: Tensor) -> Tensor:
+    return weight[:, : -(len(weight) // 4)]  # [4D, E + D]: the token's embedding, then what is fed
+
+
+def _fed_part(weight: Tensor) -> Tensor:
+    return weight[:, -(len(weight) // 4) :]
+
+
+def _context_part(weight: Tensor) -> Tensor:
+    return weight[:, : -len(weight)]  # [D, source + D]: the context, then the query
+
+
+def _query_part(weight: Tensor) -> Tensor:
+    return weight[:, -len(weight) :]
+
+
+def _cells(ours: str, theirs: str, ending: str, optional: bool = False) -> tuple[Rule, ...]:
+    """The LSTM layers of one direction."""
+    return (
+        Rule(f"{ours}.{{}}.input.weight", (f"{theirs}weight_ih{ending}",), unchanged, optional),
+        Rule(f"{ours}.{{}}.input.bias", tuple(f"{theirs}bias_{x}h{ending}" for x in "ih"), _sum_of_two, optional),
+        Rule(f"{ours}.{{}}.recurrent.weight", (f"{theirs}weight_hh{ending}",), unchanged, optional),
+    )
+
+
+def _linear(ours: str, theirs: str) -> tuple[Rule, ...]:
+    return tuple(Rule(f"{ours}.{part}", (f"{theirs}.{part}",), optional=True) for part in ("weight", "bias"))
+
+
+LSTM_MODEL = (
+    Rule("source_embedding.weight", ("encoder.embed_tokens.weight",), reordered),
+    Rule("target_embedding.weight", ("decoder.embed_tokens.weight",), started_from_eos),
+    *_cells("encoder", "encoder.lstm.", "_l{}"),
+    *_cells("encoder_backward", "encoder.lstm.", "_l{}_reverse", optional=True),
+    *_cells("decoder", "decoder.layers.{}.", ""),
+    Rule("decoder.0.input.weight", ("decoder.layers.0.weight_ih",), _token_part),  # in place of the same from above
+    Rule("feed.weight", ("decoder.layers.0.weight_ih",), _fed_part),
+    *_linear("bridge.0", "decoder.encoder_hidden_proj"),
+    *_linear("bridge.1", "decoder.encoder_cell_proj"),
+    Rule("attention.key.weight", ("decoder.attention.input_proj.weight",), torch.t),
+    Rule("attention.value.weight", ("decoder.attention.output_proj.weight",), _context_part),
+    Rule("attention.query.weight", ("decoder.attention.output_proj.weight",), _query_part),
+    *_linear("projection", "decoder.additional_fc"),
+)
+
+OUTPUT = (
+    Rule("output.weight", ("decoder.fc_out.weight",), reordered),
+    Rule("output.bias", ("decoder.fc_out.bias",), reordered),
+)
+
+TIED_OUTPUT = (Rule("output.weight", ("decoder.embed_tokens.weight",), reordered),)
