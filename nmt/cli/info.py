@@ -49,6 +49,8 @@ def _rows(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, st
             yield from _rows(value, f"{label} · ")
         elif isinstance(value, int) and not isinstance(value, bool):
             yield label, f"{value:,}"
+        elif isinstance(value, list):
+            yield label, "\n".join(map(str, value))
         elif isinstance(value, float):
             yield label, f"{value:,.1f}"
         else:

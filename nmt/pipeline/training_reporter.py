@@ -15,7 +15,10 @@ class TrainingReporter:
     def started(self, event: Started) -> None:
         """One line about the size of the task, one about what is left out or was done before."""
         processes = "1 process" if event.processes == 1 else f"{event.processes} processes"
-        self._reporter.log(f"{event.parameters:,} parameters, {event.pairs:,} pairs, {processes} on {event.device}")
+        frozen = f" ({event.frozen:,} frozen)" if event.frozen else ""
+        self._reporter.log(
+            f"{event.parameters:,} parameters{frozen}, {event.pairs:,} pairs, {processes} on {event.device}"
+        )
         if event.left_out:
             self._reporter.log(f"{event.left_out:,} pairs are longer than training.max_length and left out")
         if event.update:

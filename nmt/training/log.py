@@ -30,6 +30,8 @@ class Started:
     """Training pairs that are too long."""
     pairs: int
     """Training pairs, those included."""
+    frozen: int = 0
+    """Of the parameters, those that stay as they are."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from nmt.errors import UserError
 from nmt.models.base import EncoderDecoder
 from nmt.models.weights import load_weights, parameter_count, read_tensors
 from nmt.tokenizer.base import TokenizerPair
-from nmt.training.checkpoint import Checkpoints, Position, average_weights
+from nmt.training.checkpoint import LAST, Checkpoints, Position, average_weights
 from nmt.training.distributed import World
 from nmt.training.ema import MovingAverage
 from nmt.training.flat import FlatParameters
@@ -114,6 +114,8 @@ class Trainer:
             raise UserError(
                 str(directory), "the same checkpoint in all processes", "others", "Put runs/ on a shared disk."
             )
+        if options.start_from and not (self.checkpoints.directory / LAST).exists():
+            self.position.validated = -1  # how good the start was, is worth knowing, and it may stay the best
         self.position.precision = self.position.precision or resolve_precision(options.precision, world.device)
         self._directory, self._reporter = directory, reporter
         self.log: RunLog | None = None
@@ -140,7 +142,7 @@ class Trainer:
         self.model.train()
         with StopRequest() as stop:
             window = Window(done)
-            if self._validation_is_due():  # the signal that ended the last run came first
+            if self._validation_is_due():  # of the start; or the signal that ended the last run came first
                 self._validate()
                 self._save()
                 window.skip_time()
@@ -173,6 +175,7 @@ class Trainer:
                     updates=self.options.updates,
                     left_out=self.sampler.left_out,
                     pairs=len(self.store),
+                    frozen=sum(p.numel() for p in self.model.parameters() if not p.requires_grad),
                 )
             )
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = "one two three four five six seven eight nine ten eleven twelve".split()
@@ -217,3 +219,26 @@ def test_a_mistake_in_the_data_is_told_and_leaves_nothing(recipe: Path) -> None:
     assert message.startswith("nmt: ")
     assert "train.tsv:1" in message
     assert not (directory(recipe) / "prepare").exists()
+
+
+@pytest.mark.slow
+def test_training_goes_on_from_a_model_directory(recipe: Path) -> None:
+    """Fine-tuning takes over model, tokenizer and search, says how good the start was, and keeps frozen weights."""
+    nmt(recipe, "train")
+    start = directory(recipe) / "model"
+    text = RECIPE[: RECIPE.index("tokenizer:")] + RECIPE[RECIPE.index("training:\n") : RECIPE.index("search:")]
+    tuned = recipe.with_name("tuned.yaml")
+    tuned.write_text(text, encoding="utf-8")
+    settings = [f"training.start_from={start}", "training.freeze=[source_embedding]", "training.best_by=loss"]
+    output = nmt(tuned, "train", *settings)
+    assert "update 0: validation perplexity" in output
+    assert "frozen)" in output
+    made = directory(recipe).with_name("tuned") / "model"
+    before, after = (load_file(folder / "weights.safetensors") for folder in (start, made))
+    assert torch.equal(before["source_embedding.weight"], after["source_embedding.weight"])
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+    metadata = json.loads((made / "metadata.json").read_text(encoding="utf-8"))
+    assert metadata["provenance"]["start_from"] == str(start)
+    assert reused(nmt(tuned, "train", *settings)) == {"prepare", "tokenizer", "ids", "train", "model"}
+    save_file({name: tensor * 0.5 for name, tensor in before.items()}, start / "weights.safetensors")
+    assert "train" not in reused(nmt(tuned, "train", *settings))  # another start, whatever its name

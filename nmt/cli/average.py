@@ -1,0 +1,39 @@
+"""`nmt average`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from nmt.errors import UserError
+
+
+@click.command()
+@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="MODEL...")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Model directory to write.")
+@click.option(
+    "--like",
+    type=click.Path(path_type=Path),
+    help="Model directory that tells architecture and tokenizer of bare weights files.  [default: model/ of their run]",
+)
+@click.option("--force", is_flag=True, help="Replace OUTPUT if it exists.")
+def command(inputs: tuple[Path, ...], output: Path, like: Path | None, force: bool) -> None:
+    """Average the weights of several models of one architecture into one model.
+
+    A MODEL is a model directory, a weights file of a training, or the folder of these, oldest first:
+
+    \b
+    nmt average runs/multi30k_en_de/transformer_tiny/train/checkpoints -o averaged
+    nmt average seed1/model seed1_continued/model -o averaged
+
+    Useful are weights of one training, or of trainings that went on from the same weights; the mean of independent
+    trainings translates nothing. (`nmt run` averages the last checkpoints of a training by itself:
+    training.average_checkpoints.)
+    """
+    if output.exists() and not force:
+        raise UserError(str(output), "a directory that does not exist", "one that does", "Use --force to replace it.")
+    from nmt.pipeline.averaging import average_models
+
+    average_models(inputs, output, like)
+    click.echo(f"The model is in {output}")

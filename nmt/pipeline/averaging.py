@@ -1,0 +1,83 @@
+"""Several trained models of one architecture averaged into one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import nmt
+from nmt.bundle import METADATA, WEIGHTS, Metadata, load_bundle, read_metadata, read_recipe, save_bundle
+from nmt.errors import UserError
+from nmt.models.weights import load_weights
+from nmt.pipeline.training import MODEL, TRAIN
+from nmt.training.checkpoint import average_weights
+
+CHECKPOINTS = "weights_*.safetensors"
+
+
+def average_models(inputs: Sequence[Path], output: Path, like: Path | None = None) -> Metadata:
+    """Writes a model directory with the mean of the weights, and returns its metadata.
+
+    Args:
+        inputs: model directories, weights files of a training, or its folder checkpoints/, which stands for all of its
+            weights files. Oldest first: what is not a trained parameter is taken from the last.
+        output: the model directory to write.
+        like: model directory that tells architecture and tokenizer; by default the first input that is one, or the
+            model/ of the run that the weights files belong to.
+
+    Raises:
+        UserError: an input is missing or damaged, or they do not belong together.
+    """
+    files = [file for path in inputs for file in _weights_files(path)]
+    if len(files) < 2:
+        raise UserError(" ".join(map(str, inputs)), "at least two sets of weights to average", str(len(files)))
+    directories = [path for path in inputs if (path / METADATA).exists()]
+    like = like or next(iter(directories), None) or _model_of_run(files[0])
+    for directory in directories:
+        _check_alike(directory, like)
+    bundle = load_bundle(like)
+    parameters = {name for name, _ in bundle.model.named_parameters()}
+    load_weights(bundle.model, average_weights(files, parameters), str(files[0]))
+    metadata = bundle.metadata.model_copy(
+        update={
+            "nmt_version": nmt.__version__,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "scores": {},
+            "provenance": {**bundle.metadata.provenance, "average_of": [str(file) for file in files]},
+        }
+    )
+    save_bundle(output, bundle.model, bundle.tokenizers, bundle.recipe, metadata)
+    return metadata
+
+
+def _weights_files(path: Path) -> list[Path]:
+    if not path.exists():
+        raise UserError(str(path), "a model directory, or weights of a training", "nothing of this name")
+    if path.is_dir() and not (path / METADATA).exists():
+        found = sorted(path.glob(CHECKPOINTS))
+        if not found:
+            raise UserError(str(path), f"a model directory, or a folder of {CHECKPOINTS}", "neither")
+        return found
+    return [path / WEIGHTS if path.is_dir() else path]
+
+
+def _model_of_run(file: Path) -> Path:
+    """The model directory of the run whose training wrote this file."""
+    run = file.absolute().parent.parent.parent
+    if not (run / TRAIN).is_dir() or not (run / MODEL / METADATA).exists():
+        raise UserError(
+            str(file),
+            "a run with a finished model/, which tells architecture and tokenizer",
+            "none",
+            "Name a model directory of the same recipe with --like.",
+        )
+    return run / MODEL
+
+
+def _check_alike(directory: Path, like: Path) -> None:
+    ours, theirs = read_metadata(directory), read_metadata(like)
+    if ours.tokenizer_digests != theirs.tokenizer_digests:
+        raise UserError(str(directory), f"the tokenizer of {like}", "another one, whose ids mean other pieces")
+    if read_recipe(directory).get("model") != read_recipe(like).get("model"):
+        raise UserError(str(directory), f"the model options of {like}", "others", "Only equal models can be averaged.")

@@ -1,0 +1,85 @@
+"""A recipe that starts from a model takes over what it leaves out, and only that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nmt.bundle import read_recipe
+from nmt.errors import UserError
+from nmt.recipe import load_recipe
+from nmt.recipe.sizes import parameter_counts
+from nmt.tokenizer import load_tokenizers
+from nmt.tokenizer.existing import ExistingTokenizer
+from tests.cli.model_directory import save_tiny_model
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_model(tmp_path_factory.mktemp("start"))
+
+
+def recipe(model: Path, rest: str = "") -> Path:
+    path = model.parent / "fine_tuned.yaml"
+    corpus = "{kind: multi30k, source: en, target: de}"
+    path.write_text(f"corpus: {corpus}\ntraining: {{start_from: model}}\n{rest}", encoding="utf-8")
+    return path
+
+
+def test_what_is_left_out_comes_from_the_model(model: Path) -> None:
+    resolved, start = load_recipe(recipe(model)), read_recipe(model)
+    assert resolved.model.model_dump(mode="json") == start["model"]
+    assert {name: getattr(resolved.search, name) for name in start["search"]} == start["search"]
+    assert resolved.training.start_from == model  # relative paths start from the recipe's folder
+    assert resolved.tokenizer == ExistingTokenizer(directory=model)
+    assert parameter_counts(resolved.model, resolved.tokenizer)["total"] > 320 * 32
+
+
+def test_a_path_that_only_the_current_folder_has(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = tmp_path / "recipes" / "other.yaml"
+    elsewhere.parent.mkdir()
+    elsewhere.write_text(recipe(model).read_text(encoding="utf-8"), encoding="utf-8")
+    monkeypatch.chdir(model.parent)
+    assert load_recipe(elsewhere).training.start_from == model
+
+
+def test_what_is_given_stands(model: Path) -> None:
+    resolved = load_recipe(recipe(model, "model: {dropout: 0.25}\nsearch: {beam: 9}\n"))
+    assert resolved.model.dropout == 0.25
+    assert resolved.search.beam == 9  # type: ignore[union-attr]
+    assert resolved.model.model_dump()["model_dim"] == 32
+
+
+def test_as_does_an_override(model: Path) -> None:
+    resolved = load_recipe(recipe(model), ["model.dropout=0.5"])
+    assert resolved.model.dropout == 0.5
+
+
+@pytest.mark.parametrize(
+    ("rest", "words"),
+    [
+        ("model: {kind: gnmt}\n", "model.kind.*transformer"),
+        ("tokenizer: {kind: sentencepiece, vocabulary_size: 320}\n", "Leave the section `tokenizer` out"),
+        ("model: {dropuot: 0.25}\n", "dropuot"),
+    ],
+)
+def test_what_does_not_go_with_the_model_is_refused(model: Path, rest: str, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        load_recipe(recipe(model, rest))
+
+
+def test_a_directory_that_is_no_model(model: Path) -> None:
+    path = recipe(model)
+    with pytest.raises(UserError, match="a model directory"):
+        load_recipe(path, ["training.start_from=nowhere"])
+
+
+@pytest.mark.parametrize("folder", [".", "tokenizer"])
+def test_existing_tokenizers_are_copied(model: Path, tmp_path: Path, folder: str) -> None:
+    options = ExistingTokenizer(directory=model / folder)
+    nothing = tmp_path / "none"
+    pair = options.train(nothing, nothing, tmp_path)
+    assert load_tokenizers(tmp_path).source.digest == pair.source.digest
+    assert options.joint
+    assert options.vocabulary_sizes == (320, 320)
