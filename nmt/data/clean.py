@@ -31,6 +31,9 @@ class Cleaning(Options):
     """Drop a pair with more characters than this on either side (also bounds unspaced scripts); null: no limit."""
     max_length_ratio: PositiveFloat | None = Field(default=9.0, ge=1.0)
     """Drop a pair when one side has more than this many times the characters of the other; null: no limit."""
+    max_word_ratio: PositiveFloat | None = Field(default=None, ge=1.0)
+    """Drop a pair when one side has more than this many times the blank-separated words of the other; null: no limit.
+    Published systems state their limits so (1.5 is usual); it fits languages that put blanks between words."""
     deduplicate: bool = True
     """Drop a pair whose two sides both equal those of an earlier pair."""
 
@@ -41,14 +44,17 @@ class Cleaning(Options):
         longer, shorter = max(len(source), len(target)), min(len(source), len(target))
         if self.max_characters is not None and longer > self.max_characters:
             return "max_characters"
-        if self.max_words is not None and max(source.count(" "), target.count(" ")) >= self.max_words:
+        fewer, more = sorted((source.count(" ") + 1, target.count(" ") + 1))
+        if self.max_words is not None and more > self.max_words:
             return "max_words"
         if self.max_length_ratio is not None and longer > self.max_length_ratio * shorter:
             return "max_length_ratio"
+        if self.max_word_ratio is not None and more > self.max_word_ratio * fewer:
+            return "max_word_ratio"
         return None
 
 
-RULES = ("empty", "max_characters", "max_words", "max_length_ratio", "duplicate")
+RULES = ("empty", "max_characters", "max_words", "max_length_ratio", "max_word_ratio", "duplicate")
 """In the order in which they apply; a pair counts for the first one it breaks."""
 
 

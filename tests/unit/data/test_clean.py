@@ -41,8 +41,14 @@ def read(directory: Path, name: str) -> Pairs:
 
 def test_each_rule_by_hand(tmp_path: Path) -> None:
     first = [("one two", "eins zwei"), ("", "leer"), ("\x00 \t", "x"), ("a b c d", "x"), ("abcdefghijk", "abcdefghij")]
-    second = [("one  two", "eins\x07zwei"), ("abcdefghij", "ab"), ("ab", "abcdef"), ("one two", "eins drei")]
-    cleaning = Cleaning(max_words=3, max_characters=10, max_length_ratio=3.0)
+    second = [
+        ("one  two", "eins\x07zwei"),
+        ("abcdefghij", "ab"),
+        ("ab", "abcdef"),
+        ("one two", "eins drei"),
+        ("a b c", "abcde"),
+    ]
+    cleaning = Cleaning(max_words=3, max_characters=10, max_length_ratio=3.0, max_word_ratio=2.0)
     held = [("", "x"), ("a b c d e f", "a")]
     for leftover in (".train.en.123.part", ".cleaning/digests.0"):  # of a run that was killed
         (tmp_path / "clean" / leftover).parent.mkdir(parents=True, exist_ok=True)
@@ -51,15 +57,22 @@ def test_each_rule_by_hand(tmp_path: Path) -> None:
     assert read(tmp_path, "train") == [("one two", "eins zwei"), ("ab", "abcdef"), ("one two", "eins drei")]
     assert read(tmp_path, "validation") == read(tmp_path, "test_a") == held
     counts = {rule: dropped.pairs for rule, dropped in report.dropped.items()}
-    assert counts == {"empty": 2, "max_characters": 1, "max_words": 1, "max_length_ratio": 1, "duplicate": 1}
+    assert counts == {
+        "empty": 2,
+        "max_characters": 1,
+        "max_words": 1,
+        "max_length_ratio": 1,
+        "max_word_ratio": 1,
+        "duplicate": 1,
+    }
     assert tuple(counts) == RULES
     raw = tmp_path / "raw"
     assert report.dropped["empty"].examples == (f"{raw}/train0.a:2", f"{raw}/train0.a:3")
     assert report.dropped["duplicate"].examples == (f"{raw}/train1.a:1",)
-    assert (report.pairs_read, report.pairs_kept, report.pairs_changed) == (9, 3, 1)
+    assert (report.pairs_read, report.pairs_kept, report.pairs_changed) == (10, 3, 1)
     assert report.sets == {"validation": 2, "test_a": 2}
     assert report == CleaningReport.model_validate_json(report.model_dump_json())
-    assert report.rows()[0] == ("read", "9", "")
+    assert report.rows()[0] == ("read", "10", "")
     assert {path.name for path in (tmp_path / "clean").iterdir()} == {
         f"{name}.{language}" for name in ("train", "validation", "test_a") for language in ("en", "de")
     }

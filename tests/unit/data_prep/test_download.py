@@ -3,78 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from data_prep.download import download
 from nmt.errors import UserError
+from tests.loopback import Server, serving
 
 CONTENT = bytes(range(256)) * 2000
 SHA256 = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
 
 
-@dataclass
-class Server:
-    """What the server does, and what it was asked."""
-
-    url: str = ""
-    content: bytes = CONTENT
-    tag: str = '"v1"'
-    ranges: bool = True
-    break_after: list[int] = field(default_factory=list)
-    """Bytes after which each of the next answers breaks off."""
-    statuses: list[int] = field(default_factory=list)
-    """Errors that the next requests get."""
-    asked: list[str | None] = field(default_factory=list)
-    """The Range header of each request."""
-
-    def answer(self, request: BaseHTTPRequestHandler) -> None:
-        asked = request.headers["Range"]
-        self.asked.append(asked)
-        if self.statuses:
-            request.send_error(self.statuses.pop(0))
-            return
-        start = 0
-        if asked and self.ranges and request.headers.get("If-Range", self.tag) == self.tag:
-            start = int(asked.removeprefix("bytes=").removesuffix("-"))
-            if start >= len(self.content):
-                request.send_error(416)
-                return
-        request.send_response(206 if start else 200)
-        if start:
-            request.send_header("Content-Range", f"bytes {start}-{len(self.content) - 1}/{len(self.content)}")
-        request.send_header("Content-Length", str(len(self.content) - start))
-        if self.tag:
-            request.send_header("ETag", self.tag)
-        request.end_headers()
-        stop = start + self.break_after.pop(0) if self.break_after else len(self.content)
-        request.wfile.write(self.content[start:stop])
-
-
 @pytest.fixture
 def server() -> Iterator[Server]:
-    behaviour = Server()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            behaviour.answer(self)
-
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    behaviour.url = f"http://127.0.0.1:{http.server_port}/file.gz"
-    yield behaviour
-    http.shutdown()
-    thread.join()
-    http.server_close()
+    with serving() as behaviour:
+        behaviour.content = CONTENT
+        behaviour.url += "/file.gz"
+        yield behaviour
 
 
 def fetch(server: Server, path: Path, checksum: str | None = SHA256, attempts: int = 4) -> None:

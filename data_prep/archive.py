@@ -1,0 +1,115 @@
+"""Reading files out of a tar archive in one pass, without unpacking it and without trusting it."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import tarfile
+import zlib
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, cast
+
+from nmt.errors import UserError
+from nmt.text import write_bytes_atomically
+
+_BLOCK_BYTES = 1 << 20
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+def extract_members(archive: Path, members: Mapping[str, Path], *, checksum: str | None = None, repair: str) -> str:
+    """Writes some members of a tar archive, plain or gzip, to files of our own naming.
+
+    Streams: memory depends neither on the size of the archive nor on that of a member. Names inside the archive
+    are only compared, never used as paths, so that no archive writes anywhere else; links and devices are no
+    files. The files appear when the whole archive was read and found right; until then they are temporary ones
+    beside their places. A member that occurs twice counts as its last occurrence, as for tar.
+
+    Args:
+        archive: the archive's file.
+        members: the wanted members' names and where they go.
+        checksum: `sha256:` or `md5:` and the hexadecimal digest of the archive, when known.
+        repair: for error messages: what to do about a bad archive.
+
+    Returns:
+        SHA-256 of the archive, hexadecimal.
+
+    Raises:
+        UserError: the archive cannot be read, is damaged, is another one or lacks a member, or the disk is full.
+    """
+    try:
+        with archive.open("rb") as file, ExitStack() as outputs:
+            hashed = _Hashed(file, checksum)
+            try:
+                _copy_members(io.BufferedReader(hashed, _BLOCK_BYTES), members, outputs)
+            except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
+                problem = str(error) or type(error).__name__
+                raise UserError(str(archive), "a whole tar archive", f"a damaged one ({problem})", repair) from None
+            except _MissingError as error:
+                raise UserError(str(archive), f"a member {error}", "an archive without it", repair) from None
+            digests = hashed.digests()
+            if checksum is not None and checksum not in digests:
+                found = next(digest for digest in digests if digest.startswith(checksum.partition(":")[0]))
+                raise UserError(str(archive), f"the archive {checksum}", f"another one, {found}", repair)
+    except OSError as error:
+        where = str(error.filename or archive)
+        raise UserError(where, "to be read or written", error.strerror or str(error), "Is the disk full?") from None
+    return digests[0].removeprefix("sha256:")
+
+
+class _MissingError(Exception):
+    """A member that is not in the archive, or not as a file."""
+
+
+def _copy_members(stream: io.BufferedReader[_Hashed], members: Mapping[str, Path], outputs: ExitStack) -> None:
+    """Copies the members to temporary files, which `outputs` makes permanent, and reads the archive to its end."""
+    # Not tarfile's own decompression, which notices neither a wrong checksum of gzip nor a missing end.
+    packed = stream.peek(len(_GZIP_MAGIC)).startswith(_GZIP_MAGIC)
+    content = cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if packed else stream
+    handles: dict[str, BinaryIO] = {}
+    with tarfile.open(fileobj=content, mode="r|", errorlevel=2) as tar:
+        for member in tar:
+            name = str(PurePosixPath(member.name))  # "./training/x" is training/x
+            if name not in members or not member.isreg():
+                continue
+            if name not in handles:
+                handles[name] = outputs.enter_context(write_bytes_atomically(members[name]))
+            handles[name].seek(0)
+            handles[name].truncate()
+            data = tar.extractfile(member)
+            assert data is not None  # it is a regular file
+            while block := data.read(_BLOCK_BYTES):
+                handles[name].write(block)
+    for rest in (content, stream):  # the ends of gzip and of the file, for their checksums
+        while rest.read(_BLOCK_BYTES):
+            pass
+    for name in members:
+        if name not in handles:
+            raise _MissingError(name)
+
+
+class _Hashed(io.RawIOBase):
+    """A file that hashes what is read of it, so that checking an archive costs no second reading."""
+
+    def __init__(self, file: BinaryIO, checksum: str | None) -> None:
+        self._file = file
+        algorithms = ["sha256"]
+        if checksum is not None and checksum.partition(":")[0] not in algorithms:
+            algorithms.append(checksum.partition(":")[0])
+        self._hashes = {algorithm: hashlib.new(algorithm, usedforsecurity=False) for algorithm in algorithms}
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # typeshed's Buffer has no length
+        block = self._file.read(len(buffer))
+        buffer[: len(block)] = block
+        for digest in self._hashes.values():
+            digest.update(block)
+        return len(block)
+
+    def digests(self) -> list[str]:
+        """Algorithm and hexadecimal digest of what was read, SHA-256 first."""
+        return [f"{algorithm}:{digest.hexdigest()}" for algorithm, digest in self._hashes.items()]

@@ -1,0 +1,172 @@
+"""WMT14 (Bojar et al. 2014), English with German or French, as the published systems used it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from data_prep.archive import extract_members
+from data_prep.download import download
+from data_prep.sgm import read_segment_pairs
+from data_prep.wmt14_archives import ADDRESS, ARCHIVES, FRENCH_ONLY, SETS, TRAINING, ArchiveName, Members, TrainingPart
+from nmt.data.corpus import Cleaning, CorpusOptions, ParallelFiles, RawCorpus
+from nmt.options import InputPath
+from nmt.text import file_digest, write_atomically
+
+_TEST_SET = "newstest2014"
+
+Checksum = Annotated[str, Field(pattern=r"^(sha256:[0-9a-f]{64}|md5:[0-9a-f]{32})$")]
+"""An algorithm and a hexadecimal digest."""
+
+
+PAPER_CLEANING: Mapping[str, Any] = {
+    "max_words": 175,
+    "max_length_ratio": None,
+    "max_word_ratio": 1.5,
+    "deduplicate": False,
+}
+"""What is kept of the training text for ConvS2S (Gehring et al. 2017), where words are counted after tokenisation and
+here between blanks. The limit of characters stays ours, for the few endless lines of the web."""
+
+
+class WMT14(CorpusOptions):
+    """News translation of 2014: Europarl, Common Crawl and News Commentary (4.5 million pairs of English and German),
+    for French also UN and 10^9 (together 41 million pairs).
+
+    An archive is taken from $NMT_DATA/wmt14, from `archives`, or downloaded. Each is checked against its published
+    checksum while it is read.
+    """
+
+    kind: Literal["wmt14"] = "wmt14"
+    source: Literal["en", "de", "fr"]
+    """Language to translate from."""
+    target: Literal["en", "de", "fr"]
+    """Language to translate into; one of the two is English."""
+    cleaning: Cleaning = Cleaning(**PAPER_CLEANING)
+    """Which training pairs are kept; what is not set is as for ConvS2S: at most 175 words on either side, and at most
+    1.5 times as many on one as on the other; repeats stay."""
+    training: tuple[TrainingPart, ...] = ()
+    """Parts of the training text, in this order; none named: all that the languages have."""
+    validation: Literal["newstest2013", "newstest2012+2013"] = "newstest2013"
+    """Validation set: that of ConvS2S and the Transformer, or GNMT's."""
+    archives: InputPath | None = None
+    """Folder where the archives are, or else are downloaded to, so that several recipes share them (one run at a time
+    while they download); null: the run's own."""
+    address: str = ADDRESS
+    """Address of the folders wmt10, wmt13 and wmt14, for a mirror of statmt.org."""
+    checksums: dict[ArchiveName, Checksum | None] = Field(default_factory=dict)
+    """Checksums (sha256:… or md5:…) to expect instead of the published ones; null accepts what comes and notices only
+    a later change."""
+
+    @field_validator("cleaning", mode="before")
+    @classmethod
+    def _fill_cleaning(cls, values: object) -> object:
+        return {**PAPER_CLEANING, **values} if isinstance(values, Mapping) else values
+
+    @model_validator(mode="after")
+    def _languages_and_parts_exist(self) -> Self:
+        if "en" not in (self.source, self.target):
+            raise ValueError(f"one of source and target must be en, they are {self.source} and {self.target}")
+        wrong = [part for part in self.training if part in FRENCH_ONLY and self._pair != "fr-en"]
+        if wrong:
+            raise ValueError(f"{', '.join(wrong)} of training exists for English and French only")
+        if len(set(self.training)) < len(self.training):
+            raise ValueError("training must name each part once")
+        return self
+
+    @property
+    def _pair(self) -> str:
+        return f"{self.target if self.source == 'en' else self.source}-en"
+
+    @property
+    def parts(self) -> tuple[TrainingPart, ...]:
+        """The parts of the training text."""
+        return self.training or tuple(part for part in TRAINING if self._pair == "fr-en" or part not in FRENCH_ONLY)
+
+    def fetch(self, directory: Path) -> RawCorpus:
+        """Finds or downloads the archives and reads the wanted files out of them into `directory`/text.
+
+        What is there already is told by the digests of its content, in a record beside it; the archives are not
+        needed again as long as it is whole.
+
+        Raises:
+            UserError: an archive cannot be had, is damaged or lacks a file, or a test set's sides differ in length.
+        """
+        text = directory / "text"
+        sets = [*(f"newstest{year}" for year in self.validation.removeprefix("newstest").split("+")), _TEST_SET]
+        wanted: dict[ArchiveName, list[str]] = {}
+        for members in (*(TRAINING[part] for part in self.parts), *(SETS[name] for name in sets)):
+            wanted.setdefault(members.archive, []).extend(self._sides(members))
+        for archive, names in wanted.items():
+            self._extract(archive, {name: text / PurePosixPath(name).name for name in names}, directory)
+        return RawCorpus(
+            training=tuple(ParallelFiles(*self._places(TRAINING[part], text)) for part in self.parts),
+            validation=self._set(self.validation, sets[:-1], text),
+            tests={_TEST_SET: self._set(_TEST_SET, sets[-1:], text)},
+        )
+
+    def _sides(self, members: Members) -> tuple[str, str]:
+        return members.name(self._pair, self.source, "src"), members.name(self._pair, self.target, "ref")
+
+    def _places(self, members: Members, text: Path) -> tuple[Path, Path]:
+        source, target = (text / PurePosixPath(name).name for name in self._sides(members))
+        return source, target
+
+    def _set(self, name: str, parts: Iterable[str], text: Path) -> ParallelFiles:
+        """The test sets' segments as plain lines, one set after another."""
+        pairs = [pair for part in parts for pair in read_segment_pairs(*self._places(SETS[part], text))]
+        files = ParallelFiles(*(text / f"{name}.{language}" for language in (self.source, self.target)))
+        for path, side in ((files.source, 0), (files.target, 1)):
+            content = "".join(f"{pair[side]}\n" for pair in pairs)
+            if not path.exists() or path.read_bytes() != content.encode():
+                with write_atomically(path) as handle:
+                    handle.write(content)
+        return files
+
+    def _extract(self, name: ArchiveName, members: Mapping[str, Path], directory: Path) -> None:
+        record = directory / "text" / f"{name}.json"
+        checksum = self.checksums.get(name, ARCHIVES[name].checksum)
+        known = _read_record(record)
+        if known.get("checksum", "") == checksum and known.get("files") == _digests(members.values()):
+            return
+        for leftover in record.parent.glob(".*.part"):  # of a run that was killed; can be as large as the corpus
+            leftover.unlink()
+        archive = self._find(name, checksum, directory)
+        repair = f"Delete {archive} and run again, which downloads it anew."
+        earlier = known.get("archive")
+        if checksum is None and earlier:
+            checksum = f"sha256:{earlier}"
+            repair += f" To accept the archive as it is, delete {record}."
+        digest = extract_members(archive, members, checksum=checksum, repair=repair)
+        with write_atomically(record) as handle:
+            stamp = {"archive": digest, "checksum": self.checksums.get(name, ARCHIVES[name].checksum)}
+            json.dump({**stamp, "files": _digests(members.values())}, handle, indent=2)
+
+    def _find(self, name: ArchiveName, checksum: str | None, directory: Path) -> Path:
+        home = self.archives or directory / "archives"
+        local = os.environ.get("NMT_DATA")
+        for folder in ([Path(local) / "wmt14"] if local else []) + [home]:
+            if (folder / name).is_file():  # downloads appear under this name only when they are whole
+                return folder / name
+        by_hand = f"Without a network, put {name} into {home.absolute()}, or into $NMT_DATA/wmt14"
+        by_hand += f" (now {local}/wmt14, without that file)." if local else " (NMT_DATA is not set)."
+        url = f"{self.address.rstrip('/')}/{ARCHIVES[name].folder}/{name}"
+        download(url, home / name, checksum=checksum, by_hand=by_hand)
+        return home / name
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # none yet, or not ours: read the archive again
+        return {}
+    return record
+
+
+def _digests(paths: Iterable[Path]) -> dict[str, str]:
+    return {path.name: file_digest(path) for path in paths if path.is_file()}
