@@ -1,7 +1,12 @@
-"""Label-smoothed cross-entropy (Szegedy et al. 2016), over a vocabulary for which every pass over memory counts."""
+"""Label-smoothed cross-entropy (Szegedy et al. 2016) and weighted log-likelihood.
+
+Over a vocabulary every pass over memory counts.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -72,3 +77,52 @@ class _LabelSmoothed(torch.autograd.Function):
         (gradient,) = ctx.saved_tensors
         unscaled = scale.device.type == "cpu" and scale.item() == 1.0  # as in training, where it saves a pass
         return gradient if unscaled else gradient * scale.to(gradient.dtype), None, None, None
+
+
+def weighted_log_likelihood(
+    logits: Tensor, targets: Tensor, weights: Tensor, temperature: float = 1.0, never: Sequence[int] = ()
+) -> Tensor:
+    """Scalar float32: the sum over tokens of weight * log p(target), with the softmax of logits / temperature.
+
+    Args:
+        logits: [M, V], M tokens.
+        targets: [M] int64; where the weight is 0 any entry may stand.
+        weights: [M] float32, of either sign.
+        temperature: above 0.
+        never: entries whose probability is taken to be 0, whatever their logits.
+    """
+    total: Tensor = _WeightedLikelihood.apply(  # type: ignore[no-untyped-call]
+        logits, targets, weights, temperature, list(never)
+    )
+    return total
+
+
+class _WeightedLikelihood(torch.autograd.Function):
+    """As `_LabelSmoothed`, some rows at a time."""
+
+    @staticmethod
+    def forward(ctx, logits: Tensor, targets: Tensor, weights: Tensor, temperature: float, never: list[int]):  # type: ignore[no-untyped-def]
+        gradient = torch.empty_like(logits) if ctx.needs_input_grad[0] else None
+        total = torch.zeros((), device=logits.device)
+        rows = CACHED_ROWS if logits.device.type == "cpu" else max(len(logits), 1)
+        for start in range(0, len(logits), rows):
+            part = slice(start, start + rows)
+            target, weight = targets[part, None], weights[part, None]
+            scaled = logits[part].float() / temperature
+            scaled[:, never] = -math.inf
+            log_p = torch.log_softmax(scaled, dim=-1)
+            counted = weight != 0
+            total += (log_p.gather(1, target).masked_fill(~counted, 0.0) * weight).sum()
+            if gradient is not None:
+                # d/dx = weight * (q - p) / temperature, with q = 1 on the target
+                p = log_p.exp_().neg_()
+                p.scatter_add_(1, target, p.new_ones(target.shape))
+                gradient[part] = p.mul_(weight / temperature)
+        ctx.save_for_backward(gradient)
+        return total
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, scale: Tensor):  # type: ignore[no-untyped-def]
+        (gradient,) = ctx.saved_tensors
+        return gradient * scale.to(gradient.dtype), None, None, None, None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Self
 
 import torch
@@ -22,16 +23,20 @@ class Rows:
         Args:
             rows: [M] int64 indices into axis 0; repeats are allowed.
         """
+        return self.map(lambda tensor: torch.index_select(tensor, 0, rows))
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Self:
+        """The same with each tensor replaced by what the function makes of it."""
         assert dataclasses.is_dataclass(self)
-        fields = {f.name: _select(getattr(self, f.name), rows) for f in dataclasses.fields(self)}
+        fields = {f.name: _map(getattr(self, f.name), function) for f in dataclasses.fields(self)}
         return type(self)(**fields)
 
 
-def _select(value: object, rows: Tensor) -> object:
+def _map(value: object, function: Callable[[Tensor], Tensor]) -> object:
     if isinstance(value, Tensor):
-        return torch.index_select(value, 0, rows)
+        return function(value)
     if isinstance(value, Rows):
-        return value.select(rows)
+        return value.map(function)
     if isinstance(value, (list, tuple)):
-        return type(value)(_select(item, rows) for item in value)
+        return type(value)(_map(item, function) for item in value)
     return value

@@ -13,6 +13,7 @@ import nmt
 from nmt.bundle import METADATA, RECIPE, Metadata, add_scores, read_metadata, save_bundle
 from nmt.data.store import PairStore
 from nmt.evaluation.bleu import metrics
+from nmt.evaluation.gleu import corpus_gleu
 from nmt.inference.options import TranslationOptions
 from nmt.inference.translator import Translator
 from nmt.models import ModelConfig
@@ -21,6 +22,7 @@ from nmt.models.weights import load_weights, named_weights, parameter_count, rea
 from nmt.pipeline.ids import PreparedIds
 from nmt.pipeline.ranks import announce
 from nmt.pipeline.record import Record
+from nmt.pipeline.refining import make_refiner
 from nmt.pipeline.reporter import Reporter
 from nmt.pipeline.stage import Stage, run_stage
 from nmt.pipeline.start import initial_model, start_digests, start_provenance
@@ -39,7 +41,7 @@ FINAL = "final.safetensors"
 _WITHOUT_EFFECT_ON_THE_RESULT = {"processes", "device", "log_every", "save_every", "max_bad_updates"}
 _TOLD_OTHERWISE = {"updates", "patience", "start_from"}
 """As the stage's extent, and by content."""
-_ABSENT_WHEN_OFF = ("ema_decay", "freeze")
+_ABSENT_WHEN_OFF = ("refine", "ema_decay", "freeze")
 """Options that leave no trace in a record while they are off, so that older trainings count as done."""
 
 
@@ -186,6 +188,7 @@ def _train(
         world,
         TrainingReporter(reporter, settings.training.updates),
         resegment=settings.resegment,
+        refiner=make_refiner(settings.training, ids.tokenizers),
     )
     return trainer.train(), trainer.model
 
@@ -203,6 +206,7 @@ def _validation_set(settings: TrainingSettings, ids: PreparedIds) -> ValidationS
         references=list(read_lines(ids.validation_text.target)),
         translate=translate,
         score=bleu_function(),
+        gleu=corpus_gleu if settings.training.refine or settings.training.best_by == "gleu" else None,
     )
 
 

@@ -27,14 +27,16 @@ class TrainingReporter:
     def progress(self, event: Progress) -> None:
         """Moves the progress along."""
         left = duration(event.seconds_left)
-        note = f"loss {event.loss:.3f}  {event.tokens_per_second:,.0f} tokens/s  {left} left"
+        reward = "" if event.reward is None else f"  reward {event.reward:.3f}"
+        note = f"loss {event.loss:.3f}{reward}  {event.tokens_per_second:,.0f} tokens/s  {left} left"
         self._reporter.progress(event.update, self._updates, note)
 
     def validated(self, event: Validated) -> None:
         """One line per validation."""
         what = f"update {event.update}" if event.what == WEIGHTS else f"{event.what} weights"
+        gleu = "" if event.gleu is None else f"  GLEU {event.gleu:.2f}"
         best = "  best so far" if event.best else ""
-        self._reporter.log(f"{what}: validation perplexity {event.perplexity:.2f}  BLEU {event.bleu:.2f}{best}")
+        self._reporter.log(f"{what}: validation perplexity {event.perplexity:.2f}  BLEU {event.bleu:.2f}{gleu}{best}")
 
     def note(self, update: int, message: str) -> None:
         """One line."""

@@ -34,6 +34,8 @@ class Sums(BaseModel):
     seconds: float = 0.0
     tokens: int = 0
     updates: int = 0
+    units: int = 0
+    reward: float = 0.0
 
 
 class Position(BaseModel):

@@ -41,7 +41,7 @@ class Progress:
     update: int
     epoch: int
     loss: float
-    """Smoothed, per target token, natural logarithm."""
+    """Smoothed, per target token, natural logarithm; in refinement the negative mixed objective, per sentence."""
     perplexity: float
     """exp of the unsmoothed loss."""
     learning_rate: float
@@ -51,6 +51,8 @@ class Progress:
     tokens_per_second: float = field(compare=False)
     """Target tokens, since the last line."""
     seconds_left: float = field(compare=False)
+    reward: float | None = None
+    """Mean of the samples, in refinement."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ class Validated:
     samples: tuple[Sample, ...]
     what: str = WEIGHTS
     """Either `weights` of this update, or `average` of the last ones."""
+    gleu: float | None = None
+    """0 to 100, in words; where refinement wants it."""
 
 
 class Reporter(Protocol):
@@ -120,6 +124,8 @@ class RunLog:
         self._write({"event": "progress", **asdict(event)})
         for name in ("loss", "perplexity", "learning_rate", "gradient_norm", "tokens_per_second"):
             self._board.add_scalar(f"train/{name}", getattr(event, name), event.update)
+        if event.reward is not None:
+            self._board.add_scalar("train/reward", event.reward, event.update)
         self._reporter.progress(event)
 
     def validated(self, event: Validated) -> None:
@@ -128,6 +134,8 @@ class RunLog:
         kind = "validation" if event.what == WEIGHTS else f"validation_{event.what}"
         for name in ("loss", "perplexity", "bleu"):
             self._board.add_scalar(f"{kind}/{name}", getattr(event, name), event.update)
+        if event.gleu is not None:
+            self._board.add_scalar(f"{kind}/gleu", event.gleu, event.update)
         text = "\n\n".join(
             f"**source** {s.source}  \n**reference** {s.reference}  \n**hypothesis** {s.hypothesis}"
             for s in event.samples

@@ -12,12 +12,16 @@ from nmt.nn.loss import label_smoothed_loss
 
 
 class Objective(NamedTuple):
-    """Sums over the target tokens of a batch, natural logarithm."""
+    """Sums over a batch, natural logarithm."""
 
     loss: Tensor
     """Scalar with a gradient: the smoothed cross-entropy plus the model's own penalties times the tokens."""
     likelihood: Tensor
     """Scalar: negative log-likelihood, unsmoothed."""
+    units: int
+    """What the gradient is averaged over: target tokens, or sentences where rewards are given to these."""
+    reward: float = 0.0
+    """Sum over sentences of the mean reward of their samples, in refinement."""
 
 
 def cross_entropy(model: EncoderDecoder[Any, Any], batch: Batch, smoothing: float) -> Objective:
@@ -29,4 +33,4 @@ def cross_entropy(model: EncoderDecoder[Any, Any], batch: Batch, smoothing: floa
     )
     for penalty in output.penalties.values():
         loss = loss + penalty * batch.target_tokens
-    return Objective(loss, likelihood)
+    return Objective(loss, likelihood, batch.target_tokens)

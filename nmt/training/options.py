@@ -9,6 +9,7 @@ from pydantic import Field
 from nmt.options import Count, InputPath, NonNegativeFloat, Options, Probability, Size
 from nmt.training.optimizer import Adam, OptimizerConfig
 from nmt.training.precision import TrainingPrecision
+from nmt.training.refine import Refinement
 from nmt.training.schedule import InverseSquareRoot, Schedule
 
 
@@ -49,6 +50,9 @@ class Training(Options):
     freeze: tuple[str, ...] = ()
     """Parts of the model that keep the weights they start with, by name: source_embedding, encoder, decoder.0, … as
     `nmt recipe check` lists them."""
+    refine: Refinement | None = None
+    """Refinement by reinforcement instead of plain likelihood, for a model that is trained already (`start_from`). null
+    for none."""
     max_length: Size = 1024
     """Longest sentence that is trained on, in pieces on either side; longer pairs are left out and counted."""
     seed: Count = 1
@@ -57,8 +61,9 @@ class Training(Options):
     """Updates between validations, which also write weights to choose and average from."""
     patience: Count = 0
     """Validations without a better score after which training ends; 0 for never."""
-    best_by: Literal["bleu", "loss"] = "bleu"
-    """What tells the best weights: BLEU of the validation set, by the recipe's search, or its loss."""
+    best_by: Literal["bleu", "gleu", "loss"] = "bleu"
+    """What tells the best weights: BLEU or GLEU (in words) of the validation set, by the recipe's search, or its
+    loss."""
     average_checkpoints: Size = 8
     """How many of the newest validated weights are averaged at the end; the average becomes the model if it validates
     better than the best single ones. 1 for no averaging."""

@@ -34,14 +34,16 @@ from nmt.training.log import AVERAGE, Reporter, RunLog, Started
 from nmt.training.objective import cross_entropy
 from nmt.training.options import Training
 from nmt.training.precision import resolve_precision
+from nmt.training.refine import Refiner
 from nmt.training.signals import StopRequest
 from nmt.training.validation import Validation, ValidationSet, validate
 from nmt.training.window import Window
 
 Model = EncoderDecoder[Any, Any]
 
-# what each process adds up besides gradients: smoothed loss, likelihood, target tokens, wish to stop
-_LOSS, _LIKELIHOOD, _TOKENS, _STOP = range(4)
+# what each process adds up besides gradients: smoothed loss, likelihood, target tokens, wish to stop, what the
+# gradient is averaged over, rewards
+_LOSS, _LIKELIHOOD, _TOKENS, _STOP, _UNITS, _REWARD = range(6)
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class Trainer:
         world: the processes, this one included.
         reporter: told what happens, in the first process.
         resegment: cut the training text into pieces anew for every batch.
+        refiner: of `options.refine`, which replaces the cross-entropy.
     """
 
     def __init__(
@@ -91,6 +94,7 @@ class Trainer:
         reporter: Reporter,
         *,
         resegment: bool = False,
+        refiner: Refiner | None = None,
     ) -> None:
         if options.micro_batches % world.size:
             raise UserError(
@@ -101,10 +105,10 @@ class Trainer:
         keep_freed_memory()
         forget_old_kernels()
         self.options, self.store, self.tokenizers, self.resegment = options, store, tokenizers, resegment
-        self.validation, self.world = validation, world
+        self.validation, self.world, self.refiner = validation, world, refiner
         torch.manual_seed(options.seed)
         self.model = build_model().to(world.device)
-        self.flat = FlatParameters(self.model, extra=4)
+        self.flat = FlatParameters(self.model, extra=6)
         self.optimizer = options.optimizer.build(self.flat.values)
         self.sampler = BatchSampler(store, options.batch_tokens, options.seed, options.max_length)
         self.checkpoints = Checkpoints(directory / "checkpoints", options.average_checkpoints)
@@ -141,7 +145,7 @@ class Trainer:
         self._announce()
         self.model.train()
         with StopRequest() as stop:
-            window = Window(done)
+            window = Window(done, refining=self.refiner is not None)
             if self._validation_is_due():  # of the start; or the signal that ended the last run came first
                 self._validate()
                 self._save()
@@ -201,8 +205,8 @@ class Trainer:
                 self._accumulate(pairs, number, part)
         self.flat.extra[_STOP] += float(stop)
         self.world.sum(self.flat.summed)
-        loss, likelihood, tokens, stopping = self.flat.extra.tolist()
-        norm = self.flat.clip(1.0 / tokens, self.options.clip_norm).item()
+        loss, likelihood, tokens, stopping, units, reward = self.flat.extra.tolist()
+        norm = self.flat.clip(1.0 / units, self.options.clip_norm).item()
         finite = math.isfinite(norm) and math.isfinite(loss)
         if finite:
             for group in self.optimizer.param_groups:
@@ -211,9 +215,9 @@ class Trainer:
             if self.ema:
                 self.ema.update(number)
         self.position.update, self.position.batch = number, self.position.batch + 1
-        self._note_bad_update(finite, number, loss / tokens)
+        self._note_bad_update(finite, number, loss / units)
         if finite:
-            window.add(loss, likelihood, int(tokens), norm)
+            window.add(loss, likelihood, int(tokens), norm, int(units), reward)
         return bool(stopping > 0)
 
     def _learning_rate(self, number: int) -> float:
@@ -225,13 +229,18 @@ class Trainer:
         key = derive_key(self.options.seed, number, part) >> 1  # torch takes 63 bits
         batch = self._collate(pairs, key).to(self.world.device)
         torch.manual_seed(key)
-        with self._precision():
-            objective = cross_entropy(self.model, batch, self.options.label_smoothing)
-        objective.loss.backward()  # type: ignore[no-untyped-call]
+        if self.refiner:
+            objective = self.refiner.accumulate(self.model, batch, key, self._precision)
+        else:
+            with self._precision():
+                objective = cross_entropy(self.model, batch, self.options.label_smoothing)
+            objective.loss.backward()  # type: ignore[no-untyped-call]
         with torch.no_grad():
             self.flat.extra[_LOSS] += objective.loss
             self.flat.extra[_LIKELIHOOD] += objective.likelihood
             self.flat.extra[_TOKENS] += batch.target_tokens
+            self.flat.extra[_UNITS] += objective.units
+            self.flat.extra[_REWARD] += objective.reward
 
     def _collate(self, pairs: npt.NDArray[np.int64], key: int) -> Batch:
         if not self.resegment:
@@ -324,6 +333,9 @@ class Trainer:
 
     def _score(self, found: Validation) -> float:
         """What is compared; larger is better."""
+        if self.options.best_by == "gleu":
+            assert found.gleu is not None
+            return found.gleu
         return found.bleu if self.options.best_by == "bleu" else -found.loss
 
     def _use(self, updates: Sequence[int]) -> None:

@@ -29,6 +29,8 @@ class ValidationSet:
     """Lines to lines."""
     score: Callable[[Sequence[str], Sequence[str]], float]
     """Hypotheses and references to BLEU."""
+    gleu: Callable[[Sequence[str], Sequence[str]], float] | None = None
+    """The same to GLEU, where somebody looks at it."""
     batch_tokens: int = 4096
     """Tokens of a batch's longer side when the loss is computed, padding and EOS included."""
     samples: int = 3
@@ -43,11 +45,12 @@ class Validation:
     """Unsmoothed, per target token, natural logarithm."""
     bleu: float
     samples: tuple[Sample, ...]
+    gleu: float | None = None
 
     def event(self, update: int, *, best: bool, what: str = WEIGHTS) -> Validated:
         """For the log."""
         perplexity = math.exp(min(self.loss, 100.0))
-        return Validated(update, self.loss, perplexity, self.bleu, best, self.samples, what)
+        return Validated(update, self.loss, perplexity, self.bleu, best, self.samples, what, self.gleu)
 
 
 def validate(model: EncoderDecoder[Any, Any], data: ValidationSet, world: World) -> Validation:
@@ -59,7 +62,8 @@ def validate(model: EncoderDecoder[Any, Any], data: ValidationSet, world: World)
     model.train(training)
     samples = zip(data.sources, data.references, hypotheses, strict=True)
     shown = tuple(Sample(*sample) for sample, _ in zip(samples, range(data.samples), strict=False))
-    return Validation(loss, data.score(hypotheses, data.references) if hypotheses else 0.0, shown)
+    gleu = data.gleu(hypotheses, data.references) if data.gleu else None
+    return Validation(loss, data.score(hypotheses, data.references) if hypotheses else 0.0, shown, gleu)
 
 
 @torch.no_grad()

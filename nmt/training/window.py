@@ -16,14 +16,15 @@ class Window:
 
     Args:
         position: where the training stands.
+        refining: whether there are rewards.
     """
 
-    def __init__(self, position: Position) -> None:
-        self._position = position
+    def __init__(self, position: Position, *, refining: bool = False) -> None:
+        self._position, self._refining = position, refining
         self._since = time.perf_counter()
 
-    def add(self, loss: float, likelihood: float, tokens: int, norm: float) -> None:
-        """One update: sums over its target tokens, and the length of its gradient."""
+    def add(self, loss: float, likelihood: float, tokens: int, norm: float, units: int, reward: float) -> None:
+        """One update: sums over its batch, target tokens, the length of its gradient, and `Objective.units`."""
         now = time.perf_counter()
         seconds, self._since = now - self._since, now
         self._position.seconds += seconds
@@ -32,6 +33,7 @@ class Window:
         sums.loss, sums.likelihood = sums.loss + loss, sums.likelihood + likelihood
         sums.gradient_norm, sums.seconds = sums.gradient_norm + norm, sums.seconds + seconds
         sums.tokens, sums.updates = sums.tokens + tokens, sums.updates + 1
+        sums.units, sums.reward = sums.units + units, sums.reward + reward
 
     def skip_time(self) -> None:
         """What passed since the last update was not training."""
@@ -50,11 +52,12 @@ class Window:
         return Progress(
             update=done.update,
             epoch=done.epoch + 1,
-            loss=sums.loss / tokens,
+            loss=sums.loss / max(sums.units, 1),
             perplexity=math.exp(min(sums.likelihood / tokens, 100.0)),
             learning_rate=learning_rate,
             gradient_norm=sums.gradient_norm / counted,
             target_tokens=done.target_tokens,
             tokens_per_second=sums.tokens / max(sums.seconds, 1e-9),
             seconds_left=sums.seconds / counted * (updates - done.update),
+            reward=sums.reward / max(sums.units, 1) if self._refining else None,
         )

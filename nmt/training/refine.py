@@ -1,0 +1,235 @@
+"""Refinement by reinforcement: raising the expected reward of what the model itself writes (GNMT, Wu et al. 2016,
+arXiv 1609.08144, section 5).
+
+For a source X with reference Y*, m samples Y_k are drawn from P(. | X) and given rewards r_k. The update ascends
+
+    O = w log P(Y* | X) + E[r(Y, Y*)],    d E[r] ~ 1/m sum_k (r_k - r_mean) d log P(Y_k | X)
+
+averaged over the sentences of a batch, not over tokens: w = 0.017 weighs the log-probability of a whole sentence
+against its reward. Since a sample's own reward is part of r_mean, the estimate's expectation is (m - 1)/m of the
+gradient; it is used as published.
+
+Sampler and reward come in as functions: training knows no search and no metric.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from math import fsum
+from typing import Annotated, Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from nmt.data.batch import Batch, batches_by_length
+from nmt.data.order import derive_key, hash_numbers
+from nmt.models.base import EncoderDecoder, Memory
+from nmt.nn.loss import weighted_log_likelihood
+from nmt.options import Count, NonNegativeFloat, Options, PositiveFloat
+from nmt.tokenizer.base import SPECIAL
+from nmt.training.objective import Objective, cross_entropy
+
+Model = EncoderDecoder[Any, Any]
+
+_SAMPLING = 1
+"""Tells the draws of sampling from others under the same key."""
+
+
+class Refinement(Options):
+    """Training by reward: the expected GLEU of the model's own samples, mixed with likelihood (GNMT, section 5)."""
+
+    samples: Annotated[int, Field(ge=2)] = 15
+    """Translations drawn for each sentence (m); the mean of their rewards is the baseline."""
+    likelihood_weight: NonNegativeFloat = 0.017
+    """Of the log-probability of the whole reference, against a reward that is at most 1. `label_smoothing` applies to
+    it; the published objective has none."""
+    unit: Literal["words", "pieces"] = "words"
+    """What GLEU counts: words of the detokenised text, as BLEU does (13a), or the tokenizer's pieces."""
+    temperature: PositiveFloat = 1.0
+    """What is refined is P ** (1 / temperature), normalised at each token; samples come from it. Below 1 they are more
+    like what search finds, which helps after training with label smoothing: that puts noise into plain samples."""
+    max_length_factor: NonNegativeFloat = 2.0
+    """A sample has at most this many tokens per source token, plus `max_length_offset`."""
+    max_length_offset: Count = 10
+    """Tokens allowed on top of `max_length_factor` times the source length."""
+    dropout: bool = False
+    """Keep the model's dropout while samples are scored. They are drawn without, so the gradient is then that of a
+    model other than the one that wrote them; GNMT refined without dropout."""
+
+
+class Drawn(Protocol):
+    """What a sampler gives: m samples for each of B sentences."""
+
+    @property
+    def tokens(self) -> Tensor:
+        """[B, m, T] int64: the sample, EOS, and padding behind."""
+
+    @property
+    def mask(self) -> Tensor:
+        """[B, m, T] bool: what was drawn by the model's distribution, so without an EOS that a length limit forced."""
+
+    def texts(self) -> list[list[tuple[int, ...]]]:
+        """The ids of each sample without EOS."""
+
+
+Sampler = Callable[[Model, Tensor, Tensor, npt.NDArray[np.uint64]], Drawn]
+"""Model, source [B, S], its mask, and a key for each sentence from which its samples follow."""
+
+Reward = Callable[[Sequence[Sequence[int]], Sequence[int]], list[float]]
+"""Hypotheses of a sentence and its reference, all as ids without BOS and EOS: one reward each."""
+
+
+@dataclass(frozen=True)
+class _Weighted:
+    """Samples that have a gradient; R of them, duplicates merged."""
+
+    sentences: list[int]
+    """[R] of the batch."""
+    samples: list[int]
+    """[R] of the sentence."""
+    weights: list[float]
+    """[R] what log P of each is multiplied by."""
+
+
+@dataclass(frozen=True)
+class Refiner:
+    """Computes the gradient of the mixed objective."""
+
+    options: Refinement
+    sample: Sampler
+    reward: Reward
+    label_smoothing: float
+    batch_tokens: int
+    """Bound of samples times the longest of them when their log-probability is computed: more are scored in parts."""
+
+    def accumulate(
+        self, model: Model, batch: Batch, key: int, precision: Callable[[], AbstractContextManager[object]]
+    ) -> Objective:
+        """Adds the gradient of one micro-batch to the parameters', summed over its sentences.
+
+        Args:
+            model: left in the mode in which it came.
+            batch: B sentences.
+            key: all draws are functions of it.
+            precision: makes the context of the forward passes.
+
+        Returns:
+            loss is -O summed over the sentences, with the mean reward of the samples for its expectation.
+        """
+        training = model.training
+        keys = hash_numbers(np.arange(len(batch.source), dtype=np.uint64), derive_key(key, _SAMPLING))
+        try:
+            model.eval()
+            drawn = self.sample(model, batch.source, batch.source_mask, keys)
+            weighted, rewards = self._judge(drawn.texts(), _references(batch))
+            model.train(self.options.dropout)
+            loss, likelihood = self._ascend_likelihood(model, batch, precision)
+            if weighted.weights:
+                self._ascend_reward(model, batch, drawn, weighted, precision)
+        finally:
+            model.train(training)
+        return Objective(loss - rewards, likelihood, units=len(batch.source), reward=rewards)
+
+    def _judge(self, texts: list[list[tuple[int, ...]]], references: list[tuple[int, ...]]) -> tuple[_Weighted, float]:
+        """The samples that the gradient needs, and the sum over sentences of their mean rewards."""
+        found, total = _Weighted([], [], []), 0.0
+        for sentence, (samples, reference) in enumerate(zip(texts, references, strict=True)):
+            places: dict[tuple[int, ...], int] = {}
+            counts: dict[tuple[int, ...], int] = {}
+            for place, sample in enumerate(samples):
+                places.setdefault(sample, place)
+                counts[sample] = counts.get(sample, 0) + 1
+            rewards = self.reward(list(places), reference)
+            # Relative to the first, so that equal rewards have exactly the baseline's value, whatever rounding does.
+            above = [reward - rewards[0] for reward in rewards]
+            baseline = fsum(a * n for a, n in zip(above, counts.values(), strict=True)) / len(samples)
+            total += rewards[0] + baseline
+            for (sample, count), a in zip(counts.items(), above, strict=True):
+                if a != baseline:
+                    found.sentences.append(sentence)
+                    found.samples.append(places[sample])
+                    found.weights.append(count * (a - baseline) / len(samples))
+        return found, total
+
+    def _ascend_likelihood(
+        self, model: Model, batch: Batch, precision: Callable[[], AbstractContextManager[object]]
+    ) -> tuple[Tensor, Tensor]:
+        """The weighted smoothed cross-entropy, and the plain one for the log; a model's penalties are part of both."""
+        weight = self.options.likelihood_weight
+        with torch.set_grad_enabled(weight > 0.0), precision():
+            objective = cross_entropy(model, batch, self.label_smoothing)
+        loss = objective.loss * weight
+        if weight > 0.0:
+            loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach(), objective.likelihood
+
+    def _ascend_reward(
+        self,
+        model: Model,
+        batch: Batch,
+        drawn: Drawn,
+        weighted: _Weighted,
+        precision: Callable[[], AbstractContextManager[object]],
+    ) -> None:
+        """Teacher forcing on the samples, in parts of similar length that share one reading of the source."""
+        device = batch.source.device
+        sentences = torch.tensor(weighted.sentences, device=device)
+        samples = torch.tensor(weighted.samples, device=device)
+        tokens, mask = drawn.tokens[sentences, samples], drawn.mask[sentences, samples]  # [R, T]
+        weights = mask * torch.tensor(weighted.weights, device=device)[:, None]
+        lengths = (tokens != SPECIAL.pad).sum(1).tolist()  # EOS included
+        with precision():
+            memory = model.encode(batch.source, batch.source_mask)
+        shared = _Shared(memory)
+        for part in batches_by_length([length - 1 for length in lengths], self.batch_tokens):
+            rows = torch.tensor(part, device=device)
+            output = tokens[rows, : lengths[part[0]]]
+            real = output != SPECIAL.pad
+            with precision():
+                logits = model.decode(_shifted(output), real, shared.memory.select(sentences[rows])).logits
+            log_p = weighted_log_likelihood(
+                logits.flatten(0, 1),
+                output.flatten(),
+                weights[rows, : output.size(1)].flatten(),
+                temperature=self.options.temperature,
+                never=(SPECIAL.pad, SPECIAL.bos),
+            )
+            (-log_p).backward()  # type: ignore[no-untyped-call]
+        shared.backward()
+
+
+class _Shared:
+    """A memory that several passes read: their gradients meet in it and go back through the encoder once."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._pairs: list[tuple[Tensor, Tensor]] = []
+        self.memory = memory.map(self._leaf)
+
+    def _leaf(self, tensor: Tensor) -> Tensor:
+        if not tensor.requires_grad:
+            return tensor
+        leaf = tensor.detach().requires_grad_()
+        self._pairs.append((tensor, leaf))
+        return leaf
+
+    def backward(self) -> None:
+        """Once, after the passes'."""
+        reached = [(tensor, leaf.grad) for tensor, leaf in self._pairs if leaf.grad is not None]
+        if reached:
+            torch.autograd.backward([tensor for tensor, _ in reached], [gradient for _, gradient in reached])
+
+
+def _shifted(output: Tensor) -> Tensor:
+    """[R, T] decoder input of [R, T] tokens that end in EOS and padding: BOS first, padding for what has no next."""
+    before = output[:, :-1].masked_fill(output[:, 1:] == SPECIAL.pad, SPECIAL.pad)
+    return torch.cat((torch.full_like(output[:, :1], SPECIAL.bos), before), 1)
+
+
+def _references(batch: Batch) -> list[tuple[int, ...]]:
+    lengths = batch.target_mask.sum(1).tolist()
+    return [tuple(ids[: length - 1]) for ids, length in zip(batch.target_output.tolist(), lengths, strict=True)]
