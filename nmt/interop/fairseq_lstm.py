@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 
 from nmt.errors import UserError
 from nmt.interop.fairseq import reordered, started_from_eos
-from nmt.interop.renaming import Rule, rename, unchanged
+from nmt.interop.renaming import Rule, rename
 from nmt.models.luong import Luong
 from nmt.nn.cells import LSTM
 
@@ -46,8 +47,9 @@ def lstm_weights(state: Mapping[str, Tensor], where: str = "fairseq model") -> d
     Raises:
         UserError: there are other weights than those of an `lstm` with attention; all of them are named.
     """
-    tied = "decoder.fc_out.weight" not in state
-    return rename(state, LSTM_MODEL + (TIED_OUTPUT if tied else OUTPUT), (), where, "a fairseq lstm model")
+    backward = BACKWARD if any(name.endswith("_reverse") for name in state) else ()
+    output = OUTPUT if "decoder.fc_out.weight" in state else TIED_OUTPUT
+    return rename(state, LSTM_MODEL + backward + output, (), where, "a fairseq lstm model")
 
 
 def luong_config(arguments: Mapping[str, Any], where: str = "fairseq model") -> Luong.Config:
@@ -63,22 +65,26 @@ def luong_config(arguments: Mapping[str, Any], where: str = "fairseq model") -> 
     """
     theirs: dict[str, Any] = {**DEFAULTS, **{name: value for name, value in arguments.items() if value is not None}}
     _refuse(theirs, where)
-    dropout = float(theirs["dropout"])
+    dropout = theirs["dropout"]
     dropouts = {ours: theirs[name] for ours, name in DROPOUTS.items() if theirs.get(name, dropout) != dropout}
-    return Luong.Config(
-        layers=theirs["encoder_layers"],
-        source_embedding_dim=theirs["encoder_embed_dim"],
-        target_embedding_dim=theirs["decoder_embed_dim"],
-        encoder_dim=theirs.get("encoder_hidden_size", theirs["encoder_embed_dim"]),
-        decoder_dim=theirs.get("decoder_hidden_size", theirs["decoder_embed_dim"]),
-        output_dim=theirs["decoder_out_embed_dim"],
-        bidirectional=theirs["encoder_bidirectional"],
-        cell=LSTM.Config(forget_bias=0.0),
-        dropout=dropout,
-        tied_embeddings="none",
-        output_bias=not (theirs["share_decoder_input_output_embed"] or theirs["share_all_embeddings"]),
-        **dropouts,
-    )
+    try:
+        return Luong.Config(
+            layers=theirs["encoder_layers"],
+            source_embedding_dim=theirs["encoder_embed_dim"],
+            target_embedding_dim=theirs["decoder_embed_dim"],
+            encoder_dim=theirs.get("encoder_hidden_size", theirs["encoder_embed_dim"]),
+            decoder_dim=theirs.get("decoder_hidden_size", theirs["decoder_embed_dim"]),
+            output_dim=theirs["decoder_out_embed_dim"],
+            bidirectional=theirs["encoder_bidirectional"],
+            cell=LSTM.Config(forget_bias=0.0),
+            dropout=dropout,
+            tied_embeddings="none",
+            output_bias=not (theirs["share_decoder_input_output_embed"] or theirs["share_all_embeddings"]),
+            **dropouts,
+        )
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['input']}" for each in error.errors())
+        raise UserError(where, "options that an lstm model can have", wrong) from error
 
 
 DROPOUTS = {
@@ -132,12 +138,12 @@ def _query_part(weight: Tensor) -> Tensor:
     return weight[:, -len(weight) :]
 
 
-def _cells(ours: str, theirs: str, ending: str, optional: bool = False) -> tuple[Rule, ...]:
+def _cells(ours: str, theirs: str, ending: str) -> tuple[Rule, ...]:
     """The LSTM layers of one direction."""
     return (
-        Rule(f"{ours}.{{}}.input.weight", (f"{theirs}weight_ih{ending}",), unchanged, optional),
-        Rule(f"{ours}.{{}}.input.bias", tuple(f"{theirs}bias_{x}h{ending}" for x in "ih"), _sum_of_two, optional),
-        Rule(f"{ours}.{{}}.recurrent.weight", (f"{theirs}weight_hh{ending}",), unchanged, optional),
+        Rule(f"{ours}.{{}}.input.weight", (f"{theirs}weight_ih{ending}",)),
+        Rule(f"{ours}.{{}}.input.bias", tuple(f"{theirs}bias_{x}h{ending}" for x in "ih"), _sum_of_two),
+        Rule(f"{ours}.{{}}.recurrent.weight", (f"{theirs}weight_hh{ending}",)),
     )
 
 
@@ -149,7 +155,6 @@ LSTM_MODEL = (
     Rule("source_embedding.weight", ("encoder.embed_tokens.weight",), reordered),
     Rule("target_embedding.weight", ("decoder.embed_tokens.weight",), started_from_eos),
     *_cells("encoder", "encoder.lstm.", "_l{}"),
-    *_cells("encoder_backward", "encoder.lstm.", "_l{}_reverse", optional=True),
     *_cells("decoder", "decoder.layers.{}.", ""),
     Rule("decoder.0.input.weight", ("decoder.layers.0.weight_ih",), _token_part),  # in place of the same from above
     Rule("feed.weight", ("decoder.layers.0.weight_ih",), _fed_part),
@@ -160,6 +165,8 @@ LSTM_MODEL = (
     Rule("attention.query.weight", ("decoder.attention.output_proj.weight",), _query_part),
     *_linear("projection", "decoder.additional_fc"),
 )
+
+BACKWARD = _cells("encoder_backward", "encoder.lstm.", "_l{}_reverse")
 
 OUTPUT = (
     Rule("output.weight", ("decoder.fc_out.weight",), reordered),

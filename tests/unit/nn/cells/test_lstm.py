@@ -79,3 +79,43 @@ def test_a_limit_bounds_memory_and_output() -> None:
 def test_the_forget_gate_starts_open() -> None:
     cell = LSTM.Config(forget_bias=1.5).build(2, 3)
     assert cell.input.bias.tolist() == [0.0] * 3 + [1.5] * 3 + [0.0] * 6
+
+
+@pytest.mark.parametrize("output_tanh", [True, False], ids=["fused", "stepped"])
+@pytest.mark.parametrize("left", [True, False])
+def test_padding_leaves_the_state_as_it_is(output_tanh: bool, left: bool) -> None:
+    """Each sequence is read as it is alone, and gradients do not leave it for what pads it, however large that is."""
+    cell = LSTM.Config(output_tanh=output_tanh).build(5, 6)
+    lengths, longest = [7, 1, 4], 7
+    x = (100 * torch.randn(3, longest, 5)).requires_grad_()
+    places = torch.arange(longest)
+    mask = torch.stack([places >= longest - n if left else places < n for n in lengths])
+    with torch.no_grad():
+        x[mask] /= 100
+    outputs, state = cell.read(x, mask)
+    expected = []
+    for row, real in enumerate(mask):
+        alone = step_by_step(cell, x[row, real][None])
+        torch.testing.assert_close(outputs[row, real], alone[0])
+        ended = cell.empty(x, 1)
+        for token in x[row, real]:
+            ended = cell.step(token[None], ended)
+        expected.append(ended)
+    last = tuple(torch.cat(parts) for parts in zip(*expected, strict=True))
+    torch.testing.assert_close(state, last)
+    weights = [x, *cell.parameters()]
+    gradients = torch.autograd.grad(sum(part.sum() for part in state), weights)
+    assert not gradients[0][~mask].any()
+    for one, other in zip(gradients, torch.autograd.grad(sum(part.sum() for part in last), weights), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
+
+
+def test_a_limit_holds_for_padded_sequences_too() -> None:
+    cell = LSTM.Config().build(2, 3)
+    x, mask = torch.randn(4, 5, 2), torch.arange(5) < torch.tensor([[5], [1], [3], [2]])
+    _, (output, memory) = cell.read(x, mask, torch.tensor(0.05))
+    assert memory.abs().max() <= 0.05
+    assert output.abs().max() <= 0.05
+    wide, fused = cell.read(x, mask, torch.tensor(1e9)), cell.read(x, mask)
+    torch.testing.assert_close(wide[0][mask], fused[0][mask])
+    torch.testing.assert_close(wide[1], fused[1])

@@ -1,0 +1,60 @@
+"""Luong's attention by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from nmt.nn.dot_attention import DotAttention
+
+
+def test_one_query_by_hand() -> None:
+    attention = DotAttention(1, 2, 1)
+    with torch.no_grad():
+        attention.key.weight.copy_(torch.tensor([[3.0, -1.0]]))
+        attention.value.weight.copy_(torch.tensor([[0.5, 2.0]]))
+        attention.query.weight.fill_(-1.5)
+    source = torch.tensor([[[0.1, 0.4], [-0.2, 0.3], [9.0, 9.0]]])
+    mask = torch.tensor([[True, True, False]])
+    attended, weights = attention(torch.tensor([[[0.25]]]), *attention.project(source), mask)
+    scores = [0.25 * (3 * a - b) for a, b in ((0.1, 0.4), (-0.2, 0.3))]
+    first = math.exp(scores[0]) / (math.exp(scores[0]) + math.exp(scores[1]))
+    context = [first * 0.1 + (1 - first) * -0.2, first * 0.4 + (1 - first) * 0.3]
+    torch.testing.assert_close(weights, torch.tensor([[[first, 1 - first, 0.0]]]))
+    assert attended.item() == pytest.approx(math.tanh(0.5 * context[0] + 2 * context[1] - 1.5 * 0.25))
+
+
+def test_each_query_of_a_sentence_is_on_its_own() -> None:
+    attention = DotAttention(6, 8, 5)
+    query, source, mask = torch.randn(3, 4, 6), torch.randn(3, 7, 8), torch.ones(3, 7, dtype=torch.bool)
+    together, weights = attention(query, *attention.project(source), mask)
+    assert together.shape == (3, 4, 5)
+    for k in range(4):
+        alone, its_weights = attention(query[:, k : k + 1], *attention.project(source), mask)
+        torch.testing.assert_close(together[:, k : k + 1], alone)
+        torch.testing.assert_close(weights[:, k : k + 1], its_weights)
+
+
+@pytest.mark.parametrize("sources", [15, 60])
+def test_the_gradients_of_the_scores_survive_mixed_precision(sources: int) -> None:
+    """What reaches query and keys is a small difference of large terms where all of the source is much alike."""
+    attention = DotAttention(32, 32, 32)
+    query, towards = torch.randn(8, 1, 32), torch.randn(8, 1, 32)
+    source = torch.randn(8, 1, 32) + 0.1 * torch.randn(8, sources, 32)
+    mask = torch.ones(8, sources, dtype=torch.bool)
+
+    def gradient(mixed: bool) -> torch.Tensor:
+        x = query.clone().requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            # the query's own way to the output is not through the scores
+            with torch.no_grad():
+                attention.query.weight.zero_()
+            attended, _ = attention(x, *attention.project(source), mask)
+        (attended * towards).sum().backward()
+        assert x.grad is not None
+        return x.grad
+
+    exact = gradient(mixed=False)
+    assert (gradient(mixed=True) - exact).norm() < 0.1 * exact.norm()
