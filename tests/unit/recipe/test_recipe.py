@@ -15,6 +15,7 @@ from nmt.recipe.keys import option_classes
 from nmt.recipe.schema import recipe_schema
 from nmt.recipe.show import as_yaml
 from nmt.recipe.sizes import parameter_counts
+from tests.cli.model_directory import save_tiny_model
 
 ROOT = Path(__file__).resolve().parents[3]
 SHIPPED = sorted((ROOT / "recipes").rglob("*.yaml"))
@@ -27,21 +28,37 @@ def smallest(tmp_path: Path, more: str = "") -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def existing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model directory, for recipes that start from the model of another one."""
+    return save_tiny_model(tmp_path_factory.mktemp("existing"))
+
+
+def load_shipped(path: Path, existing: Path) -> Recipe:
+    starts = "start_from:" in path.read_text(encoding="utf-8")
+    return load_recipe(path, [f"training.start_from={existing}"] if starts else [])
+
+
 def test_there_are_recipes() -> None:
-    assert {path.parent.name for path in SHIPPED} >= {"phrasebook_en_de", "multi30k_en_de"}
+    assert {path.parent.name for path in SHIPPED} >= {"multi30k_en_de", "phrasebook_en_de", "wmt14_en_de", "wmt14_en_fr"}
+        "phrasebook_en_de",
+        "multi30k_en_de",
+        "wmt14_en_de",
+        "wmt14_en_fr",
+    }
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_every_shipped_recipe_is_valid_and_lies_where_its_runs_will(path: Path) -> None:
-    recipe = load_recipe(path)
+def test_every_shipped_recipe_is_valid_and_lies_where_its_runs_will(path: Path, existing: Path) -> None:
+    recipe = load_shipped(path, existing)
     assert recipe.name == path.stem
     assert recipe.corpus.name == path.parent.name
     assert parameter_counts(recipe.model, recipe.tokenizer)["total"] > 0
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_what_show_prints_is_the_same_recipe(path: Path, tmp_path: Path) -> None:
-    recipe = load_recipe(path)
+def test_what_show_prints_is_the_same_recipe(path: Path, existing: Path, tmp_path: Path) -> None:
+    recipe = load_shipped(path, existing)
     copy = tmp_path / "another_name.yaml"
     copy.write_text(as_yaml(recipe), encoding="utf-8")
     assert load_recipe(copy) == recipe
