@@ -7,7 +7,8 @@ do not end live on (2K always hold as many). With beam 1 this is greedy search.
 A sentence stops when none of its live hypotheses can still enter its n best: log P only falls and
 lp only grows with the length, and cp <= 0, so live log P / lp(longest allowed) bounds what a
 hypothesis can reach. The result is therefore the same as that of searching to the length limit, but with
-`early_stopping`, which ends a sentence once K hypotheses have finished.
+`early_stopping`, which ends a sentence once K hypotheses have finished, and `stop_at_current_length`, which then takes
+the present length for the longest.
 (GNMT ends a batch when all its sentences are out of beam; here each sentence leaves the batch alone.)
 """
 
@@ -108,7 +109,7 @@ def beam_search(
         _finish(beams, continuations, length, options)
         parents = _advance(beams, continuations)
         trellis.add(beams.sentence, parents, beams.tokens, attention if need_attention else None)
-        done = _stop(beams, options)
+        done = _stop(beams, length, options)
         ended = int(done.sum())
         if ended == len(done):
             break
@@ -121,12 +122,13 @@ def beam_search(
         if options.beam > 1 or len(rows) < len(done):
             state = state.select(rows.flatten())
     results.put(beams.sentence, beams.finished)
-    return trellis.hypotheses(results, source_mask, need_attention)
+    return trellis.hypotheses(results.best(options.n_best), source_mask, need_attention)
 
 
 def _start(source: Tensor, source_mask: Tensor, options: BeamSearch, special: SpecialTokens) -> _Beams:
     """One live hypothesis per sentence, the empty one; the other K - 1 do not exist yet."""
-    sentences, beam, best, device = len(source), options.beam, options.n_best, source.device
+    sentences, beam, device = len(source), options.beam, source.device
+    kept = beam if options.stop_at_current_length else options.n_best
     pieces = (source_mask.sum(1) - 1).clamp(min=0)
     limit = (pieces.double() * options.max_length_factor).floor().long() + options.max_length_offset + 1
     live = torch.full((sentences, beam), NONE, device=device)
@@ -142,10 +144,10 @@ def _start(source: Tensor, source_mask: Tensor, options: BeamSearch, special: Sp
         ended=torch.zeros(sentences, dtype=torch.int64, device=device),
         coverage=torch.zeros((sentences, beam, source.size(1)), device=device) if attend else None,
         finished=Finished(
-            score=torch.full((sentences, best), NONE, device=device),
-            log_probability=torch.full((sentences, best), NONE, device=device),
-            length=torch.zeros((sentences, best), dtype=torch.int64, device=device),
-            parent=torch.zeros((sentences, best), dtype=torch.int64, device=device),
+            score=torch.full((sentences, kept), NONE, device=device),
+            log_probability=torch.full((sentences, kept), NONE, device=device),
+            length=torch.zeros((sentences, kept), dtype=torch.int64, device=device),
+            parent=torch.zeros((sentences, kept), dtype=torch.int64, device=device),
         ),
     )
 
@@ -162,7 +164,7 @@ def _continue(
         rows = last.repeat_interleave(options.beam)
         eos = log_probabilities[rows, special.eos]
         log_probabilities[rows] = NONE
-        log_probabilities[rows, special.eos] = eos
+        log_probabilities[rows, special.eos] = torch.zeros_like(eos) if options.free_end_at_limit else eos
     if options.token_margin is not None:
         threshold = log_probabilities.amax(-1, keepdim=True) - options.token_margin
         log_probabilities.masked_fill_(log_probabilities < threshold, NONE)
@@ -189,18 +191,16 @@ def _finish(beams: _Beams, continuations: _Continuations, length: int, options: 
     old = beams.finished
     # A stable sort with the older ones in front: of equals the first found stays.
     merged, order = torch.cat((old.score, score), 1).sort(dim=1, descending=True, stable=True)  # [B, F + K]
-    order = order[:, : options.n_best]
+    kept = old.score.shape[1]
+    merged, order = merged[:, :kept], order[:, :kept]
     beams.finished = Finished(
-        score=merged[:, : options.n_best],
+        score=merged,
         log_probability=torch.cat((old.log_probability, sums), 1).gather(1, order),
         length=torch.cat((old.length, torch.full_like(parents, length - 1)), 1).gather(1, order),
         parent=torch.cat((old.parent, parents), 1).gather(1, order),
     )
     if options.finished_margin is not None:
-        best = beams.finished.score[:, :1]
-        beams.finished.score = beams.finished.score.masked_fill(
-            merged[:, : options.n_best] < best - options.finished_margin, NONE
-        )
+        beams.finished.score = merged.masked_fill(merged < merged[:, :1] - options.finished_margin, NONE)
 
 
 def _advance(beams: _Beams, continuations: _Continuations) -> Tensor:
@@ -216,12 +216,15 @@ def _advance(beams: _Beams, continuations: _Continuations) -> Tensor:
     return parents
 
 
-def _stop(beams: _Beams, options: BeamSearch) -> Tensor:
+def _stop(beams: _Beams, length: int, options: BeamSearch) -> Tensor:
     """[B] bool, the sentences none of whose live hypotheses can, or may, enter the n best; their beams are emptied.
 
-    Written so that a bound that is not a number also stops.
+    Written so that a bound that is not a number also stops. `length` counts the live hypotheses' last tokens.
     """
-    bound = beams.live[:, 0] / beams.limit_penalty  # live hypotheses are sorted
+    longest = beams.limit_penalty
+    if options.stop_at_current_length:
+        longest = length_penalty(longest.new_tensor(length), options.length_penalty, options.length_normalization)
+    bound = beams.live[:, 0] / longest  # live hypotheses are sorted
     worst = beams.finished.score[:, -1]
     done = ~(bound > worst) if options.beam > 1 else ~(bound > NONE) | (worst > NONE)
     if options.finished_margin is not None:

@@ -38,17 +38,26 @@ class BeamSearch(Options):
     early_stopping: bool = False
     """End a sentence when `beam` of its hypotheses have finished, as fairseq does, although a live one might still be
     better; false searches until none can. With beam 1 both are the same."""
+    stop_at_current_length: bool = False
+    """End a sentence when `beam` of its hypotheses have finished and the best live one, if it ended at its present
+    length, would be no better than the worst of them, as Hugging Face's transformers does, although it might still
+    grow better with length. With beam 1 there is no difference."""
     max_length_factor: NonNegativeFloat = 2.0
     """A translation has at most this many tokens per source token, plus `max_length_offset`."""
     max_length_offset: Count = 10
     """Tokens allowed on top of `max_length_factor` times the source length."""
+    free_end_at_limit: bool = False
+    """Count the end of a translation that reaches the limit as certain, as Hugging Face's `forced_eos_token_id` does;
+    false counts its probability."""
     n_best: Size = 1
     """Translations returned per sentence, at most `beam`."""
 
     @model_validator(mode="after")
-    def _n_best_fits(self) -> Self:
+    def _options_fit(self) -> Self:
         if self.n_best > self.beam:
             raise ValueError(f"n_best {self.n_best} needs a beam of at least {self.n_best}, but beam is {self.beam}")
+        if self.early_stopping and self.stop_at_current_length:
+            raise ValueError("stop_at_current_length has no effect with early_stopping, which ends a sentence sooner")
         return self
 
     def search(

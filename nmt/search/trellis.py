@@ -25,6 +25,12 @@ class Finished(Rows):
     parent: Tensor
     """[B, F] int64, the live hypothesis that took EOS."""
 
+    def best(self, count: int) -> Finished:
+        """The first `count` of each sentence."""
+        return Finished(
+            self.score[:, :count], self.log_probability[:, :count], self.length[:, :count], self.parent[:, :count]
+        )
+
     def put(self, rows: Tensor, finished: Finished) -> None:
         """Writes the sentences of a smaller batch into these rows."""
         self.score[rows] = finished.score
