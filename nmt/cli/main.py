@@ -24,6 +24,8 @@ class Entry(NamedTuple):
 
     name: str
     summary: str
+    module: str = ""
+    """Where it lives in `nmt.cli`, if its name cannot be a module's."""
 
 
 SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
@@ -46,6 +48,10 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         ),
     ),
     (
+        "Models of other toolkits",
+        (Entry("import", "A model of fairseq or Marian becomes a model directory.", "importing"),),
+    ),
+    (
         "Recipes",
         (Entry("recipe", "Check a recipe, show it with every default, or print its JSON schema."),),
     ),
@@ -64,7 +70,7 @@ as in training.updates=500. A MODEL is the directory `model/` of a run; it can b
 
 
 class LazyGroup(click.Group):
-    """A group whose commands live in `nmt.cli.<name>:command` and are imported when they are called."""
+    """A group whose commands live in `nmt.cli.<module>:command` and are imported when they are called."""
 
     def list_commands(self, context: click.Context) -> list[str]:
         """The names, in the order of the help."""
@@ -72,9 +78,10 @@ class LazyGroup(click.Group):
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         """Imports the command; None when there is none of this name."""
-        if name not in self.list_commands(context):
+        modules = {entry.name: entry.module or entry.name for _, entries in SECTIONS for entry in entries}
+        if name not in modules:
             return None
-        command = importlib.import_module(f"nmt.cli.{name}").command
+        command = importlib.import_module(f"nmt.cli.{modules[name]}").command
         assert isinstance(command, click.Command)
         return command
 

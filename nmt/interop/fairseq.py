@@ -149,6 +149,8 @@ TRANSFORMER = (
     *EMBEDDINGS,
     Rule("source_positions.weight", ("encoder.embed_positions.weight",), _from_first_position, optional=True),
     Rule("target_positions.weight", ("decoder.embed_positions.weight",), _from_first_position, optional=True),
+    *_linear("source_embedding_norm", "encoder.layernorm_embedding", optional=True),
+    *_linear("target_embedding_norm", "decoder.layernorm_embedding", optional=True),
     *_self_attention_and_feedforward("encoder"),
     *_self_attention_and_feedforward("decoder"),
     *_linear("decoder.{}.cross.query", "decoder.layers.{}.encoder_attn.q_proj"),

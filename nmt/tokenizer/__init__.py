@@ -11,6 +11,7 @@ from nmt.errors import UserError
 from nmt.tokenizer.base import SPECIAL, SpecialTokens, Tokenizer, TokenizerPair
 from nmt.tokenizer.existing import ExistingTokenizer
 from nmt.tokenizer.folder import DESCRIPTION, check_digest, read_description, save_tokenizers
+from nmt.tokenizer.moses_bpe import MosesBPEOptions
 from nmt.tokenizer.sentencepiece import SentencePieceOptions
 from nmt.tokenizer.sentencepiece_vocabulary import SentencePieceVocabularyOptions
 
@@ -32,7 +33,7 @@ TokenizerOptions = Annotated[
 """What can be trained on a corpus."""
 
 SavedTokenizerOptions = Annotated[
-    SentencePieceOptions | SentencePieceVocabularyOptions,  # | NewTokenizerOptions
+    SentencePieceOptions | SentencePieceVocabularyOptions | MosesBPEOptions,  # | NewTokenizerOptions
     Field(discriminator="kind"),
 ]
 """What a model directory may hold: those, and the tokenizers of imported models."""

@@ -114,8 +114,8 @@ def test_a_missing_weight_is_named(name: str) -> None:
 
 
 def test_a_weight_of_another_architecture_is_named() -> None:
-    state = {**transformer(), "encoder.layernorm_embedding.weight": torch.ones(4)}
-    with pytest.raises(UserError, match=r"nothing here corresponds to \(encoder\.layernorm_embedding\.weight\)"):
+    state = {**transformer(), "encoder.segment_embedding.weight": torch.ones(4)}
+    with pytest.raises(UserError, match=r"nothing here corresponds to \(encoder\.segment_embedding\.weight\)"):
         transformer_weights(state)
 
 

@@ -1,0 +1,61 @@
+"""What the imports of all toolkits end in: a model directory, a table, and the command that translates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nmt.errors import UserError
+
+if TYPE_CHECKING:
+    from nmt.bundle import Bundle
+
+
+def refuse_existing(out: Path, force: bool) -> None:
+    """Before anything is computed.
+
+    Raises:
+        UserError: there is something at `out` that may not be replaced.
+    """
+    from nmt.bundle import METADATA
+
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    if not (out / METADATA).is_file():
+        raise UserError(str(out), "a new directory for the model", "something else that is there", "Choose another.")
+    if not force:
+        raise UserError(str(out), "a new directory", "a model that is there", "--force replaces it.")
+
+
+def save_imported(out: Path, bundle: Bundle) -> None:
+    """Writes the model directory and shows what it is."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from nmt.bundle import save_bundle
+    from nmt.cli.console import stdout_console
+
+    save_bundle(out, bundle.model, bundle.tokenizers, bundle.recipe, bundle.metadata)
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for name, value in _rows(bundle):
+        table.add_row(name, Text(value))
+    console = stdout_console()
+    console.print(table)
+    console.print(f'\necho "…" | nmt translate {out}', soft_wrap=True)
+
+
+def _rows(bundle: Bundle) -> Iterator[tuple[str, str]]:
+    metadata, model, search = bundle.metadata, bundle.recipe["model"], bundle.recipe["search"]
+    provenance = metadata.provenance
+    yield "imported from", f"{provenance.get('imported_from', '')} {provenance.get('architecture', '')}".strip()
+    yield "model", f"{model['kind']}, {metadata.parameters:,} parameters"
+    yield "languages", f"{metadata.source_language} → {metadata.target_language}"
+    yield "vocabularies", f"{metadata.source_vocabulary:,} and {metadata.target_vocabulary:,} entries"
+    kinds = {side.options.model_dump()["kind"]: None for side in (bundle.tokenizers.source, bundle.tokenizers.target)}
+    details = [f"{name} {provenance[name]}" for name in ("tokenizer", "bpe") if name in provenance]
+    yield "text", ", ".join([*kinds, *details])
+    yield (
+        "search",
+        f"beam {search['beam']}, length penalty {search['length_penalty']} ({search['length_normalization']})",
+    )

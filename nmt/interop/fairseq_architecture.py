@@ -1,0 +1,112 @@
+"""The model of a fairseq checkpoint as one of ours. What we do not compute as fairseq would is refused by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nmt.errors import UserError
+from nmt.interop.fairseq import convs2s_weights, transformer_weights
+from nmt.interop.fairseq_checkpoint import FairseqCheckpoint
+from nmt.interop.fairseq_convolutions import DEFAULTS as CONVOLUTIONAL_DEFAULTS
+from nmt.interop.fairseq_convolutions import convs2s_config
+from nmt.interop.fairseq_lstm import lstm_weights, luong_config
+from nmt.interop.fairseq_settings import Settings
+from nmt.interop.fairseq_transformer import DEFAULTS as TRANSFORMER_DEFAULTS
+from nmt.interop.fairseq_transformer import shares_output, transformer_config
+from nmt.interop.fairseq_versions import upgraded
+from nmt.models import ModelConfig
+from nmt.models.base import EncoderDecoder
+from nmt.models.weights import load_weights
+
+TRANSFORMERS = (
+    "transformer",
+    "transformer_tiny",
+    "transformer_iwslt_de_en",
+    "transformer_wmt_en_de",
+    "transformer_vaswani_wmt_en_de_big",
+    "transformer_vaswani_wmt_en_fr_big",
+    "transformer_wmt_en_de_big",
+    "transformer_wmt_en_de_big_t2t",
+)
+CONVOLUTIONAL = ("fconv", "fconv_iwslt_de_en", "fconv_wmt_en_ro", "fconv_wmt_en_de", "fconv_wmt_en_fr")
+RECURRENT = ("lstm", "lstm_wiseman_iwslt_de_en", "lstm_luong_wmt_en_de")
+
+_POSITIONS = ("source_positions.weight", "target_positions.weight")
+
+
+def build_model(
+    checkpoint: FairseqCheckpoint, source_vocabulary: int, target_vocabulary: int
+) -> tuple[ModelConfig, EncoderDecoder[Any, Any]]:
+    """The model with the checkpoint's weights, and its options.
+
+    Args:
+        checkpoint: as read.
+        source_vocabulary: size of the source dictionary, special tokens included.
+        target_vocabulary: size of the target dictionary.
+
+    Raises:
+        UserError: the architecture, the task or a setting is one that we do not have; a weight is left over, missing
+            or of another shape; a dictionary has another size than its embedding.
+    """
+    where = str(checkpoint.path)
+    if (task := checkpoint.task.get("task")) not in (None, "translation"):
+        fix = "Its models read or write more than the sentence (language tokens, other data)."
+        raise UserError(f"{where}: task", "translation", str(task), fix)
+    _check_vocabulary(checkpoint, "encoder", source_vocabulary)
+    _check_vocabulary(checkpoint, "decoder", target_vocabulary)
+    config, weights = _converted(checkpoint, where)
+    model = config.build(source_vocabulary, target_vocabulary)
+    load_weights(model, _filled_up(weights), where)
+    return config, model.eval()
+
+
+def _converted(checkpoint: FairseqCheckpoint, where: str) -> tuple[ModelConfig, dict[str, Tensor]]:
+    name = checkpoint.architecture
+    if name in TRANSFORMERS:
+        settings = Settings(checkpoint.model, TRANSFORMER_DEFAULTS, where)
+        config = transformer_config(settings)
+        if config.norm == "pre" and "decoder.layer_norm.weight" not in checkpoint.state:
+            raise settings.unsupported(
+                "encoder_normalize_before",
+                "a normalisation after the last layer too",
+                "none, as in fairseq of 2018",
+            )
+        return config, transformer_weights(upgraded(checkpoint.state, shares_output=shares_output(settings)), where)
+    if name in CONVOLUTIONAL:
+        settings = Settings(checkpoint.model, CONVOLUTIONAL_DEFAULTS, where)
+        return convs2s_config(settings), convs2s_weights(upgraded(checkpoint.state), where)
+    if name in RECURRENT:
+        return luong_config(checkpoint.model, where), lstm_weights(upgraded(checkpoint.state), where)
+    known = ", ".join((*TRANSFORMERS, *CONVOLUTIONAL, *RECURRENT))
+    raise UserError(f"{where}: arch", f"one of {known}", name, "Models of other architectures cannot be imported.")
+
+
+def _check_vocabulary(checkpoint: FairseqCheckpoint, side: str, size: int) -> None:
+    embedding = checkpoint.state.get(f"{side}.embed_tokens.weight")
+    if embedding is None or embedding.dim() != 2 or len(embedding) == size:
+        return  # what is missing or odd is named with the other weights
+    language = "source" if side == "encoder" else "target"
+    raise UserError(
+        str(checkpoint.path),
+        f"an embedding for the {size} entries of the {language} dictionary",
+        f"one for {len(embedding)} ({side}.embed_tokens.weight)",
+        "Give the dict.*.txt files that the model was trained with, the four special tokens are counted in.",
+    )
+
+
+def _filled_up(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Learned positions, of which fairseq's two sides may have different numbers, with one number for both.
+
+    The last vector is repeated, which is what our models use beyond the end of their table.
+    """
+    filled = dict(weights)
+    rows = max((len(weights[name]) for name in _POSITIONS if name in weights), default=0)
+    for name in _POSITIONS:
+        if name in weights and len(weights[name]) < rows:
+            table = weights[name]
+            filled[name] = torch.cat([table, table[-1:].expand(rows - len(table), -1)])
+    return filled

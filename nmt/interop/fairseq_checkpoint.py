@@ -1,0 +1,103 @@
+"""fairseq's checkpoints: the settings of training, as old (`args`) and new (`cfg`) ones hold them, and the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from nmt.errors import UserError
+from nmt.interop.pickle_data import load_pickle, plain
+
+KIND = "a fairseq checkpoint"
+
+_NESTED = ("encoder", "decoder", "quant_noise")
+"""Groups of a model's settings that new checkpoints may nest: `encoder: {layers: 6}` is `encoder_layers: 6`."""
+
+
+@dataclass(frozen=True)
+class FairseqCheckpoint:
+    """One checkpoint file."""
+
+    path: Path
+    architecture: str
+    """As given to fairseq's --arch; "unknown" where the file does not tell."""
+    model: Mapping[str, Any]
+    """The model's settings by the name of their flag."""
+    task: Mapping[str, Any]
+    """The task's settings, likewise, and its name under `task`."""
+    bpe: Mapping[str, Any]
+    """Settings of --bpe; its kind under `bpe`."""
+    tokenizer: Mapping[str, Any]
+    """Settings of --tokenizer; its kind under `tokenizer`."""
+    state: Mapping[str, Tensor]
+    """The weights by fairseq's names."""
+    updates: int | None
+    """Training steps, where the file tells."""
+
+
+def read_checkpoint(path: Path) -> FairseqCheckpoint:
+    """Reads a checkpoint without running anything in it.
+
+    Raises:
+        UserError: it is no checkpoint of fairseq, or names what is not allowed.
+    """
+    content = load_pickle(path, KIND)
+    state = content.get("model") if isinstance(content, Mapping) else None
+    if not isinstance(state, Mapping) or not state:
+        found = f"the entries {_names(content)}" if isinstance(content, Mapping) else type(content).__name__
+        raise UserError(str(path), f"{KIND}, with weights under `model`", found)
+    others = [name for name, tensor in state.items() if not isinstance(tensor, Tensor) or not isinstance(name, str)]
+    if others:
+        raise UserError(str(path), "nothing but named tensors under `model`", _names(others))
+    settings = _settings(content, path)
+    model = _flat(settings["model"])
+    return FairseqCheckpoint(
+        path=path,
+        architecture=str(model.get("arch") or model.get("_name") or "unknown"),
+        model=model,
+        **{name: _named(settings[name], name) for name in ("task", "bpe", "tokenizer")},
+        state=dict(state),
+        updates=_updates(content),
+    )
+
+
+def _settings(content: Mapping[str, Any], path: Path) -> dict[str, dict[str, Any]]:
+    names = ("model", "task", "bpe", "tokenizer")
+    if content.get("cfg") is not None:
+        unresolved = plain(content["cfg"])
+        sections = plain(unresolved, unresolved) if isinstance(unresolved, dict) else {}
+        return {name: found if isinstance(found := sections.get(name), dict) else {} for name in names}
+    arguments = plain(content.get("args"))
+    if not isinstance(arguments, dict) or not arguments:
+        raise UserError(str(path), f"{KIND}, with its settings under `args` or `cfg`", _names(content))
+    return dict.fromkeys(names, arguments)
+
+
+def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+    flat = dict(settings)
+    for group in _NESTED:
+        nested = flat.pop(group, None)
+        if isinstance(nested, Mapping):
+            flat |= {f"{group}_{name}": value for name, value in nested.items()}
+    return flat
+
+
+def _named(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """With the kind under the section's name, where old checkpoints have it; new ones say `_name`."""
+    return {**settings, name: settings.get("_name") or settings.get(name)}
+
+
+def _updates(content: Mapping[str, Any]) -> int | None:
+    history = plain(content.get("optimizer_history"))
+    last = history[-1] if isinstance(history, list) and history else None
+    updates = last.get("num_updates") if isinstance(last, Mapping) else None
+    return updates if isinstance(updates, int) else None
+
+
+def _names(values: object) -> str:
+    names = list(map(str, values)) if isinstance(values, (Mapping, list)) else []
+    return ", ".join(names[:5]) + (", …" if len(names) > 5 else "") or "nothing"

@@ -1,0 +1,92 @@
+"""A fairseq checkpoint with its dictionaries as a model directory of ours."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import nmt
+from nmt.bundle import Bundle, Metadata
+from nmt.errors import UserError
+from nmt.interop.fairseq_architecture import build_model
+from nmt.interop.fairseq_checkpoint import FairseqCheckpoint, read_checkpoint
+from nmt.interop.fairseq_text import TextChoices, build_text
+from nmt.models.weights import parameter_count
+from nmt.search.options import BeamSearch
+from nmt.text import file_digest
+
+SEARCH = BeamSearch(
+    beam=5,
+    length_penalty=1.0,
+    length_normalization="power",
+    early_stopping=True,
+    max_length_factor=0.0,
+    max_length_offset=200,
+)
+"""What fairseq-generate does by default."""
+
+
+def import_checkpoint(path: Path, choices: TextChoices) -> Bundle:
+    """Everything that `nmt.bundle.save_bundle` writes.
+
+    Raises:
+        UserError: the checkpoint or a file beside it cannot be read, or holds what we do not have.
+    """
+    if not path.exists() and ":" in path.name:
+        raise UserError(
+            str(path),
+            "one checkpoint",
+            "several, an ensemble",
+            "Ensembles are not imported. Import one of them, or each and then average those of one training run with "
+            "`nmt average`.",
+        )
+    checkpoint = read_checkpoint(path)
+    text = build_text(checkpoint, choices)
+    source, target = text.tokenizers.source, text.tokenizers.target
+    config, model = build_model(checkpoint, source.vocabulary_size, target.vocabulary_size)
+    recipe = {
+        "model": config.model_dump(mode="json"),
+        "tokenizer": source.options.model_dump(mode="json"),
+        "search": _search(checkpoint).model_dump(mode="json"),
+    }
+    metadata = Metadata(
+        nmt_version=nmt.__version__,
+        source_language=text.source_language,
+        target_language=text.target_language,
+        source_vocabulary=source.vocabulary_size,
+        target_vocabulary=target.vocabulary_size,
+        tokenizer_digests={"source": source.digest, "target": target.digest},
+        parameters=parameter_count(model),
+        longest_source=_most(checkpoint, "source"),
+        longest_target=_most(checkpoint, "target"),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        provenance={
+            "imported_from": "fairseq",
+            "checkpoint": path.name,
+            "sha256": file_digest(path),
+            "architecture": checkpoint.architecture,
+            "tokenizer": text.tokenizer,
+            "bpe": text.bpe,
+            **({} if checkpoint.updates is None else {"updates": checkpoint.updates}),
+        },
+    )
+    return Bundle(model, text.tokenizers, metadata, recipe)
+
+
+def _search(checkpoint: FairseqCheckpoint) -> BeamSearch:
+    limit = _positions(checkpoint, "target") - 1  # fairseq's search ends there too
+    return SEARCH.model_copy(update={"max_length_offset": min(SEARCH.max_length_offset, limit)})
+
+
+def _most(checkpoint: FairseqCheckpoint, side: str) -> int:
+    """Most pieces of a sentence that fairseq takes: one position is EOS's."""
+    return _positions(checkpoint, side) - 1
+
+
+def _positions(checkpoint: FairseqCheckpoint, side: str) -> int:
+    """Positions of the model or of the task, whichever has fewer."""
+    name = f"max_{side}_positions"
+    found = [value for section in (checkpoint.model, checkpoint.task) if isinstance(value := section.get(name), int)]
+    table = checkpoint.state.get(f"{'encoder' if side == 'source' else 'decoder'}.embed_positions.weight")
+    learned = [] if table is None else [len(table) - 2]  # two rows are for the ids up to padding
+    return max(min([*found, *learned], default=1024), 2)

@@ -1,0 +1,183 @@
+"""The text side of an imported fairseq model: dictionaries, subword units, words, as tokenizers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from nmt.errors import UserError
+from nmt.interop.fairseq_checkpoint import FairseqCheckpoint
+from nmt.interop.fairseq_dictionary import read_dictionary
+from nmt.tokenizer.base import Tokenizer, TokenizerPair
+from nmt.tokenizer.bpe import Merges, read_merges
+from nmt.tokenizer.moses_bpe import MosesBPEOptions, MosesBPETokenizer
+from nmt.tokenizer.sentencepiece_vocabulary import SentencePieceVocabularyTokenizer
+
+SubwordKind = Literal["none", "sentencepiece", "subword_nmt", "fastbpe"]
+WordKind = Literal["none", "moses"]
+
+CODES_NAMES = ("bpecodes", "code")
+SENTENCEPIECE_NAMES = ("sentencepiece.bpe.model", "spm.model")
+"""What published models call these files, which lie beside the dictionaries."""
+
+_SPACE = "\u2581"
+_MOSES_WORDS = ("&apos;", "&quot;", "&apos;s", "@-@")
+_ENOUGH = 0.02
+"""Share of a dictionary's entries that shows how it was made; of pieces that a word goes on after, far more are."""
+
+
+@dataclass(frozen=True)
+class TextChoices:
+    """What the user says of a model's text; None: as the checkpoint says, or as the published models do."""
+
+    dictionaries: Path
+    """Folder of dict.<language>.txt."""
+    source_language: str | None = None
+    target_language: str | None = None
+    bpe: SubwordKind | None = None
+    """Subword units."""
+    bpe_codes: Path | None = None
+    sentencepiece_model: Path | None = None
+    tokenizer: WordKind | None = None
+    """How text becomes words."""
+    moses_no_dash_splits: bool = False
+    moses_no_escape: bool = False
+
+
+@dataclass(frozen=True)
+class ImportedText:
+    """The result."""
+
+    source_language: str
+    target_language: str
+    tokenizers: TokenizerPair
+    bpe: SubwordKind
+    tokenizer: WordKind
+
+
+def build_text(checkpoint: FairseqCheckpoint, choices: TextChoices) -> ImportedText:
+    """Tokenizers that do to text what fairseq-interactive does.
+
+    Raises:
+        UserError: a file is missing or damaged, or a choice is needed that nobody made.
+    """
+    languages = _languages(checkpoint, choices)
+    vocabularies = [read_dictionary(choices.dictionaries / f"dict.{language}.txt") for language in languages]
+    bpe = _bpe_kind(checkpoint, choices, vocabularies[0])
+    words = _word_kind(checkpoint, choices, vocabularies[0])
+    if bpe == "sentencepiece":
+        if words == "moses":
+            raise UserError("--tokenizer", "none with --bpe sentencepiece", "moses", "SentencePiece reads plain text.")
+        made = _sentencepiece(choices, vocabularies)
+    else:
+        merges = None
+        if bpe != "none":
+            merges = read_merges(_file(choices.bpe_codes, choices.dictionaries, CODES_NAMES, "--bpe-codes"), bpe)
+        made = _moses_bpe(checkpoint, choices, languages, vocabularies, merges, words)
+    return ImportedText(*languages, TokenizerPair(*made), bpe, words)
+
+
+def _languages(checkpoint: FairseqCheckpoint, choices: TextChoices) -> tuple[str, str]:
+    found = []
+    for side, chosen in (("source", choices.source_language), ("target", choices.target_language)):
+        language = chosen or checkpoint.task.get(f"{side}_lang")
+        if not isinstance(language, str) or not language:
+            fix = f"Give --{side}-language: the xx of dict.xx.txt."
+            raise UserError(str(checkpoint.path), f"the {side} language among its settings", "none", fix)
+        found.append(language)
+    return found[0], found[1]
+
+
+def _bpe_kind(checkpoint: FairseqCheckpoint, choices: TextChoices, vocabulary: Sequence[str]) -> SubwordKind:
+    kind = choices.bpe or checkpoint.bpe.get("bpe")
+    known: tuple[SubwordKind, ...] = get_args(SubwordKind)
+    for each in known:
+        if each == kind:
+            return each
+    if kind is not None:
+        raise UserError(f"{checkpoint.path}: bpe", " or ".join(known), str(kind), "Other subword units are not read.")
+    for fix, share in (
+        ("subword_nmt or --bpe fastbpe, and --bpe-codes FILE", _share(word.endswith("@@") for word in vocabulary)),
+        ("sentencepiece, and --sentencepiece-model FILE", _share(word.startswith(_SPACE) for word in vocabulary)),
+    ):
+        if share > _ENOUGH:
+            expected = "--bpe, because the dictionary has pieces of words and the checkpoint does not tell their kind"
+            raise UserError(
+                "command line", expected, "none", f"Give --bpe {fix}; or --bpe none for text that is cut already."
+            )
+    return "none"
+
+
+def _word_kind(checkpoint: FairseqCheckpoint, choices: TextChoices, vocabulary: Sequence[str]) -> WordKind:
+    kind = choices.tokenizer or checkpoint.tokenizer.get("tokenizer")
+    if kind == "moses":
+        return "moses"
+    if kind in ("none", "space"):
+        return "none"
+    if kind is not None:
+        raise UserError(f"{checkpoint.path}: tokenizer", "moses, space or none", str(kind))
+    traces = [word for word in _MOSES_WORDS if word in vocabulary]
+    if traces:
+        raise UserError(
+            "command line",
+            "--tokenizer, because the dictionary has words that the Moses tokenizer writes and the checkpoint does "
+            "not tell whether it was used",
+            f"none (the dictionary has {' '.join(traces)})",
+            "Give --tokenizer moses; or --tokenizer none for text that is tokenised already.",
+        )
+    return "none"
+
+
+def _sentencepiece(choices: TextChoices, vocabularies: Sequence[Sequence[str]]) -> list[Tokenizer]:
+    option = "--sentencepiece-model"
+    path = _file(choices.sentencepiece_model, choices.dictionaries, SENTENCEPIECE_NAMES, option)
+    try:
+        model = path.read_bytes()
+        return [SentencePieceVocabularyTokenizer(model, vocabulary) for vocabulary in vocabularies]
+    except (OSError, RuntimeError) as error:
+        raise UserError(str(path), "a SentencePiece model", str(error) or "something else") from None
+    except ValueError as error:
+        raise UserError(str(choices.dictionaries), "dictionaries of SentencePiece's pieces", str(error)) from None
+
+
+def _moses_bpe(
+    checkpoint: FairseqCheckpoint,
+    choices: TextChoices,
+    languages: Sequence[str],
+    vocabularies: Sequence[Sequence[str]],
+    merges: Merges | None,
+    words: WordKind,
+) -> list[Tokenizer]:
+    told = checkpoint.tokenizer
+    tokenizers: list[Tokenizer] = []
+    for language, vocabulary in zip(languages, vocabularies, strict=True):
+        options = MosesBPEOptions(
+            moses=language if words == "moses" else None,
+            dash_splits=not (choices.moses_no_dash_splits or told.get("moses_no_dash_splits")),
+            escape=not (choices.moses_no_escape or told.get("moses_no_escape")),
+            mark=_mark(checkpoint.bpe),
+        )
+        tokenizers.append(MosesBPETokenizer(vocabulary, merges, options))
+    return tokenizers
+
+
+def _mark(settings: Mapping[str, object]) -> str:
+    separator = settings.get("bpe_separator")
+    return separator if isinstance(separator, str) and separator else "@@"
+
+
+def _file(given: Path | None, folder: Path, names: Sequence[str], option: str) -> Path:
+    """The file that was given, or the one beside the dictionaries."""
+    if given is not None:
+        return given
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
+    raise UserError(option, f"a file, or {' or '.join(names)} in {folder}", "none", f"Give {option} FILE.")
+
+
+def _share(answers: Iterable[bool]) -> float:
+    found = list(answers)
+    return sum(found) / len(found)

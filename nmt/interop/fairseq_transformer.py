@@ -1,0 +1,103 @@
+"""The options of fairseq's `transformer` as our Transformer's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nmt.interop.fairseq_settings import Settings
+from nmt.models.transformer import Transformer
+
+DEFAULTS: Mapping[str, Any] = {
+    "encoder_embed_dim": 512,
+    "encoder_ffn_embed_dim": 2048,
+    "encoder_layers": 6,
+    "encoder_attention_heads": 8,
+    "decoder_layers": 6,
+    "decoder_attention_heads": 8,
+    "dropout": 0.1,
+    "activation_fn": "relu",
+    "max_source_positions": 1024,
+    "max_target_positions": 1024,
+}
+
+REFUSED = (
+    "adaptive_input",
+    "adaptive_softmax_cutoff",
+    "alignment_heads",
+    "base_layers",
+    "char_inputs",
+    "cross_self_attention",
+    "decoder_layers_to_keep",
+    "decoder_xformers_att_config",
+    "encoder_layers_to_keep",
+    "encoder_xformers_att_config",
+    "merge_src_tgt_embed",
+    "no_cross_attention",
+    "no_decoder_final_norm",
+    "no_token_positional_embeddings",
+    "quant_noise_pq",
+    "quant_noise_scalar",
+    "scale_attn",
+    "scale_fc",
+    "scale_heads",
+    "scale_resids",
+)
+"""What changes a transformer's arithmetic. (What acts in training only, as layerdrop does, is not among it.)"""
+
+_SAME_ON_BOTH_SIDES = ("normalize_before", "learned_pos")
+_ACTIVATIONS = ("relu", "gelu", "swish")
+
+
+def transformer_config(settings: Settings) -> Transformer.Config:
+    """The model's options; all sizes are said, whatever presets may become.
+
+    Raises:
+        UserError: a setting changes what is computed and ours has no option for it; it is named.
+    """
+    _check(settings)
+    size, probability = settings.size, settings.probability
+    inner, heads = size("encoder_ffn_embed_dim"), size("encoder_attention_heads")
+    decoder_inner = size("decoder_ffn_embed_dim") if settings.get("decoder_ffn_embed_dim") is not None else inner
+    decoder_heads = size("decoder_attention_heads")
+    learned = bool(settings.get("encoder_learned_pos"))
+    return Transformer.Config(
+        model_dim=size("encoder_embed_dim"),
+        feedforward_dim=inner,
+        decoder_feedforward_dim=0 if decoder_inner == inner else decoder_inner,
+        heads=heads,
+        decoder_heads=0 if decoder_heads == heads else decoder_heads,
+        encoder_layers=size("encoder_layers"),
+        decoder_layers=size("decoder_layers"),
+        dropout=probability("dropout"),
+        attention_dropout=probability("attention_dropout"),
+        activation_dropout=probability("activation_dropout") or probability("relu_dropout"),
+        activation=settings.get("activation_fn"),
+        norm="pre" if settings.get("encoder_normalize_before") else "post",
+        positions="learned" if learned else "sinusoidal",
+        learned_positions=max(size("max_source_positions"), size("max_target_positions")),
+        scaled_embeddings=not settings.get("no_scale_embedding"),
+        normalized_embeddings=bool(settings.get("layernorm_embedding")),
+        tied_embeddings="none",
+        output_bias=False,
+    )
+
+
+def shares_output(settings: Settings) -> bool:
+    """Whether the output layer is the target embedding."""
+    return bool(settings.get("share_all_embeddings") or settings.get("share_decoder_input_output_embed"))
+
+
+def _check(settings: Settings) -> None:
+    settings.refuse(REFUSED)
+    for name in _SAME_ON_BOTH_SIDES:
+        encoder, decoder = bool(settings.get(f"encoder_{name}")), bool(settings.get(f"decoder_{name}"))
+        if encoder != decoder:
+            raise settings.unsupported(f"decoder_{name}", f"{encoder}, as encoder_{name}", decoder)
+    width = settings.size("encoder_embed_dim")
+    for name in ("decoder_embed_dim", "decoder_input_dim", "decoder_output_dim"):
+        if (value := settings.get(name)) not in (None, width):
+            raise settings.unsupported(name, f"{width}, as encoder_embed_dim", value)
+    activation = settings.get("activation_fn")
+    if activation not in _ACTIVATIONS:
+        raise settings.unsupported("activation_fn", " or ".join(_ACTIVATIONS), activation)
