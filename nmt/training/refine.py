@@ -125,7 +125,8 @@ class Refiner:
         keys = hash_numbers(np.arange(len(batch.source), dtype=np.uint64), derive_key(key, _SAMPLING))
         try:
             model.eval()
-            drawn = self.sample(model, batch.source, batch.source_mask, keys)
+            with precision():
+                drawn = self.sample(model, batch.source, batch.source_mask, keys)
             weighted, rewards = self._judge(drawn.texts(), _references(batch))
             model.train(self.options.dropout)
             loss, likelihood = self._ascend_likelihood(model, batch, precision)

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nmt.nn.loss import label_smoothed_loss
+from nmt.nn.loss import label_smoothed_loss, weighted_log_likelihood
 
 
 def test_known_answer() -> None:
@@ -41,3 +41,19 @@ def test_the_likelihood_carries_no_gradient() -> None:
     loss = label_smoothed_loss(logits, torch.tensor([1, 2]), torch.tensor([True, True]), 0.1)
     assert loss.smoothed.requires_grad
     assert not loss.likelihood.requires_grad
+
+
+@given(seed=st.integers(0, 1000), temperature=st.sampled_from([0.5, 1.0, 3.0]), rows=st.integers(1, 150))
+def test_weighted_log_likelihood_is_what_its_definition_says(seed: int, temperature: float, rows: int) -> None:
+    torch.manual_seed(seed)
+    logits = torch.randn(rows, 7, requires_grad=True)
+    targets, weights = torch.randint(2, 7, (rows,)), torch.randn(rows) * (torch.rand(rows) < 0.7)
+    targets[weights == 0] = 0  # padding, whose probability is taken to be 0
+    ours = weighted_log_likelihood(logits, targets, weights, temperature, never=(0, 1))
+    (ours_gradient,) = torch.autograd.grad(-ours, logits)
+    table = torch.log_softmax(logits[:, 2:] / temperature, -1)
+    expected = (table.gather(1, (targets - 2).clamp(min=0)[:, None]).squeeze(1) * weights).sum()
+    (expected_gradient,) = torch.autograd.grad(-expected, logits)
+    torch.testing.assert_close(ours, expected, atol=1e-4, rtol=1e-5)
+    torch.testing.assert_close(ours_gradient, expected_gradient)
+    assert (ours_gradient[weights == 0] == 0).all()
