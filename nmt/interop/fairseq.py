@@ -145,18 +145,23 @@ EMBEDDINGS = (
     Rule("target_embedding.weight", ("decoder.embed_tokens.weight",), started_from_eos),
 )
 
-TRANSFORMER = (
-    *EMBEDDINGS,
-    Rule("source_positions.weight", ("encoder.embed_positions.weight",), _from_first_position, optional=True),
-    Rule("target_positions.weight", ("decoder.embed_positions.weight",), _from_first_position, optional=True),
-    *_linear("source_embedding_norm", "encoder.layernorm_embedding", optional=True),
-    *_linear("target_embedding_norm", "decoder.layernorm_embedding", optional=True),
+TRANSFORMER_LAYERS = (
     *_self_attention_and_feedforward("encoder"),
     *_self_attention_and_feedforward("decoder"),
     *_linear("decoder.{}.cross.query", "decoder.layers.{}.encoder_attn.q_proj"),
     *_linear("decoder.{}.cross.key_value", *(f"decoder.layers.{{}}.encoder_attn.{part}_proj" for part in "kv")),
     *_linear("decoder.{}.cross.output", "decoder.layers.{}.encoder_attn.out_proj"),
     *_linear("decoder.{}.cross_residual.norm", "decoder.layers.{}.encoder_attn_layer_norm"),
+)
+"""Hugging Face's MarianMT, whose code began as fairseq's, gives them the same names."""
+
+TRANSFORMER = (
+    *EMBEDDINGS,
+    Rule("source_positions.weight", ("encoder.embed_positions.weight",), _from_first_position, optional=True),
+    Rule("target_positions.weight", ("decoder.embed_positions.weight",), _from_first_position, optional=True),
+    *_linear("source_embedding_norm", "encoder.layernorm_embedding", optional=True),
+    *_linear("target_embedding_norm", "decoder.layernorm_embedding", optional=True),
+    *TRANSFORMER_LAYERS,
     *_linear("encoder_norm", "encoder.layer_norm", optional=True),
     *_linear("decoder_norm", "decoder.layer_norm", optional=True),
     Rule("output.weight", ("decoder.output_projection.weight",), reordered),

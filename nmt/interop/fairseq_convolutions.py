@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from nmt.interop.fairseq import FAIRSEQ_SPECIAL
-from nmt.interop.fairseq_settings import Settings
+from nmt.interop.settings import Settings
 from nmt.models.convs2s import Convolutions, ConvS2S, DecoderConvolutions
 
 DEFAULTS: Mapping[str, Any] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nmt.interop.fairseq_settings import Settings
+from nmt.interop.settings import Settings
 from nmt.models.transformer import Transformer
 
 DEFAULTS: Mapping[str, Any] = {

@@ -1,4 +1,4 @@
-"""One fairseq model's settings, as flags by name; what is missing, wrong or unsupported is said by the flag's name."""
+"""Another toolkit's settings of one model, by name; what is missing, wrong or unsupported is said by that name."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Settings:
     """Settings by name.
 
     Args:
-        values: what a checkpoint holds; None is as good as nothing.
-        defaults: fairseq's own, for checkpoints from before a setting existed. Later ones hold them all.
-        where: the checkpoint, for errors.
+        values: what a checkpoint or a configuration file holds; None is as good as nothing.
+        defaults: the toolkit's own, for files from before a setting existed. Later ones may hold them all.
+        where: the file, for errors.
     """
 
     def __init__(self, values: Mapping[str, Any], defaults: Mapping[str, Any], where: str) -> None:
