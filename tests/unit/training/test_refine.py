@@ -192,7 +192,7 @@ def test_merged_and_in_parts_it_is_still_the_definition(config: ModelConfig) -> 
             ).logits.clone()
             logits[:, :, [SPECIAL.pad, SPECIAL.bos]] = -torch.inf
             log_p = torch.log_softmax(logits[0] / 0.5, -1).gather(1, one.target_output[0][:, None]).squeeze(1)
-            chosen = drawn[0].mask[sentence, sample, : len(log_p)]
+            chosen = drawn[0].mask[sentence, sample, : len(log_p)].clone()
             advantage = rewards[sample] - np.mean(rewards)
             (-log_p[chosen].sum() * advantage / 12).backward()  # type: ignore[no-untyped-call]
     torch.testing.assert_close(ours, gradient(model), atol=1e-5, rtol=1e-3)
