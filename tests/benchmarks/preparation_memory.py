@@ -172,9 +172,10 @@ def measure(run: Callable[[Path], int], directory: Path) -> dict[str, Any]:
     return {"result": result, "total": status_kib("VmHWM"), "heap": peak, "seconds": time.monotonic() - started}
 
 
-def measure_elsewhere(stage: str, directory: Path) -> dict[str, Any]:
+def measure_elsewhere(stage: str, directory: Path, script: str = __file__) -> dict[str, Any]:
+    """Runs one stage of a script in a process of its own."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, __file__, "--stage", stage, "--directory", str(directory)]
+    command = [sys.executable, script, "--stage", stage, "--directory", str(directory)]
     output = subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, text=True).stdout
     figures: dict[str, Any] = json.loads(output)
     return figures

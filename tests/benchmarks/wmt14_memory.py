@@ -1,0 +1,141 @@
+"""Peak resident memory of preparing WMT14, as the corpus grows: download and extract, clean, tokenizer, ids.
+
+    python tests/benchmarks/wmt14_memory.py [--factors 5 50] [--limit 1.2]
+
+Makes archives in WMT14's layout out of `factor` times the Multi30k training pairs (en-de, 29,000; repeats begin with
+their number, so that they are distinct), serves them over loopback HTTP, and runs each stage of a recipe's preparation
+in a process of its own: `fetch` of the corpus, `prepare_corpus` with its cleaning (`clean`) and with de-duplication
+besides (`deduplicate`), the tokenizer on a capped sample, and the stores of token ids. Columns as in
+preparation_memory.py. Exits with status 1 when either grows by more than the limit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from preparation_memory import MIB, ROOT, measure, measure_elsewhere  # beside this file
+
+sys.path.insert(0, str(ROOT))
+
+from data_prep import WMT14
+from nmt.text import read_lines
+from tests.loopback import serving
+from tests.wmt14_archives import Pair, write_archives
+
+SHARES = {"europarl-v7": 5, "commoncrawl": 4, "news-commentary-v9": 1}
+"""Tenths of the text that each part of the corpus is made of."""
+CAP = 50_000
+"""Lines that train the tokenizer: fewer than the smaller corpus has, as a recipe's cap of a million is for WMT14."""
+
+
+def real_pairs() -> list[Pair]:
+    data = Path(os.environ.get("NMT_DATA", ROOT.parent / "shared" / "data")) / "multi30k"
+    return list(zip(read_lines(data / "train.en.gz"), read_lines(data / "train.de.gz"), strict=True))
+
+
+def repeated(pairs: list[Pair], start: int, stop: int) -> Iterator[Pair]:
+    for number in range(start, stop):
+        yield from ((f"{number} {english}", f"{number} {other}") for english, other in pairs)
+
+
+def make_archives(folder: Path, factor: int) -> dict[str, str]:
+    pairs, start = real_pairs(), 0
+    training = {}
+    for part, share in SHARES.items():
+        training[part] = repeated(pairs[: len(pairs) // 10 * share], start, start + factor)
+        start += factor
+    held = list(islice(repeated(pairs, start, start + 1), 300))
+    return write_archives(folder, "de", training, {f"newstest{year}": held for year in (2012, 2013, 2014)})
+
+
+def corpus(directory: Path) -> WMT14:
+    options = json.loads((directory / "options.json").read_text())
+    return WMT14(source="en", target="de", **options)
+
+
+def fetch(directory: Path) -> int:
+    return len(corpus(directory).fetch(directory / "corpus").training)
+
+
+def clean(directory: Path) -> int:
+    from nmt.data.clean import prepare_corpus
+
+    options = corpus(directory)
+    raw = options.fetch(directory / "corpus")
+    return prepare_corpus(raw, options.cleaning, "en", "de", directory / "clean").pairs_kept
+
+
+def deduplicate(directory: Path) -> int:
+    from nmt.data.clean import prepare_corpus
+
+    options = corpus(directory)
+    cleaning = options.cleaning.model_copy(update={"deduplicate": True})
+    raw = options.fetch(directory / "corpus")
+    return prepare_corpus(raw, cleaning, "en", "de", directory / "distinct").pairs_kept
+
+
+def tokenizer(directory: Path) -> int:
+    from nmt.tokenizer.sentencepiece import SentencePieceOptions
+
+    text, options = directory / "clean", SentencePieceOptions(algorithm="bpe", training_sentences=CAP)
+    return options.train(text / "train.en", text / "train.de", directory / "tokenizer").source.vocabulary_size
+
+
+def ids(directory: Path) -> int:
+    from nmt.data.store import PairStore, build_store
+    from nmt.tokenizer import load_tokenizers
+
+    text, tokenizers = directory / "clean", load_tokenizers(directory / "tokenizer")
+    build_store(text / "train.en", text / "train.de", tokenizers, directory / "ids", keep_text=False)
+    return len(PairStore(directory / "ids"))
+
+
+STAGES: dict[str, Callable[[Path], int]] = {
+    stage.__name__: stage for stage in (fetch, clean, deduplicate, tokenizer, ids)
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--factors", type=int, nargs="+", default=[5, 50], help="how often to repeat the corpus")
+    parser.add_argument("--limit", type=float, default=1.2, help="largest growth that passes")
+    parser.add_argument("--stage", choices=STAGES, help=argparse.SUPPRESS)
+    parser.add_argument("--directory", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.stage:
+        print(json.dumps(measure(STAGES[arguments.stage], arguments.directory)))
+        return 0
+
+    peaks = {(stage, kind): list[int]() for stage in STAGES for kind in ("total", "heap")}
+    print("| repeats | archives, MiB | stage | result | total MiB | heap MiB | seconds |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for factor in arguments.factors:
+        with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as server:
+            checksums = make_archives(Path(folder), factor)
+            size = sum(path.stat().st_size for path in Path(folder).glob("wmt*/*")) >> 20
+            options = {"address": server.url, "checksums": checksums}
+            (Path(folder) / "options.json").write_text(json.dumps(options))
+            for stage in STAGES:
+                figures = measure_elsewhere(stage, Path(folder), __file__)
+                for kind in ("total", "heap"):
+                    peaks[stage, kind].append(figures[kind])
+                print(
+                    f"| {factor} | {size} | {stage} | {figures['result']:,} | {figures['total'] / MIB:.0f} "
+                    f"| {figures['heap'] / MIB:.0f} | {figures['seconds']:.1f} |",
+                    flush=True,
+                )
+    growth = {key: values[-1] / values[0] for key, values in peaks.items()}
+    print(f"at {arguments.factors[-1]} over at {arguments.factors[0]} repeats:", end=" ")
+    print(", ".join(f"{stage} {kind} {ratio:.2f}" for (stage, kind), ratio in growth.items()))
+    return int(max(growth.values()) > arguments.limit)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
