@@ -14,10 +14,10 @@ from nmt.interop.fairseq_checkpoint import FairseqCheckpoint
 from nmt.interop.fairseq_convolutions import DEFAULTS as CONVOLUTIONAL_DEFAULTS
 from nmt.interop.fairseq_convolutions import convs2s_config
 from nmt.interop.fairseq_lstm import lstm_weights, luong_config
-from nmt.interop.settings import Settings
 from nmt.interop.fairseq_transformer import DEFAULTS as TRANSFORMER_DEFAULTS
 from nmt.interop.fairseq_transformer import shares_output, transformer_config
 from nmt.interop.fairseq_versions import upgraded
+from nmt.interop.settings import Settings
 from nmt.models import ModelConfig
 from nmt.models.base import EncoderDecoder
 from nmt.models.weights import load_weights

@@ -165,7 +165,11 @@ _ONE_MATRIX: Mapping[Tying, Sequence[tuple[str, ...]]] = {
 
 
 def _check(settings: Settings) -> None:
-    for name, expected in (("model_type", "marian"), ("is_encoder_decoder", True), ("static_position_embeddings", True)):
+    for name, expected in (
+        ("model_type", "marian"),
+        ("is_encoder_decoder", True),
+        ("static_position_embeddings", True),
+    ):
         if settings.get(name) != expected:
             raise settings.unsupported(name, str(expected), settings.get(name))
     settings.refuse(REFUSED)
