@@ -1,4 +1,4 @@
-"""`nmt evaluate`: BLEU, chrF and TER of a model or of a file."""
+"""`nmt evaluate`: BLEU, chrF, TER and GLEU of a model or of a file."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def command(
     workers: int | None,
     device: str,
 ) -> None:
-    """Score translations against --reference with sacrebleu.
+    """Score translations against --reference: BLEU, chrF and TER by sacrebleu, and GLEU.
 
     Either MODEL and --source, which are translated first, or --hypothesis, a file of translations.
     Text is scored as it stands: cased, detokenised, with the signatures that make scores comparable.

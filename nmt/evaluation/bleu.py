@@ -1,4 +1,4 @@
-"""BLEU, chrF and TER by sacrebleu: the numbers and signatures that its command prints for the same files."""
+"""BLEU, chrF and TER by sacrebleu: the numbers and signatures that its command prints for the same files; and GLEU."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.metrics.ter import TER
 
 from nmt.errors import UserError
+from nmt.evaluation.gleu import SIGNATURE, corpus_gleu
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,11 @@ class Score:
     """One measure of one text."""
 
     name: str
-    """"BLEU", "chrF2" or "TER"."""
+    """"BLEU", "chrF2", "TER" or "GLEU"."""
     value: float
     """0 to 100; TER may be more, and is better when lower."""
     signature: str
-    """What was computed, in sacrebleu's notation; without it a score cannot be compared."""
+    """What was computed, in sacrebleu's notation (GLEU is not sacrebleu's); without it a score cannot be compared."""
     details: str
     """What the measure adds: BLEU's n-gram precisions and brevity penalty; empty for the others."""
 
@@ -34,21 +35,23 @@ class Score:
 
 @dataclass(frozen=True)
 class Scores:
-    """The three measures of one text."""
+    """The measures of one text."""
 
     bleu: Score
     chrf: Score
     ter: Score
+    gleu: Score
     lines: int
 
     @property
     def all(self) -> tuple[Score, ...]:
         """In the order in which they are shown."""
-        return self.bleu, self.chrf, self.ter
+        return self.bleu, self.chrf, self.ter, self.gleu
 
     def json(self) -> dict[str, Any]:
         """Plain data, for reports and `--json`."""
-        return {"bleu": self.bleu.json(), "chrf": self.chrf.json(), "ter": self.ter.json(), "lines": self.lines}
+        measures = {"bleu": self.bleu, "chrf": self.chrf, "ter": self.ter, "gleu": self.gleu}
+        return {**{name: measure.json() for name, measure in measures.items()}, "lines": self.lines}
 
 
 def metrics() -> dict[str, Metric]:
@@ -74,7 +77,8 @@ def scores(hypotheses: Sequence[str], references: Sequence[str], where: str = "h
         details = score.format(score_only=False).split(" = ", 1)[1].partition(" ")[2] if name == "BLEU" else ""
         measured.append(Score(name, score.score, str(metric.get_signature()), details))
     bleu, chrf, ter = measured
-    return Scores(bleu, chrf, ter, len(hypotheses))
+    gleu = Score("GLEU", corpus_gleu(hypotheses, references), SIGNATURE, "mean of sentences, in words")
+    return Scores(bleu, chrf, ter, gleu, len(hypotheses))
 
 
 def check_lines(hypotheses: Sequence[str], references: Sequence[str], where: str) -> None:

@@ -43,6 +43,8 @@ def test_evaluate_files(files: dict[str, str]) -> None:
     expected = scores([line.replace("dog", "cat") for line in LINES], LINES)
     assert f"{expected.bleu.value:.1f}" in found.output
     assert f"BLEU|{expected.bleu.signature}" in found.output
+    assert f"{expected.gleu.value:.1f}" in found.output
+    assert f"GLEU|{expected.gleu.signature}" in found.output
     as_json = run(
         evaluate, "--hypothesis", files["good"], "--reference", files["reference"], "--compare", files["bad"], "--json"
     )

@@ -103,6 +103,25 @@ def test_output_file_equals_standard_output_and_gzip_is_read(model: Path, tmp_pa
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["out"]
 
 
+def test_samples_follow_from_seed_and_sentence_alone(model: Path) -> None:
+    lines = [ordinary_line(n) for n in range(6)]
+
+    def sampled(text: list[str], *arguments: object) -> list[str]:
+        done = nmt(
+            "translate", model, "--kind", "sampling", *arguments, given="".join(line + "\n" for line in text).encode()
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode().splitlines()
+
+    assert sampled(lines) == sampled(lines[::-1])[::-1] == sampled(lines, "--batch-tokens", 20, "--workers", 2)
+    assert sampled(lines) != sampled(lines, "--seed", 2)
+    first, second = sampled([lines[0], "", lines[0]], "--scores")[::2]
+    assert first == second
+    refused = nmt("translate", model, "--kind", "sampling", "--beam", 3, given=b"x\n")
+    assert refused.returncode == 2
+    assert b"--beam" in refused.stderr
+
+
 def test_scores_and_n_best(model: Path) -> None:
     text = (ordinary_line(1) + "\n\n" + ordinary_line(2) + "\n").encode()
     plain = nmt("translate", model, given=text).stdout.decode().splitlines()

@@ -17,7 +17,7 @@ from nmt.models.base import EncoderDecoder
 from nmt.models.weights import load_weights, named_weights
 from nmt.nn.weight_norm import fold_weight_norm
 from nmt.search.base import Hypothesis
-from nmt.search.options import BeamSearch
+from nmt.search.options import BeamSearch, Sampling
 from nmt.tokenizer.base import SPECIAL
 from nmt.training.objective import cross_entropy
 from tests.contract.listed import MODELS
@@ -180,6 +180,23 @@ def test_search_with_a_coverage_penalty_translates_alone_as_in_a_batch(
         assert found.score <= found.log_probability / length_penalty(found, options) + 1e-5
         assert found.attention is not None
         assert found.attention.shape == (len(found.tokens) + 1, len(source) + 1)
+
+
+@settings(max_examples=10)
+@given(examples=pairs)
+def test_samples_are_those_of_the_sentence_alone_with_the_probability_of_teacher_forcing(
+    model: Model, examples: list[tuple[list[int], list[int]]]
+) -> None:
+    options = Sampling(n_best=4, max_length_factor=1.0, max_length_offset=2)
+    batch = pad_source(batch_of(examples), 2, 1)
+    for (source, _), found in zip(examples, options.search(model, batch.source, batch.source_mask), strict=True):
+        one = batch_of([(source, [4])])
+        (alone,) = options.search(model, one.source, one.source_mask)
+        assert [hypothesis.tokens for hypothesis in found] == [hypothesis.tokens for hypothesis in alone]
+        forced = batch_of([(source, list(hypothesis.tokens)) for hypothesis in found])
+        table = teacher_forced(model, forced)[0].log_softmax(-1).gather(2, forced.target_output[:, :, None]).squeeze(2)
+        expected = table.masked_fill(~forced.target_mask, 0.0).sum(1).tolist()
+        assert [hypothesis.log_probability for hypothesis in found] == pytest.approx(expected, abs=1e-3)
 
 
 def length_penalty(hypothesis: Hypothesis, options: BeamSearch) -> float:

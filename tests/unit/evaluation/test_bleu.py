@@ -9,6 +9,7 @@ import pytest
 
 from nmt.errors import UserError
 from nmt.evaluation.bleu import scores
+from nmt.evaluation.gleu import corpus_gleu
 from nmt.evaluation.significance import paired_bootstrap
 
 REFERENCES = [
@@ -35,9 +36,11 @@ def sacrebleu(directory: Path, *arguments: str) -> str:
 def test_scores_are_those_of_the_sacrebleu_command(name: str, lines: list[str], tmp_path: Path) -> None:
     expected = json.loads(sacrebleu(tmp_path, "-i", name, "-f", "json"))
     found = scores(lines, REFERENCES)
-    assert [score.name for score in found.all] == [row["name"] for row in expected]
-    assert [score.value for score in found.all] == pytest.approx([row["score"] for row in expected], abs=1e-9)
-    assert [score.signature for score in found.all] == [row["signature"] for row in expected]
+    *theirs, gleu = found.all
+    assert [score.name for score in theirs] == [row["name"] for row in expected]
+    assert [score.value for score in theirs] == pytest.approx([row["score"] for row in expected], abs=1e-9)
+    assert [score.signature for score in theirs] == [row["signature"] for row in expected]
+    assert (gleu.name, gleu.value) == ("GLEU", corpus_gleu(lines, REFERENCES))
     assert found.json()["bleu"]["score"] == found.bleu.value
 
 
