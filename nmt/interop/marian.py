@@ -165,12 +165,8 @@ _ONE_MATRIX: Mapping[Tying, Sequence[tuple[str, ...]]] = {
 
 
 def _check(settings: Settings) -> None:
-    for name, expected in (
-        ("model_type", "marian"),
-        ("is_encoder_decoder", True),
-        ("static_position_embeddings", True),
-    ):
-        if settings.get(name) != expected:
+    for name in ("model_type", "is_encoder_decoder", "static_position_embeddings"):
+        if settings.get(name) != (expected := DEFAULTS[name]):
             raise settings.unsupported(name, str(expected), settings.get(name))
     settings.refuse(REFUSED)
     activation = settings.get("activation_function")

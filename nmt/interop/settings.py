@@ -7,7 +7,7 @@ from typing import Any
 
 from nmt.errors import UserError
 
-_OFF = (None, False, 0, "", "None")
+_OFF: tuple[object, ...] = (None, False, 0, "", "None", [], {})
 """What a setting is where it changes nothing."""
 
 

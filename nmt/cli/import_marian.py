@@ -1,0 +1,56 @@
+"""`nmt import marian`: an OPUS-MT model in Hugging Face's layout becomes a model directory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nmt.cli.imported import refuse_existing, save_imported
+from nmt.cli.options import option_fields, with_changes
+from nmt.search.options import BeamSearch
+
+HELP = """Turn the MarianMT model in DIRECTORY into the model directory OUT, which translates as transformers does.
+
+DIRECTORY is what Hugging Face's hub has of an OPUS-MT model: config.json, vocab.json, source.spm, target.spm,
+model.safetensors or pytorch_model.bin, and if there are such generation_config.json and tokenizer_config.json. A
+pytorch_model.bin is read as data: nothing in it is run. Anything that nmt would compute otherwise is refused by its
+name, and every weight must find its place.
+
+\b
+From download to translation:
+  git clone https://huggingface.co/Helsinki-NLP/opus-mt-en-de        (with git-lfs)
+  nmt import marian opus-mt-en-de en-de
+  echo "Where is the station?" | nmt translate en-de
+
+\b
+A model with several target languages wants the language in front of each line:
+  echo ">>fra<< Where is the station?" | nmt translate en-roa
+"""
+
+
+@click.command(name="marian", help=HELP)
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--source-language", help="Code of the language.  [default: source_lang of tokenizer_config.json]")
+@click.option("--target-language", help="Likewise, target_lang.")
+@option_fields(BeamSearch, "search", defaults_from="the model's", skip=("token_margin", "finished_margin"))
+@click.option("--force", is_flag=True, help="Replace OUT if it is a model directory already.")
+@click.argument("out", type=click.Path(path_type=Path))
+def command(
+    directory: Path,
+    out: Path,
+    force: bool,
+    search: Mapping[str, Any],
+    source_language: str | None,
+    target_language: str | None,
+) -> None:
+    """Turn a MarianMT model into a model directory."""
+    from nmt.interop.marian_import import import_marian
+
+    refuse_existing(out, force)
+    bundle = import_marian(directory, source_language, target_language)
+    settings = with_changes(BeamSearch.model_validate(bundle.recipe["search"]), search)
+    bundle.recipe["search"] = settings.model_dump(mode="json")
+    save_imported(out, bundle)

@@ -1,0 +1,117 @@
+"""A directory with a MarianMT model as Hugging Face's transformers saves it, as a model directory of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from torch import Tensor
+
+import nmt
+from nmt.bundle import Bundle, Metadata
+from nmt.errors import UserError
+from nmt.interop import marian, marian_search
+from nmt.interop.marian import marian_weights, transformer_config
+from nmt.interop.marian_text import marian_text, read_json
+from nmt.interop.pickle_data import load_pickle
+from nmt.interop.settings import Settings
+from nmt.models.weights import load_weights, parameter_count, read_tensors
+from nmt.text import file_digest
+
+WEIGHTS, OLDER_WEIGHTS = "model.safetensors", "pytorch_model.bin"
+"""The second is a pickle, which most OPUS-MT models still come as; it is read as data, without running it."""
+
+_OTHER_WEIGHTS = (
+    "model.safetensors.index.json",
+    "pytorch_model.bin.index.json",
+    "tf_model.h5",
+    "flax_model.msgpack",
+    "rust_model.ot",
+    "*.npz",
+)
+
+
+def import_marian(directory: Path, source_language: str | None = None, target_language: str | None = None) -> Bundle:
+    """Everything that `nmt.bundle.save_bundle` writes.
+
+    Args:
+        directory: config.json, weights, source.spm, target.spm, vocab.json, and if there are such
+            generation_config.json, tokenizer_config.json and target_vocab.json.
+        source_language: code of the language, where tokenizer_config.json has none or a wrong one.
+        target_language: likewise.
+
+    Raises:
+        UserError: a file is missing or damaged, or asks for what we do not have.
+    """
+    values = read_json(directory / "config.json")
+    settings = Settings(values, marian.DEFAULTS, str(directory / "config.json"))
+    config = transformer_config(settings)
+    generation = directory / "generation_config.json"
+    search = marian_search.marian_search(
+        Settings(read_json(generation), marian_search.DEFAULTS, str(generation))
+        if generation.exists()
+        else Settings(values, marian_search.DEFAULTS, settings.where),
+        *(settings.get(f"{name}_token_id") for name in ("pad", "decoder_start", "eos")),
+    )
+    text = marian_text(directory, settings)
+    source, target = text.tokenizers.source, text.tokenizers.target
+    path, state = _read_weights(directory)
+    weights = marian_weights(state, config.tied_embeddings, text.order, str(path), never_pad=search.never_pad)
+    model = config.build(source.vocabulary_size, target.vocabulary_size)
+    load_weights(model, weights, str(path))
+    metadata = Metadata(
+        nmt_version=nmt.__version__,
+        source_language=_language("source", source_language or text.source_language),
+        target_language=_language("target", target_language or text.target_language),
+        source_vocabulary=source.vocabulary_size,
+        target_vocabulary=target.vocabulary_size,
+        tokenizer_digests={"source": source.digest, "target": target.digest},
+        parameters=parameter_count(model),
+        longest_source=settings.size("max_position_embeddings") - 1,
+        longest_target=settings.size("max_position_embeddings") - 1,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        provenance={
+            "imported_from": "marian",
+            "directory": directory.absolute().name,
+            "weights": path.name,
+            "sha256": file_digest(path),
+            "architecture": "MarianMTModel",
+        },
+    )
+    recipe = {
+        "model": config.model_dump(mode="json"),
+        "tokenizer": source.options.model_dump(mode="json"),
+        "search": search.options.model_dump(mode="json"),
+    }
+    return Bundle(model.eval(), text.tokenizers, metadata, recipe)
+
+
+def _language(side: str, name: object) -> str:
+    if not isinstance(name, str) or not name:
+        got = "no source_lang" if side == "source" else "no target_lang"
+        fix = f"Say --{side}-language, such as --{side}-language en."
+        raise UserError("tokenizer_config.json", f"the {side} language", got, fix)
+    return name
+
+
+def _read_weights(directory: Path) -> tuple[Path, Mapping[str, Tensor]]:
+    """The file and what is in it."""
+    path = directory / WEIGHTS
+    if path.exists():
+        return path, read_tensors(path)[0]
+    path = directory / OLDER_WEIGHTS
+    if not path.exists():
+        others = [found.name for pattern in _OTHER_WEIGHTS for found in sorted(directory.glob(pattern))]
+        raise UserError(
+            str(directory),
+            f"the weights in one file, {WEIGHTS} or {OLDER_WEIGHTS}",
+            ", ".join(others) or "neither",
+            "Load the model with transformers and call save_pretrained: it writes the first." if others else "",
+        )
+    state = load_pickle(path, marian.KIND)
+    if not isinstance(state, Mapping) or not all(
+        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in state.items()
+    ):
+        raise UserError(str(path), f"the weights of {marian.KIND}", "something else")
+    return path, state

@@ -1,0 +1,115 @@
+"""Generation settings of Hugging Face's transformers as settings of our beam search.
+
+Their score is log P / length ** length_penalty, where the length counts the end of sentence as ours does. When a
+sentence ends is decided by `early_stopping`: true, with the number of finished hypotheses; false, by comparing what
+lives on as if it ended now (`stop_at_current_length`); "never", as our search does by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nmt.interop.settings import Settings
+from nmt.search.options import BeamSearch
+
+DEFAULTS: Mapping[str, Any] = {"num_beams": 1, "length_penalty": 1.0, "early_stopping": False, "max_length": 20}
+"""Those of transformers, for what a file leaves out."""
+
+REFUSED = (
+    "begin_suppress_tokens",
+    "constraints",
+    "diversity_penalty",
+    "do_sample",
+    "dola_layers",
+    "encoder_no_repeat_ngram_size",
+    "exponential_decay_length_penalty",
+    "force_words_ids",
+    "forced_bos_token_id",
+    "forced_decoder_ids",
+    "max_time",
+    "min_length",
+    "min_new_tokens",
+    "no_repeat_ngram_size",
+    "penalty_alpha",
+    "sequence_bias",
+    "stop_strings",
+    "suppress_tokens",
+    "token_healing",
+    "watermarking_config",
+)
+"""What changes what is found, where it is set."""
+
+REFUSED_BUT_ONE = (
+    "encoder_repetition_penalty",
+    "guidance_scale",
+    "num_beam_groups",
+    "num_return_sequences",
+    "repetition_penalty",
+)
+"""The same, for what is off at 1."""
+
+
+@dataclass(frozen=True)
+class MarianSearch:
+    """What becomes of the settings."""
+
+    options: BeamSearch
+    never_pad: bool
+    """Padding takes no part in the softmax, besides never being chosen."""
+
+
+def marian_search(settings: Settings, pad: int, start: int, eos: int) -> MarianSearch:
+    """Settings that find what their beam search finds.
+
+    Args:
+        settings: of generation_config.json, or of config.json where there is none.
+        pad: id of padding.
+        start: id of what the decoder starts from.
+        eos: id of the end of sentence.
+
+    Raises:
+        UserError: a setting changes what is found and ours has no option for it; it is named.
+    """
+    settings.refuse(REFUSED)
+    for name in REFUSED_BUT_ONE:
+        if settings.get(name) not in (None, 1):
+            raise settings.unsupported(name, "1", settings.get(name))
+    for name, token in (("pad_token_id", pad), ("decoder_start_token_id", start), ("eos_token_id", eos)):
+        if settings.get(name) not in (None, token, [token]):
+            raise settings.unsupported(name, f"{token}, as in config.json", settings.get(name))
+    forced = settings.get("forced_eos_token_id")
+    if forced not in (None, eos, [eos]):
+        raise settings.unsupported("forced_eos_token_id", str(eos), forced)
+    never_chosen = settings.get("bad_words_ids") or []
+    if any(word != [pad] for word in never_chosen):
+        raise settings.unsupported("bad_words_ids", f"padding alone, [[{pad}]]", never_chosen)
+    early = settings.get("early_stopping")
+    if early not in (True, False, "never"):
+        raise settings.unsupported("early_stopping", 'true, false or "never"', early)
+    options = BeamSearch(
+        beam=settings.size("num_beams"),
+        length_penalty=_length_penalty(settings),
+        length_normalization="power",
+        early_stopping=early is True,
+        stop_at_current_length=early is False,
+        max_length_factor=0.0,
+        max_length_offset=_longest(settings),
+        free_end_at_limit=forced is not None,
+    )
+    return MarianSearch(options, never_pad=bool(never_chosen and settings.get("renormalize_logits")))
+
+
+def _length_penalty(settings: Settings) -> float:
+    value = settings.get("length_penalty")
+    if not isinstance(value, (int, float)) or value < 0:
+        raise settings.unsupported("length_penalty", "a number of at least 0", value)
+    return float(value)
+
+
+def _longest(settings: Settings) -> int:
+    """Most tokens of a translation before its end. `max_length` counts what the decoder starts from as well."""
+    if settings.get("max_new_tokens") is not None:
+        return settings.size("max_new_tokens") - 1
+    return max(settings.size("max_length") - 2, 0)

@@ -1,0 +1,148 @@
+"""The text side of a MarianMT model: source.spm and target.spm cut, vocab.json numbers.
+
+As transformers' MarianTokenizer does it, without its punctuation normalisation, which it does not apply by itself
+either. Three things differ on purpose: text that spells a special token (`</s>`) is text; so is `>>abc<<` in front of a
+line where the vocabulary has no such token; and a translation is one line with single blanks.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nmt.errors import UserError
+from nmt.interop.marian import TokenOrder, our_order
+from nmt.interop.settings import Settings
+from nmt.tokenizer.base import TokenizerPair
+from nmt.tokenizer.sentencepiece_vocabulary import SentencePieceVocabularyTokenizer
+
+NAMES = {"unk_token": "<unk>", "eos_token": "</s>", "pad_token": "<pad>"}
+"""Those of the special tokens, where tokenizer_config.json does not say otherwise."""
+
+_START = "<s>"
+"""The name of our BOS; a vocabulary may have a token of this name besides."""
+
+
+@dataclass(frozen=True)
+class MarianText:
+    """The result."""
+
+    tokenizers: TokenizerPair
+    order: TokenOrder
+    source_language: str | None
+    target_language: str | None
+
+
+def marian_text(directory: Path, settings: Settings) -> MarianText:
+    """Tokenizers that give their ids in our order.
+
+    Args:
+        directory: of the model.
+        settings: of config.json.
+
+    Raises:
+        UserError: a file is missing or damaged, does not go with config.json, or asks for what we do not have.
+    """
+    path = directory / "tokenizer_config.json"
+    config = Settings(read_json(path) if path.exists() else {}, NAMES, str(path))
+    config.refuse(("sp_model_kwargs",))
+    names = [_name(config.get(kind)) for kind in NAMES]
+    vocabulary = _vocabulary(directory / "vocab.json", settings.size("vocab_size"))
+    _refuse_added(directory, config, names)
+    if separate := bool(config.get("separate_vocabs")):
+        if settings.get("share_encoder_decoder_embeddings"):
+            expected = "false, as separate_vocabs in tokenizer_config.json is true"
+            raise settings.unsupported("share_encoder_decoder_embeddings", expected, "true")
+        size = settings.size("decoder_vocab_size" if settings.get("decoder_vocab_size") else "vocab_size")
+        target = _vocabulary(directory / "target_vocab.json", size)
+    else:
+        target = vocabulary
+    _check_specials(target, names, settings, directory / ("target_vocab.json" if separate else "vocab.json"))
+    start = settings.get("decoder_start_token_id")
+    if not isinstance(start, int) or not 0 <= start < len(target):
+        raise settings.unsupported("decoder_start_token_id", "the id of a token", start)
+    # a source vocabulary of its own has no such token, and needs none
+    orders = [
+        _order(vocabulary, names, None if separate else start, directory),
+        _order(target, names, start, directory),
+    ]
+    tokenizers = [
+        _tokenizer(directory / f"{side}.spm", ids, order)
+        for side, ids, order in zip(("source", "target"), (vocabulary, target), orders, strict=True)
+    ]
+    return MarianText(
+        TokenizerPair(*tokenizers), TokenOrder(*orders), config.get("source_lang"), config.get("target_lang")
+    )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file that holds an object.
+
+    Raises:
+        UserError: it cannot be read, or holds something else.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        expected = "a file of a MarianMT model in Hugging Face's layout"
+        raise UserError(str(path), expected, error.strerror or str(error)) from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(str(path), "JSON", str(error)) from None
+    if not isinstance(found, dict):
+        raise UserError(str(path), "a JSON object", type(found).__name__)
+    return found
+
+
+def _name(token: object) -> str:
+    """A token is its name, or an object with it."""
+    return str(token["content"] if isinstance(token, Mapping) and "content" in token else token)
+
+
+def _vocabulary(path: Path, size: int) -> dict[str, int]:
+    vocabulary = read_json(path)
+    ids = vocabulary.values()
+    if len(vocabulary) != size or not all(type(token) is int for token in ids) or set(ids) != set(range(size)):
+        got = f"{len(vocabulary)} tokens" if len(vocabulary) != size else "other ids"
+        raise UserError(str(path), f"{size} tokens with the ids 0 to {size - 1}, as config.json says", got)
+    return vocabulary
+
+
+def _refuse_added(directory: Path, config: Settings, names: Sequence[str]) -> None:
+    """Tokens that were added to a tokenizer later are found in text before SentencePiece sees it."""
+    path = directory / "added_tokens.json"
+    added = set(read_json(path)) if path.exists() else set()
+    noted = config.get("added_tokens_decoder")
+    added |= {_name(token) for token in noted.values()} if isinstance(noted, Mapping) else set()
+    if others := added - set(names):
+        got = ", ".join(sorted(others)[:5])
+        raise UserError(str(directory), "no tokens added to the vocabulary", got, "They are not supported.")
+
+
+def _check_specials(target: Mapping[str, int], names: Sequence[str], settings: Settings, path: Path) -> None:
+    for name, kind in zip(names[1:], ("eos_token_id", "pad_token_id"), strict=True):
+        if target.get(name) != settings.get(kind):
+            got = "none of this name" if name not in target else str(target[name])
+            raise UserError(str(path), f"{name} with the id {settings.get(kind)}, {kind} of config.json", got)
+
+
+def _order(vocabulary: Mapping[str, int], names: Sequence[str], start: int | None, directory: Path) -> list[int]:
+    missing = [name for name in names if name not in vocabulary]
+    if missing or len(set(names)) < len(names):
+        got = f"no {', '.join(missing)}" if missing else "one for two purposes"
+        raise UserError(f"{directory}: vocabulary", f"the tokens {', '.join(names)}", got)
+    unk, eos, pad = (vocabulary[name] for name in names)
+    return our_order(len(vocabulary), pad, unk, pad if start is None else start, eos)
+
+
+def _tokenizer(path: Path, vocabulary: Mapping[str, int], order: Sequence[int]) -> SentencePieceVocabularyTokenizer:
+    by_id = {token: name for name, token in vocabulary.items()}
+    pad, unk, _, eos, *others = [by_id[token] for token in order]
+    try:
+        return SentencePieceVocabularyTokenizer(path.read_bytes(), [pad, unk, _START, eos, *others])
+    except OSError as error:
+        raise UserError(str(path), "a SentencePiece model", error.strerror or str(error)) from None
+    except (RuntimeError, ValueError) as error:
+        raise UserError(str(path), "a SentencePiece model", str(error)) from None
