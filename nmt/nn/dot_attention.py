@@ -30,9 +30,8 @@ class DotAttention(nn.Module):
         self.query = nn.Linear(query_dim, dim, bias=False)
 
     def project(self, source: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys [B, S, query_dim] and values [B, S, D] of a source [B, S, source_dim], in the weights' own precision."""
-        dtype = self.key.weight.dtype
-        return self.key(source).to(dtype), self.value(source).to(dtype)
+        """Keys [B, S, query_dim] and values [B, S, D] of a source [B, S, source_dim]."""
+        return self.key(source), self.value(source)
 
     def forward(self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Args:
@@ -44,10 +43,6 @@ class DotAttention(nn.Module):
         Returns:
             [B, K, D] and the weights [B, K, S], which sum to 1 and are 0 on padding.
         """
-        # The gradients of a query's scores sum to zero, and keys are much alike at first: in bf16 the sum of the
-        # gradients times the keys drowns in rounding.
-        with torch.autocast(query.device.type, enabled=False):
-            scores = query.to(keys.dtype) @ keys.transpose(1, 2)
-            weights = torch.softmax(scores.float().masked_fill(~mask[:, None], -math.inf), dim=-1).to(keys.dtype)
-            context = weights @ values
-        return torch.tanh(context + self.query(query)), weights
+        scores = (query @ keys.transpose(1, 2)).float().masked_fill(~mask[:, None], -math.inf)
+        weights = torch.softmax(scores, dim=-1).to(query.dtype)
+        return torch.tanh(weights @ values + self.query(query)), weights
