@@ -13,6 +13,7 @@ from nmt.interop.fairseq import convs2s_weights, transformer_weights
 from nmt.interop.fairseq_checkpoint import FairseqCheckpoint
 from nmt.interop.fairseq_convolutions import DEFAULTS as CONVOLUTIONAL_DEFAULTS
 from nmt.interop.fairseq_convolutions import convs2s_config
+from nmt.interop.fairseq_lstm import DEFAULTS as RECURRENT_DEFAULTS
 from nmt.interop.fairseq_lstm import lstm_weights, luong_config
 from nmt.interop.fairseq_transformer import DEFAULTS as TRANSFORMER_DEFAULTS
 from nmt.interop.fairseq_transformer import shares_output, transformer_config
@@ -58,8 +59,16 @@ def build_model(
         raise UserError(f"{where}: task", "translation", str(task), fix)
     _check_vocabulary(checkpoint, "encoder", source_vocabulary)
     _check_vocabulary(checkpoint, "decoder", target_vocabulary)
-    config, weights = _converted(checkpoint, where)
-    model = config.build(source_vocabulary, target_vocabulary)
+    try:
+        config, weights = _converted(checkpoint, where)
+        model = config.build(source_vocabulary, target_vocabulary)
+    except (
+        ValueError,
+        TypeError,
+        RuntimeError,
+        IndexError,
+    ) as error:  # a setting of another type, a tensor of other axes
+        raise UserError(where, "settings and weights of one fairseq model", str(error).splitlines()[0]) from error
     load_weights(model, _filled_up(weights), where)
     return config, model.eval()
 
@@ -80,7 +89,8 @@ def _converted(checkpoint: FairseqCheckpoint, where: str) -> tuple[ModelConfig, 
         settings = Settings(checkpoint.model, CONVOLUTIONAL_DEFAULTS, where)
         return convs2s_config(settings), convs2s_weights(upgraded(checkpoint.state), where)
     if name in RECURRENT:
-        return luong_config(checkpoint.model, where), lstm_weights(upgraded(checkpoint.state), where)
+        settings = Settings(checkpoint.model, RECURRENT_DEFAULTS, where)
+        return luong_config(settings), lstm_weights(upgraded(checkpoint.state), where)
     known = ", ".join((*TRANSFORMERS, *CONVOLUTIONAL, *RECURRENT))
     raise UserError(f"{where}: arch", f"one of {known}", name, "Models of other architectures cannot be imported.")
 

@@ -10,12 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from pydantic import ValidationError
 from torch import Tensor
 
-from nmt.errors import UserError
 from nmt.interop.fairseq import reordered, started_from_eos
 from nmt.interop.renaming import Rule, rename
+from nmt.interop.settings import Settings
 from nmt.models.luong import Luong
 from nmt.nn.cells import LSTM
 
@@ -31,7 +30,7 @@ DEFAULTS: Mapping[str, Any] = {
     "share_decoder_input_output_embed": False,
     "share_all_embeddings": False,
 }
-"""What fairseq takes an option for that a checkpoint does not have."""
+"""fairseq's own, of what shapes a model. Where there is no hidden size, it is that of the embedding."""
 
 
 def lstm_weights(state: Mapping[str, Tensor], where: str = "fairseq model") -> dict[str, Tensor]:
@@ -52,69 +51,52 @@ def lstm_weights(state: Mapping[str, Tensor], where: str = "fairseq model") -> d
     return rename(state, LSTM_MODEL + backward + output, (), where, "a fairseq lstm model")
 
 
-def luong_config(arguments: Mapping[str, Any], where: str = "fairseq model") -> Luong.Config:
-    """The options of an `lstm`.
-
-    Args:
-        arguments: what fairseq was told and had as defaults, by name (`encoder_embed_dim`); of the many that it has,
-            those that shape the model are looked at. None is as good as none.
-        where: the file that they come from, for errors.
+def luong_config(settings: Settings) -> Luong.Config:
+    """The model's options.
 
     Raises:
-        UserError: the model has what ours cannot have; it says what.
+        UserError: a setting changes what is computed and ours has no option for it; it is named.
     """
-    theirs: dict[str, Any] = {**DEFAULTS, **{name: value for name, value in arguments.items() if value is not None}}
-    _refuse(theirs, where)
-    dropout = theirs["dropout"]
-    dropouts = {ours: theirs[name] for ours, name in DROPOUTS.items() if theirs.get(name, dropout) != dropout}
-    try:
-        return Luong.Config(
-            layers=theirs["encoder_layers"],
-            source_embedding_dim=theirs["encoder_embed_dim"],
-            target_embedding_dim=theirs["decoder_embed_dim"],
-            encoder_dim=theirs.get("encoder_hidden_size", theirs["encoder_embed_dim"]),
-            decoder_dim=theirs.get("decoder_hidden_size", theirs["decoder_embed_dim"]),
-            output_dim=theirs["decoder_out_embed_dim"],
-            bidirectional=theirs["encoder_bidirectional"],
-            cell=LSTM.Config(forget_bias=0.0),
-            dropout=dropout,
-            tied_embeddings="none",
-            output_bias=not (theirs["share_decoder_input_output_embed"] or theirs["share_all_embeddings"]),
-            **dropouts,
-        )
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['input']}" for each in error.errors())
-        raise UserError(where, "options that an lstm model can have", wrong) from error
+    _refuse(settings)
+    return Luong.Config(
+        layers=settings.size("encoder_layers"),
+        source_embedding_dim=settings.size("encoder_embed_dim"),
+        target_embedding_dim=settings.size("decoder_embed_dim"),
+        encoder_dim=_hidden_size(settings, "encoder"),
+        decoder_dim=_hidden_size(settings, "decoder"),
+        output_dim=settings.size("decoder_out_embed_dim"),
+        bidirectional=bool(settings.get("encoder_bidirectional")),
+        cell=LSTM.Config(forget_bias=0.0),
+        dropout=settings.probability("dropout"),
+        source_embedding_dropout=_dropout(settings, "encoder_dropout_in"),
+        encoder_dropout=_dropout(settings, "encoder_dropout_out"),
+        target_embedding_dropout=_dropout(settings, "decoder_dropout_in"),
+        decoder_dropout=_dropout(settings, "decoder_dropout_out"),
+        tied_embeddings="none",
+        output_bias=not (settings.get("share_decoder_input_output_embed") or settings.get("share_all_embeddings")),
+    )
 
 
-DROPOUTS = {
-    "source_embedding_dropout": "encoder_dropout_in",
-    "encoder_dropout": "encoder_dropout_out",
-    "target_embedding_dropout": "decoder_dropout_in",
-    "decoder_dropout": "decoder_dropout_out",
-}
+def _hidden_size(settings: Settings, side: str) -> int:
+    name = f"{side}_hidden_size"
+    return settings.size(name if settings.get(name) is not None else f"{side}_embed_dim")
 
 
-def _refuse(theirs: Mapping[str, Any], where: str) -> None:
+def _dropout(settings: Settings, name: str) -> float | None:
+    """One of those that replace `dropout`, or None where they say the same."""
+    own = settings.get(name) is not None and settings.probability(name) != settings.probability("dropout")
+    return settings.probability(name) if own else None
+
+
+def _refuse(settings: Settings) -> None:
     """Raises UserError for what the Luong model has no option for."""
-    attention = theirs["decoder_attention"]
-    if str(attention).strip().lower() not in ("1", "true"):
-        found = f"decoder_attention: {attention}"
-        raise UserError(where, "an lstm model with attention", found, "A model without attention is not supported.")
-    if theirs.get("criterion") == "adaptive_loss":
-        raise UserError(
-            where,
-            "an ordinary output layer",
-            "an adaptive softmax (criterion: adaptive_loss)",
-            "Adaptive softmax is not supported.",
-        )
-    if theirs["encoder_layers"] != theirs["decoder_layers"]:
-        raise UserError(
-            where,
-            "as many layers in the encoder as in the decoder",
-            f"encoder_layers: {theirs['encoder_layers']}, decoder_layers: {theirs['decoder_layers']}",
-            "The decoder starts from the encoder's last states, layer by layer.",
-        )
+    if (attention := str(settings.get("decoder_attention"))).strip().lower() not in ("1", "true"):
+        raise settings.unsupported("decoder_attention", "attention, True", attention)
+    if (criterion := settings.get("criterion")) == "adaptive_loss":
+        raise settings.unsupported("criterion", "an output layer without adaptive softmax", criterion)
+    layers = settings.size("encoder_layers")
+    if (others := settings.size("decoder_layers")) != layers:
+        raise settings.unsupported("decoder_layers", f"{layers}, as encoder_layers", others)
 
 
 def _sum_of_two(biases: Tensor) -> Tensor:

@@ -12,7 +12,9 @@ from torch import Tensor, nn
 
 from nmt.data.batch import Batch
 from nmt.interop.fairseq import FAIRSEQ_SPECIAL, convs2s_weights, transformer_weights
+from nmt.interop.fairseq_lstm import DEFAULTS as LSTM_DEFAULTS
 from nmt.interop.fairseq_lstm import lstm_weights, luong_config
+from nmt.interop.settings import Settings
 from nmt.models.base import EncoderDecoder
 from nmt.models.convs2s import ConvS2S
 from nmt.models.luong import Luong
@@ -118,7 +120,9 @@ def _convs2s(
 def _luong(source_vocabulary: int, target_vocabulary: int, **options: Any) -> Twins:
     arguments = {"dropout": 0.0, "encoder_embed_dim": 32, "decoder_embed_dim": 32, "encoder_layers": 2, **options}
     arguments = {"decoder_layers": 2, "decoder_out_embed_dim": 32, **arguments}
-    return Twins(luong_config(arguments), arguments, source_vocabulary, target_vocabulary)
+    return Twins(
+        luong_config(Settings(arguments, LSTM_DEFAULTS, "fairseq")), arguments, source_vocabulary, target_vocabulary
+    )
 
 
 TWINS: dict[str, Twins] = {

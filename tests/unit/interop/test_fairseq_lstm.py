@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from nmt.errors import UserError
-from nmt.interop.fairseq_lstm import lstm_weights, luong_config
+from nmt.interop.fairseq_lstm import DEFAULTS, lstm_weights, luong_config
+from nmt.interop.settings import Settings
 from nmt.models.luong import Luong
 from nmt.models.weights import load_weights
 from nmt.nn.cells import LSTM
@@ -33,6 +34,10 @@ ARGUMENTS: dict[str, Any] = {
     "share_decoder_input_output_embed": False,
     "encoder_embed_path": None,
 }
+
+
+def config(arguments: dict[str, Any]) -> Luong.Config:
+    return luong_config(Settings(arguments, DEFAULTS, "checkpoint.pt"))
 
 
 def cell(prefix: str, ending: str, inputs: int, width: int) -> dict[str, tuple[int, ...]]:
@@ -68,7 +73,7 @@ def lstm() -> dict[str, Tensor]:
 
 def test_the_table_fills_the_model_of_these_arguments() -> None:
     state = lstm()
-    model = luong_config(ARGUMENTS).build(VOCABULARY, VOCABULARY)
+    model = config(ARGUMENTS).build(VOCABULARY, VOCABULARY)
     load_weights(model, lstm_weights(state), "fairseq")
     lowest = model.decoder[0]
     assert isinstance(lowest, LSTM)
@@ -86,15 +91,15 @@ def test_the_output_layer_of_a_tied_model_is_the_target_embedding() -> None:
     arguments["decoder_out_embed_dim"] = 8
     state["decoder.embed_tokens.weight"] = torch.randn(VOCABULARY, 8)
     state["decoder.layers.0.weight_ih"] = torch.randn(32, 16)
-    model = luong_config(arguments).build(VOCABULARY, VOCABULARY)
+    model = config(arguments).build(VOCABULARY, VOCABULARY)
     load_weights(model, lstm_weights(state), "fairseq")
     same = model.output.weight == model.target_embedding.weight
     assert same.all(dim=1).tolist() == [row != 2 for row in range(VOCABULARY)]  # BOS is what a sentence starts from
 
 
 def test_options_by_name() -> None:
-    config = luong_config(ARGUMENTS)
-    assert config == Luong.Config(
+    imported = config(ARGUMENTS)
+    assert imported == Luong.Config(
         layers=2,
         source_embedding_dim=4,
         target_embedding_dim=5,
@@ -106,30 +111,30 @@ def test_options_by_name() -> None:
         dropout=0.3,
         target_embedding_dropout=0.0,
     )
-    assert luong_config({**ARGUMENTS, "encoder_hidden_size": None, "decoder_dropout_in": None}) == config.model_copy(
+    assert config({**ARGUMENTS, "encoder_hidden_size": None, "decoder_dropout_in": None}) == imported.model_copy(
         update={"encoder_dim": 4, "target_embedding_dropout": None}
     )
 
 
 def test_what_a_checkpoint_does_not_say_is_fairseqs_default() -> None:
-    config = luong_config({})
-    assert (config.layers, config.encoder_dim, config.decoder_dim, config.output_dim) == (1, 512, 512, 512)
-    assert (config.dropout, config.bidirectional, config.output_bias) == (0.1, False, True)
+    imported = config({})
+    assert (imported.layers, imported.encoder_dim, imported.decoder_dim, imported.output_dim) == (1, 512, 512, 512)
+    assert (imported.dropout, imported.bidirectional, imported.output_bias) == (0.1, False, True)
 
 
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        ({"decoder_attention": "0"}, "decoder_attention: 0"),
-        ({"decoder_attention": False}, "decoder_attention: False"),
+        ({"decoder_attention": "0"}, "decoder_attention"),
+        ({"decoder_attention": False}, "decoder_attention"),
         ({"criterion": "adaptive_loss"}, "adaptive softmax"),
-        ({"decoder_layers": 1}, "encoder_layers: 2, decoder_layers: 1"),
-        ({"encoder_hidden_size": 0}, "encoder_dim"),
+        ({"decoder_layers": 1}, "decoder_layers"),
+        ({"encoder_hidden_size": 0}, "encoder_hidden_size"),
     ],
 )
 def test_what_ours_cannot_have_is_refused_by_name(arguments: dict[str, Any], named: str) -> None:
     with pytest.raises(UserError, match=named):
-        luong_config({**ARGUMENTS, **arguments}, "checkpoint.pt")
+        config({**ARGUMENTS, **arguments})
 
 
 @pytest.mark.parametrize(

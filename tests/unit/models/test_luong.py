@@ -176,6 +176,16 @@ def test_what_dropout_leaves_is_scaled_up_and_fed_back() -> None:
     assert model.eval()._draw(TARGET.float(), 3) == [None, None, None]
 
 
+def test_what_is_projected_for_the_output_layer_is_dropped_out_too() -> None:
+    """An output layer that passes it on shows a half of it as zeros, though nothing before it was."""
+    model = build(decoder_dropout=0.5, output_dim=12, output_bias=False).train()
+    with torch.no_grad():
+        model.output.weight.copy_(torch.eye(12))
+    shown = model._logits(torch.ones(200, 8))
+    assert (shown == 0).float().mean() == pytest.approx(0.5, abs=0.1)
+    assert (model.eval()._logits(torch.ones(200, 8)) != 0).all()
+
+
 def test_weights_and_biases_start_uniform() -> None:
     cell = LSTM.Config(forget_bias=2.0)
     model = Luong.Config(**{**SMALL, "decoder_dim": 40, "initial_range": 0.1}, cell=cell).build(60, 60)
