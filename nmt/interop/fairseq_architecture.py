@@ -61,7 +61,7 @@ def build_model(
     _check_vocabulary(checkpoint, "decoder", target_vocabulary)
     try:
         config, weights = _converted(checkpoint, where)
-        model = config.build(source_vocabulary, target_vocabulary)
+    except (ValueError, TypeError, RuntimeError, IndexError) as error:  # settings of another type, tensors of other axes
     except (
         ValueError,
         TypeError,

@@ -74,6 +74,8 @@ def _settings(content: Mapping[str, Any], path: Path) -> dict[str, dict[str, Any
     arguments = plain(content.get("args"))
     if not isinstance(arguments, dict) or not arguments:
         raise UserError(str(path), f"{KIND}, with its settings under `args` or `cfg`", _names(content))
+    for side in ("source", "target"):  # one number for both, until 2018
+        arguments.setdefault(f"max_{side}_positions", arguments.get("max_positions"))
     return dict.fromkeys(names, arguments)
 
 

@@ -86,16 +86,17 @@ class BPE:
         # of a merge that is listed twice the first place counts
         self._rank = {pair: place for place, pair in reversed(list(enumerate(merges.pairs)))}
 
+        self._unknown = len(merges.pairs)
+
     def cut(self, word: str) -> tuple[str, ...]:
         """The pieces of a word, which joined give the word; none for an empty one."""
         if len(word) < 2:
             return (word,) if word else ()
         symbols = [*word, END] if self._separate_end else [*word[:-1], word[-1] + END]
-        unknown = len(self._rank)
         while len(symbols) > 1:
-            ranks = [self._rank.get(pair, unknown) for pair in pairwise(symbols)]
+            ranks = [self._rank.get(pair, self._unknown) for pair in pairwise(symbols)]
             best = min(ranks)
-            if best == unknown:
+            if best == self._unknown:
                 break
             place = ranks.index(best)
             symbols = _joined(symbols, symbols[place], symbols[place + 1])
