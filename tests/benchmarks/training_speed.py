@@ -2,8 +2,9 @@
 
     python tests/benchmarks/training_speed.py [--shape tiny] [--rounds 3] [--fairseq-python PATH] [--side both]
 
-The models are those of training_speed_shapes.py: the same Transformer (tiny, iwslt) or ConvS2S (convs2s) on both sides;
-for GNMT (gnmt, gnmt_even) what fairseq has nearest to it, which is not the same model. `--shape all` takes all in turn.
+The models are those of training_speed_shapes.py: the same Transformer (tiny, iwslt), ConvS2S (convs2s) or Luong model
+(luong) on both sides; for GNMT (gnmt, gnmt_even) what fairseq has nearest to it, which is not the same model. `--shape
+all` takes all in turn.
 
 Multi30k en→de from $NMT_DATA (default ../shared/data), joint SentencePiece BPE of 8,000 pieces. fairseq's side is
 `fairseq-train` itself on data that `fairseq-preprocess` made, and its speed is what it logs. Its batches (--max-tokens

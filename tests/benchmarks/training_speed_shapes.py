@@ -1,16 +1,18 @@
 """The models that training_speed.py compares: each as our configuration and as fairseq's arguments.
 
 Parameters, with 8,000 joint pieces (the benchmark prints them, counted): tiny 2,349,056 on either side, iwslt
-35,639,296, convs2s 7,655,232; GNMT has 6,905,344 in nmt, its two stand-ins in fairseq 8,686,080 and 6,815,232.
+35,639,296, convs2s 7,655,232; luong 6,807,552 in nmt, 6,815,232 in fairseq, whose LSTM layers have two biases each;
+GNMT has 6,905,344 in nmt, its two stand-ins in fairseq 8,686,080 and 6,815,232.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nmt.models import ModelConfig
 from nmt.models.convs2s import Convolutions, ConvS2S, DecoderConvolutions
 from nmt.models.gnmt import GNMT
+from nmt.models.luong import Luong
 from nmt.models.transformer import Transformer
 
 
@@ -56,6 +58,18 @@ def convs2s(model: ConvS2S.Config, interval: int) -> Shape:
     return Shape(model, arguments, interval, clip_norm=0.1)
 
 
+def luong(model: Luong.Config, interval: int) -> Shape:
+    """The same recurrent model on both sides: fairseq's `lstm`, bidirectional, all embeddings shared."""
+    arguments = (
+        *("--arch=lstm", f"--encoder-layers={model.layers}", f"--decoder-layers={model.layers}"),
+        *(f"--encoder-embed-dim={model.source_embedding_dim}", f"--decoder-embed-dim={model.target_embedding_dim}"),
+        *(f"--encoder-hidden-size={model.encoder_dim}", "--encoder-bidirectional"),
+        *(f"--decoder-hidden-size={model.decoder_dim}", f"--decoder-out-embed-dim={model.output_width}"),
+        *("--decoder-attention=1", "--share-all-embeddings"),
+    )
+    return Shape(model, arguments, interval, clip_norm=1.0)
+
+
 def gnmt(model: GNMT.Config, per_direction: int, interval: int) -> Shape:
     """GNMT, and the nearest that fairseq has, its `lstm`: Luong's model, not GNMT's.
 
@@ -73,14 +87,22 @@ def gnmt(model: GNMT.Config, per_direction: int, interval: int) -> Shape:
         per_direction: width of each direction of fairseq's encoder.
         interval: see Shape.
     """
-    arguments = (
-        *(f"--{part}-embed-dim={model.model_dim}" for part in ("encoder", "decoder")),
-        *(f"--encoder-layers={model.encoder_layers}", f"--decoder-layers={model.decoder_layers}"),
-        *(f"--encoder-hidden-size={per_direction}", "--encoder-bidirectional"),
-        *(f"--decoder-hidden-size={model.model_dim}", "--decoder-attention=1"),
-        *(f"--decoder-out-embed-dim={model.model_dim}", "--share-all-embeddings"),
+    return replace(luong(nearest(model, per_direction), interval), model=model)
+
+
+def nearest(model: GNMT.Config, per_direction: int) -> Luong.Config:
+    """Return Luong's model with the sizes of a GNMT, but for those of the encoder's directions."""
+    return Luong.Config(
+        layers=model.encoder_layers,
+        source_embedding_dim=model.model_dim,
+        target_embedding_dim=model.model_dim,
+        encoder_dim=per_direction,
+        decoder_dim=model.model_dim,
+        bidirectional=True,
+        dropout=model.dropout,
+        tied_embeddings="all",
+        output_bias=False,
     )
-    return Shape(model, ("--arch=lstm", *arguments), interval, clip_norm=1.0)
 
 
 GNMT_SMALL = GNMT.Config(
@@ -109,8 +131,10 @@ SHAPES = {
         ),
         interval=8,
     ),
+    "luong": luong(nearest(GNMT_SMALL, per_direction=192), interval=8),
     "gnmt": gnmt(GNMT_SMALL, per_direction=256, interval=8),
     "gnmt_even": gnmt(GNMT_SMALL, per_direction=192, interval=8),
 }
 """gnmt: each direction of fairseq's encoder is as wide as ours, which makes its model a quarter larger; gnmt_even:
-it is narrower, so that the models have nearly the same number of parameters."""
+it is narrower, so that the models have nearly the same number of parameters. luong: fairseq's model of gnmt_even, and
+ours the same."""
