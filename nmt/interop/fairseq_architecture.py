@@ -61,13 +61,8 @@ def build_model(
     _check_vocabulary(checkpoint, "decoder", target_vocabulary)
     try:
         config, weights = _converted(checkpoint, where)
-    except (ValueError, TypeError, RuntimeError, IndexError) as error:  # settings of another type, tensors of other axes
-    except (
-        ValueError,
-        TypeError,
-        RuntimeError,
-        IndexError,
-    ) as error:  # a setting of another type, a tensor of other axes
+    # settings of another type, tensors with other axes
+    except (ValueError, TypeError, RuntimeError, IndexError) as error:
         raise UserError(where, "settings and weights of one fairseq model", str(error).splitlines()[0]) from error
     load_weights(model, _filled_up(weights), where)
     return config, model.eval()
