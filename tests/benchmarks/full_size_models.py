@@ -1,0 +1,189 @@
+"""The recipes of WMT14 at full size: each model is built with its full vocabulary and takes three real updates.
+
+    python tests/benchmarks/full_size_models.py [RECIPE ...] [--batch-tokens N] [--refine-batch-tokens N]
+
+Real text (Multi30k, and for German the Europarl sample besides; see NMT_DATA) is packed into archives of WMT14's layout
+and served over loopback HTTP. Then `nmt run` does each recipe as it is shipped, one after another, in a process of its
+own with one thread, except for: three updates instead of all, a validation and a test set of two sentences, and the
+batch where the command line says so. gnmt_rl starts from what gnmt left.
+
+So little text does not give 32,000 to 40,000 pieces in every case. What is missing is filled up with symbols that occur
+nowhere (`padding` says how many), so that the matrices have their full size; a step costs the same.
+
+Prints a Markdown table: parameters and the published count; tokens of a batch as the recipe counts them and what was
+used; target tokens and seconds of each of the three updates; and the peak of the resident memory of the whole run, of
+which training is the largest part. The last line says how much other programs took of the cores meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import html
+import json
+import os
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from other_work import OtherWork  # beside this file
+from preparation_memory import ROOT
+
+sys.path.insert(0, str(ROOT))
+
+from nmt.errors import UserError
+from nmt.pipeline.run import run_directory
+from nmt.recipe import Recipe, load_recipe
+from nmt.recipe.show import as_yaml
+from nmt.text import read_lines
+from nmt.tokenizer.sentencepiece import SentencePieceOptions
+from nmt.training.precision import resolve_precision
+from tests.loopback import serving
+from tests.wmt14_archives import Pair, write_archives
+
+NAMES = ("gnmt", "gnmt_rl", "convs2s", "transformer_base", "transformer_big")
+RECIPES = [ROOT / "recipes" / f"wmt14_en_{other}" / f"{name}.yaml" for other in ("de", "fr") for name in NAMES]
+PUBLISHED = {"gnmt": "278M", "gnmt_rl": "278M", "convs2s": "–", "transformer_base": "65M", "transformer_big": "213M"}
+UPDATES = 3
+HELD_OUT = 2
+
+COLUMNS = ("recipe", "parameters", "published", "vocabulary", "padding", "batch of the recipe", "batch here")
+COLUMNS += ("target tokens of an update", "seconds of an update", "precision", "peak memory")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command line says."""
+
+    directory: Path
+    batch_tokens: int | None
+    refine_batch_tokens: int
+
+
+def real_pairs(name: str, other: str) -> list[Pair]:
+    """Lines of Multi30k or of the Europarl sample, whose escapes are undone."""
+    data = Path(os.environ.get("NMT_DATA", ROOT.parent / "shared" / "data"))
+    sides = [map(html.unescape, read_lines(data / f"{name}.{language}.gz")) for language in ("en", other)]
+    return list(zip(*sides, strict=True))
+
+
+def serve_folder(folder: Path, other: str) -> dict[str, str]:
+    training = {"commoncrawl": real_pairs("multi30k/train", other)}
+    if other == "de":
+        training["europarl-v7"] = real_pairs("europarl_sample/train.tok", other)
+    held = real_pairs("multi30k/val", other)[:HELD_OUT]
+    folder.mkdir(parents=True, exist_ok=True)
+    return write_archives(folder, other, training, {f"newstest{year}": held for year in (2012, 2013, 2014)})
+
+
+def overrides_of(path: Path, settings: Settings, checksums: dict[str, str], address: str) -> list[str]:
+    other = path.parent.name.rpartition("_")[2]
+    parts = "[europarl-v7, commoncrawl]" if other == "de" else "[commoncrawl]"
+    result = [f"corpus.training={parts}", f"corpus.address={address}", f"corpus.checksums={json.dumps(checksums)}"]
+    result += [f"corpus.archives={settings.directory / other}", f"training.updates={UPDATES}", "training.log_every=1"]
+    result += ["training.processes=1", "training.device=cpu"]
+    if path.stem == "gnmt_rl":
+        start = settings.directory / "runs" / path.parent.name / "gnmt" / "model"
+        return [*result, f"training.start_from={start}", f"training.batch_tokens={settings.refine_batch_tokens}"]
+    return result + ([f"training.batch_tokens={settings.batch_tokens}"] if settings.batch_tokens else [])
+
+
+def padded(recipe: Recipe, text: tuple[Path, Path], scratch: Path) -> tuple[Recipe, int]:
+    """The recipe with as many symbols that never occur as its vocabulary lacks, and their number."""
+    options = recipe.tokenizer
+    if not isinstance(options, SentencePieceOptions):
+        return recipe, 0
+    size, count = options.vocabulary_size, 0
+    while True:
+        symbols = tuple(f"<unused_{number}>" for number in range(count))
+        padded_options = options.model_copy(update={"user_defined_symbols": symbols})
+        try:
+            padded_options.train(*text, scratch)
+        except UserError as error:
+            most = re.search(r"at most (\d+) pieces", str(error))
+            if most is None:
+                raise
+            count += max(size - int(most[1]), 1)
+        else:
+            return recipe.model_copy(update={"tokenizer": padded_options}), count
+
+
+def measure(path: Path, settings: Settings, checksums: dict[str, str], address: str) -> str:
+    """Runs one recipe; its row of the table."""
+    shipped_batch = re.search(r"^  batch_tokens: (\d+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    assert shipped_batch is not None
+    recipe = load_recipe(path, overrides_of(path, settings, checksums, address))
+    runs = settings.directory / "runs"
+    run = run_directory(recipe, runs)
+    shutil.rmtree(run, ignore_errors=True)
+    raw = recipe.corpus.fetch(run / "corpus")
+    sides = [run / "all.source", run / "all.target"]
+    for number, side in enumerate(sides):
+        side.write_bytes(b"".join((files.source, files.target)[number].read_bytes() for files in raw.training))
+    recipe, padding = padded(recipe, (sides[0], sides[1]), run / "scratch")
+    written = settings.directory / f"{path.parent.name}_{path.stem}.yaml"
+    written.write_text(as_yaml(recipe), encoding="utf-8")
+    command = [sys.executable, "-m", "nmt", "run", str(written), "--runs", str(runs)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, env=environment, stdout=sys.stderr) as process:
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"{path}: status {process.returncode}")
+    return row(path, recipe, padding, int(shipped_batch[1]), run, used)
+
+
+def row(path: Path, recipe: Recipe, padding: int, batch: int, run: Path, used: resource.struct_rusage) -> str:
+    """From what the run left."""
+    report = json.loads((run / "report.json").read_text(encoding="utf-8"))
+    lines = [json.loads(line) for line in (run / "train" / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    steps = [line for line in lines if line["event"] == "progress"]
+    assert len(steps) == UPDATES
+    tokens = [new - old for old, new in pairwise([0, *(step["target_tokens"] for step in steps)])]
+    seconds = [count / step["tokens_per_second"] for count, step in zip(tokens, steps, strict=True)]
+    cells = [
+        f"`{path.parent.name}/{path.stem}`",
+        f"{report['parameters']:,}",
+        PUBLISHED[path.stem],
+        f"{report['data']['tokenizer']['target_vocabulary']:,}",
+        f"{padding:,}",
+        f"{batch:,}",
+        f"{recipe.training.batch_tokens:,}",
+        ", ".join(f"{count:,}" for count in tokens),
+        ", ".join(f"{time:.1f}" for time in seconds),
+        resolve_precision(recipe.training.precision, torch.device("cpu")),
+        f"{used.ru_maxrss / (1 << 20):.1f} GiB",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipes", nargs="*", type=Path, default=RECIPES)
+    parser.add_argument("--directory", type=Path, help="where the runs go; left out: a temporary folder")
+    parser.add_argument("--batch-tokens", type=int, help="instead of each recipe's own")
+    parser.add_argument("--refine-batch-tokens", type=int, default=256, help="of gnmt_rl, which samples 15 times")
+    arguments = parser.parse_args()
+    other_work = OtherWork()
+    print(f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}", flush=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        directory = (arguments.directory or Path(temporary)).resolve()
+        settings = Settings(directory, arguments.batch_tokens, arguments.refine_batch_tokens)
+        with serving(directory / "server") as server:
+            for other in ("de", "fr"):
+                wanted = [path.resolve() for path in arguments.recipes if path.resolve().parent.name.endswith(other)]
+                server.folder = directory / f"server_{other}"
+                checksums = serve_folder(server.folder, other) if wanted else {}
+                for path in wanted:
+                    print(measure(path, settings, checksums, server.url), flush=True)
+    print(f"Other programs took {other_work.share():.0%} of {os.cpu_count()} cores meanwhile.")
+
+
+if __name__ == "__main__":
+    main()
