@@ -61,6 +61,7 @@ def build_model(
     _check_vocabulary(checkpoint, "decoder", target_vocabulary)
     try:
         config, weights = _converted(checkpoint, where)
+        model = config.build(source_vocabulary, target_vocabulary)
     # settings of another type, tensors with other axes
     except (ValueError, TypeError, RuntimeError, IndexError) as error:
         raise UserError(where, "settings and weights of one fairseq model", str(error).splitlines()[0]) from error
