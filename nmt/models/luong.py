@@ -7,6 +7,7 @@ feeding): so all layers go step by step, in training too.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
@@ -83,6 +84,9 @@ class Luong(EncoderDecoder[LuongMemory, LuongState]):
         """Of the target embedding; null for `dropout`."""
         decoder_dropout: Probability | None = None
         """Of the outputs of the decoder's layers, of attention and of the projection after it; null for `dropout`."""
+        scaled_embeddings: bool = False
+        """Multiply embeddings by the square root of their width, as a Transformer does. Weights that start small, as
+        published, keep all signals small at first; with this a small model finds its alignments sooner."""
         initial_range: PositiveFloat = 0.1
         """All weights and biases start from a uniform distribution between minus this and this, in cells added to what
         the cell starts its biases from."""
@@ -128,8 +132,8 @@ class Luong(EncoderDecoder[LuongMemory, LuongState]):
             config.tied_embeddings,
             source_vocabulary,
             target_vocabulary,
-            lambda vocabulary: TokenEmbedding(vocabulary, config.source_embedding_dim, pad, std=1.0),
-            lambda vocabulary: TokenEmbedding(vocabulary, config.target_embedding_dim, pad, std=1.0),
+            lambda vocabulary: _embedding(vocabulary, config.source_embedding_dim, pad, config),
+            lambda vocabulary: _embedding(vocabulary, config.target_embedding_dim, pad, config),
         )
         self.source_dropout = _dropout(config.source_embedding_dropout, config)
         self.encoder_dropout = _dropout(config.encoder_dropout, config)
@@ -250,6 +254,10 @@ class Luong(EncoderDecoder[LuongMemory, LuongState]):
             x = self.decoder_dropout(self.projection(x))
         logits: Tensor = self.output(x)
         return logits
+
+
+def _embedding(vocabulary: int, dim: int, pad: int, config: Luong.Config) -> TokenEmbedding:
+    return TokenEmbedding(vocabulary, dim, pad, std=1.0, scale=math.sqrt(dim) if config.scaled_embeddings else 1.0)
 
 
 def _dropout(own: float | None, config: Luong.Config) -> Dropout:

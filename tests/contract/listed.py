@@ -63,6 +63,7 @@ MODELS: dict[str, ModelConfig] = {
         decoder_dim=14,
         output_dim=12,
         bidirectional=True,
+        scaled_embeddings=True,
         tied_embeddings="all",
         output_bias=False,
     ),
