@@ -20,6 +20,7 @@ RECIPES = sorted(path for path in (ROOT / "recipes").glob("*/*.yaml") if not pat
 
 SHRUNK = ["training.updates=6", "training.validate_every=3", "training.precision=fp32", "search.beam=2"]
 SHRUNK += ["search.max_length_factor=0.1", "search.max_length_offset=3"]  # a model that knows nothing never ends
+REFINED = ["training.refine.samples=2", "training.refine.max_length_factor=0.1", "training.batch_tokens=200"]
 OF_CORPUS = {"phrasebook": ["corpus.pairs=1500", "tokenizer.vocabulary_size=600"], "multi30k": [], "files": []}
 
 
@@ -44,9 +45,14 @@ def test_every_shipped_recipe_runs(
 ) -> None:
     monkeypatch.setenv("NMT_DATA", str(data_directory))
     kind = recipe.parent.name.split("_")[0]
-    output = nmt("run", recipe, *SHRUNK, *OF_CORPUS[kind], "--runs", tmp_path)
-    (run,) = tmp_path.glob("*/*")
-    assert run.relative_to(tmp_path) == Path(recipe.parent.name) / recipe.stem
+    settings = [*SHRUNK, *OF_CORPUS[kind]]
+    start = re.search(r"start_from: runs/(.*)/model", recipe.read_text(encoding="utf-8"))
+    if start:
+        nmt("run", ROOT / "recipes" / f"{start[1]}.yaml", *settings, "--runs", tmp_path / "start")
+        settings += [f"training.start_from={tmp_path / 'start' / start[1] / 'model'}", *REFINED]
+    output = nmt("run", recipe, *settings, "--runs", tmp_path / "runs")
+    (run,) = (tmp_path / "runs").glob("*/*")
+    assert run.relative_to(tmp_path / "runs") == Path(recipe.parent.name) / recipe.stem
     report = json.loads((run / "report.json").read_text())
     assert report["scores"]
     for scores in report["scores"].values():
