@@ -21,7 +21,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -181,6 +181,33 @@ def measure_elsewhere(stage: str, directory: Path, script: str = __file__) -> di
     return figures
 
 
+class Peaks:
+    """The figures of every stage, printed as they come, and how they grow.
+
+    Args:
+        stages: by name.
+        columns: the table's first ones; what stands in them is given with the figures.
+    """
+
+    def __init__(self, stages: Iterable[str], *columns: str) -> None:
+        self._peaks = {(stage, kind): list[int]() for stage in stages for kind in ("total", "heap")}
+        names = [*columns, "stage", "total MiB", "heap MiB", "seconds"]
+        print(f"| {' | '.join(names)} |\n|{' --- |' * len(names)}", flush=True)
+
+    def add(self, stage: str, figures: Mapping[str, Any], *cells: str) -> None:
+        """Prints the row of a stage."""
+        for kind in ("total", "heap"):
+            self._peaks[stage, kind].append(figures[kind])
+        row = [*cells, stage, f"{figures['total'] / MIB:.0f}", f"{figures['heap'] / MIB:.0f}"]
+        print(f"| {' | '.join([*row, format(figures['seconds'], '.1f')])} |", flush=True)
+
+    def growth(self) -> float:
+        """Prints what each stage took at the last size over what it took at the first; returns the largest."""
+        ratios = {key: values[-1] / values[0] for key, values in self._peaks.items()}
+        print("last over first:", ", ".join(f"{stage} {kind} {ratio:.2f}" for (stage, kind), ratio in ratios.items()))
+        return max(ratios.values())
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--factors", type=int, nargs="+", default=[10, 100], help="how often to repeat the corpus")
@@ -192,8 +219,7 @@ def main() -> int:
         print(json.dumps(measure(STAGES[arguments.stage], arguments.directory)))
         return 0
 
-    pairs, peaks = 0, {(stage, kind): list[int]() for stage in STAGES for kind in ("total", "heap")}
-    print("| repeats | pairs | stage | total MiB | heap MiB | seconds |\n| --- | --- | --- | --- | --- | --- |")
+    pairs, peaks = 0, Peaks(STAGES, "repeats", "pairs")
     for factor in arguments.factors:
         with tempfile.TemporaryDirectory() as folder:
             repeat_corpus(factor, Path(folder))
@@ -201,17 +227,8 @@ def main() -> int:
                 figures = measure_elsewhere(stage, Path(folder))
                 if stage == "clean":
                     pairs = figures["result"]
-                for kind in ("total", "heap"):
-                    peaks[stage, kind].append(figures[kind])
-                print(
-                    f"| {factor} | {pairs:,} | {stage} | {figures['total'] / MIB:.0f} | {figures['heap'] / MIB:.0f} "
-                    f"| {figures['seconds']:.1f} |",
-                    flush=True,
-                )
-    growth = {key: values[-1] / values[0] for key, values in peaks.items()}
-    print(f"at {arguments.factors[-1]} over at {arguments.factors[0]} repeats:", end=" ")
-    print(", ".join(f"{stage} {kind} {ratio:.2f}" for (stage, kind), ratio in growth.items()))
-    return int(max(growth.values()) > arguments.limit)
+                peaks.add(stage, figures, f"{factor}", f"{pairs:,}")
+    return int(peaks.growth() > arguments.limit)
 
 
 if __name__ == "__main__":

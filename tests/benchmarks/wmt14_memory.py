@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from preparation_memory import MIB, ROOT, measure, measure_elsewhere  # beside this file
+from preparation_memory import ROOT, Peaks, measure, measure_elsewhere  # beside this file
 
 sys.path.insert(0, str(ROOT))
 
@@ -113,28 +113,16 @@ def main() -> int:
         print(json.dumps(measure(STAGES[arguments.stage], arguments.directory)))
         return 0
 
-    peaks = {(stage, kind): list[int]() for stage in STAGES for kind in ("total", "heap")}
-    print("| repeats | archives, MiB | stage | result | total MiB | heap MiB | seconds |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    peaks = Peaks(STAGES, "repeats", "archives, MiB", "result")
     for factor in arguments.factors:
         with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as server:
             checksums = make_archives(Path(folder), factor)
             size = sum(path.stat().st_size for path in Path(folder).glob("wmt*/*")) >> 20
-            options = {"address": server.url, "checksums": checksums}
-            (Path(folder) / "options.json").write_text(json.dumps(options))
+            (Path(folder) / "options.json").write_text(json.dumps({"address": server.url, "checksums": checksums}))
             for stage in STAGES:
                 figures = measure_elsewhere(stage, Path(folder), __file__)
-                for kind in ("total", "heap"):
-                    peaks[stage, kind].append(figures[kind])
-                print(
-                    f"| {factor} | {size} | {stage} | {figures['result']:,} | {figures['total'] / MIB:.0f} "
-                    f"| {figures['heap'] / MIB:.0f} | {figures['seconds']:.1f} |",
-                    flush=True,
-                )
-    growth = {key: values[-1] / values[0] for key, values in peaks.items()}
-    print(f"at {arguments.factors[-1]} over at {arguments.factors[0]} repeats:", end=" ")
-    print(", ".join(f"{stage} {kind} {ratio:.2f}" for (stage, kind), ratio in growth.items()))
-    return int(max(growth.values()) > arguments.limit)
+                peaks.add(stage, figures, f"{factor}", f"{size}", f"{figures['result']:,}")
+    return int(peaks.growth() > arguments.limit)
 
 
 if __name__ == "__main__":

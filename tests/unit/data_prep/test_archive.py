@@ -117,3 +117,10 @@ def test_no_tar_at_all(tmp_path: Path) -> None:
         extract(tmp_path / "a.tgz", tmp_path / "out")
     with pytest.raises(UserError, match=r"none\.tgz: expected to be read or written, got No such file"):
         extract(tmp_path / "none.tgz", tmp_path / "out")
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    archive = pack(tmp_path / "a.tgz", list(CONTENT.items()))
+    (tmp_path / "out").write_text("a file where a folder should be")
+    with pytest.raises(UserError, match=r"out: expected to be read or written, got .*Is the disk full\?"):
+        extract(archive, tmp_path / "out")
