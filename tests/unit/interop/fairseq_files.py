@@ -37,7 +37,8 @@ TASK = {"source_lang": "en", "target_lang": "de"}
 
 def old_checkpoint(path: Path, state: Mapping[str, Tensor] | None = None, **changes: Any) -> Path:
     """With `args`, as fairseq saved until the end of 2020."""
-    arguments = Namespace(arch="transformer_wmt_en_de", task="translation", **TASK, **{**MODEL, **changes})
+    known = {"arch": "transformer_wmt_en_de", "task": "translation", **TASK, **MODEL}
+    arguments = Namespace(**{**known, **changes})
     return _save(
         path, state, {"args": arguments, "optimizer_history": [{"num_updates": 7}], "extra_state": {"epoch": 1}}
     )
