@@ -74,7 +74,7 @@ class WMT14(CorpusOptions):
             raise ValueError(f"one of source and target must be en, they are {self.source} and {self.target}")
         wrong = [part for part in self.training if part in FRENCH_ONLY and self._pair != "fr-en"]
         if wrong:
-            raise ValueError(f"{', '.join(wrong)} of training exists for English and French only")
+            raise ValueError(f"training: {', '.join(wrong)} exists for English and French only")
         if len(set(self.training)) < len(self.training):
             raise ValueError("training must name each part once")
         return self
