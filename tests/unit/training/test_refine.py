@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -301,3 +302,18 @@ def test_the_unit_of_the_reward(data: tuple[Path, PairStore, TokenizerPair]) -> 
     assert in_words == [3 / 6]  # two words and their pair, of three words, two pairs and the triple
     assert in_words == gleus([words(tokenizer.decode(hypothesis))], words(tokenizer.decode(reference)))
     assert in_pieces == gleus([hypothesis], reference)
+
+
+def test_gleu_of_the_validation_chooses_the_weights(data: tuple[Path, PairStore, TokenizerPair]) -> None:
+    directory, store, tokenizers = data
+    training = options(best_by="gleu", average_checkpoints=1)  # validates at updates 8, 16 and 24
+    alone, values = World(0, 1, torch.device("cpu")), iter([1.0, 3.0, 2.0])
+    made = trainer(directory / "chosen", store, tokenizers, alone, training)
+    made.validation = replace(made.validation, gleu=lambda hypotheses, references: next(values))
+    assert made.train().position.best_update == 16
+    records = [json.loads(line) for line in (directory / "chosen" / "log.jsonl").read_text().splitlines()]
+    assert [(r["gleu"], r["best"]) for r in records if r["event"] == "validated"] == [
+        (1.0, True),
+        (3.0, True),
+        (2.0, False),
+    ]
