@@ -32,7 +32,7 @@ def import_checkpoint(path: Path, choices: TextChoices) -> Bundle:
     Raises:
         UserError: the checkpoint or a file beside it cannot be read, or holds what we do not have.
     """
-    if not path.exists() and ":" in path.name:
+    if not path.exists() and ":" in str(path):
         raise UserError(
             str(path),
             "one checkpoint",
