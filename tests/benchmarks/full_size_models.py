@@ -1,18 +1,22 @@
 """The recipes of WMT14 at full size: each model is built with its full vocabulary and takes three real updates.
 
-    python tests/benchmarks/full_size_models.py [RECIPE ...] [--batch-tokens N] [--refine-batch-tokens N]
+    python tests/benchmarks/full_size_models.py [RECIPE ...] [--parts 2] [--directory DIR]
 
 Real text (Multi30k, and for German the Europarl sample besides; see NMT_DATA) is packed into archives of WMT14's layout
 and served over loopback HTTP. Then `nmt run` does each recipe as it is shipped, one after another, in a process of its
-own with one thread, except for: three updates instead of all, a validation and a test set of two sentences, and the
-batch where the command line says so. gnmt_rl starts from what gnmt left.
+own with one thread, except for: three updates instead of all, a validation and a test set of two sentences, and only so
+many of the parts (`training.micro_batches`) of a batch as --parts says. Parts are as large as the recipe's and are
+computed one after another, so memory is that of the whole batch, and a whole update takes longer in proportion, but for
+the optimiser. gnmt_rl starts from what gnmt left.
 
 So little text does not give 32,000 to 40,000 pieces in every case. What is missing is filled up with symbols that occur
 nowhere (`padding` says how many), so that the matrices have their full size; a step costs the same.
 
-Prints a Markdown table: parameters and the published count; tokens of a batch as the recipe counts them and what was
-used; target tokens and seconds of each of the three updates; and the peak of the resident memory of the whole run, of
-which training is the largest part. The last line says how much other programs took of the cores meanwhile.
+Prints a Markdown table: parameters and the published count; pieces and how many of them are padding; the recipe's batch
+in tokens and its parts; target tokens of the three updates; seconds of the second and third, by the processor's clock
+(which other programs hardly disturb) and by the wall's; the precision that the processor gets; and the peak of the
+resident memory of the whole run, of which training is the largest part. The last line says how much other programs took
+of the cores meanwhile.
 """
 
 from __future__ import annotations
@@ -27,6 +31,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -53,8 +58,10 @@ PUBLISHED = {"gnmt": "278M", "gnmt_rl": "278M", "convs2s": "–", "transformer_b
 UPDATES = 3
 HELD_OUT = 2
 
-COLUMNS = ("recipe", "parameters", "published", "vocabulary", "padding", "batch of the recipe", "batch here")
-COLUMNS += ("target tokens of an update", "seconds of an update", "precision", "peak memory")
+COLUMNS = (
+    *("recipe", "parameters", "published", "vocabulary", "padding", "batch", "parts", "target tokens of an update"),
+    *("processor seconds", "seconds", "precision", "peak memory"),
+)
 
 
 @dataclass(frozen=True)
@@ -62,8 +69,7 @@ class Settings:
     """What the command line says."""
 
     directory: Path
-    batch_tokens: int | None
-    refine_batch_tokens: int
+    parts: int
 
 
 def real_pairs(name: str, other: str) -> list[Pair]:
@@ -89,9 +95,16 @@ def overrides_of(path: Path, settings: Settings, checksums: dict[str, str], addr
     result += [f"corpus.archives={settings.directory / other}", f"training.updates={UPDATES}", "training.log_every=1"]
     result += ["training.processes=1", "training.device=cpu"]
     if path.stem == "gnmt_rl":
-        start = settings.directory / "runs" / path.parent.name / "gnmt" / "model"
-        return [*result, f"training.start_from={start}", f"training.batch_tokens={settings.refine_batch_tokens}"]
-    return result + ([f"training.batch_tokens={settings.batch_tokens}"] if settings.batch_tokens else [])
+        result += [f"training.start_from={settings.directory / 'runs' / path.parent.name / 'gnmt' / 'model'}"]
+    return result
+
+
+def with_few_parts(recipe: Recipe, parts: int) -> Recipe:
+    """Only so many parts of each batch."""
+    own = recipe.training.micro_batches
+    kept = min(parts, own)
+    changed = {"micro_batches": kept, "batch_tokens": recipe.training.batch_tokens * kept // own}
+    return recipe.model_copy(update={"training": recipe.training.model_copy(update=changed)})
 
 
 def padded(recipe: Recipe, text: tuple[Path, Path], scratch: Path) -> tuple[Recipe, int]:
@@ -116,9 +129,8 @@ def padded(recipe: Recipe, text: tuple[Path, Path], scratch: Path) -> tuple[Reci
 
 def measure(path: Path, settings: Settings, checksums: dict[str, str], address: str) -> str:
     """Runs one recipe; its row of the table."""
-    shipped_batch = re.search(r"^  batch_tokens: (\d+)", path.read_text(encoding="utf-8"), re.MULTILINE)
-    assert shipped_batch is not None
-    recipe = load_recipe(path, overrides_of(path, settings, checksums, address))
+    shipped = load_recipe(path, overrides_of(path, settings, checksums, address))
+    recipe = with_few_parts(shipped, settings.parts)
     runs = settings.directory / "runs"
     run = run_directory(recipe, runs)
     shutil.rmtree(run, ignore_errors=True)
@@ -132,14 +144,35 @@ def measure(path: Path, settings: Settings, checksums: dict[str, str], address: 
     command = [sys.executable, "-m", "nmt", "run", str(written), "--runs", str(runs)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, env=environment, stdout=sys.stderr) as process:
+        clock = processor_seconds_by_update(process.pid, run / "train" / "log.jsonl")
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         sys.exit(f"{path}: status {process.returncode}")
-    return row(path, recipe, padding, int(shipped_batch[1]), run, used)
+    return row(path, shipped, recipe, padding, run, clock, used)
 
 
-def row(path: Path, recipe: Recipe, padding: int, batch: int, run: Path, used: resource.struct_rusage) -> str:
+def processor_seconds_by_update(process: int, log: Path) -> list[float]:
+    """What a process had computed, on all its threads, when each update was logged; ends with the last, or with it."""
+    clock: list[float] = []
+    while len(clock) < UPDATES and not os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+        done = log.read_text(encoding="utf-8").count('"event": "progress"') if log.exists() else 0
+        if done > len(clock):
+            fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+            clock.append((int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"))
+        time.sleep(0.02)
+    return clock
+
+
+def row(
+    path: Path,
+    shipped: Recipe,
+    recipe: Recipe,
+    padding: int,
+    run: Path,
+    clock: list[float],
+    used: resource.struct_rusage,
+) -> str:
     """From what the run left."""
     report = json.loads((run / "report.json").read_text(encoding="utf-8"))
     lines = [json.loads(line) for line in (run / "train" / "log.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -153,10 +186,11 @@ def row(path: Path, recipe: Recipe, padding: int, batch: int, run: Path, used: r
         PUBLISHED[path.stem],
         f"{report['data']['tokenizer']['target_vocabulary']:,}",
         f"{padding:,}",
-        f"{batch:,}",
-        f"{recipe.training.batch_tokens:,}",
+        f"{shipped.training.batch_tokens:,}",
+        f"{recipe.training.micro_batches} of {shipped.training.micro_batches}",
         ", ".join(f"{count:,}" for count in tokens),
-        ", ".join(f"{time:.1f}" for time in seconds),
+        ", ".join(f"{new - old:.1f}" for old, new in pairwise(clock)),
+        ", ".join(f"{elapsed:.1f}" for elapsed in seconds[1:]),
         resolve_precision(recipe.training.precision, torch.device("cpu")),
         f"{used.ru_maxrss / (1 << 20):.1f} GiB",
     ]
@@ -167,14 +201,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipes", nargs="*", type=Path, default=RECIPES)
     parser.add_argument("--directory", type=Path, help="where the runs go; left out: a temporary folder")
-    parser.add_argument("--batch-tokens", type=int, help="instead of each recipe's own")
-    parser.add_argument("--refine-batch-tokens", type=int, default=256, help="of gnmt_rl, which samples 15 times")
+    parser.add_argument("--parts", type=int, default=2, help="parts of a batch that are computed")
     arguments = parser.parse_args()
     other_work = OtherWork()
     print(f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}", flush=True)
     with tempfile.TemporaryDirectory() as temporary:
         directory = (arguments.directory or Path(temporary)).resolve()
-        settings = Settings(directory, arguments.batch_tokens, arguments.refine_batch_tokens)
+        settings = Settings(directory, arguments.parts)
         with serving(directory / "server") as server:
             for other in ("de", "fr"):
                 wanted = [path.resolve() for path in arguments.recipes if path.resolve().parent.name.endswith(other)]
