@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,6 +49,8 @@ def transformers() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HF_HUB_OFFLINE", "1")
         patch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
+        # fairseq brings it; it need not go with this torch, and transformers would import it
+        patch.setitem(sys.modules, "torchaudio", None)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # what its modules say when they are imported
