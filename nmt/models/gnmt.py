@@ -128,18 +128,14 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
             self.limit.anneal(update)
 
     def encode(self, source: Tensor, source_mask: Tensor) -> GNMTMemory:
-        # Real tokens first, so that neither direction has read padding when it comes to one.
-        real_first = (~source_mask).byte().argsort(dim=1, stable=True)
-        reverse = _reversal(source_mask)
-        x = self.dropout(self.source_embedding(source.gather(1, real_first)))
+        x = self.dropout(self.source_embedding(source))
         lowest, *upper = cells_of(self.encoder)
-        there = self._bounded(lowest(x, self._delta))
-        back = self._bounded(self.encoder_backward(_reorder(x, reverse), self._delta))
-        x = torch.cat([there, _reorder(back, reverse)], dim=-1)
+        there, _ = lowest.read(x, source_mask, self._delta)
+        back, _ = self.encoder_backward.read(x.flip(1), source_mask.flip(1), self._delta)
+        x = self._bounded(torch.cat([there, back.flip(1)], dim=-1))
         for place, layer in enumerate(upper, start=1):
-            hidden = layer(self.dropout(x), self._delta)
+            hidden, _ = layer.read(self.dropout(x), source_mask, self._delta)
             x = self._upwards(place, hidden, x)
-        x = _reorder(x, real_first.argsort(dim=1))
         return GNMTMemory(mask=source_mask, keys=self.attention.project(x), values=x)
 
     def decode(
@@ -208,14 +204,3 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
     @property
     def _delta(self) -> Tensor | None:
         return None if self.limit is None else self.limit.delta
-
-
-def _reversal(mask: Tensor) -> Tensor:
-    """[B, S] int64: the order that turns each sentence round and leaves the padding behind it in its place."""
-    place, length = torch.arange(mask.shape[1], device=mask.device), mask.sum(1, keepdim=True)
-    return torch.where(place < length, length - 1 - place, place)
-
-
-def _reorder(x: Tensor, order: Tensor) -> Tensor:
-    """x [B, S, D] with its positions in another order [B, S]."""
-    return x.gather(1, order[:, :, None].expand_as(x))
