@@ -5,8 +5,9 @@
 Makes archives in WMT14's layout out of `factor` times the Multi30k training pairs (en-de, 29,000; repeats begin with
 their number, so that they are distinct), serves them over loopback HTTP, and runs each stage of a recipe's preparation
 in a process of its own: `fetch` of the corpus, `prepare_corpus` with its cleaning (`clean`) and with de-duplication
-besides (`deduplicate`), the tokenizer on a capped sample, and the stores of token ids. Columns as in
-preparation_memory.py. Exits with status 1 when either grows by more than the limit.
+besides (`deduplicate`), the tokenizer on a capped sample, and the stores of token ids; then once more all of `nmt
+prepare recipes/wmt14_en_de/transformer_base.yaml` in one process (`together`), with a vocabulary that fits the text.
+Columns as in preparation_memory.py. Exits with status 1 when either grows by more than the limit.
 """
 
 from __future__ import annotations
@@ -97,8 +98,21 @@ def ids(directory: Path) -> int:
     return len(PairStore(directory / "ids"))
 
 
+def together(directory: Path) -> int:
+    from nmt.data.store import PairStore
+    from nmt.pipeline.reporter import Silent
+    from nmt.pipeline.run import prepare
+    from nmt.recipe import load_recipe
+
+    options = json.loads((directory / "options.json").read_text())
+    overrides = [f"corpus.{name}={json.dumps(value)}" for name, value in options.items()]
+    overrides += ["tokenizer.vocabulary_size=8000", f"tokenizer.training_sentences={CAP}"]
+    recipe = load_recipe(ROOT / "recipes" / "wmt14_en_de" / "transformer_base.yaml", overrides)
+    return len(PairStore(prepare(recipe, directory / "runs", Silent()) / "ids" / "train"))
+
+
 STAGES: dict[str, Callable[[Path], int]] = {
-    stage.__name__: stage for stage in (fetch, clean, deduplicate, tokenizer, ids)
+    stage.__name__: stage for stage in (fetch, clean, deduplicate, tokenizer, ids, together)
 }
 
 
