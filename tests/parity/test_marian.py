@@ -27,7 +27,7 @@ from nmt.tokenizer.base import SPECIAL
 from tests.parity.marian_models import Text, make_model, make_tokenizer, read_text, train
 
 TOLERANCE = 1e-5
-LIMIT = 60
+LIMIT = 40
 UPDATES = 300
 
 
