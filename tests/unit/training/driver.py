@@ -1,4 +1,4 @@
-"""A small real training, as a process of its own: python -m tests.unit.training.driver DIRECTORY [updates] [precision].
+"""A small real training, as a process of its own: python -m tests.unit.training.driver DIRECTORY [updates] [refine].
 
 Several of them with RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT set train together.
 """
@@ -15,11 +15,14 @@ import torch
 from nmt.data.store import PairStore, build_store
 from nmt.models import ModelConfig
 from nmt.models.transformer import Transformer
+from nmt.pipeline.refining import make_refiner
 from nmt.tokenizer import SentencePieceOptions
 from nmt.tokenizer.base import TokenizerPair
 from nmt.training import Training
 from nmt.training.distributed import World, join_world
 from nmt.training.log import Progress, Started, Validated
+from nmt.training.optimizer import SGD
+from nmt.training.refine import Refinement
 from nmt.training.schedule import Constant
 from nmt.training.trainer import Trainer, TrainingResult
 from nmt.training.validation import ValidationSet
@@ -82,6 +85,12 @@ def options(**changes: Any) -> Training:
     return Training(**(settings | changes))
 
 
+def refining(**changes: Any) -> Training:
+    """A refinement of seconds."""
+    settings: dict[str, Any] = {"updates": 14, "best_by": "loss", "average_checkpoints": 1, "batch_tokens": 200}
+    return options(**(settings | {"refine": Refinement(samples=4)} | changes))
+
+
 def trainer(
     directory: Path, store: PairStore, tokenizers: TokenizerPair, world: World, training: Training, **changes: Any
 ) -> Trainer:
@@ -125,8 +134,15 @@ def main() -> None:
     tokenizers = load_tokenizers(directory.parent / "tok")
     changes: dict[str, Any] = {"updates": int(sys.argv[2])} if len(sys.argv) > 2 else {}
     with join_world("cpu") as world:
+        refine = sys.argv[3:] == ["refine"]
+        training = refining(**changes, optimizer=SGD()) if refine else options(**changes, best_by="loss")
         result: TrainingResult = trainer(
-            directory, PairStore(directory.parent / "ids"), tokenizers, world, options(**changes, best_by="loss")
+            directory,
+            PairStore(directory.parent / "ids"),
+            tokenizers,
+            world,
+            training,
+            refiner=make_refiner(training, tokenizers),
         ).train()
     if world.first:
         sys.stdout.write(f"{result.position.update} {result.chosen}\n")

@@ -31,9 +31,11 @@ from nmt.training.checkpoint import LAST
 from nmt.training.distributed import World
 from nmt.training.log import Progress
 from nmt.training.objective import cross_entropy
+from nmt.training.optimizer import SGD
 from nmt.training.refine import Refinement, Refiner, Reward
 from tests.contract.listed import MODELS
-from tests.unit.training.driver import Silence, options, prepared, trainer
+from tests.unit.training.driver import Silence, options, prepared, refining, trainer
+from tests.unit.training.test_trainer import run_two_processes
 
 Model = EncoderDecoder[Any, Any]
 
@@ -227,12 +229,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PairStore, Tok
     return directory, *prepared(directory)
 
 
-def refining(**changes: Any) -> Training:
-    return options(
-        best_by="loss", updates=14, average_checkpoints=1, batch_tokens=200, refine=Refinement(samples=4), **changes
-    )
-
-
 class Crash(Silence):
     """Dies at an update, as a killed process does: without saving."""
 
@@ -277,6 +273,16 @@ def test_killed_and_resumed_it_is_the_same(data: tuple[Path, PairStore, Tokenize
     assert [update for update, _, _ in progress(whole)] == list(range(1, 15))
     other = train(data, "other", refining(seed=2), Silence())
     assert not torch.equal(final_weights(whole), final_weights(other))
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_weights_of_one(data: tuple[Path, PairStore, TokenizerPair]) -> None:
+    training = refining(optimizer=SGD())  # Adam makes much of rounding where there is no gradient
+    alone, together = train(data, "accumulating", training, Silence()), data[0] / "together"
+    run_two_processes(together, "14", "refine")
+    # but for rounding: parts of a micro-batch are added up one by one, so the order of the sum is another
+    torch.testing.assert_close(final_weights(alone), final_weights(together), atol=1e-6, rtol=0)
+    assert np.array(progress(together)) == pytest.approx(np.array(progress(alone)), rel=1e-4)
 
 
 def test_it_raises_the_reward(data: tuple[Path, PairStore, TokenizerPair]) -> None:

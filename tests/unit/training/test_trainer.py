@@ -67,6 +67,18 @@ def start(directory: Path, *arguments: str, **environment: str) -> subprocess.Po
     )
 
 
+def run_two_processes(directory: Path, *arguments: str) -> None:
+    """One training, to its end."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "GLOO_SOCKET_IFNAME": "lo"}
+    ranks = [start(directory, *arguments, RANK=str(rank), **shared) for rank in (0, 1)]
+    for rank in ranks:
+        _, errors = rank.communicate(timeout=300)
+        assert rank.returncode == 0, errors
+
+
 def test_it_learns(data: Prepared) -> None:
     records = [r for r in logged(train(data, "learns", updates=60)) if r["event"] == "progress"]
     assert records[-1]["loss"] < 0.75 * records[0]["loss"]
@@ -195,14 +207,7 @@ def _updates(directory: Path) -> int:
 @pytest.mark.slow
 def test_two_processes_give_the_weights_of_one_that_accumulates_two(data: Prepared) -> None:
     alone, together = train(data, "accumulating"), data[0] / "together"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "GLOO_SOCKET_IFNAME": "lo"}
-    ranks = [start(together, RANK=str(rank), **shared) for rank in (0, 1)]
-    for rank in ranks:
-        _, errors = rank.communicate(timeout=300)
-        assert rank.returncode == 0, errors
+    run_two_processes(together)
     assert torch.equal(final_weights(alone), final_weights(together))
     assert [r for r in logged(alone) if r["event"] == "progress"] == [
         r for r in logged(together) if r["event"] == "progress"
