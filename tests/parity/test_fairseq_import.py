@@ -132,7 +132,6 @@ def test_the_text_of_fairseq_generate(name: str, distinct: int, request: pytest.
 
 def test_fastbpe(transformer: Trained, tmp_path: Path) -> None:
     """The same merges as fastBPE writes them: fairseq reads them with the original program, from raw text."""
-    pytest.importorskip("fastBPE", reason="needs fastBPE")
     merges = Path(transformer.text_options[-1]).read_text(encoding="utf-8").splitlines()[1:]
     codes = fairseq.write_lines(tmp_path / "codes", [f"{merge} {len(merges) - n}" for n, merge in enumerate(merges)])
     options = ("--tokenizer", "moses", "--bpe", "fastbpe", "--bpe-codes", str(codes))
