@@ -20,6 +20,7 @@ SEARCH = BeamSearch(
     length_penalty=1.0,
     length_normalization="power",
     early_stopping=True,
+    min_length=1,
     max_length_factor=0.0,
     max_length_offset=200,
 )

@@ -165,6 +165,9 @@ def _continue(
         eos = log_probabilities[rows, special.eos]
         log_probabilities[rows] = NONE
         log_probabilities[rows, special.eos] = torch.zeros_like(eos) if options.free_end_at_limit else eos
+    if length <= options.min_length:
+        rows = (~last).repeat_interleave(options.beam)
+        log_probabilities[rows, special.eos] = NONE
     if options.token_margin is not None:
         threshold = log_probabilities.amax(-1, keepdim=True) - options.token_margin
         log_probabilities.masked_fill_(log_probabilities < threshold, NONE)

@@ -42,6 +42,8 @@ class BeamSearch(Options):
     """End a sentence when `beam` of its hypotheses have finished and the best live one, if it ended at its present
     length, would be no better than the worst of them, as Hugging Face's transformers does, although it might still
     grow better with length. With beam 1 there is no difference."""
+    min_length: Count = 0
+    """A translation has at least this many tokens; fairseq's has one. Where the limit below is less, that holds."""
     max_length_factor: NonNegativeFloat = 2.0
     """A translation has at most this many tokens per source token, plus `max_length_offset`."""
     max_length_offset: Count = 10
