@@ -85,14 +85,14 @@ def test_the_readmes_recipe_for_ones_own_files(tmp_path: Path) -> None:
 def commands() -> list[list[str]]:
     """Every `nmt` command in the README's code blocks, as words."""
     blocks = README.split("```")[1::2]
-    lines = [line for block in blocks for line in block.splitlines()]
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
     calls = [re.split(r"(?:^|\| )nmt ", line.split("#")[0])[-1] for line in lines if re.search(r"(^|\| )nmt ", line)]
     return [shlex.split(call) for call in calls]
 
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
 def test_the_readme_names_options_that_exist(words: list[str]) -> None:
-    name = words[0] if words[0] != "recipe" else f"recipe {words[1]}"
+    name = " ".join(words[: 2 if words[0] in ("recipe", "import") else 1])
     known = nmt(*name.split(), "--help")
     options = [word for word in words if word.startswith("-") and word not in known]
     assert options == []
