@@ -66,16 +66,28 @@ file_option = click.Path(path_type=Path, dir_okay=False)
 @click.option("--moses-no-escape", is_flag=True, help="For text without &apos; and the like.")
 @click.option("--source-language", help="Where the checkpoint does not tell: the SRC of dict.SRC.txt.")
 @click.option("--target-language", help="Likewise, TGT.")
+@click.option(
+    "--architecture",
+    type=click.Choice(["transformer", "fconv", "lstm"]),
+    help="What a model is whose --arch is of your own (--user-dir) and only gives other sizes.",
+)
 @option_fields(BeamSearch, "search", defaults_from="fairseq-generate's", skip=("token_margin", "finished_margin"))
 @click.option("--force", is_flag=True, help="Replace OUT if it is a model directory already.")
 @click.argument("out", type=click.Path(path_type=Path))
-def command(checkpoint: Path, out: Path, force: bool, search: Mapping[str, Any], **text: Any) -> None:  # noqa: ANN401
+def command(
+    checkpoint: Path,
+    out: Path,
+    architecture: str | None,
+    force: bool,
+    search: Mapping[str, Any],
+    **text: Any,  # noqa: ANN401 -- the fields of TextChoices
+) -> None:
     """Turn a fairseq checkpoint into a model directory."""
     from nmt.interop.fairseq_import import import_checkpoint
     from nmt.interop.fairseq_text import TextChoices
 
     refuse_existing(out, force)
-    bundle = import_checkpoint(checkpoint, TextChoices(**text))
+    bundle = import_checkpoint(checkpoint, TextChoices(**text), architecture)
     settings = with_changes(BeamSearch.model_validate(bundle.recipe["search"]), search)
     bundle.recipe["search"] = settings.model_dump(mode="json")
     save_imported(out, bundle)

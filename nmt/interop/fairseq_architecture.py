@@ -88,7 +88,8 @@ def _converted(checkpoint: FairseqCheckpoint, where: str) -> tuple[ModelConfig, 
         settings = Settings(checkpoint.model, RECURRENT_DEFAULTS, where)
         return luong_config(settings), lstm_weights(upgraded(checkpoint.state), where)
     known = ", ".join((*TRANSFORMERS, *CONVOLUTIONAL, *RECURRENT))
-    raise UserError(f"{where}: arch", f"one of {known}", name, "Models of other architectures cannot be imported.")
+    fix = "If it is one of these under another name (--user-dir), --architecture transformer, fconv or lstm says so."
+    raise UserError(f"{where}: arch", f"one of {known}", name, fix)
 
 
 def _check_vocabulary(checkpoint: FairseqCheckpoint, side: str, size: int) -> None:

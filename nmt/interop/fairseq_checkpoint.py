@@ -53,7 +53,10 @@ def read_checkpoint(path: Path) -> FairseqCheckpoint:
     others = [name for name, tensor in state.items() if not isinstance(tensor, Tensor) or not isinstance(name, str)]
     if others:
         raise UserError(str(path), "nothing but named tensors under `model`", _names(others))
-    settings = _settings(content, path)
+    try:
+        settings, updates = _settings(content, path), _updates(content)
+    except RecursionError:
+        raise UserError(str(path), f"{KIND} with plain settings", "settings that contain themselves") from None
     model = _flat(settings["model"])
     return FairseqCheckpoint(
         path=path,
@@ -61,7 +64,7 @@ def read_checkpoint(path: Path) -> FairseqCheckpoint:
         model=model,
         **{name: _named(settings[name], name) for name in ("task", "bpe", "tokenizer")},
         state=dict(state),
-        updates=_updates(content),
+        updates=updates,
     )
 
 

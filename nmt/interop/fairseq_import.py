@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,8 +28,13 @@ SEARCH = BeamSearch(
 """What fairseq-generate does by default."""
 
 
-def import_checkpoint(path: Path, choices: TextChoices) -> Bundle:
+def import_checkpoint(path: Path, choices: TextChoices, architecture: str | None = None) -> Bundle:
     """Everything that `nmt.bundle.save_bundle` writes.
+
+    Args:
+        path: the checkpoint.
+        choices: what the user says of its text.
+        architecture: fairseq's name of the model, in place of the one in the checkpoint.
 
     Raises:
         UserError: the checkpoint or a file beside it cannot be read, or holds what we do not have.
@@ -42,6 +48,8 @@ def import_checkpoint(path: Path, choices: TextChoices) -> Bundle:
             "`nmt average`.",
         )
     checkpoint = read_checkpoint(path)
+    if architecture is not None:
+        checkpoint = replace(checkpoint, architecture=architecture)
     text = build_text(checkpoint, choices)
     source, target = text.tokenizers.source, text.tokenizers.target
     config, model = build_model(checkpoint, source.vocabulary_size, target.vocabulary_size)

@@ -62,6 +62,14 @@ def test_one_number_of_positions_for_both_sides(tmp_path: Path) -> None:
     assert (model["max_source_positions"], model["max_target_positions"]) == (77, MODEL["max_target_positions"])
 
 
+def test_settings_that_contain_themselves(tmp_path: Path) -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    old_checkpoint(tmp_path / "old.pt", encoder_layers=endless)
+    with pytest.raises(UserError, match="settings that contain themselves"):
+        read_checkpoint(tmp_path / "old.pt")
+
+
 @pytest.mark.parametrize(
     ("content", "found"),
     [

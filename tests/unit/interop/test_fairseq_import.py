@@ -119,6 +119,14 @@ def test_what_the_checkpoint_tells_and_we_have_not(settings: dict[str, Any], mes
         import_checkpoint(folder / "old.pt", TextChoices(folder))
 
 
+def test_an_architecture_of_the_users_own(folder: Path) -> None:
+    old_checkpoint(folder / "old.pt", arch="my_transformer")
+    with pytest.raises(UserError, match=r"arch: expected one of .*got my_transformer.*--architecture"):
+        import_checkpoint(folder / "old.pt", choices(folder))
+    bundle = import_checkpoint(folder / "old.pt", choices(folder), "transformer")
+    assert bundle.recipe["model"]["kind"] == "transformer"
+
+
 def test_an_ensemble_is_refused(folder: Path) -> None:
     with pytest.raises(UserError, match=r"Ensembles are not imported.*nmt average"):
         import_checkpoint(Path(f"{folder}/old.pt:{folder}/old.pt"), choices(folder))
