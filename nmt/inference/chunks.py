@@ -7,11 +7,14 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 
+from nmt.tokenizer.base import SPECIAL
+
 SHORTEST_LIMIT = 50
 """A model trained on very short sentences is still trusted with this many pieces."""
 
 _SENTENCE_END = re.compile(r"[.!?…。！？؟]+[\"'”’»)\]]*$")
 _CLAUSE_END = re.compile(r"[,;:–—،؛，；：]+[\"'”’»)\]]*$")
+_LANGUAGE = re.compile(r"(>>[^<>\s]+<<) ?")
 _INVISIBLE = frozenset(("Zs", "Zl", "Zp", "Cc", "Cf", "Cs"))
 
 
@@ -29,13 +32,22 @@ def chunks(line: str, encode: Callable[[str], list[int]], limit: int) -> list[li
     """The token ids of a cleaned line, in as many parts as keep each within `limit`.
 
     Cuts after a sentence where there is one in reach, else after a clause, else between words; a word
-    longer than the limit is cut between pieces. Parts are about equally long, and nothing is dropped.
+    longer than the limit is cut between pieces. Parts are about equally long, and nothing is dropped. The language
+    that a multilingual model is to write, a token in front of the line (`>>fra<<`), stands in front of each part.
 
     Returns:
         no parts for a blank line, one for most, each of 1 to `limit` ids.
     """
     if is_blank(line):
         return []
+    if language := _LANGUAGE.match(line):
+        token = encode(language[1])
+        if len(token) == 1 and token[0] > SPECIAL.eos:  # and not text that looks like one
+            return [token + part for part in _parts(line[language.end() :], encode, max(limit - 1, 1))]
+    return _parts(line, encode, limit)
+
+
+def _parts(line: str, encode: Callable[[str], list[int]], limit: int) -> list[list[int]]:
     ids = encode(line)
     if not ids:
         return []

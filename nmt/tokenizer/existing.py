@@ -22,8 +22,10 @@ class ExistingTokenizer(Options):
 
     @property
     def joint(self) -> bool:
-        """Whether both sides share one vocabulary."""
-        return self._pair.joint
+        """Whether both sides share one vocabulary, though they may cut text differently."""
+        sides = (self._pair.source, self._pair.target)
+        source, target = (side.pieces(range(side.vocabulary_size)) for side in sides)
+        return source == target
 
     @property
     def samples(self) -> bool:

@@ -38,6 +38,21 @@ def test_parts_are_about_equal() -> None:
     assert [len(part) for part in found] == [49, 54] or [len(part) for part in found] == [54, 49]
 
 
+def test_each_part_says_the_language() -> None:
+    def encode(line: str) -> list[int]:
+        if line.startswith(">>fra<<"):
+            return [99, *encode(line.removeprefix(">>fra<<").lstrip())]
+        return TOKENIZER.encode(line)
+
+    text = "aaa bbb. ccc ddd eee fff"
+    for line in (f">>fra<< {text}", f">>fra<<{text}"):
+        assert chunks(line, encode, 17) == [[99, *part] for part in chunks(text, encode, 16)]
+        assert chunks(line, encode, 100) == [encode(line)]
+    assert chunks(">>fra<<", encode, 100) == []
+    for line in (f">>spa<< {text}", f"{text} >>fra<<"):  # text like any other
+        assert chunks(line, encode, 100) == [encode(line)]
+
+
 def test_limit_follows_training_but_trusts_a_model_a_little() -> None:
     assert chunk_limit(0) == chunk_limit(7) == SHORTEST_LIMIT
     assert chunk_limit(200) == 200

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from nmt.errors import UserError
 from nmt.text import clean_line, file_digest
 from nmt.tokenizer import SPECIAL, TokenizerPair, load_tokenizers, save_tokenizers
+from nmt.tokenizer.existing import ExistingTokenizer
 from nmt.tokenizer.sentencepiece_vocabulary import SentencePieceVocabularyOptions, SentencePieceVocabularyTokenizer
 
 LINES = [
@@ -124,6 +125,14 @@ def test_saved_and_loaded(model: bytes, vocabulary: list[str], tmp_path: Path, j
     copy = pickle.loads(pickle.dumps(source))
     assert copy.digest == source.digest
     assert copy.encode(LINES[0]) == source.encode(LINES[0])
+
+
+def test_sides_that_cut_differently_may_share_a_vocabulary(model: bytes, vocabulary: list[str], tmp_path: Path) -> None:
+    source = SentencePieceVocabularyTokenizer(model, vocabulary)
+    for name, others, shared in (("same", vocabulary, True), ("other", [*vocabulary[:-1], ">>spa<<"], False)):
+        target = SentencePieceVocabularyTokenizer(trained(vocab_size=30), others)
+        save_tokenizers(TokenizerPair(source, target), tmp_path / name)
+        assert ExistingTokenizer(directory=tmp_path / name).joint == shared
 
 
 def _file(sound: bytes, **changes: Any) -> str:
