@@ -65,7 +65,7 @@ def test_every_shipped_recipe_runs(
 
 @pytest.mark.slow
 def test_the_readmes_recipe_for_ones_own_files(tmp_path: Path) -> None:
-    (block,) = re.findall(r"```yaml\n(corpus:.*?)```", README, flags=re.DOTALL)
+    (block,) = re.findall(r"```yaml\n(corpus:\n.*?)```", README, flags=re.DOTALL)
     recipe = tmp_path / "small.yaml"
     recipe.write_text(block, encoding="utf-8")
     lines = [(f"the number {n} is {n % 7}", f"die Zahl {n} ist {n % 7}") for n in range(400)]
