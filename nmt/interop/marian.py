@@ -52,7 +52,6 @@ DEFAULTS: Mapping[str, Any] = {
 """Those of transformers, for what a config.json leaves out."""
 
 REFUSED = (
-    "add_bias_logits",
     "add_final_layer_norm",
     "force_bos_token_to_be_generated",
     "is_decoder",
@@ -61,7 +60,8 @@ REFUSED = (
     "quantization_config",
     "tie_encoder_decoder",
 )
-"""What would change the arithmetic. (What acts in training only, as layerdrop does, is not among it.)"""
+"""What would change the arithmetic. (Not among it: what acts in training only, as layerdrop does, and `add_bias_logits`,
+since their code adds the bias in any case.)"""
 
 ACTIVATIONS: Mapping[str, Activation] = {"relu": "relu", "gelu": "gelu", "swish": "swish", "silu": "swish"}
 
