@@ -60,8 +60,8 @@ REFUSED = (
     "quantization_config",
     "tie_encoder_decoder",
 )
-"""What would change the arithmetic. (Not among it: what acts in training only, as layerdrop does, and `add_bias_logits`,
-since their code adds the bias in any case.)"""
+"""What would change the arithmetic. (Not among it: `add_bias_logits`, since their code adds the bias in any case, and
+what acts in training only, as layerdrop does.)"""
 
 ACTIVATIONS: Mapping[str, Activation] = {"relu": "relu", "gelu": "gelu", "swish": "swish", "silu": "swish"}
 
