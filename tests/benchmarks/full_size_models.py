@@ -3,11 +3,13 @@
     python tests/benchmarks/full_size_models.py [RECIPE ...] [--parts 2] [--directory DIR]
 
 Real text (Multi30k, and for German the Europarl sample besides; see NMT_DATA) is packed into archives of WMT14's layout
-and served over loopback HTTP. Then `nmt run` does each recipe as it is shipped, one after another, in a process of its
-own with one thread, except for: three updates instead of all, a validation and a test set of two sentences, and only so
-many of the parts (`training.micro_batches`) of a batch as --parts says. Parts are as large as the recipe's and are
-computed one after another, so memory is that of the whole batch, and a whole update takes longer in proportion, but for
-the optimiser. gnmt_rl starts from what gnmt left.
+and served over loopback HTTP. Then `nmt train` does each recipe as it is shipped, one after another, in a process of
+its own with one thread, except for: three updates instead of all, a validation set of two sentences, a vocabulary that
+was trained before (recipes with the same options share it), and only so many of the parts of a batch
+(`training.micro_batches`) as --parts says. Parts are as large as the recipe's and are computed one after another, so
+memory is that of the whole batch, and a whole update takes longer in proportion, but for the optimiser. gnmt_rl starts
+from what gnmt left; since samples of an untrained model hardly ever end, they are cut at the length of the source,
+which is about where those of a trained one end.
 
 So little text does not give 32,000 to 40,000 pieces in every case. What is missing is filled up with symbols that occur
 nowhere (`padding` says how many), so that the matrices have their full size; a step costs the same.
@@ -22,6 +24,7 @@ of the cores meanwhile.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import html
 import json
 import os
@@ -47,6 +50,8 @@ from nmt.pipeline.run import run_directory
 from nmt.recipe import Recipe, load_recipe
 from nmt.recipe.show import as_yaml
 from nmt.text import read_lines
+from nmt.tokenizer import save_tokenizers
+from nmt.tokenizer.existing import ExistingTokenizer
 from nmt.tokenizer.sentencepiece import SentencePieceOptions
 from nmt.training.precision import resolve_precision
 from tests.loopback import serving
@@ -96,6 +101,7 @@ def overrides_of(path: Path, settings: Settings, checksums: dict[str, str], addr
     result += ["training.processes=1", "training.device=cpu"]
     if path.stem == "gnmt_rl":
         result += [f"training.start_from={settings.directory / 'runs' / path.parent.name / 'gnmt' / 'model'}"]
+        result += ["training.refine.max_length_factor=1.0", "training.refine.max_length_offset=0"]
     return result
 
 
@@ -107,41 +113,42 @@ def with_few_parts(recipe: Recipe, parts: int) -> Recipe:
     return recipe.model_copy(update={"training": recipe.training.model_copy(update=changed)})
 
 
-def padded(recipe: Recipe, text: tuple[Path, Path], scratch: Path) -> tuple[Recipe, int]:
-    """The recipe with as many symbols that never occur as its vocabulary lacks, and their number."""
-    options = recipe.tokenizer
-    if not isinstance(options, SentencePieceOptions):
-        return recipe, 0
-    size, count = options.vocabulary_size, 0
-    while True:
-        symbols = tuple(f"<unused_{number}>" for number in range(count))
-        padded_options = options.model_copy(update={"user_defined_symbols": symbols})
+def trained_tokenizer(options: SentencePieceOptions, text: tuple[Path, Path], folder: Path) -> tuple[Path, int]:
+    """The folder of a vocabulary of the full size, and how many symbols that never occur it was filled up with.
+
+    Recipes with the same options share it: on so little text that takes longer than all else.
+    """
+    directory = folder / hashlib.sha256(f"{text[0].parent} {options.model_dump_json()}".encode()).hexdigest()[:12]
+    padding = directory / "padding"
+    while not padding.exists():
+        count = len(options.user_defined_symbols)
         try:
-            padded_options.train(*text, scratch)
+            save_tokenizers(options.train(*text, directory), directory)
+            padding.write_text(str(count))
         except UserError as error:
             most = re.search(r"at most (\d+) pieces", str(error))
             if most is None:
                 raise
-            count += max(size - int(most[1]), 1)
-        else:
-            return recipe.model_copy(update={"tokenizer": padded_options}), count
+            count += max(options.vocabulary_size - int(most[1]), 1)
+            symbols = tuple(f"<unused_{number}>" for number in range(count))
+            options = options.model_copy(update={"user_defined_symbols": symbols})
+    return directory, int(padding.read_text())
 
 
 def measure(path: Path, settings: Settings, checksums: dict[str, str], address: str) -> str:
     """Runs one recipe; its row of the table."""
     shipped = load_recipe(path, overrides_of(path, settings, checksums, address))
-    recipe = with_few_parts(shipped, settings.parts)
+    recipe, padding = with_few_parts(shipped, settings.parts), 0
     runs = settings.directory / "runs"
     run = run_directory(recipe, runs)
     shutil.rmtree(run, ignore_errors=True)
-    raw = recipe.corpus.fetch(run / "corpus")
-    sides = [run / "all.source", run / "all.target"]
-    for number, side in enumerate(sides):
-        side.write_bytes(b"".join((files.source, files.target)[number].read_bytes() for files in raw.training))
-    recipe, padding = padded(recipe, (sides[0], sides[1]), run / "scratch")
+    if isinstance(recipe.tokenizer, SentencePieceOptions):
+        text = all_text(recipe, settings.directory / path.parent.name)
+        directory, padding = trained_tokenizer(recipe.tokenizer, text, settings.directory / "tokenizers")
+        recipe = recipe.model_copy(update={"tokenizer": ExistingTokenizer(directory=directory)})
     written = settings.directory / f"{path.parent.name}_{path.stem}.yaml"
     written.write_text(as_yaml(recipe), encoding="utf-8")
-    command = [sys.executable, "-m", "nmt", "run", str(written), "--runs", str(runs)]
+    command = [sys.executable, "-m", "nmt", "train", str(written), "--runs", str(runs)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, env=environment, stdout=sys.stderr) as process:
         clock = processor_seconds_by_update(process.pid, run / "train" / "log.jsonl")
@@ -150,6 +157,15 @@ def measure(path: Path, settings: Settings, checksums: dict[str, str], address: 
     if process.returncode:
         sys.exit(f"{path}: status {process.returncode}")
     return row(path, shipped, recipe, padding, run, clock, used)
+
+
+def all_text(recipe: Recipe, directory: Path) -> tuple[Path, Path]:
+    """All that there is, uncleaned, in two files."""
+    raw = recipe.corpus.fetch(directory)
+    sides = directory / "all.source", directory / "all.target"
+    for number, side in enumerate(sides):
+        side.write_bytes(b"".join((files.source, files.target)[number].read_bytes() for files in raw.training))
+    return sides
 
 
 def processor_seconds_by_update(process: int, log: Path) -> list[float]:
