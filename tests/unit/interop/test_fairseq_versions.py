@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import pytest
@@ -29,7 +30,7 @@ def downgraded(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             old[f"{place}in_proj_{rest}"] = torch.cat([state[f"{place}{part}_proj.{rest}"] for part in "qkv"])
         elif "k_proj." not in name and "v_proj." not in name:
             for number, norm in enumerate(OLD_NORMS[side]):
-                name = name.replace(f".0.{norm}.", f".0.layer_norms.{number}.")
+                name = re.sub(rf"(\.layers\.\d+)\.{norm}\.", rf"\1.layer_norms.{number}.", name)
             old[name.replace("decoder.output_projection.weight", "decoder.embed_out")] = tensor
     return old
 
