@@ -47,7 +47,7 @@ REFUSED = (
 
 _SAME_ON_BOTH_SIDES = ("normalize_before", "learned_pos")
 _ACTIVATIONS = ("relu", "gelu")
-"""fairseq's "swish" fails in fairseq itself; of the others no published translation model makes use."""
+"""Those of fairseq's that ours has too. (Its "swish" fails in fairseq itself.)"""
 
 
 def transformer_config(settings: Settings) -> Transformer.Config:
