@@ -266,13 +266,13 @@ def copied(twins: Twins, folder: Path, **files: dict[str, Any]) -> Path:
 
 @torch.no_grad()
 def their_translations(directory: Path, lines: list[str]) -> list[str]:
-    """As the page of every OPUS-MT model shows it."""
+    """As the page of every OPUS-MT model shows it, but for two blanks in a row, which some of the text here has."""
     from transformers import MarianMTModel, MarianTokenizer
 
     model = MarianMTModel.from_pretrained(directory).eval()
     tokenizer = MarianTokenizer.from_pretrained(directory)
     batch = tokenizer(lines, return_tensors="pt", padding=True)
-    return tokenizer.batch_decode(model.generate(**batch), skip_special_tokens=True)
+    return [clean_line(line) for line in tokenizer.batch_decode(model.generate(**batch), skip_special_tokens=True)]
 
 
 def our_translations(bundle: Bundle, lines: list[str]) -> list[str]:
