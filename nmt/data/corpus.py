@@ -45,7 +45,7 @@ class CorpusOptions(Options, ABC):
         """Finds, downloads or makes the files; quick when they are there and whole.
 
         Args:
-            directory: the only folder that this may write to.
+            directory: the only folder that this may write to, but for those that the corpus's own options name.
 
         Raises:
             UserError: a file cannot be had.
