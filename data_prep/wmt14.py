@@ -162,10 +162,10 @@ class WMT14(CorpusOptions):
 
 def _read_record(path: Path) -> dict[str, Any]:
     try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # none yet, or not ours: read the archive again
-        return {}
-    return record
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        record = None
+    return record if isinstance(record, dict) else {}  # none yet, or not ours: the archive is read again
 
 
 def _digests(paths: Iterable[Path]) -> dict[str, str]:

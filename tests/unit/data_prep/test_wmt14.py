@@ -153,6 +153,7 @@ def test_a_changed_or_lost_file_is_extracted_again_whatever_its_time(
     (tmp_path / "corpus" / "text" / "newstest2014.en").write_text("spoiled\n")
     (tmp_path / "corpus" / "text" / ".europarl-v7.de-en.de.1.part").write_text("of a run that was killed")
     (tmp_path / "corpus" / "text" / f"{EUROPARL}.json").write_text("no record")
+    (tmp_path / "corpus" / "text" / f"{COMMON_CRAWL}.json").write_text("[]")
     raw = german.fetch(tmp_path / "corpus")
     assert lines(raw.tests["newstest2014"]) == held("de")["newstest2014"]
     assert not list((tmp_path / "corpus" / "text").glob(".*"))
