@@ -132,7 +132,8 @@ class WMT14(CorpusOptions):
         record = directory / "text" / f"{name}.json"
         checksum = self.checksums.get(name, ARCHIVES[name].checksum)
         known = _read_record(record)
-        if known.get("checksum", "") == checksum and known.get("files") == _digests(members.values()):
+        there = all(path.is_file() for path in members.values())
+        if there and known.get("checksum", "") == checksum and known.get("files") == _digests(members.values()):
             return
         for leftover in record.parent.glob(".*.part"):  # of a run that was killed; can be as large as the corpus
             leftover.unlink()
@@ -169,4 +170,4 @@ def _read_record(path: Path) -> dict[str, Any]:
 
 
 def _digests(paths: Iterable[Path]) -> dict[str, str]:
-    return {path.name: file_digest(path) for path in paths if path.is_file()}
+    return {path.name: file_digest(path) for path in paths}

@@ -74,6 +74,15 @@ def test_parts_can_be_chosen(german: WMT14, server: Server, tmp_path: Path) -> N
     assert f"/wmt13/{COMMON_CRAWL}" not in server.paths
 
 
+def test_other_options_in_the_same_folder(german: WMT14, server: Server, tmp_path: Path) -> None:
+    """More of an archive is wanted than was read out of it before, then less again."""
+    gnmt = with_options(german, validation="newstest2012+2013")
+    for corpus, sets in ((german, [2013]), (gnmt, [2012, 2013]), (german, [2013])):
+        expected = [pair for year in sets for pair in held("de")[f"newstest{year}"]]
+        assert lines(corpus.fetch(tmp_path / "corpus").validation) == expected
+    assert len(server.paths) == 5
+
+
 @pytest.mark.parametrize(
     "options",
     [
