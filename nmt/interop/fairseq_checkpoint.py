@@ -55,8 +55,8 @@ def read_checkpoint(path: Path) -> FairseqCheckpoint:
         raise UserError(str(path), "nothing but named tensors under `model`", _names(others))
     try:
         settings, updates = _settings(content, path), _updates(content)
-    except RecursionError:
-        raise UserError(str(path), f"{KIND} with plain settings", "settings that contain themselves") from None
+    except ValueError as error:
+        raise UserError(str(path), f"{KIND} with plain settings", str(error)) from None
     model = _flat(settings["model"])
     return FairseqCheckpoint(
         path=path,

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,8 @@ ALLOWED = (
 
 _REFERENCE = re.compile(r"\$\{([\w.]+)\}")
 _MOST_REFERENCES = 16
+_MOST_VALUES, _DEEPEST = 100_000, 100
+"""Of settings; real ones are some thousand, and not ten deep."""
 
 
 class StandIn:
@@ -113,13 +116,28 @@ def plain(value: object, root: Mapping[str, Any] | None = None) -> Any:  # noqa:
     Args:
         value: part of what `load_pickle` gave.
         root: plain data that omegaconf's references ("${model.dropout}") point into; they stay text without it.
+
+    Raises:
+        ValueError: settings without end. A few bytes are enough for a container that holds itself, or for sixty that
+            each hold the one before twice: everything is written out where it stands.
     """
+    return _plain(value, root, count(1), 0)
+
+
+def _plain(value: object, root: Mapping[str, Any] | None, counter: Iterator[int], depth: int) -> Any:  # noqa: ANN401
+    if next(counter) > _MOST_VALUES:
+        raise ValueError(f"more than {_MOST_VALUES:,} settings")
+    if depth > _DEEPEST:
+        raise ValueError(f"settings nested {depth} deep")
     if isinstance(value, StandIn):
-        return plain(_contents(value), root)
+        return _plain(_contents(value), root, counter, depth + 1)
     if isinstance(value, Mapping):
-        return {str(plain(key)): plain(item, root) for key, item in value.items()}
+        return {
+            str(_plain(key, None, counter, depth + 1)): _plain(item, root, counter, depth + 1)
+            for key, item in value.items()
+        }
     if isinstance(value, (list, tuple)):
-        return [plain(item, root) for item in value]
+        return [_plain(item, root, counter, depth + 1) for item in value]
     if isinstance(value, str) and root is not None:
         return _resolved(value, root)
     return value

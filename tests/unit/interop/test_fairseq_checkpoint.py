@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -62,12 +63,40 @@ def test_one_number_of_positions_for_both_sides(tmp_path: Path) -> None:
     assert (model["max_source_positions"], model["max_target_positions"]) == (77, MODEL["max_target_positions"])
 
 
-def test_settings_that_contain_themselves(tmp_path: Path) -> None:
+def _containing_itself() -> list[Any]:
     endless: list[Any] = []
     endless.append(endless)
-    old_checkpoint(tmp_path / "old.pt", encoder_layers=endless)
-    with pytest.raises(UserError, match="settings that contain themselves"):
-        read_checkpoint(tmp_path / "old.pt")
+    return endless
+
+
+def _containing_another_twice() -> list[Any]:
+    """Sixty small lists in a file, 2 ** 60 when each is written out where it stands."""
+    shared: list[Any] = [1]
+    for _ in range(60):
+        shared = [shared, shared]
+    return shared
+
+
+def _nested() -> list[Any]:
+    nested: list[Any] = []
+    for _ in range(150):
+        nested = [nested]
+    return nested
+
+
+@pytest.mark.parametrize(
+    ("value", "got"),
+    [
+        (_containing_itself(), "settings nested 101 deep"),
+        (_containing_another_twice(), "more than 100,000 settings"),
+        (_nested(), "settings nested 101 deep"),
+    ],
+)
+@pytest.mark.parametrize("write", [old_checkpoint, lambda path, **args: new_checkpoint(path, model=args)])
+def test_settings_without_end(tmp_path: Path, write: Callable[..., Path], value: list[Any], got: str) -> None:
+    path = write(tmp_path / "model.pt", encoder_layers=value)
+    with pytest.raises(UserError, match=rf"model\.pt: expected .*, got {got}"):
+        read_checkpoint(path)
 
 
 @pytest.mark.parametrize(
