@@ -138,13 +138,14 @@ def trained_tokenizer(options: SentencePieceOptions, text: tuple[Path, Path], fo
 def measure(path: Path, settings: Settings, checksums: dict[str, str], address: str) -> str:
     """Runs one recipe; its row of the table."""
     shipped = load_recipe(path, overrides_of(path, settings, checksums, address))
-    recipe, padding = with_few_parts(shipped, settings.parts), 0
+    recipe, padding = with_few_parts(shipped, settings.parts), "as before"
     runs = settings.directory / "runs"
     run = run_directory(recipe, runs)
     shutil.rmtree(run, ignore_errors=True)
     if isinstance(recipe.tokenizer, SentencePieceOptions):
         text = all_text(recipe, settings.directory / path.parent.name)
-        directory, padding = trained_tokenizer(recipe.tokenizer, text, settings.directory / "tokenizers")
+        directory, count = trained_tokenizer(recipe.tokenizer, text, settings.directory / "tokenizers")
+        padding = f"{count:,}"
         recipe = recipe.model_copy(update={"tokenizer": ExistingTokenizer(directory=directory)})
     written = settings.directory / f"{path.parent.name}_{path.stem}.yaml"
     written.write_text(as_yaml(recipe), encoding="utf-8")
@@ -184,7 +185,7 @@ def row(
     path: Path,
     shipped: Recipe,
     recipe: Recipe,
-    padding: int,
+    padding: str,
     run: Path,
     clock: list[float],
     used: resource.struct_rusage,
@@ -201,7 +202,7 @@ def row(
         f"{report['parameters']:,}",
         PUBLISHED[path.stem],
         f"{report['data']['tokenizer']['target_vocabulary']:,}",
-        f"{padding:,}",
+        padding,
         f"{shipped.training.batch_tokens:,}",
         f"{recipe.training.micro_batches} of {shipped.training.micro_batches}",
         ", ".join(f"{count:,}" for count in tokens),
