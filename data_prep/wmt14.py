@@ -15,7 +15,7 @@ from data_prep.download import download
 from data_prep.sgm import read_segment_pairs
 from data_prep.wmt14_archives import ADDRESS, ARCHIVES, FRENCH_ONLY, SETS, TRAINING, ArchiveName, Members, TrainingPart
 from nmt.data.corpus import Cleaning, CorpusOptions, ParallelFiles, RawCorpus
-from nmt.options import InputPath
+from nmt.options import WorkPath
 from nmt.text import file_digest, write_atomically
 
 _TEST_SET = "newstest2014"
@@ -54,9 +54,9 @@ class WMT14(CorpusOptions):
     """Parts of the training text, in this order; none named: all that the languages have."""
     validation: Literal["newstest2013", "newstest2012+2013"] = "newstest2013"
     """Validation set: that of ConvS2S and the Transformer, or GNMT's."""
-    archives: InputPath | None = None
+    archives: WorkPath | None = None
     """Folder where the archives are, or else are downloaded to, so that several recipes share them (one run at a time
-    while they download); null: the run's own."""
+    while they download); relative to the current folder; null: the run's own."""
     address: str = ADDRESS
     """Address of the folders wmt10, wmt13 and wmt14, for a mirror of statmt.org."""
     checksums: dict[ArchiveName, Checksum | None] = Field(default_factory=dict)

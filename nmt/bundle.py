@@ -83,11 +83,19 @@ def save_bundle(
     recipe: Mapping[str, Any],
     metadata: Metadata,
 ) -> None:
-    """Writes a model directory; one that is there already is replaced whole, not file by file."""
-    directory.parent.mkdir(parents=True, exist_ok=True)
+    """Writes a model directory; one that is there already is replaced whole, not file by file.
+
+    Raises:
+        UserError: it cannot be written there.
+    """
+    directory = directory.resolve()  # "." has no name to put another one beside
     part = directory.with_name(f".{directory.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir()
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir()
+    except OSError as error:
+        raise UserError(str(directory), "a place for a model directory", error.strerror or str(error)) from None
     save_tensors(part / WEIGHTS, named_weights(model), {"format": "pt"})
     with (part / RECIPE).open("w", encoding="utf-8") as file:
         _yaml().dump(dict(recipe), file)
@@ -119,7 +127,7 @@ def load_bundle(directory: Path, device: torch.device | str = "cpu") -> Bundle:
                 f"another one ({tokenizer.digest[:12]})",
                 "Put the tokenizer of the training run back: another one gives the ids another meaning.",
             )
-    config = _model_config(recipe, directory / RECIPE)
+    config = model_config(recipe, directory)
     try:
         model = config.build(metadata.source_vocabulary, metadata.target_vocabulary)
     except ValueError as error:
@@ -176,12 +184,19 @@ def read_recipe(directory: Path) -> dict[str, Any]:
     return recipe
 
 
-def _model_config(recipe: Mapping[str, Any], path: Path) -> ModelConfig:
+def model_config(recipe: Mapping[str, Any], directory: Path) -> ModelConfig:
+    """The options of the model of a resolved recipe.
+
+    Raises:
+        UserError: this version does not know such a model.
+    """
     adapter: TypeAdapter[ModelConfig] = TypeAdapter(ModelConfig)
     try:
         return adapter.validate_python(recipe.get("model"))
     except ValidationError as error:
-        raise UserError(f"{path}: model", "a model that this version knows", str(error.errors()[0]["msg"])) from error
+        raise UserError(
+            f"{directory / RECIPE}: model", "a model that this version knows", str(error.errors()[0]["msg"])
+        ) from error
 
 
 def _yaml() -> YAML:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo
 
 
 class Options(BaseModel):
@@ -50,6 +50,24 @@ def _resolve(path: Path, information: ValidationInfo) -> Path:
 
 InputPath = Annotated[Path, AfterValidator(_resolve)]
 """A file or folder as the recipe names it: relative to the recipe's folder, else to the current folder."""
+
+
+WorkPath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+"""A folder that is made where there is none: relative ones start from the current folder, as runs/ does."""
+
+
+def renewed(options: Any, recorded: object) -> object:  # noqa: ANN401 -- a type form
+    """Recorded plain values as today's version would record them: options that it has gained are at their defaults.
+
+    Args:
+        options: the Options class, or a union of some.
+        recorded: what an older version recorded; returned as it is where it is not valid any more.
+    """
+    try:
+        valid: Options = TypeAdapter(options).validate_python(recorded)
+    except ValidationError:
+        return recorded
+    return valid.model_dump(mode="json")
 
 
 def fill_from_preset(values: object, presets: Mapping[Any, Mapping[str, Any]], default: str) -> object:

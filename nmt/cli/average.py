@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from nmt.errors import UserError
+from nmt.cli.imported import refuse_existing
 
 
 @click.command()
@@ -17,7 +17,7 @@ from nmt.errors import UserError
     type=click.Path(path_type=Path),
     help="Model directory that tells architecture and tokenizer of bare weights files.  [default: model/ of their run]",
 )
-@click.option("--force", is_flag=True, help="Replace OUTPUT if it exists.")
+@click.option("--force", is_flag=True, help="Replace OUTPUT if it is a model directory.")
 def command(inputs: tuple[Path, ...], output: Path, like: Path | None, force: bool) -> None:
     """Average the weights of several models of one architecture into one model.
 
@@ -31,8 +31,7 @@ def command(inputs: tuple[Path, ...], output: Path, like: Path | None, force: bo
     trainings translates nothing. (`nmt run` averages the last checkpoints of a training by itself:
     training.average_checkpoints.)
     """
-    if output.exists() and not force:
-        raise UserError(str(output), "a directory that does not exist", "one that does", "Use --force to replace it.")
+    refuse_existing(output, force)
     from nmt.pipeline.averaging import average_models
 
     average_models(inputs, output, like)

@@ -42,7 +42,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("translate", "Translate a file or standard input, line by line."),
             Entry("score", "Log-probability of each given translation."),
-            Entry("evaluate", "BLEU, chrF and TER, with sacrebleu's signatures."),
+            Entry("evaluate", "BLEU, chrF, TER and GLEU, with their signatures."),
             Entry("info", "What is in a model directory: languages, sizes, scores, provenance."),
             Entry("average", "Average the weights of several checkpoints or models into one."),
         ),

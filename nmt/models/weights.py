@@ -56,6 +56,19 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise UserError(str(path), "a whole safetensors file", str(error)) from error
 
 
+def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """The shape of each tensor of a safetensors file, without reading any.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise UserError(str(path), "a whole safetensors file", str(error)) from error
+
+
 def load_weights(model: nn.Module, weights: Mapping[str, Tensor], where: str) -> None:
     """Copies weights into a model.
 

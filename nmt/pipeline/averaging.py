@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import nmt
-from nmt.bundle import METADATA, WEIGHTS, Metadata, load_bundle, read_metadata, read_recipe, save_bundle
+from nmt.bundle import METADATA, WEIGHTS, Metadata, load_bundle, model_config, read_metadata, read_recipe, save_bundle
 from nmt.errors import UserError
 from nmt.models.weights import load_weights
 from nmt.pipeline.training import MODEL, TRAIN
@@ -44,7 +45,7 @@ def average_models(inputs: Sequence[Path], output: Path, like: Path | None = Non
             "nmt_version": nmt.__version__,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "scores": {},
-            "provenance": {**bundle.metadata.provenance, "average_of": [str(file) for file in files]},
+            "provenance": {"average_of": [str(file) for file in files], "like": bundle.metadata.provenance},
         }
     )
     save_bundle(output, bundle.model, bundle.tokenizers, bundle.recipe, metadata)
@@ -79,5 +80,11 @@ def _check_alike(directory: Path, like: Path) -> None:
     ours, theirs = read_metadata(directory), read_metadata(like)
     if ours.tokenizer_digests != theirs.tokenizer_digests:
         raise UserError(str(directory), f"the tokenizer of {like}", "another one, whose ids mean other pieces")
-    if read_recipe(directory).get("model") != read_recipe(like).get("model"):
+    if _arithmetic(directory) != _arithmetic(like):
         raise UserError(str(directory), f"the model options of {like}", "others", "Only equal models can be averaged.")
+
+
+def _arithmetic(directory: Path) -> dict[str, Any]:
+    """The model's options, those left out included, without what acts in training only."""
+    options = model_config(read_recipe(directory), directory).model_dump(mode="json")
+    return {name: value for name, value in options.items() if "dropout" not in name and name != "preset"}

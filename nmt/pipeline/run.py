@@ -118,7 +118,7 @@ def _train(recipe: Recipe, directory: Path, runs: Path, reporter: Reporter) -> t
     settings = _settings(recipe)
     trained = train_weights(settings, ids, directory, reporter, arguments)
     plain = recipe.model_dump(mode="json")
-    return text, save_model(settings, trained, ids, _languages(recipe), plain, directory, reporter)
+    return text, save_model(settings, trained, ids, plain, directory, reporter)
 
 
 def _settings(recipe: Recipe) -> TrainingSettings:
@@ -127,6 +127,7 @@ def _settings(recipe: Recipe) -> TrainingSettings:
         training=recipe.training,
         search=recipe.search,
         translation=recipe.evaluation.translation,
+        languages=_languages(recipe),
         resegment=recipe.tokenizer.samples,
     )
 

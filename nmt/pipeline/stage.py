@@ -41,6 +41,9 @@ class Stage:
     """Which files are the outputs, as a glob; the others come and go as they like."""
     unhashed: frozenset[str] = frozenset()
     """Outputs that must exist and whose content may change afterwards."""
+    renewed: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda options: options
+    """Recorded options as today's version would record them, with those that it has gained at their defaults: so that
+    a new version goes on with the work of an older one."""
 
 
 def run_stage(stage: Stage, run: Path, reporter: Reporter) -> Record:
@@ -62,6 +65,8 @@ def run_stage(stage: Stage, run: Path, reporter: Reporter) -> Record:
     record_path, directory = run / RECORDS / f"{stage.name}.json", run / stage.name
     wanted = _wanted(stage)
     old = read_record(record_path)
+    if old is not None:
+        old = replace(old, options=_plain(stage.renewed(old.options)))
     broken = _broken(stage, old, directory)
     why = _reason(wanted, old, broken)
     if old is not None and not why:

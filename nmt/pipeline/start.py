@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from nmt.bundle import WEIGHTS, read_metadata
@@ -36,6 +37,15 @@ def initial_model(config: ModelConfig, training: Training, tokenizers: Tokenizer
         load_weights(model, read_tensors(path)[0], str(path))
     freeze(model, training.freeze)
     return model
+
+
+def start_notes(training: Training, languages: tuple[str, str]) -> Iterator[str]:
+    """What a person should know before training starts: that the model was for other languages."""
+    if training.start_from:
+        start = read_metadata(training.start_from)
+        before = (start.source_language, start.target_language)
+        if before != languages:
+            yield f"note: {training.start_from} translates {' to '.join(before)}, not {' to '.join(languages)}"
 
 
 def start_digests(training: Training) -> dict[str, str]:

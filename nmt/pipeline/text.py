@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nmt.data.clean import prepare_corpus
+from nmt.data.clean import Cleaning, prepare_corpus
 from nmt.data.corpus import CorpusOptions
 from nmt.data.pairs import ParallelFiles, RawCorpus
+from nmt.options import renewed
 from nmt.pipeline.reporter import Reporter
 from nmt.pipeline.stage import Stage, run_stage
 from nmt.text import file_digest, write_atomically
@@ -60,7 +61,8 @@ def prepare_text(corpus: CorpusOptions, raw: RawCorpus, run: Path, reporter: Rep
 
     # Not the corpus's other options: what they decide is in the content of the files.
     options = {"cleaning": corpus.cleaning.model_dump(mode="json"), "source": corpus.source, "target": corpus.target}
-    record = run_stage(Stage(STAGE, VERSION, options, _digests(raw), work), run, reporter)
+    stage = Stage(STAGE, VERSION, options, _digests(raw), work, renewed=_renewed)
+    record = run_stage(stage, run, reporter)
     training, validation = (clean_files(run, name, corpus.source, corpus.target) for name in ("train", "validation"))
     return PreparedText(raw, training, validation, record.outputs)
 
@@ -68,6 +70,10 @@ def prepare_text(corpus: CorpusOptions, raw: RawCorpus, run: Path, reporter: Rep
 def clean_files(run: Path, name: str, source: str, target: str) -> ParallelFiles:
     """Where the stage puts a set: "train", "validation" or a test set."""
     return ParallelFiles(*(run / STAGE / f"{name}.{language}" for language in (source, target)))
+
+
+def _renewed(recorded: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**recorded, "cleaning": renewed(Cleaning, recorded.get("cleaning"))}
 
 
 def _digests(raw: RawCorpus) -> dict[str, str]:

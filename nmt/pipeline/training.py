@@ -19,13 +19,14 @@ from nmt.inference.translator import Translator
 from nmt.models import ModelConfig
 from nmt.models.base import EncoderDecoder
 from nmt.models.weights import load_weights, named_weights, parameter_count, read_tensors, save_tensors
+from nmt.options import renewed
 from nmt.pipeline.ids import PreparedIds
 from nmt.pipeline.ranks import announce
 from nmt.pipeline.record import Record
 from nmt.pipeline.refining import make_refiner
 from nmt.pipeline.reporter import Reporter
 from nmt.pipeline.stage import Stage, run_stage
-from nmt.pipeline.start import initial_model, start_digests, start_provenance
+from nmt.pipeline.start import initial_model, start_digests, start_notes, start_provenance
 from nmt.pipeline.training_reporter import TrainingReporter
 from nmt.search import SearchConfig
 from nmt.text import read_lines
@@ -41,8 +42,6 @@ FINAL = "final.safetensors"
 _WITHOUT_EFFECT_ON_THE_RESULT = {"processes", "device", "log_every", "save_every", "max_bad_updates"}
 _TOLD_OTHERWISE = {"updates", "patience", "start_from"}
 """As the stage's extent, and by content."""
-_ABSENT_WHEN_OFF = ("refine", "ema_decay", "freeze")
-"""Options that leave no trace in a record while they are off, so that older trainings count as done."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +54,8 @@ class TrainingSettings:
     """Of validation. It helps to choose among the weights but does not shape them, so a change of it
     does not train anew."""
     translation: TranslationOptions
+    languages: tuple[str, str]
+    """Codes of source and target."""
     resegment: bool
     """Cut the training text into pieces anew for every batch."""
 
@@ -94,6 +95,8 @@ def train(
         nonlocal trained
         trained = True
         options = settings.training
+        for note in start_notes(options, settings.languages):
+            reporter.log(note)
         count = process_count(options.processes, options.micro_batches, options.device)
         with started_processes(count, arguments):
             announce(training=True)
@@ -108,7 +111,9 @@ def train(
 
     plain, extent = _plain_options(settings)
     inputs = dict(ids.digests) | start_digests(settings.training)
-    stage = Stage(TRAIN, TRAIN_VERSION, plain, inputs, work, extent=extent, resumable=True, recorded=FINAL)
+    stage = Stage(
+        TRAIN, TRAIN_VERSION, plain, inputs, work, extent=extent, resumable=True, recorded=FINAL, renewed=_renewed
+    )
     record = run_stage(stage, run, reporter)
     if not trained:
         announce(training=False)
@@ -125,7 +130,6 @@ def save_model(
     settings: TrainingSettings,
     trained: Record,
     ids: PreparedIds,
-    languages: tuple[str, str],
     recipe: Mapping[str, Any],
     run: Path,
     reporter: Reporter,
@@ -136,7 +140,6 @@ def save_model(
         settings: of the recipe.
         trained: the record of the training stage.
         ids: what it was trained on.
-        languages: codes of source and target.
         recipe: resolved, as plain values.
         run: the run directory.
         reporter: is told what happens.
@@ -149,8 +152,8 @@ def save_model(
         load_weights(model, read_tensors(path)[0], str(path))
         metadata = Metadata(
             nmt_version=nmt.__version__,
-            source_language=languages[0],
-            target_language=languages[1],
+            source_language=settings.languages[0],
+            target_language=settings.languages[1],
             source_vocabulary=source.vocabulary_size,
             target_vocabulary=target.vocabulary_size,
             tokenizer_digests={"source": source.digest, "target": target.digest},
@@ -219,14 +222,28 @@ def bleu_function() -> Callable[[Sequence[str], Sequence[str]], float]:
 def _plain_options(settings: TrainingSettings) -> tuple[dict[str, Any], dict[str, int]]:
     """What the weights depend on, and how far training goes (where the schedule does not look ahead)."""
     options = settings.training
-    plain = options.model_dump(mode="json", exclude=_WITHOUT_EFFECT_ON_THE_RESULT | _TOLD_OTHERWISE)
-    plain = {name: value for name, value in plain.items() if value or name not in _ABSENT_WHEN_OFF}
+    plain = _shaping(options.model_dump(mode="json"))
     extent = {"updates": options.updates}
     if options.patience:
         extent["patience"] = options.patience
     if _looks_ahead(options):
         plain["updates"] = extent.pop("updates")
     return {"model": settings.model.model_dump(mode="json"), "training": plain}, extent
+
+
+def _shaping(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the options of training those that shape the weights."""
+    without = _WITHOUT_EFFECT_ON_THE_RESULT | _TOLD_OTHERWISE
+    return {name: value for name, value in options.items() if name not in without}
+
+
+def _renewed(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    model, training = recorded.get("model"), recorded.get("training")
+    options = renewed(Training, training)
+    if not isinstance(options, dict) or not isinstance(training, dict):
+        return dict(recorded)
+    ahead = {name: training[name] for name in ("updates",) if name in training}
+    return {"model": renewed(ModelConfig, model), "training": _shaping(options) | ahead}
 
 
 def _looks_ahead(options: Training) -> bool:

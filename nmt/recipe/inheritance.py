@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from nmt.bundle import read_metadata, read_recipe
+from nmt.bundle import METADATA, read_metadata, read_recipe
 from nmt.errors import UserError
 from nmt.options import beside_recipe
+from nmt.recipe.document import KeyPath
+
+_SHAPES = "Leave the section `model` out, or keep to options that change no weight's shape, such as dropout."
 
 
-def inherit(data: Mapping[str, Any], folder: Path | None) -> dict[str, Any]:
+def inherit(data: Mapping[str, Any], where: Callable[[KeyPath], str], folder: Path | None) -> dict[str, Any]:
     """The data of a recipe, completed from the model that its `training.start_from` names, if it names one.
 
-    `search` is taken over if the recipe has none, `model` option by option, and `tokenizer` becomes that model's.
+    `model` and `search` are taken over option by option, `tokenizer` as a whole.
 
     Args:
         data: as parsed, not yet validated.
+        where: who set a key, for errors.
         folder: where the recipe's relative paths start.
 
     Raises:
@@ -27,20 +31,40 @@ def inherit(data: Mapping[str, Any], folder: Path | None) -> dict[str, Any]:
     named = training.get("start_from") if isinstance(training, Mapping) else None
     if not isinstance(named, str):
         return dict(data)
-    directory = beside_recipe(Path(named), folder)
-    read_metadata(directory)  # words what is wrong with a directory that is none
+    directory = _model_directory(named, where(("training", "start_from")), folder)
+    read_metadata(directory)  # words what is wrong with a damaged one
     start = read_recipe(directory)
-    result = {"search": start["search"], **data} if "search" in start else dict(data)
+    result = dict(data)
     result.setdefault("tokenizer", {"kind": "existing", "directory": str(directory.absolute())})
-    own = data.get("model", {})
-    if isinstance(own, Mapping):
-        theirs = start.get("model", {})
-        if own.get("kind", theirs.get("kind")) != theirs.get("kind"):
-            raise UserError(
-                "model.kind",
-                f"{theirs.get('kind')}, as the model in {directory}",
-                str(own["kind"]),
-                "Leave the section `model` out, or keep to options that change no weight's shape, such as dropout.",
-            )
-        result["model"] = {**theirs, **own}
+    search, theirs = data.get("search", {}), start.get("search", {})
+    if isinstance(search, Mapping) and search.get("kind", theirs.get("kind")) == theirs.get("kind"):
+        result["search"] = {**theirs, **search}
+    model = data.get("model", {})
+    if isinstance(model, Mapping):
+        result["model"] = _completed(model, start.get("model", {}), where, directory)
     return result
+
+
+def _model_directory(named: str, where: str, folder: Path | None) -> Path:
+    directory = beside_recipe(Path(named), folder)
+    if (directory / METADATA).exists():
+        return directory
+    tried = dict.fromkeys(str(path.absolute()) for path in (directory, Path(named).expanduser()))
+    raise UserError(
+        where,
+        "a model directory",
+        f"none at {' or '.join(tried)}",
+        "Train the recipe that makes it first, or name another with training.start_from=DIR.",
+    )
+
+
+def _completed(
+    own: Mapping[str, Any], theirs: Mapping[str, Any], where: Callable[[KeyPath], str], directory: Path
+) -> dict[str, Any]:
+    if own.get("kind", theirs.get("kind")) != theirs.get("kind"):
+        kind = theirs.get("kind")
+        raise UserError(where(("model", "kind")), f"{kind}, as the model in {directory}", str(own["kind"]), _SHAPES)
+    if own.get("preset", theirs.get("preset")) != theirs.get("preset"):
+        expected = f"no preset where training starts from a model: the sizes are those of {directory}"
+        raise UserError(where(("model", "preset")), expected, str(own["preset"]), _SHAPES)
+    return {**theirs, **own}

@@ -11,12 +11,13 @@ from pydantic import ValidationError
 
 from nmt.errors import UserError
 from nmt.options import Options
-from nmt.recipe.document import Document, dotted, read_document
+from nmt.recipe.conflict import Conflict
+from nmt.recipe.document import Document, KeyPath, dotted, read_document
 from nmt.recipe.inheritance import inherit
 from nmt.recipe.keys import add_default_kinds
 from nmt.recipe.overrides import Origins, apply_overrides, origin_of
 from nmt.recipe.problems import problems_of, raise_all
-from nmt.recipe.recipe import Conflict, Recipe, conflicts
+from nmt.recipe.recipe import Recipe, conflicts
 
 OptionsT = TypeVar("OptionsT", bound=Options)
 
@@ -42,7 +43,7 @@ def load_options(
     overrides: Sequence[str] = (),
     check: Callable[[OptionsT], Sequence[Conflict]] = lambda options: (),
     directory: Path | None = None,
-    complete: Callable[[Mapping[str, Any], Path | None], dict[str, Any]] = lambda data, directory: dict(data),
+    complete: Callable[[Mapping[str, Any], Callable[[KeyPath], str], Path | None], dict[str, Any]] | None = None,
 ) -> OptionsT:
     """As `load_recipe`, for any Options class.
 
@@ -52,10 +53,12 @@ def load_options(
         overrides: as typed.
         check: what the sections of a valid recipe say against each other.
         directory: where relative paths start, in the file as in overrides; None: the current folder.
-        complete: adds what is left out, given the data and `directory`.
+        complete: adds what is left out, given the data, who set a key (in words), and `directory`.
     """
     data, origins = apply_overrides(document, overrides)
-    data = add_default_kinds(root, complete(data, directory))
+    if complete:
+        data = complete(data, lambda key: _where(key, origins, document.where), directory)
+    data = add_default_kinds(root, data)
     try:
         # Strict, and through JSON: "4" and true are not numbers, but a list may fill a tuple.
         options = root.model_validate_json(json.dumps(_plain(data)), strict=True, context={"directory": directory})
@@ -67,8 +70,12 @@ def load_options(
 
 
 def _conflict(conflict: Conflict, origins: Origins, file: str) -> UserError:
-    where = ", ".join(f"{origin_of(path, origins, file)}: {dotted(path)}" for path in conflict.keys)
+    where = ", ".join(_where(path, origins, file) for path in conflict.keys)
     return UserError(where, conflict.expected, conflict.got, conflict.fix)
+
+
+def _where(path: KeyPath, origins: Origins, file: str) -> str:
+    return f"{origin_of(path, origins, file)}: {dotted(path)}"
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 -- parsed YAML

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field
@@ -12,10 +11,10 @@ from data_prep import CorpusConfig
 from nmt.inference.options import TranslationOptions
 from nmt.models import ModelConfig
 from nmt.options import Count, Options
-from nmt.recipe.document import KeyPath
+from nmt.recipe.conflict import Conflict
+from nmt.recipe.start import start_conflicts
 from nmt.search import BeamSearch, SearchConfig
 from nmt.tokenizer import TokenizerOptions
-from nmt.tokenizer.existing import ExistingTokenizer
 from nmt.tokenizer.sentencepiece import SentencePieceOptions
 from nmt.training import Training
 
@@ -48,16 +47,6 @@ class Recipe(Options):
     """How the test sets are translated and scored."""
 
 
-@dataclass(frozen=True)
-class Conflict:
-    """Two settings that are right by themselves and wrong together."""
-
-    keys: tuple[KeyPath, ...]
-    expected: str
-    got: str
-    fix: str
-
-
 def conflicts(recipe: Recipe) -> Sequence[Conflict]:
     """What the sections say against each other."""
     found = []
@@ -70,13 +59,6 @@ def conflicts(recipe: Recipe) -> Sequence[Conflict]:
                 fix="Set tokenizer.joint: true, or model.tied_embeddings: target.",
             )
         )
-    if recipe.training.start_from and not isinstance(recipe.tokenizer, ExistingTokenizer):
-        found.append(
-            Conflict(
-                keys=(("training", "start_from"), ("tokenizer",)),
-                expected="the tokenizer of the model that training starts from",
-                got="another one, whose ids mean other pieces",
-                fix="Leave the section `tokenizer` out.",
-            )
-        )
+    else:
+        found += start_conflicts(recipe)
     return found

@@ -14,5 +14,6 @@ EDITOR_HINT = "# yaml-language-server: $schema="
 def recipe_schema() -> str:
     """JSON Schema 2020-12."""
     schema: dict[str, Any] = {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Recipe.model_json_schema()
-    schema["required"] = [key for key in schema["required"] if key != "name"]  # the file's name by default
+    # the name is the file's by default, the model that of training.start_from
+    schema["required"] = [key for key in schema["required"] if key not in ("name", "model")]
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

@@ -66,6 +66,37 @@ def test_mistakes(run: Path, tmp_path: Path) -> None:
     average(alone, one, "--like", run / "model", "-o", tmp_path / "out")
     with pytest.raises(UserError, match="--force"):
         average(alone, one, "--like", run / "model", "-o", tmp_path / "out")
+    average(alone, one, "--like", run / "model", "-o", tmp_path / "out", "--force")
+
+
+def test_nothing_but_a_model_is_replaced(run: Path, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "file").write_text("x")
+    for output in (precious, precious / "file", precious / "file" / "below", "/proc/none"):
+        with pytest.raises(UserError):
+            average(run / "model", run / "model", "-o", output, "--force")
+    assert [path.name for path in tmp_path.iterdir()] == ["precious"]
+    assert (precious / "file").read_text() == "x"
+
+
+def test_into_the_current_folder(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    average(run / "model", run / "model", "-o", ".")
+    assert load_bundle(tmp_path / "empty").tokenizers.joint
+
+
+def test_options_that_act_in_training_only_may_differ(run: Path, tmp_path: Path) -> None:
+    """So may options that an older version did not write."""
+    average(run / "train" / "checkpoints", "-o", tmp_path / "other")
+    recipe = tmp_path / "other" / "recipe.yaml"
+    lines = recipe.read_text(encoding="utf-8").splitlines()
+    kept = [line for line in lines if "decoder_heads" not in line]
+    assert len(kept) < len(lines)
+    recipe.write_text("\n".join(kept).replace("  dropout: 0.1", "  dropout: 0.4") + "\n", encoding="utf-8")
+    assert "dropout: 0.4" in recipe.read_text(encoding="utf-8")
+    average(run / "model", tmp_path / "other", "-o", tmp_path / "out")
 
 
 def test_other_models_are_not_averaged(run: Path, tmp_path: Path) -> None:

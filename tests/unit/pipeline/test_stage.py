@@ -292,3 +292,18 @@ def test_outputs_that_may_change_must_only_exist(tmp_path: Path) -> None:
     (tmp_path / "model" / "metadata.json").unlink()
     run_stage(stage, tmp_path, listener)
     assert [event.split(":")[0] for event in listener.events] == ["model started", "model reused", "model started"]
+
+
+def test_an_option_that_a_new_version_has_gained_is_no_change(tmp_path: Path) -> None:
+    """At its default; with another value it is one."""
+    listener = Listener()
+
+    def work(directory: Path) -> Mapping[str, Any]:
+        return {}
+
+    def stage(**options: Any) -> Stage:
+        return Stage("work", 1, options, {}, work, renewed=lambda recorded: {"gained": 0, **recorded})
+
+    for options in ({"old": 1}, {"old": 1, "gained": 0}, {"old": 1, "gained": 2}):
+        run_stage(stage(**options), tmp_path, listener)
+    assert [event.split(":")[0] for event in listener.events] == ["work started", "work reused", "work started"]

@@ -9,6 +9,7 @@ import pytest
 from nmt.bundle import read_recipe
 from nmt.errors import UserError
 from nmt.recipe import load_recipe
+from nmt.recipe.show import as_yaml
 from nmt.recipe.sizes import parameter_counts
 from nmt.tokenizer import load_tokenizers
 from nmt.tokenizer.existing import ExistingTokenizer
@@ -62,6 +63,9 @@ def test_as_does_an_override(model: Path) -> None:
         ("model: {kind: gnmt}\n", "model.kind.*transformer"),
         ("tokenizer: {kind: sentencepiece, vocabulary_size: 320}\n", "Leave the section `tokenizer` out"),
         ("model: {dropuot: 0.25}\n", "dropuot"),
+        ("model: {preset: big}\n", "fine_tuned.yaml:3: model.preset: expected no preset"),
+        ("model: {model_dim: 64}\n", "source_embedding.weight of 320 x 64 instead of 320 x 32"),
+        ("model: {norm: pre}\n", "encoder_norm.weight of 32 instead of no values"),
     ],
 )
 def test_what_does_not_go_with_the_model_is_refused(model: Path, rest: str, words: str) -> None:
@@ -70,9 +74,42 @@ def test_what_does_not_go_with_the_model_is_refused(model: Path, rest: str, word
 
 
 def test_a_directory_that_is_no_model(model: Path) -> None:
+    """Both places where it was looked for are named, and who named it."""
     path = recipe(model)
-    with pytest.raises(UserError, match="a model directory"):
+    with pytest.raises(UserError, match="override 'training.start_from=nowhere'.*a model directory") as caught:
         load_recipe(path, ["training.start_from=nowhere"])
+    for place in (path.parent, Path.cwd()):
+        assert str(place / "nowhere") in str(caught.value)
+
+
+def test_options_of_search_are_taken_over_one_by_one(model: Path) -> None:
+    search = load_recipe(recipe(model), ["search.n_best=2"]).search
+    assert search.n_best == 2
+    assert search.beam == read_recipe(model)["search"]["beam"]
+    other = load_recipe(recipe(model, "search: {kind: sampling}\n")).search
+    assert other.kind == "sampling"
+
+
+def test_the_resolved_recipe_reads_back(model: Path) -> None:
+    """The other processes of a training read it."""
+    resolved = load_recipe(recipe(model))
+    path = model.parent / "resolved.yaml"
+    path.write_text(as_yaml(resolved), encoding="utf-8")
+    assert load_recipe(path) == resolved
+
+
+def test_frozen_parts_are_checked_before_any_work(model: Path) -> None:
+    with pytest.raises(UserError, match="encodr.*source_embedding"):
+        load_recipe(recipe(model), ["training.freeze=[encodr]"])
+
+
+def test_refinement_needs_a_start(model: Path) -> None:
+    path = recipe(model)
+    assert load_recipe(path, ["training.refine={}"]).training.refine
+    rest = "model: {kind: transformer, preset: tiny}"
+    path.write_text(f"corpus: {{kind: multi30k, source: en, target: de}}\n{rest}\n", encoding="utf-8")
+    with pytest.raises(UserError, match="start_from"):
+        load_recipe(path, ["training.refine={}"])
 
 
 @pytest.mark.parametrize("folder", [".", "tokenizer"])

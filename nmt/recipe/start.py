@@ -1,0 +1,69 @@
+"""Whether a recipe's model is the one that its training starts from, told without loading any weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from nmt.bundle import WEIGHTS
+from nmt.errors import UserError
+from nmt.models.freezing import freeze
+from nmt.models.weights import named_weights, read_shapes
+from nmt.recipe.conflict import Conflict
+from nmt.tokenizer.existing import ExistingTokenizer
+
+if TYPE_CHECKING:
+    from nmt.recipe.recipe import Recipe
+
+
+def start_conflicts(recipe: Recipe) -> Iterator[Conflict]:
+    """What `training.start_from`, `training.freeze` and `training.refine` say against the rest."""
+    start, training = recipe.training.start_from, recipe.training
+    if training.refine and not start:
+        yield Conflict(
+            keys=(("training", "refine"),),
+            expected="training.start_from with it, since reward refines a model that translates already",
+            got="none",
+            fix="Set training.start_from to a trained model's directory.",
+        )
+    if start and not isinstance(recipe.tokenizer, ExistingTokenizer):
+        yield Conflict(
+            keys=(("training", "start_from"), ("tokenizer",)),
+            expected="the tokenizer of the model that training starts from",
+            got="another one, whose ids mean other pieces",
+            fix="Leave the section `tokenizer` out.",
+        )
+    elif start or training.freeze:
+        yield from _parts_conflicts(recipe, start)
+
+
+def _parts_conflicts(recipe: Recipe, start: Path | None) -> Iterator[Conflict]:
+    with torch.device("meta"):
+        model = recipe.model.build(*recipe.tokenizer.vocabulary_sizes)
+    if start:
+        ours = {name: tuple(tensor.shape) for name, tensor in named_weights(model).items()}
+        if problem := _difference(ours, read_shapes(start / WEIGHTS)):
+            yield Conflict(
+                keys=(("model",), ("training", "start_from")),
+                expected=f"options that change no weight's shape in {start}",
+                got=problem,
+                fix="Leave the section `model` out, or keep to options such as dropout.",
+            )
+    try:
+        freeze(model, recipe.training.freeze)
+    except UserError as error:
+        yield Conflict(keys=(("training", "freeze"),), expected=error.expected, got=error.got, fix=error.fix)
+
+
+def _difference(ours: Mapping[str, tuple[int, ...]], theirs: Mapping[str, tuple[int, ...]]) -> str:
+    for name in {**ours, **theirs}:
+        if ours.get(name) != theirs.get(name):
+            return f"{name} of {_shape(ours.get(name))} instead of {_shape(theirs.get(name))}"
+    return ""
+
+
+def _shape(shape: tuple[int, ...] | None) -> str:
+    return "no values" if shape is None else " x ".join(map(str, shape)) or "one value"
