@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from nmt.interop.fairseq import FAIRSEQ_SPECIAL
-from nmt.interop.settings import Settings
+from nmt.interop.settings import MOST_LAYERS, Settings
 from nmt.models.convs2s import Convolutions, ConvS2S, DecoderConvolutions
 
 DEFAULTS: Mapping[str, Any] = {
@@ -22,8 +22,6 @@ DEFAULTS: Mapping[str, Any] = {
     "max_source_positions": 1024,
     "max_target_positions": 1024,
 }
-
-_MOST_LAYERS = 1000
 
 
 def convs2s_config(settings: Settings) -> ConvS2S.Config:
@@ -93,7 +91,7 @@ def _value(node: ast.expr) -> Any:  # noqa: ANN401 -- as above
         if isinstance(node.op, ast.Mult) and isinstance(left, int) and isinstance(right, list):
             left, right = right, left
         if isinstance(left, list) and isinstance(right, list if isinstance(node.op, ast.Add) else int):
-            if len(left) * (right if isinstance(right, int) else 1) > _MOST_LAYERS:
+            if len(left) * (right if isinstance(right, int) else 1) > MOST_LAYERS:
                 raise ValueError("more layers than any model has")
             return left + right if isinstance(right, list) else left * right
     raise ValueError("not a list of layers")

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from nmt.interop.fairseq import reordered, started_from_eos
 from nmt.interop.renaming import Rule, rename
-from nmt.interop.settings import Settings
+from nmt.interop.settings import MOST_LAYERS, Settings
 from nmt.models.luong import Luong
 from nmt.nn.cells import LSTM
 
@@ -59,7 +59,7 @@ def luong_config(settings: Settings) -> Luong.Config:
     """
     _refuse(settings)
     return Luong.Config(
-        layers=settings.size("encoder_layers"),
+        layers=settings.size("encoder_layers", MOST_LAYERS),
         source_embedding_dim=settings.size("encoder_embed_dim"),
         target_embedding_dim=settings.size("decoder_embed_dim"),
         encoder_dim=_hidden_size(settings, "encoder"),
@@ -94,8 +94,8 @@ def _refuse(settings: Settings) -> None:
         raise settings.unsupported("decoder_attention", "attention, True", attention)
     if (criterion := settings.get("criterion")) == "adaptive_loss":
         raise settings.unsupported("criterion", "an output layer without adaptive softmax", criterion)
-    layers = settings.size("encoder_layers")
-    if (others := settings.size("decoder_layers")) != layers:
+    layers = settings.size("encoder_layers", MOST_LAYERS)
+    if (others := settings.size("decoder_layers", MOST_LAYERS)) != layers:
         raise settings.unsupported("decoder_layers", f"{layers}, as encoder_layers", others)
 
 

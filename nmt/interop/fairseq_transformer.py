@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nmt.interop.settings import Settings
+from nmt.interop.transformer_sizes import transformer_sizes
 from nmt.models.transformer import Transformer
 
 DEFAULTS: Mapping[str, Any] = {
@@ -51,37 +52,26 @@ _ACTIVATIONS = ("relu", "gelu")
 
 
 def transformer_config(settings: Settings) -> Transformer.Config:
-    """The model's options; all sizes are said, whatever presets may become.
+    """The model's options.
 
     Raises:
         UserError: a setting changes what is computed and ours has no option for it; it is named.
     """
     _check(settings)
     size, probability = settings.size, settings.probability
-    inner, heads = size("encoder_ffn_embed_dim"), size("encoder_attention_heads")
-    decoder_inner = size("decoder_ffn_embed_dim") if settings.get("decoder_ffn_embed_dim") is not None else inner
-    decoder_heads = size("decoder_attention_heads")
-    learned = bool(settings.get("encoder_learned_pos"))
-    return Transformer.Config(
-        model_dim=size("encoder_embed_dim"),
-        feedforward_dim=inner,
-        decoder_feedforward_dim=0 if decoder_inner == inner else decoder_inner,
-        heads=heads,
-        decoder_heads=0 if decoder_heads == heads else decoder_heads,
-        encoder_layers=size("encoder_layers"),
-        decoder_layers=size("decoder_layers"),
-        dropout=probability("dropout"),
-        attention_dropout=probability("attention_dropout"),
-        activation_dropout=probability("activation_dropout") or probability("relu_dropout"),
-        activation=settings.get("activation_fn"),
-        norm="pre" if settings.get("encoder_normalize_before") else "post",
-        positions="learned" if learned else "sinusoidal",
-        learned_positions=max(size("max_source_positions"), size("max_target_positions")),
-        scaled_embeddings=not settings.get("no_scale_embedding"),
-        normalized_embeddings=bool(settings.get("layernorm_embedding")),
-        tied_embeddings="none",
-        output_bias=False,
-    )
+    with settings.fitting():
+        return Transformer.Config(
+            **transformer_sizes(settings, "encoder_embed_dim", "ffn_embed_dim"),
+            activation_dropout=probability("activation_dropout") or probability("relu_dropout"),
+            activation=settings.get("activation_fn"),
+            norm="pre" if settings.get("encoder_normalize_before") else "post",
+            positions="learned" if settings.get("encoder_learned_pos") else "sinusoidal",
+            learned_positions=max(size("max_source_positions"), size("max_target_positions")),
+            scaled_embeddings=not settings.get("no_scale_embedding"),
+            normalized_embeddings=bool(settings.get("layernorm_embedding")),
+            tied_embeddings="none",
+            output_bias=False,
+        )
 
 
 def shares_output(settings: Settings) -> bool:

@@ -19,6 +19,7 @@ from nmt.errors import UserError
 from nmt.interop.fairseq import TRANSFORMER_LAYERS
 from nmt.interop.renaming import Rule, rename
 from nmt.interop.settings import Settings
+from nmt.interop.transformer_sizes import transformer_sizes
 from nmt.models.transformer import Transformer
 from nmt.models.tying import Tying
 from nmt.nn.feedforward import Activation
@@ -94,33 +95,23 @@ def our_order(size: int, pad: int, unk: int, start: int, eos: int) -> list[int]:
 
 
 def transformer_config(settings: Settings) -> Transformer.Config:
-    """The model's options; all sizes are said, whatever presets may become.
+    """The model's options.
 
     Raises:
         UserError: a setting changes what is computed and ours has no option for it; it is named.
     """
     _check(settings)
-    size, probability = settings.size, settings.probability
-    inner, heads = size("encoder_ffn_dim"), size("encoder_attention_heads")
-    decoder_inner, decoder_heads = size("decoder_ffn_dim"), size("decoder_attention_heads")
-    return Transformer.Config(
-        model_dim=size("d_model"),
-        feedforward_dim=inner,
-        decoder_feedforward_dim=0 if decoder_inner == inner else decoder_inner,
-        heads=heads,
-        decoder_heads=0 if decoder_heads == heads else decoder_heads,
-        encoder_layers=size("encoder_layers"),
-        decoder_layers=size("decoder_layers"),
-        dropout=probability("dropout"),
-        attention_dropout=probability("attention_dropout"),
-        activation_dropout=probability("activation_dropout"),
-        activation=ACTIVATIONS[settings.get("activation_function")],
-        norm="post",
-        positions="sinusoidal_published",
-        scaled_embeddings=bool(settings.get("scale_embedding")),
-        tied_embeddings=_tying(settings),
-        output_bias=True,
-    )
+    with settings.fitting():
+        return Transformer.Config(
+            **transformer_sizes(settings, "d_model", "ffn_dim"),
+            activation_dropout=settings.probability("activation_dropout"),
+            activation=_activation(settings),
+            norm="post",
+            positions="sinusoidal_published",
+            scaled_embeddings=settings.flag("scale_embedding"),
+            tied_embeddings=_tying(settings),
+            output_bias=True,
+        )
 
 
 def marian_weights(
@@ -169,18 +160,22 @@ def _check(settings: Settings) -> None:
         if settings.get(name) != (expected := DEFAULTS[name]):
             raise settings.unsupported(name, str(expected), settings.get(name))
     settings.refuse(REFUSED)
-    activation = settings.get("activation_function")
+
+
+def _activation(settings: Settings) -> Activation:
+    activation = settings.text("activation_function") or ""
     if activation not in ACTIVATIONS:
         raise settings.unsupported("activation_function", " or ".join(ACTIVATIONS), activation)
+    return ACTIVATIONS[activation]
 
 
 def _tying(settings: Settings) -> Tying:
-    tied = bool(settings.get("tie_word_embeddings"))
-    if not settings.get("share_encoder_decoder_embeddings"):
+    tied = settings.flag("tie_word_embeddings")
+    if not settings.flag("share_encoder_decoder_embeddings"):
         return "target" if tied else "none"
     if not tied:
         expected = "true, as share_encoder_decoder_embeddings"
-        raise settings.unsupported("tie_word_embeddings", expected, settings.get("tie_word_embeddings"))
+        raise settings.unsupported("tie_word_embeddings", expected, tied)
     return "all"
 
 

@@ -52,13 +52,14 @@ def import_marian(directory: Path, source_language: str | None = None, target_la
         Settings(read_json(generation), marian_search.DEFAULTS, str(generation))
         if generation.exists()
         else Settings(values, marian_search.DEFAULTS, settings.where),
-        *(settings.get(f"{name}_token_id") for name in ("pad", "decoder_start", "eos")),
+        *(settings.token(f"{name}_token_id") for name in ("pad", "decoder_start", "eos")),
     )
     text = marian_text(directory, settings)
     source, target = text.tokenizers.source, text.tokenizers.target
     path, state = _read_weights(directory)
     weights = marian_weights(state, config.tied_embeddings, text.order, str(path), never_pad=search.never_pad)
-    model = config.build(source.vocabulary_size, target.vocabulary_size)
+    with settings.fitting():
+        model = config.build(source.vocabulary_size, target.vocabulary_size)
     load_weights(model, weights, str(path))
     metadata = Metadata(
         nmt_version=nmt.__version__,
@@ -87,8 +88,8 @@ def import_marian(directory: Path, source_language: str | None = None, target_la
     return Bundle(model.eval(), text.tokenizers, metadata, recipe)
 
 
-def _language(side: str, name: object) -> str:
-    if not isinstance(name, str) or not name:
+def _language(side: str, name: str | None) -> str:
+    if not name:
         got = "no source_lang" if side == "source" else "no target_lang"
         fix = f"Say --{side}-language, such as --{side}-language en."
         raise UserError("tokenizer_config.json", f"the {side} language", got, fix)

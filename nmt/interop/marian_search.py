@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from nmt.interop.settings import Settings
 from nmt.search.options import BeamSearch
@@ -50,6 +52,8 @@ REFUSED_BUT_ONE = (
 )
 """The same, for what is off at 1."""
 
+_LengthPenalty = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
 
 @dataclass(frozen=True)
 class MarianSearch:
@@ -77,35 +81,33 @@ def marian_search(settings: Settings, pad: int, start: int, eos: int) -> MarianS
         if settings.get(name) not in (None, 1):
             raise settings.unsupported(name, "1", settings.get(name))
     for name, token in (("pad_token_id", pad), ("decoder_start_token_id", start), ("eos_token_id", eos)):
-        if settings.get(name) not in (None, token, [token]):
-            raise settings.unsupported(name, f"{token}, as in config.json", settings.get(name))
-    forced = settings.get("forced_eos_token_id")
-    if forced not in (None, eos, [eos]):
+        if (found := _tokens(settings, name)) not in (None, [token]):
+            raise settings.unsupported(name, f"{token}, as in config.json", found)
+    forced = _tokens(settings, "forced_eos_token_id")
+    if forced not in (None, [eos]):
         raise settings.unsupported("forced_eos_token_id", str(eos), forced)
-    never_chosen = settings.get("bad_words_ids") or []
+    never_chosen = settings.read("bad_words_ids", list[list[int]] | None, "lists of ids of tokens") or []
     if any(word != [pad] for word in never_chosen):
         raise settings.unsupported("bad_words_ids", f"padding alone, [[{pad}]]", never_chosen)
-    early = settings.get("early_stopping")
-    if early not in (True, False, "never"):
-        raise settings.unsupported("early_stopping", 'true, false or "never"', early)
-    options = BeamSearch(
-        beam=settings.size("num_beams"),
-        length_penalty=_length_penalty(settings),
-        length_normalization="power",
-        early_stopping=early is True,
-        stop_at_current_length=early is False,
-        max_length_factor=0.0,
-        max_length_offset=_longest(settings),
-        free_end_at_limit=forced is not None,
-    )
-    return MarianSearch(options, never_pad=bool(never_chosen and settings.get("renormalize_logits")))
+    early = settings.read("early_stopping", bool | Literal["never"], 'true, false or "never"')
+    with settings.fitting():
+        options = BeamSearch(
+            beam=settings.size("num_beams"),
+            length_penalty=settings.read("length_penalty", _LengthPenalty, "a number of at least 0"),
+            length_normalization="power",
+            early_stopping=early is True,
+            stop_at_current_length=early is False,
+            max_length_factor=0.0,
+            max_length_offset=_longest(settings),
+            free_end_at_limit=forced is not None,
+        )
+    return MarianSearch(options, never_pad=bool(never_chosen) and settings.flag("renormalize_logits"))
 
 
-def _length_penalty(settings: Settings) -> float:
-    value = settings.get("length_penalty")
-    if not isinstance(value, (int, float)) or value < 0:
-        raise settings.unsupported("length_penalty", "a number of at least 0", value)
-    return float(value)
+def _tokens(settings: Settings, name: str) -> list[int] | None:
+    """Ids, of which one may stand without a list."""
+    found: int | list[int] | None = settings.read(name, int | list[int] | None, "the id of a token")
+    return [found] if isinstance(found, int) else found
 
 
 def _longest(settings: Settings) -> int:

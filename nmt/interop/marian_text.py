@@ -49,11 +49,11 @@ def marian_text(directory: Path, settings: Settings) -> MarianText:
     path = directory / "tokenizer_config.json"
     config = Settings(read_json(path) if path.exists() else {}, NAMES, str(path))
     config.refuse(("sp_model_kwargs",))
-    names = [_name(config.get(kind)) for kind in NAMES]
+    names = [_name(config.read(kind, str | dict[str, Any], "the name of a token")) for kind in NAMES]
     vocabulary = _vocabulary(directory / "vocab.json", settings.size("vocab_size"))
     _refuse_added(directory, config, names)
-    if separate := bool(config.get("separate_vocabs")):
-        if settings.get("share_encoder_decoder_embeddings"):
+    if separate := config.flag("separate_vocabs"):
+        if settings.flag("share_encoder_decoder_embeddings"):
             expected = "false, as separate_vocabs in tokenizer_config.json is true"
             raise settings.unsupported("share_encoder_decoder_embeddings", expected, "true")
         size = settings.size("decoder_vocab_size" if settings.get("decoder_vocab_size") else "vocab_size")
@@ -61,8 +61,8 @@ def marian_text(directory: Path, settings: Settings) -> MarianText:
     else:
         target = vocabulary
     _check_specials(target, names, settings, directory / ("target_vocab.json" if separate else "vocab.json"))
-    start = settings.get("decoder_start_token_id")
-    if not isinstance(start, int) or not 0 <= start < len(target):
+    start = settings.token("decoder_start_token_id")
+    if start >= len(target):
         raise settings.unsupported("decoder_start_token_id", "the id of a token", start)
     # a source vocabulary of its own has no such token, and needs none
     orders = [
@@ -74,7 +74,7 @@ def marian_text(directory: Path, settings: Settings) -> MarianText:
         for side, ids, order in zip(("source", "target"), (vocabulary, target), orders, strict=True)
     ]
     return MarianText(
-        TokenizerPair(*tokenizers), TokenOrder(*orders), config.get("source_lang"), config.get("target_lang")
+        TokenizerPair(*tokenizers), TokenOrder(*orders), config.text("source_lang"), config.text("target_lang")
     )
 
 
@@ -114,8 +114,8 @@ def _refuse_added(directory: Path, config: Settings, names: Sequence[str]) -> No
     """Tokens that were added to a tokenizer later are found in text before SentencePiece sees it."""
     path = directory / "added_tokens.json"
     added = set(read_json(path)) if path.exists() else set()
-    noted = config.get("added_tokens_decoder")
-    added |= {_name(token) for token in noted.values()} if isinstance(noted, Mapping) else set()
+    noted = config.read("added_tokens_decoder", dict[str, Any] | None, "tokens by their ids") or {}
+    added |= {_name(token) for token in noted.values()}
     if others := added - set(names):
         got = ", ".join(sorted(others)[:5])
         raise UserError(str(directory), "no tokens added to the vocabulary", got, "They are not supported.")
@@ -123,9 +123,9 @@ def _refuse_added(directory: Path, config: Settings, names: Sequence[str]) -> No
 
 def _check_specials(target: Mapping[str, int], names: Sequence[str], settings: Settings, path: Path) -> None:
     for name, kind in zip(names[1:], ("eos_token_id", "pad_token_id"), strict=True):
-        if target.get(name) != settings.get(kind):
+        if target.get(name) != (token := settings.token(kind)):
             got = "none of this name" if name not in target else str(target[name])
-            raise UserError(str(path), f"{name} with the id {settings.get(kind)}, {kind} of config.json", got)
+            raise UserError(str(path), f"{name} with the id {token}, {kind} of config.json", got)
 
 
 def _order(vocabulary: Mapping[str, int], names: Sequence[str], start: int | None, directory: Path) -> list[int]:

@@ -35,7 +35,7 @@ CONFIG: dict[str, Any] = {
     "eos_token_id": 0,
 }
 
-GENERATION = {"num_beams": 4, "max_length": 32, "renormalize_logits": True, "forced_eos_token_id": 0}
+GENERATION: dict[str, Any] = {"num_beams": 4, "max_length": 32, "renormalize_logits": True, "forced_eos_token_id": 0}
 
 
 @functools.cache

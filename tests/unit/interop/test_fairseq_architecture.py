@@ -109,6 +109,8 @@ def test_a_setting_that_changes_the_arithmetic_is_refused_by_name(name: str, tmp
         ({"decoder_output_dim": 8}, "decoder_output_dim"),
         ({"encoder_layers": "six"}, "encoder_layers"),
         ({"encoder_layers": 0}, "encoder_layers"),
+        ({"decoder_layers": 10**9}, "decoder_layers"),
+        ({"encoder_attention_heads": 3}, "encoder_attention_heads"),
         ({"dropout": 1.5}, "dropout"),
         ({"encoder_normalize_before": True, "decoder_normalize_before": True}, "encoder_normalize_before"),
         ({"task": "translation_multi_simple_epoch"}, "task"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ from safetensors.torch import save_file
 
 from nmt.bundle import Bundle
 from nmt.errors import UserError
-from nmt.interop.marian import our_order
+from nmt.interop.marian import DEFAULTS, our_order
 from nmt.interop.marian_import import import_marian
+from nmt.interop.marian_search import DEFAULTS as SEARCH_DEFAULTS
+from nmt.interop.marian_text import NAMES
 from nmt.nn.position import published_sinusoids
 from nmt.tokenizer.base import SPECIAL
-from tests.unit.interop.marian_directory import WIDTH, save, vocabulary, weights
+from tests.unit.interop.marian_directory import GENERATION, WIDTH, save, vocabulary, weights
 
 
 def imported(directory: Path, **changes: dict[str, Any]) -> Bundle:
@@ -87,6 +90,60 @@ def test_every_token_has_a_place_of_its_own(data: st.DataObject) -> None:
 def test_what_would_compute_something_else_is_refused(tmp_path: Path, file: str, name: str, value: object) -> None:
     with pytest.raises(UserError, match=rf"{file}\.json: {name}"):
         imported(tmp_path, **{file: {name: value}})
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "value"),
+    [
+        ("config", "encoder_attention_heads", 3),
+        ("config", "decoder_attention_heads", 3),
+        ("config", "encoder_layers", 10**9),
+        ("config", "activation_function", ["swish"]),
+        ("config", "decoder_start_token_id", True),
+        ("config", "pad_token_id", "0"),
+        ("config", "eos_token_id", [0]),
+        ("config", "scale_embedding", "no"),
+        ("config", "tie_word_embeddings", 1),
+        ("config", "share_encoder_decoder_embeddings", "true"),
+        ("config", "dropout", float("nan")),
+        ("config", "vocab_size", True),
+        ("generation_config", "length_penalty", float("nan")),
+        ("generation_config", "length_penalty", True),
+        ("generation_config", "bad_words_ids", 5),
+        ("generation_config", "bad_words_ids", [5]),
+        ("generation_config", "pad_token_id", {}),
+        ("generation_config", "forced_eos_token_id", False),
+        ("generation_config", "early_stopping", 1),
+        ("generation_config", "renormalize_logits", "false"),
+        ("generation_config", "max_length", 20.5),
+        ("tokenizer_config", "source_lang", ["en"]),
+        ("tokenizer_config", "target_lang", 5),
+        ("tokenizer_config", "separate_vocabs", "no"),
+        ("tokenizer_config", "eos_token", ["</s>"]),
+        ("tokenizer_config", "added_tokens_decoder", ["<new>"]),
+    ],
+)
+def test_a_value_of_another_kind_is_refused_by_its_name(tmp_path: Path, file: str, name: str, value: object) -> None:
+    with pytest.raises(UserError, match=rf"{file}\.json: {name}: expected"):
+        imported(tmp_path, **{file: {name: value}})
+
+
+ODD_VALUES = (True, -1, 0, 3, 10**30, 10**400, 0.5, float("nan"), float("inf"), "", "en", [], ["en"], [[5]], {"a": [1]})
+
+
+@pytest.mark.parametrize("value", ODD_VALUES, ids=lambda value: repr(value)[:20])
+def test_odd_values_never_end_in_another_error(tmp_path: Path, value: object) -> None:
+    files = {"config": {**DEFAULTS, "decoder_vocab_size": 5}, "generation_config": SEARCH_DEFAULTS | GENERATION}
+    names = {**NAMES, "source_lang": "", "separate_vocabs": "", "added_tokens_decoder": "", "sp_model_kwargs": ""}
+    for file, settings in {**files, "tokenizer_config": names}.items():
+        for name in settings:
+            with contextlib.suppress(UserError):
+                imported(tmp_path / file / name, **{file: {name: value}})
+
+
+def test_a_model_for_which_there_is_no_memory(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"config\.json"):
+        imported(tmp_path, config={"d_model": 10**6})
 
 
 @pytest.mark.parametrize(
