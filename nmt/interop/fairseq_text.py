@@ -61,12 +61,13 @@ def build_text(checkpoint: FairseqCheckpoint, choices: TextChoices) -> ImportedT
     """Tokenizers that do to text what fairseq-interactive does.
 
     Raises:
-        UserError: a file is missing or damaged, or a choice is needed that nobody made.
+        UserError: a file is missing or damaged, a choice is needed that nobody made, or one has no effect.
     """
     languages = _languages(checkpoint, choices)
     vocabularies = [read_dictionary(choices.dictionaries / f"dict.{language}.txt") for language in languages]
     bpe = _bpe_kind(checkpoint, choices, vocabularies[0])
     words = _word_kind(checkpoint, choices, vocabularies[0])
+    _refuse_flags_without_effect(choices, bpe, words)
     if bpe == "sentencepiece":
         if words == "moses":
             raise UserError("--tokenizer", "none with --bpe sentencepiece", "moses", "SentencePiece reads plain text.")
@@ -128,6 +129,18 @@ def _word_kind(checkpoint: FairseqCheckpoint, choices: TextChoices, vocabulary: 
             "Give --tokenizer moses; or --tokenizer none for text that is tokenised already.",
         )
     return "none"
+
+
+def _refuse_flags_without_effect(choices: TextChoices, bpe: SubwordKind, words: WordKind) -> None:
+    for flag, given, option, kind, needed in (
+        ("--bpe-codes", choices.bpe_codes is not None, "--bpe", bpe, ("subword_nmt", "fastbpe")),
+        ("--sentencepiece-model", choices.sentencepiece_model is not None, "--bpe", bpe, ("sentencepiece",)),
+        ("--moses-no-dash-splits", choices.moses_no_dash_splits, "--tokenizer", words, ("moses",)),
+        ("--moses-no-escape", choices.moses_no_escape, "--tokenizer", words, ("moses",)),
+    ):
+        if given and kind not in needed:
+            fix = f"It has no effect: leave it out, or give another {option}."
+            raise UserError(flag, f"{option} {' or '.join(needed)}", f"{option} {kind}", fix)
 
 
 def _sentencepiece(choices: TextChoices, vocabularies: Sequence[Sequence[str]]) -> list[Tokenizer]:

@@ -75,6 +75,22 @@ def test_a_sentencepiece_model(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "flag", "without"),
+    [
+        ({"bpe_codes": Path("codes")}, "--bpe-codes", "--bpe none"),
+        ({"sentencepiece_model": Path("spm")}, "--sentencepiece-model", "--bpe none"),
+        ({"moses_no_escape": True}, "--moses-no-escape", "--tokenizer none"),
+        ({"moses_no_dash_splits": True}, "--moses-no-dash-splits", "--tokenizer none"),
+        ({"sentencepiece_model": Path("spm"), "bpe": "subword_nmt"}, "--sentencepiece-model", "--bpe subword_nmt"),
+        ({"bpe_codes": Path("codes"), "bpe": "sentencepiece"}, "--bpe-codes", "--bpe sentencepiece"),
+    ],
+)
+def test_a_flag_without_effect_is_refused(folder: Path, given: dict[str, Any], flag: str, without: str) -> None:
+    with pytest.raises(UserError, match=f"^{flag}: expected --.*, got {without}"):
+        import_checkpoint(folder / "old.pt", choices(folder, **{"bpe": "none", "tokenizer": "none", **given}))
+
+
+@pytest.mark.parametrize(
     ("given", "message"),
     [
         ({"bpe": None}, "Give --bpe subword_nmt or --bpe fastbpe"),
