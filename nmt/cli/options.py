@@ -11,6 +11,7 @@ A flag that is not given is absent from the mapping, so that the recipe's value 
 from __future__ import annotations
 
 import functools
+import re
 import types
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, cast, get_args, get_origin
@@ -72,7 +73,7 @@ def with_changes(options: OptionsT, changes: Mapping[str, Any], union: object = 
             its own defaults, and keeps the fields that both kinds have.
 
     Raises:
-        UserError: naming the flag whose value does not go with the rest.
+        UserError: naming the flags that do not go with the rest.
     """
     chosen: type[OptionsT] = type(options)
     for member in _members(union):
@@ -89,8 +90,28 @@ def with_changes(options: OptionsT, changes: Mapping[str, Any], union: object = 
         return chosen.model_validate({**kept, **changes})
     except ValidationError as error:
         first = error.errors()[0]
-        where = _flag(str(first["loc"][0])) if first["loc"] else " ".join(map(_flag, changes)) or "options"
-        raise UserError(where, first["msg"], repr(first["input"])) from None
+        if first["loc"]:
+            expected = first["msg"].removeprefix("Input should be ")
+            expected = "a number " + expected if expected.startswith(("greater", "less")) else expected
+            raise UserError(_flag(str(first["loc"][0])), expected, repr(first["input"])) from None
+        raise _unfit(first["msg"].removeprefix("Value error, "), kept, changes) from None
+
+
+def _unfit(message: str, kept: Mapping[str, Any], changes: Mapping[str, Any]) -> UserError:
+    """For flags that each are right but do not go with each other, or with the rest."""
+    words = re.findall(r"\w+", message)
+    where = " ".join(_given(name, value) for name, value in changes.items()) or "options"
+    on = [name for name, value in kept.items() if value is True and name not in changes]
+    off = [_given(name, False) for name in on if name in words]
+    got = re.sub(r"\w+_\w+", lambda word: _flag(word[0]) if word[0] in kept else word[0], message)
+    return UserError(where, "options that go together", got, f"Give {' '.join(off)} too." if off else "")
+
+
+def _given(name: str, value: object) -> str:
+    """The flag with its value, as it is typed."""
+    if isinstance(value, bool):
+        return _flag(name if value else f"no_{name}")
+    return f"{_flag(name)} {_shown(value)}"
 
 
 def _flat_fields(options: object) -> dict[str, FieldInfo]:

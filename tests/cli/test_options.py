@@ -13,6 +13,7 @@ from pydantic import Field
 from nmt.cli.options import option_fields, with_changes
 from nmt.errors import UserError
 from nmt.options import Options, PositiveFloat, Size
+from nmt.search.options import BeamSearch
 
 
 class Inner(Options):
@@ -90,6 +91,35 @@ def test_limits_come_from_the_class(arguments: tuple[str, ...], says: str) -> No
 
 def test_changes_apply_to_what_the_recipe_says() -> None:
     assert with_changes(Beam(beam=7), {"margin": None}) == Beam(beam=7, margin=None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (
+            {"n_best": 9, "length_penalty": 1.0},
+            "--n-best 9 --length-penalty 1.0: expected options that go together, got --n-best 9 needs a beam of at "
+            "least 9, but beam is 5.",
+        ),
+        (
+            {"early_stopping": True},
+            "--early-stopping: expected options that go together, got --stop-at-current-length has no effect with "
+            "--early-stopping, which ends a sentence sooner. Give --no-stop-at-current-length too.",
+        ),
+        ({"beam": 0}, "--beam: expected a number greater than 0, got 0."),
+        ({"length_normalization": "best"}, "--length-normalization: expected 'gnmt' or 'power', got 'best'."),
+    ],
+)
+def test_flags_that_do_not_go_with_the_rest(changes: Mapping[str, Any], says: str) -> None:
+    with pytest.raises(UserError) as raised:
+        with_changes(BeamSearch(stop_at_current_length=True), changes)
+    assert str(raised.value) == says
+
+
+def test_flags_that_are_switched_off_are_named_so() -> None:
+    """The model's own settings may be at fault; only what was given is named first."""
+    with pytest.raises(UserError, match=r"^--no-early-stopping --token-margin none --beam 2: expected"):
+        with_changes(BeamSearch(n_best=5), {"early_stopping": False, "token_margin": None, "beam": 2})
 
 
 def test_a_union_has_the_flags_of_all_and_a_kind() -> None:
