@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from nmt.cli.imported import refuse_existing, save_imported
-from nmt.cli.options import option_fields, with_changes
+from nmt.cli.options import option_fields
 from nmt.search.options import BeamSearch
 
 HELP = """Turn a fairseq CHECKPOINT into the model directory OUT, which translates raw text as fairseq does.
@@ -88,6 +88,4 @@ def command(
 
     refuse_existing(out, force)
     bundle = import_checkpoint(checkpoint, TextChoices(**text), architecture)
-    settings = with_changes(BeamSearch.model_validate(bundle.recipe["search"]), search)
-    bundle.recipe["search"] = settings.model_dump(mode="json")
-    save_imported(out, bundle)
+    save_imported(out, bundle, search)

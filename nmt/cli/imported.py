@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from nmt.cli.options import with_changes
 from nmt.errors import UserError
+from nmt.search.options import BeamSearch
 
 if TYPE_CHECKING:
     from nmt.bundle import Bundle
@@ -28,14 +30,25 @@ def refuse_existing(out: Path, force: bool) -> None:
         raise UserError(str(out), "a new directory", "a model that is there", "--force replaces it.")
 
 
-def save_imported(out: Path, bundle: Bundle) -> None:
-    """Writes the model directory and shows what it is."""
+def save_imported(out: Path, bundle: Bundle, search: Mapping[str, Any]) -> None:
+    """Writes the model directory and shows what it is.
+
+    Args:
+        out: the directory.
+        bundle: as imported.
+        search: what the command line changes of its search.
+
+    Raises:
+        UserError: such a search cannot be, or the directory not be written.
+    """
     from rich.table import Table
     from rich.text import Text
 
     from nmt.bundle import save_bundle
     from nmt.cli.console import stdout_console
 
+    settings = with_changes(BeamSearch.model_validate(bundle.recipe["search"]), search)
+    bundle.recipe["search"] = settings.model_dump(mode="json")
     save_bundle(out, bundle.model, bundle.tokenizers, bundle.recipe, bundle.metadata)
     table = Table(show_header=False, box=None, pad_edge=False)
     for name, value in _rows(bundle):
