@@ -53,23 +53,22 @@ def read_segments(path: Path) -> Iterator[Segment]:
 def read_segment_pairs(source: Path, target: Path) -> Iterator[tuple[str, str]]:
     """The texts of two files' segments, in pairs by their order.
 
+    Both sides of a test set have the same document and segment ids, by which NIST's scorer, for which these files are
+    made, finds a segment's reference; here they must also come in the same order.
+
     Raises:
-        UserError: a file is unreadable, or they differ in the number of segments; says where they part.
+        UserError: a file is unreadable, or they differ in their segments; says where they part.
     """
     sources, targets = list(read_segments(source)), list(read_segments(target))
-    if len(sources) != len(targets):
-        number, ours, theirs = next(
-            (number, ours, theirs)
-            for number, (ours, theirs) in enumerate(zip_longest(sources, targets), start=1)
-            if _place(ours) != _place(theirs)
-        )
-        raise UserError(
-            f"{source} and {target}",
-            "as many segments in one as in the other",
-            f"{len(sources)} and {len(targets)}; they part at segment {number}, which is {_place(ours)} in the first "
-            f"and {_place(theirs)} in the second",
-            "Look for a segment that was lost there.",
-        )
+    for number, (ours, theirs) in enumerate(zip_longest(sources, targets), start=1):
+        if _place(ours) != _place(theirs):
+            raise UserError(
+                f"{source} and {target}",
+                "the same segments in both",
+                f"{len(sources)} and {len(targets)}; they part at segment {number}, which is {_place(ours)} in the "
+                f"first and {_place(theirs)} in the second",
+                "Look for a segment that was lost there.",
+            )
     return ((ours.text, theirs.text) for ours, theirs in zip(sources, targets, strict=True))
 
 

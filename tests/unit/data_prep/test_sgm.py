@@ -59,3 +59,21 @@ def test_sides_of_different_length_say_where_they_part(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="segment 5, which is 2 of document news/3 in the first and missing in the sec"):
         read_segment_pairs(source, target)
     assert list(read_segment_pairs(target, target)) == [(text, text) for text in "abcd"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [('<seg id="3">', '<seg id="4">', "segment 3.* is 3 of document news/0.* and 4"), ("news/3", "news/4", "segment 4")],
+)
+def test_sides_of_one_length_are_paired_by_their_ids(tmp_path: Path, old: str, new: str, place: str) -> None:
+    """Each side may have lost another sentence: as many are left on both."""
+    whole = sgm(["a", "b", "c", "d"])
+    source, target = write(tmp_path / "source.sgm", whole), write(tmp_path / "target.sgm", whole.replace(old, new))
+    with pytest.raises(UserError, match=rf"source\.sgm and .*target\.sgm: expected the same segments.*{place}"):
+        read_segment_pairs(source, target)
+
+
+def test_segments_without_ids_are_paired_by_their_order(tmp_path: Path) -> None:
+    source = write(tmp_path / "source.sgm", "<seg>a</seg><seg>b</seg>")
+    target = write(tmp_path / "target.sgm", "<seg>A</seg><seg>B</seg>")
+    assert list(read_segment_pairs(source, target)) == [("a", "A"), ("b", "B")]
