@@ -77,8 +77,9 @@ class Sampling(Options):
     kind: Literal["sampling"] = "sampling"
     """Which search."""
     seed: Count = 1
-    """What is drawn follows from this and the source sentence alone, whatever its neighbours; the same sentence twice
-    gets the same translation twice."""
+    """The random numbers follow from this and the source sentence alone: the same sentence twice gets the same
+    translation twice, except where a number falls on the border of two tokens, whose probabilities may round otherwise
+    in another batch."""
     temperature: PositiveFloat = 1.0
     """Draws from P ** (1 / temperature): below 1 more probable tokens, above 1 more varied ones."""
     top_k: Count = 0
