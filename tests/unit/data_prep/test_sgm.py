@@ -63,7 +63,10 @@ def test_sides_of_different_length_say_where_they_part(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("old", "new", "place"),
-    [('<seg id="3">', '<seg id="4">', "segment 3.* is 3 of document news/0.* and 4"), ("news/3", "news/4", "segment 4")],
+    [
+        ('<seg id="3">', '<seg id="4">', "segment 3.* is 3 of document news/0.* and 4 of"),
+        ("news/3", "news/4", "segment 4.* is 1 of document news/3.* and 1 of document news/4"),
+    ],
 )
 def test_sides_of_one_length_are_paired_by_their_ids(tmp_path: Path, old: str, new: str, place: str) -> None:
     """Each side may have lost another sentence: as many are left on both."""
