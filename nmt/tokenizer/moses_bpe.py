@@ -6,21 +6,16 @@ but the last carry a mark ("@@"). Decoding goes back the same way. Each step can
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from nmt.errors import UserError
 from nmt.options import Options
-from nmt.text import write_bytes_atomically
 from nmt.tokenizer.base import SPECIAL
 from nmt.tokenizer.bpe import BPE, Merges
+from nmt.tokenizer.vocabulary_file import FIRST_PIECE, VocabularyTokenizer, load_vocabulary_file
 
-_FORMAT = 1
-_FIRST_WORD = SPECIAL.eos + 1
 _CACHED_WORDS = 1 << 16
 
 
@@ -44,19 +39,17 @@ class MosesBPEOptions(Options):
         Raises:
             UserError: it is no such file.
         """
-        try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-            if data["format"] != _FORMAT:
-                raise ValueError(f"format {data['format']}")
+
+        def make(data: Mapping[str, Any]) -> MosesBPETokenizer:
             merges = data["merges"] and Merges(
                 tuple((left, right) for left, right in data["merges"]["pairs"]), data["merges"]["separate_end"]
             )
             return MosesBPETokenizer(data["vocabulary"], merges, self)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(str(path), "a dictionary and merges", str(error) or "something else") from None
+
+        return load_vocabulary_file(path, "a dictionary and merges", make)
 
 
-class MosesBPETokenizer:
+class MosesBPETokenizer(VocabularyTokenizer):
     """Implements `nmt.tokenizer.base.Tokenizer`; an unknown word is `<unk>` in the text, as in fairseq's.
 
     Args:
@@ -70,14 +63,15 @@ class MosesBPETokenizer:
     """
 
     def __init__(self, vocabulary: Sequence[str], merges: Merges | None, options: MosesBPEOptions) -> None:
-        self._vocabulary, self._merges, self._options = tuple(vocabulary), merges, options
-        if len(self._vocabulary) <= _FIRST_WORD or not all(isinstance(piece, str) for piece in self._vocabulary):
-            raise ValueError(f"a vocabulary of {len(self._vocabulary)} entries")
-        self._ids = {piece: place for place, piece in enumerate(self._vocabulary) if place >= _FIRST_WORD}
+        content = {
+            "options": options.model_dump(mode="json"),  # for the digest: they decide the ids too
+            "vocabulary": tuple(vocabulary),
+            "merges": merges and {"pairs": merges.pairs, "separate_end": merges.separate_end},
+        }
+        super().__init__(vocabulary, content)
+        self._merges, self._options = merges, options
         self._bpe = None if merges is None else BPE(merges)
         self._word_ids = lru_cache(_CACHED_WORDS)(self._ids_of_word)
-        self.digest = hashlib.sha256(self._file()).hexdigest()
-        self.vocabulary_size = len(self._vocabulary)
 
     @property
     def options(self) -> MosesBPEOptions:
@@ -95,13 +89,9 @@ class MosesBPETokenizer:
             )
         return [token for word in line.split() for token in self._word_ids(word)]
 
-    def encode_sampled(self, lines: Sequence[str], seed: int) -> list[list[int]]:
-        """The ids of each line: there is no sampling."""
-        return [self.encode(line) for line in lines]
-
     def decode(self, ids: Sequence[int]) -> str:
         """The text of these ids: always one line, whatever the ids are."""
-        text = " ".join(self._vocabulary[token] for token in ids if token >= _FIRST_WORD or token == SPECIAL.unk)
+        text = " ".join(self._vocabulary[token] for token in ids if token >= FIRST_PIECE or token == SPECIAL.unk)
         if self._bpe is not None:
             text = (text + " ").replace(self._options.mark + " ", "")
         words = text.split()
@@ -109,15 +99,6 @@ class MosesBPETokenizer:
             return " ".join(words)
         detokenized: str = self._moses_backwards.detokenize(words)
         return detokenized
-
-    def pieces(self, ids: Sequence[int]) -> list[str]:
-        """The ids as readable pieces."""
-        return [self._vocabulary[token] for token in ids]
-
-    def save(self, path: Path) -> None:
-        """Writes dictionary and merges as one JSON file."""
-        with write_bytes_atomically(path) as handle:
-            handle.write(self._file())
 
     def _ids_of_word(self, word: str) -> tuple[int, ...]:
         if self._bpe is None:
@@ -139,16 +120,6 @@ class MosesBPETokenizer:
         from sacremoses import MosesDetokenizer
 
         return MosesDetokenizer(self._options.moses)
-
-    def _file(self) -> bytes:
-        merges = self._merges and {"pairs": self._merges.pairs, "separate_end": self._merges.separate_end}
-        content = {
-            "format": _FORMAT,
-            "options": self._options.model_dump(mode="json"),  # for the digest: they decide the ids too
-            "vocabulary": self._vocabulary,
-            "merges": merges,
-        }
-        return json.dumps(content, ensure_ascii=True).encode("ascii") + b"\n"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return MosesBPETokenizer, (self._vocabulary, self._merges, self._options)

@@ -7,21 +7,17 @@ both languages. What the model cuts and the vocabulary does not know is the unkn
 from __future__ import annotations
 
 import base64
-import hashlib
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import sentencepiece
 
-from nmt.errors import UserError
 from nmt.options import Options
-from nmt.text import clean_line, write_bytes_atomically
+from nmt.text import clean_line
 from nmt.tokenizer.base import SPECIAL
+from nmt.tokenizer.vocabulary_file import FIRST_PIECE, VocabularyTokenizer, load_vocabulary_file
 
-_FORMAT = 1
-_FIRST_PIECE = SPECIAL.eos + 1
 _LANGUAGE_START, _LANGUAGE_END = ">>", "<<"
 
 
@@ -36,18 +32,15 @@ class SentencePieceVocabularyOptions(Options):
         Raises:
             UserError: it is no such file.
         """
-        try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-            if data["format"] != _FORMAT:
-                raise ValueError(f"format {data['format']}")
+
+        def make(data: Mapping[str, Any]) -> SentencePieceVocabularyTokenizer:
             model = base64.b64decode(data["model"], validate=True)
             return SentencePieceVocabularyTokenizer(model, data["vocabulary"], self)
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-            expected = "a SentencePiece model and its vocabulary"
-            raise UserError(str(path), expected, str(error) or "something else") from None
+
+        return load_vocabulary_file(path, "a SentencePiece model and its vocabulary", make)
 
 
-class SentencePieceVocabularyTokenizer:
+class SentencePieceVocabularyTokenizer(VocabularyTokenizer):
     """Cuts with one table and numbers with another; implements `nmt.tokenizer.base.Tokenizer`.
 
     A line that begins with a language token of the vocabulary (`>>fra<<`, as multilingual Marian models want it)
@@ -67,19 +60,15 @@ class SentencePieceVocabularyTokenizer:
     def __init__(
         self, model: bytes, vocabulary: Sequence[str], options: SentencePieceVocabularyOptions | None = None
     ) -> None:
-        self._model, self._vocabulary = model, tuple(vocabulary)
-        self._options = options or SentencePieceVocabularyOptions()
-        if len(self._vocabulary) <= _FIRST_PIECE or not all(isinstance(piece, str) for piece in self._vocabulary):
-            raise ValueError(f"a vocabulary of {len(self._vocabulary)} entries")
-        self._ids = {piece: place for place, piece in enumerate(self._vocabulary) if place >= _FIRST_PIECE}
-        if len(self._ids) < len(self._vocabulary) - _FIRST_PIECE:
+        content = {"vocabulary": tuple(vocabulary), "model": base64.b64encode(model).decode("ascii")}
+        super().__init__(vocabulary, content, indent=0)
+        self._model, self._options = model, options or SentencePieceVocabularyOptions()
+        if len(self._ids) < len(self._vocabulary) - FIRST_PIECE:
             raise ValueError("a vocabulary that has a piece twice")
         "".join(self._vocabulary).encode()  # lone surrogates are no text
         if not model:  # which SentencePiece would take for none given
             raise RuntimeError("an empty SentencePiece model")
         self._processor = sentencepiece.SentencePieceProcessor(model_proto=model)
-        self.digest = hashlib.sha256(self._file()).hexdigest()
-        self.vocabulary_size = len(self._vocabulary)
 
     @property
     def options(self) -> SentencePieceVocabularyOptions:
@@ -92,23 +81,10 @@ class SentencePieceVocabularyTokenizer:
         pieces: list[str] = self._processor.encode(text, out_type=str)
         return language + [self._ids.get(piece, SPECIAL.unk) for piece in pieces]
 
-    def encode_sampled(self, lines: Sequence[str], seed: int) -> list[list[int]]:
-        """The ids of each line: there is no sampling."""
-        return [self.encode(line) for line in lines]
-
     def decode(self, ids: Sequence[int]) -> str:
         """The text of these ids: always one line, without line breaks, whatever the ids are."""
-        text: str = self._processor.decode_pieces([self._vocabulary[i] for i in ids if i >= _FIRST_PIECE])
+        text: str = self._processor.decode_pieces([self._vocabulary[i] for i in ids if i >= FIRST_PIECE])
         return clean_line(text.replace("\u2581", " "))  # in pieces that the model does not know, as language tokens
-
-    def pieces(self, ids: Sequence[int]) -> list[str]:
-        """The ids as readable pieces; U+2581 stands for a space."""
-        return [self._vocabulary[i] for i in ids]
-
-    def save(self, path: Path) -> None:
-        """Writes model and vocabulary as one JSON file."""
-        with write_bytes_atomically(path) as handle:
-            handle.write(self._file())
 
     def _language(self, line: str) -> tuple[list[int], str]:
         if line.startswith(_LANGUAGE_START):
@@ -116,14 +92,6 @@ class SentencePieceVocabularyTokenizer:
             if end and (token := self._ids.get(name + end)) is not None:
                 return [token], text
         return [], line
-
-    def _file(self) -> bytes:
-        content = {
-            "format": _FORMAT,
-            "vocabulary": self._vocabulary,
-            "model": base64.b64encode(self._model).decode("ascii"),
-        }
-        return json.dumps(content, ensure_ascii=True, indent=0).encode("ascii") + b"\n"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return SentencePieceVocabularyTokenizer, (self._model, self._vocabulary, self._options)
