@@ -5,21 +5,31 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import os
 import tarfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
+from nmt.data.corpus import ShowProgress, unseen
 from nmt.errors import UserError
 from nmt.text import write_bytes_atomically
 
 _BLOCK_BYTES = 1 << 20
+_MEGABYTE = 10**6
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
-def extract_members(archive: Path, members: Mapping[str, Path], *, checksum: str | None = None, repair: str) -> str:
+def extract_members(
+    archive: Path,
+    members: Mapping[str, Path],
+    *,
+    checksum: str | None = None,
+    repair: str,
+    progress: ShowProgress = unseen,
+) -> str:
     """Writes some members of a tar archive, plain or gzip, to files of our own naming.
 
     Streams: memory depends neither on the size of the archive nor on that of a member. Names inside the archive
@@ -32,6 +42,7 @@ def extract_members(archive: Path, members: Mapping[str, Path], *, checksum: str
         members: the wanted members' names and where they go.
         checksum: `sha256:` or `md5:` and the hexadecimal digest of the archive, when known.
         repair: for error messages: what to do about a bad archive.
+        progress: is told the megabytes that are read.
 
     Returns:
         SHA-256 of the archive, hexadecimal.
@@ -41,7 +52,7 @@ def extract_members(archive: Path, members: Mapping[str, Path], *, checksum: str
     """
     try:
         with archive.open("rb") as file, ExitStack() as outputs:
-            hashed = _Hashed(file, checksum)
+            hashed = _Hashed(file, checksum, lambda done, size: progress(done, size, f"MB of {archive.name} read"))
             try:
                 _copy_members(io.BufferedReader(hashed, _BLOCK_BYTES), members, outputs)
             except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
@@ -93,8 +104,8 @@ def _copy_members(stream: io.BufferedReader[_Hashed], members: Mapping[str, Path
 class _Hashed(io.RawIOBase):
     """A file that hashes what is read of it, so that checking an archive costs no second reading."""
 
-    def __init__(self, file: BinaryIO, checksum: str | None) -> None:
-        self._file = file
+    def __init__(self, file: BinaryIO, checksum: str | None, progress: Callable[[int, int], None]) -> None:
+        self._file, self._progress, self._size = file, progress, os.fstat(file.fileno()).st_size
         algorithms = ["sha256"]
         if checksum is not None and checksum.partition(":")[0] not in algorithms:
             algorithms.append(checksum.partition(":")[0])
@@ -108,6 +119,7 @@ class _Hashed(io.RawIOBase):
         buffer[: len(block)] = block
         for digest in self._hashes.values():
             digest.update(block)
+        self._progress(self._file.tell() // _MEGABYTE, self._size // _MEGABYTE)
         return len(block)
 
     def digests(self) -> list[str]:

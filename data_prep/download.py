@@ -10,10 +10,12 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from nmt.data.corpus import ShowProgress, unseen
 from nmt.errors import UserError
 from nmt.text import sync_directory
 
 _BLOCK_BYTES = 1 << 16
+_MEGABYTE = 10**6
 _TIMEOUT_SECONDS = 30
 _PERMANENT = range(400, 500)
 _PASSING = {408, 425, 429}  # of the 4xx, those that ask to try again
@@ -27,6 +29,7 @@ def download(
     attempts: int = 4,
     wait_seconds: float = 1.0,
     by_hand: str = "",
+    progress: ShowProgress = unseen,
 ) -> None:
     """Fetches `url` to `path`, which appears only when it is whole.
 
@@ -40,12 +43,13 @@ def download(
         attempts: how often to try in all.
         wait_seconds: the first pause between attempts.
         by_hand: for the error message: what to do without a network.
+        progress: is told the megabytes that have arrived.
 
     Raises:
         UserError: the server has no such file, cannot be reached, or sends another file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = _Part(path)
+    part = _Part(path, progress)
     problem = ""
     for attempt in range(attempts):
         if attempt:
@@ -75,7 +79,8 @@ def download(
 class _Part:
     """The bytes that have arrived so far, and the server's tag of the file that they belong to."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, progress: ShowProgress) -> None:
+        self.name, self.progress = path.name, progress
         self.path = path.with_name(path.name + ".part")
         self.tag_path = path.with_name(path.name + ".part.tag")
 
@@ -143,6 +148,9 @@ class _Part:
             while block := response.read(_BLOCK_BYTES):
                 handle.write(block)
                 received += len(block)
+                if announced is not None:
+                    size = handle.tell() - received + int(announced)
+                    self.progress(handle.tell() // _MEGABYTE, size // _MEGABYTE, f"MB of {self.name}")
             handle.flush()
             os.fsync(handle.fileno())
         if announced is not None and received < int(announced):

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from nmt.data.corpus import CorpusOptions, ParallelFiles, RawCorpus, read_pairs
+from nmt.data.corpus import CorpusOptions, ParallelFiles, RawCorpus, ShowProgress, read_pairs, unseen
 from nmt.data.order import Permutation, derive_key
 from nmt.errors import UserError
 from nmt.options import Count, InputPath, Options, Size
@@ -97,7 +97,7 @@ class Files(CorpusOptions):
         """Name of the folder under runs/ that holds the runs on this corpus."""
         return f"{self.label}_{self.source}_{self.target}"
 
-    def fetch(self, directory: Path) -> RawCorpus:
+    def fetch(self, directory: Path, progress: ShowProgress = unseen) -> RawCorpus:
         """The files as they are; what is cut from them (TSV columns, held-out pairs) goes into `directory`.
 
         What was cut before is used again when the contents of all files are still the same.

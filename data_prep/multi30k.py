@@ -9,7 +9,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from data_prep.download import download
-from nmt.data.corpus import CorpusOptions, ParallelFiles, RawCorpus
+from nmt.data.corpus import CorpusOptions, ParallelFiles, RawCorpus, ShowProgress, unseen
 
 ADDRESS = "https://raw.githubusercontent.com/multi30k/dataset/master/data/task1/raw"
 
@@ -66,23 +66,24 @@ class Multi30k(CorpusOptions):
             raise ValueError("tests must name at least one test set, each once")
         return self
 
-    def fetch(self, directory: Path) -> RawCorpus:
+    def fetch(self, directory: Path, progress: ShowProgress = unseen) -> RawCorpus:
         """Finds the files, or downloads the missing ones into `directory`.
 
         Raises:
             UserError: a file is neither there nor to be had; says what to do by hand.
         """
         return RawCorpus(
-            training=(self._split("train", directory),),
-            validation=self._split("val", directory),
-            tests={test: self._split(test, directory) for test in self.tests},
+            training=(self._split("train", directory, progress),),
+            validation=self._split("val", directory, progress),
+            tests={test: self._split(test, directory, progress) for test in self.tests},
         )
 
-    def _split(self, split: str, directory: Path) -> ParallelFiles:
-        return ParallelFiles(*(_fetch(f"{split}.{language}", directory) for language in (self.source, self.target)))
+    def _split(self, split: str, directory: Path, progress: ShowProgress) -> ParallelFiles:
+        sides = (self.source, self.target)
+        return ParallelFiles(*(_fetch(f"{split}.{language}", directory, progress) for language in sides))
 
 
-def _fetch(name: str, directory: Path) -> Path:
+def _fetch(name: str, directory: Path, progress: ShowProgress) -> Path:
     file_name = f"{name}.gz"
     folders = [directory]
     if local := os.environ.get("NMT_DATA"):
@@ -96,5 +97,5 @@ def _fetch(name: str, directory: Path) -> Path:
         f"environment variable NMT_DATA to the folder that holds it"
     )
     by_hand += f" (now {local}, without that file)." if local else "."
-    download(f"{ADDRESS}/{file_name}", path, checksum=CHECKSUMS.get(name), by_hand=by_hand)
+    download(f"{ADDRESS}/{file_name}", path, checksum=CHECKSUMS.get(name), by_hand=by_hand, progress=progress)
     return path

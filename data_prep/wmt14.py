@@ -14,7 +14,7 @@ from data_prep.archive import extract_members
 from data_prep.download import download
 from data_prep.sgm import read_segment_pairs
 from data_prep.wmt14_archives import ADDRESS, ARCHIVES, FRENCH_ONLY, SETS, TRAINING, ArchiveName, Members, TrainingPart
-from nmt.data.corpus import Cleaning, CorpusOptions, ParallelFiles, RawCorpus
+from nmt.data.corpus import Cleaning, CorpusOptions, ParallelFiles, RawCorpus, ShowProgress, unseen
 from nmt.options import WorkPath
 from nmt.text import file_digest, write_atomically
 
@@ -88,7 +88,7 @@ class WMT14(CorpusOptions):
         """The parts of the training text."""
         return self.training or tuple(part for part in TRAINING if self._pair == "fr-en" or part not in FRENCH_ONLY)
 
-    def fetch(self, directory: Path) -> RawCorpus:
+    def fetch(self, directory: Path, progress: ShowProgress = unseen) -> RawCorpus:
         """Finds or downloads the archives and reads the wanted files out of them into `directory`/text.
 
         What is there already is told by the digests of its content, in a record beside it; the archives are not
@@ -103,7 +103,7 @@ class WMT14(CorpusOptions):
         for members in (*(TRAINING[part] for part in self.parts), *(SETS[name] for name in sets)):
             wanted.setdefault(members.archive, []).extend(self._sides(members))
         for archive, names in wanted.items():
-            self._extract(archive, {name: text / PurePosixPath(name).name for name in names}, directory)
+            self._extract(archive, {name: text / PurePosixPath(name).name for name in names}, directory, progress)
         return RawCorpus(
             training=tuple(ParallelFiles(*self._places(TRAINING[part], text)) for part in self.parts),
             validation=self._set(self.validation, sets[:-1], text),
@@ -128,7 +128,7 @@ class WMT14(CorpusOptions):
                     handle.write(content)
         return files
 
-    def _extract(self, name: ArchiveName, members: Mapping[str, Path], directory: Path) -> None:
+    def _extract(self, name: ArchiveName, members: Mapping[str, Path], directory: Path, progress: ShowProgress) -> None:
         record = directory / "text" / f"{name}.json"
         checksum = self.checksums.get(name, ARCHIVES[name].checksum)
         known = _read_record(record)
@@ -137,18 +137,18 @@ class WMT14(CorpusOptions):
             return
         for leftover in record.parent.glob(".*.part"):  # of a run that was killed; can be as large as the corpus
             leftover.unlink()
-        archive = self._find(name, checksum, directory)
+        archive = self._find(name, checksum, directory, progress)
         repair = f"Delete {archive} and run again, which downloads it anew."
         earlier = known.get("archive")
         if checksum is None and earlier:
             checksum = f"sha256:{earlier}"
             repair += f" To accept the archive as it is, delete {record}."
-        digest = extract_members(archive, members, checksum=checksum, repair=repair)
+        digest = extract_members(archive, members, checksum=checksum, repair=repair, progress=progress)
         with write_atomically(record) as handle:
             stamp = {"archive": digest, "checksum": self.checksums.get(name, ARCHIVES[name].checksum)}
             json.dump({**stamp, "files": _digests(members.values())}, handle, indent=2)
 
-    def _find(self, name: ArchiveName, checksum: str | None, directory: Path) -> Path:
+    def _find(self, name: ArchiveName, checksum: str | None, directory: Path, progress: ShowProgress) -> Path:
         home = self.archives or directory / "archives"
         local = os.environ.get("NMT_DATA")
         for folder in ([Path(local) / "wmt14"] if local else []) + [home]:
@@ -157,7 +157,7 @@ class WMT14(CorpusOptions):
         by_hand = f"Without a network, put {name} into {home.absolute()}, or into $NMT_DATA/wmt14"
         by_hand += f" (now {local}/wmt14, without that file)." if local else " (NMT_DATA is not set)."
         url = f"{self.address.rstrip('/')}/{ARCHIVES[name].folder}/{name}"
-        download(url, home / name, checksum=checksum, by_hand=by_hand)
+        download(url, home / name, checksum=checksum, by_hand=by_hand, progress=progress)
         return home / name
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from data_prep.phrasebook.splits import generate
-from nmt.data.corpus import CorpusOptions, ParallelFiles, RawCorpus
+from nmt.data.corpus import CorpusOptions, ParallelFiles, RawCorpus, ShowProgress, unseen
 from nmt.text import file_digest, write_atomically
 
 LANGUAGES = ("en", "de")
@@ -30,7 +30,7 @@ class Phrasebook(CorpusOptions):
     seed: int = 1
     """Seed of the generator: the same seed gives the same files on every machine."""
 
-    def fetch(self, directory: Path) -> RawCorpus:
+    def fetch(self, directory: Path, progress: ShowProgress = unseen) -> RawCorpus:
         """Writes `<split>.en` and `<split>.de` unless the manifest says that they are there and whole."""
         if not self._up_to_date(directory):
             self._write(directory)

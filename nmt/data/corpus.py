@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -12,7 +13,24 @@ from nmt.data.clean import Cleaning
 from nmt.data.pairs import ParallelFiles, RawCorpus, read_pairs
 from nmt.options import Options
 
-__all__ = ["Cleaning", "CorpusOptions", "LanguageCode", "ParallelFiles", "RawCorpus", "read_pairs"]
+__all__ = [
+    "Cleaning",
+    "CorpusOptions",
+    "LanguageCode",
+    "ParallelFiles",
+    "RawCorpus",
+    "ShowProgress",
+    "read_pairs",
+    "unseen",
+]
+
+ShowProgress = Callable[[int, int, str], None]
+"""Told how much is done, of how much, and what it is."""
+
+
+def unseen(done: int, total: int, note: str) -> None:
+    """Shows no progress."""
+
 
 LanguageCode = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
 """A language as it appears in file names: en, de, pt-BR, zh_simplified."""
@@ -41,11 +59,12 @@ class CorpusOptions(Options, ABC):
         return f"{self.kind}_{self.source}_{self.target}"
 
     @abstractmethod
-    def fetch(self, directory: Path) -> RawCorpus:
+    def fetch(self, directory: Path, progress: ShowProgress = unseen) -> RawCorpus:
         """Finds, downloads or makes the files; quick when they are there and whole.
 
         Args:
             directory: the only folder that this may write to, but for those that the corpus's own options name.
+            progress: is told of long work.
 
         Raises:
             UserError: a file cannot be had.

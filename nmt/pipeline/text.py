@@ -43,7 +43,7 @@ def find_corpus(corpus: CorpusOptions, run: Path, reporter: Reporter) -> RawCorp
     """
     start = time.monotonic()
     reporter.stage_started("corpus", corpus.name)
-    raw = corpus.fetch(run / "corpus")
+    raw = corpus.fetch(run / "corpus", reporter.progress)
     reporter.stage_done("corpus", time.monotonic() - start)
     return raw
 

@@ -33,6 +33,17 @@ def extract(archive: Path, out: Path, names: list[str] = NAMES, checksum: str | 
     return extract_members(archive, places, checksum=checksum, repair="Delete it.")
 
 
+def test_progress_ends_with_the_whole_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("data_prep.archive._MEGABYTE", 1)
+    archive = pack(tmp_path / "a.tar", list(CONTENT.items()), compress=False)
+    seen: list[tuple[int, int, str]] = []
+    places = {name: tmp_path / Path(name).name for name in NAMES}
+    extract_members(archive, places, repair="", progress=lambda done, total, note: seen.append((done, total, note)))
+    size = archive.stat().st_size
+    assert seen[-1] == (size, size, "MB of a.tar read")
+    assert [event[0] for event in seen] == sorted(event[0] for event in seen)
+
+
 @pytest.mark.parametrize("compress", [True, False])
 @pytest.mark.parametrize("algorithm", ["sha256", "md5", None])
 def test_members_are_copied_and_the_archive_hashed(tmp_path: Path, compress: bool, algorithm: str | None) -> None:

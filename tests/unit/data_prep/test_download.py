@@ -43,6 +43,24 @@ def test_a_broken_download_continues(server: Server, tmp_path: Path, checksum: s
     assert server.asked == [None, "bytes=100000-", "bytes=300000-"]
 
 
+def test_progress_counts_what_was_there_before(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("data_prep.download._MEGABYTE", 1)
+    server.break_after = [100_000]
+    seen: list[tuple[int, int, str]] = []
+    download(
+        server.url,
+        tmp_path / "file.gz",
+        checksum=SHA256,
+        wait_seconds=0.001,
+        progress=lambda done, total, note: seen.append((done, total, note)),
+    )
+    done = [event[0] for event in seen]
+    assert done == sorted(set(done))
+    assert 100_000 in done
+    assert seen[-1] == (len(CONTENT), len(CONTENT), "MB of file.gz")
+    assert {event[1] for event in seen} == {len(CONTENT)}
+
+
 def test_it_continues_in_the_next_run(server: Server, tmp_path: Path) -> None:
     server.break_after = [100_000]
     with pytest.raises(UserError, match="broke after 100000 of 512000"):

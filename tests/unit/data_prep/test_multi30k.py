@@ -20,7 +20,7 @@ def downloads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
     """Replaces the network; notes (address, checksum)."""
     asked: list[tuple[str, str | None]] = []
 
-    def download(url: str, path: Path, *, checksum: str | None, by_hand: str) -> None:
+    def download(url: str, path: Path, *, checksum: str | None, by_hand: str, progress: object) -> None:
         asked.append((url, checksum))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{path.name}\n")
