@@ -242,7 +242,7 @@ def _renewed(recorded: Mapping[str, Any]) -> dict[str, Any]:
     options = renewed(Training, training)
     if not isinstance(options, dict) or not isinstance(training, dict):
         return dict(recorded)
-    ahead = {name: training[name] for name in ("updates",) if name in training}
+    ahead = {"updates": training["updates"]} if "updates" in training else {}
     return {"model": renewed(ModelConfig, model), "training": _shaping(options) | ahead}
 
 

@@ -59,6 +59,6 @@ def conflicts(recipe: Recipe) -> Sequence[Conflict]:
                 fix="Set tokenizer.joint: true, or model.tied_embeddings: target.",
             )
         )
-    else:
-        found += start_conflicts(recipe)
+    else:  # these checks build the model, which that conflict would not let them
+        found += start_conflicts(recipe.model, recipe.tokenizer, recipe.training)
     return found

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 
 from nmt.bundle import WEIGHTS
 from nmt.errors import UserError
+from nmt.models import ModelConfig
+from nmt.models.base import EncoderDecoder
 from nmt.models.freezing import freeze
 from nmt.models.weights import named_weights, read_shapes
 from nmt.recipe.conflict import Conflict
+from nmt.tokenizer import TokenizerOptions
 from nmt.tokenizer.existing import ExistingTokenizer
-
-if TYPE_CHECKING:
-    from nmt.recipe.recipe import Recipe
+from nmt.training import Training
 
 
-def start_conflicts(recipe: Recipe) -> Iterator[Conflict]:
+def start_conflicts(model: ModelConfig, tokenizer: TokenizerOptions, training: Training) -> Iterator[Conflict]:
     """What `training.start_from`, `training.freeze` and `training.refine` say against the rest."""
-    start, training = recipe.training.start_from, recipe.training
+    start = training.start_from
     if training.refine and not start:
         yield Conflict(
             keys=(("training", "refine"),),
@@ -29,7 +30,7 @@ def start_conflicts(recipe: Recipe) -> Iterator[Conflict]:
             got="none",
             fix="Set training.start_from to a trained model's directory.",
         )
-    if start and not isinstance(recipe.tokenizer, ExistingTokenizer):
+    if start and not isinstance(tokenizer, ExistingTokenizer):
         yield Conflict(
             keys=(("training", "start_from"), ("tokenizer",)),
             expected="the tokenizer of the model that training starts from",
@@ -37,12 +38,12 @@ def start_conflicts(recipe: Recipe) -> Iterator[Conflict]:
             fix="Leave the section `tokenizer` out.",
         )
     elif start or training.freeze:
-        yield from _parts_conflicts(recipe, start)
+        with torch.device("meta"):
+            built = model.build(*tokenizer.vocabulary_sizes)
+        yield from _parts_conflicts(built, training.freeze, start)
 
 
-def _parts_conflicts(recipe: Recipe, start: Path | None) -> Iterator[Conflict]:
-    with torch.device("meta"):
-        model = recipe.model.build(*recipe.tokenizer.vocabulary_sizes)
+def _parts_conflicts(model: EncoderDecoder[Any, Any], frozen: Sequence[str], start: Path | None) -> Iterator[Conflict]:
     if start:
         ours = {name: tuple(tensor.shape) for name, tensor in named_weights(model).items()}
         if problem := _difference(ours, read_shapes(start / WEIGHTS)):
@@ -53,7 +54,7 @@ def _parts_conflicts(recipe: Recipe, start: Path | None) -> Iterator[Conflict]:
                 fix="Leave the section `model` out, or keep to options such as dropout.",
             )
     try:
-        freeze(model, recipe.training.freeze)
+        freeze(model, frozen)
     except UserError as error:
         yield Conflict(keys=(("training", "freeze"),), expected=error.expected, got=error.got, fix=error.fix)
 

@@ -21,7 +21,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -208,13 +208,18 @@ class Peaks:
         return max(ratios.values())
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--factors", type=int, nargs="+", default=[10, 100], help="how often to repeat the corpus")
+def parse_arguments(description: str | None, factors: list[int], stages: Collection[str]) -> argparse.Namespace:
+    """The command line of such a benchmark; --stage and --directory are for the processes that it starts itself."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--factors", type=int, nargs="+", default=factors, help="how often to repeat the corpus")
     parser.add_argument("--limit", type=float, default=1.2, help="largest growth that passes")
-    parser.add_argument("--stage", choices=STAGES, help=argparse.SUPPRESS)
+    parser.add_argument("--stage", choices=stages, help=argparse.SUPPRESS)
     parser.add_argument("--directory", type=Path, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> int:
+    arguments = parse_arguments(__doc__, [10, 100], STAGES)
     if arguments.stage:
         print(json.dumps(measure(STAGES[arguments.stage], arguments.directory)))
         return 0

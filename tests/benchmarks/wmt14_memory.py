@@ -12,7 +12,6 @@ Columns as in preparation_memory.py. Exits with status 1 when either grows by mo
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
@@ -21,7 +20,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from preparation_memory import ROOT, Peaks, measure, measure_elsewhere  # beside this file
+from preparation_memory import ROOT, Peaks, measure, measure_elsewhere, parse_arguments  # beside this file
 
 sys.path.insert(0, str(ROOT))
 
@@ -117,12 +116,7 @@ STAGES: dict[str, Callable[[Path], int]] = {
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--factors", type=int, nargs="+", default=[5, 50], help="how often to repeat the corpus")
-    parser.add_argument("--limit", type=float, default=1.2, help="largest growth that passes")
-    parser.add_argument("--stage", choices=STAGES, help=argparse.SUPPRESS)
-    parser.add_argument("--directory", type=Path, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    arguments = parse_arguments(__doc__, [5, 50], STAGES)
     if arguments.stage:
         print(json.dumps(measure(STAGES[arguments.stage], arguments.directory)))
         return 0
