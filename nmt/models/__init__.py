@@ -7,11 +7,12 @@ from typing import Annotated
 from pydantic import Field
 
 from nmt.models.convs2s import ConvS2S
+from nmt.models.deq import DEQ
 from nmt.models.gnmt import GNMT
 from nmt.models.luong import Luong
 from nmt.models.transformer import Transformer
 
 ModelConfig = Annotated[
-    Transformer.Config | GNMT.Config | ConvS2S.Config | Luong.Config,
+    Transformer.Config | GNMT.Config | ConvS2S.Config | Luong.Config | DEQ.Config,
     Field(discriminator="kind"),
 ]

@@ -48,9 +48,9 @@ class SelfAttention(nn.Module):
         Returns:
             [B, T, D]
         """
-        queries, keys, values = (_split(part, self.heads) for part in self.input(x).chunk(3, dim=-1))
+        queries, keys, values = (split_heads(part, self.heads) for part in self.input(x).chunk(3, dim=-1))
         context = attend(queries, keys, values, mask, causal=mask is None, dropout=self.dropout)
-        output: Tensor = self.output(_merge(context))
+        output: Tensor = self.output(merge_heads(context))
         return output
 
     def step(self, x: Tensor, past: KeysValues) -> tuple[Tensor, KeysValues]:
@@ -63,10 +63,10 @@ class SelfAttention(nn.Module):
         Returns:
             [N, D], and the keys and values with the newest position's appended.
         """
-        queries, keys, values = (_split(part, self.heads) for part in self.input(x)[:, None].chunk(3, dim=-1))
+        queries, keys, values = (split_heads(part, self.heads) for part in self.input(x)[:, None].chunk(3, dim=-1))
         past = past.append(KeysValues(keys, values))
         context = scaled_dot_product_attention(queries, past.keys, past.values)
-        output: Tensor = self.output(_merge(context)).squeeze(1)
+        output: Tensor = self.output(merge_heads(context)).squeeze(1)
         return output, past
 
     def empty(self, rows: int) -> KeysValues:
@@ -89,7 +89,7 @@ class CrossAttention(nn.Module):
 
     def project(self, source: Tensor) -> KeysValues:
         """source: [B, S, D]."""
-        keys, values = (_split(part, self.heads) for part in self.key_value(source).chunk(2, dim=-1))
+        keys, values = (split_heads(part, self.heads) for part in self.key_value(source).chunk(2, dim=-1))
         return KeysValues(keys, values)
 
     def forward(
@@ -103,10 +103,10 @@ class CrossAttention(nn.Module):
         Returns:
             [B, T, D], and the attention averaged over heads, [B, T, S], where asked for.
         """
-        queries = _split(self.query(x), self.heads)
+        queries = split_heads(self.query(x), self.heads)
         context = attend(queries, memory.keys, memory.values, mask, causal=False, dropout=self.dropout)
         weights = attention_weights(queries, memory.keys, mask).mean(1) if need_attention else None
-        return self.output(_merge(context)), weights
+        return self.output(merge_heads(context)), weights
 
 
 def attend(
@@ -117,7 +117,8 @@ def attend(
     # On a CPU torch's own attention dropout draws sequentially, and its fused attention takes about ten times as long
     # backward in bf16 (torch 2.13) as the separate products below.
     slow = p > 0.0 or (queries.dtype == torch.bfloat16 and torch.is_grad_enabled())
-    if queries.device.type != "cpu" or not slow:
+    kept = p > 0.0 and not dropout.fresh  # torch would draw another mask at each call
+    if not kept and (queries.device.type != "cpu" or not slow):
         return scaled_dot_product_attention(queries, keys, values, attn_mask=mask, dropout_p=p, is_causal=causal)
     if causal:
         length = queries.shape[2]
@@ -153,9 +154,11 @@ def initialise_projections(*projections: nn.Linear) -> None:
             nn.init.xavier_uniform_(block, gain=gain)
 
 
-def _split(x: Tensor, heads: int) -> Tensor:
+def split_heads(x: Tensor, heads: int) -> Tensor:
+    """A head at a time."""
     return x.view(*x.shape[:2], heads, -1).transpose(1, 2)  # [B, T, D] -> [B, H, T, D/H]
 
 
-def _merge(x: Tensor) -> Tensor:
+def merge_heads(x: Tensor) -> Tensor:
+    """The heads side by side again."""
     return x.transpose(1, 2).flatten(2)  # [B, H, T, D/H] -> [B, T, D]

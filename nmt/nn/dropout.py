@@ -6,6 +6,8 @@ small model costs more than the matrix products. Here one 64-bit word gives four
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -18,6 +20,9 @@ class Dropout(nn.Module):
     On a CPU `p` is rounded to a multiple of 2^-16, and the scale is that of the rounded value, so the expectation is
     exact. All draws come from torch's default generator, so `torch.manual_seed` determines them.
     """
+
+    fresh: ClassVar[bool] = True
+    """Whether each call draws anew."""
 
     def __init__(self, p: float) -> None:
         super().__init__()

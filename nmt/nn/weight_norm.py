@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+
+from nmt.nn.twin import twin
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
@@ -17,15 +18,16 @@ class WeightNormLinear(nn.Module):
     Args:
         inputs: width of x.
         outputs: width of y.
-        std: standard deviation of v's normal initialisation; b starts at zero.
+        std: standard deviation of v's normal initialisation.
+        bias: whether there is a b; it starts at zero.
     """
 
-    def __init__(self, inputs: int, outputs: int, std: float) -> None:
+    def __init__(self, inputs: int, outputs: int, std: float, *, bias: bool = True) -> None:
         super().__init__()
         self.direction = nn.Parameter(torch.empty(outputs, inputs))
         nn.init.normal_(self.direction, std=std)
         self.magnitude = nn.Parameter(self.direction.detach().norm(dim=1))
-        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
 
     @property
     def weight(self) -> Tensor:
@@ -39,7 +41,7 @@ class WeightNormLinear(nn.Module):
     def folded(self) -> nn.Linear:
         """The plain linear layer that this one is now."""
         outputs, inputs = self.direction.shape
-        linear = nn.Linear(inputs, outputs, device="meta")
+        linear = nn.Linear(inputs, outputs, bias=self.bias is not None, device="meta")
         linear.weight = nn.Parameter(self.weight.detach())
         linear.bias = self.bias
         return linear.train(self.training)
@@ -53,15 +55,14 @@ def fold_weight_norm(module: ModuleT) -> ModuleT:
     """
     if not any(isinstance(part, WeightNormLinear) for part in module.modules()):
         return module
-    folded = _fold(module)
-    assert isinstance(folded, type(module))
-    return folded
+    return twin(module, lambda part: part.folded() if isinstance(part, WeightNormLinear) else None)
 
 
-def _fold(module: nn.Module) -> nn.Module:
-    if isinstance(module, WeightNormLinear):
-        return module.folded()
-    twin = copy.copy(module)
-    twin._parameters, twin._buffers = dict(module._parameters), dict(module._buffers)
-    twin._modules = {name: part and _fold(part) for name, part in module._modules.items()}
-    return twin
+def use_weight_norm(module: nn.Module, std: float) -> None:
+    """Makes every linear layer within the module a `WeightNormLinear` with fresh weights, in place."""
+    for name, part in module.named_children():
+        if isinstance(part, nn.Linear):
+            normed = WeightNormLinear(part.in_features, part.out_features, std, bias=part.bias is not None)
+            setattr(module, name, normed)
+        else:
+            use_weight_norm(part, std)

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from nmt.models import ModelConfig
 from nmt.models.convs2s import Convolutions, ConvS2S, DecoderConvolutions
+from nmt.models.deq import DEQ
 from nmt.models.gnmt import GNMT
 from nmt.models.luong import Luong
 from nmt.models.transformer import Transformer
 from nmt.nn.cells import LSTM
 from nmt.nn.clipping import Clipping
+from nmt.nn.equilibrium import Implicit, Phantom
+from nmt.nn.fixed_point import Anderson, Broyden, Picard
 
 _SMALL = {"model_dim": 16, "feedforward_dim": 24, "heads": 2, "encoder_layers": 2, "decoder_layers": 2}
 _DEEP = {"model_dim": 16, "encoder_layers": 4, "decoder_layers": 4, "initial_range": 0.6}
 _CONVOLUTIONS = {"embedding_dim": 12, "output_dim": 12}
+
+_EQUILIBRIUM = {"model_dim": 16, "feedforward_dim": 24, "heads": 2, "initial_std": 0.12}
+_EXACT = {"tolerance": 3e-7, "max_iterations": 100}
 
 _RECURRENT = {"source_embedding_dim": 12, "target_embedding_dim": 12, "initial_range": 0.6}
 
@@ -70,4 +76,22 @@ MODELS: dict[str, ModelConfig] = {
     "luong-stepwise": Luong.Config(
         **_RECURRENT, layers=2, encoder_dim=8, decoder_dim=14, bidirectional=True, cell=LSTM.Config(output_tanh=False)
     ),
+    "deq": DEQ.Config(
+        **_EQUILIBRIUM,
+        encoder_solver=Anderson(**_EXACT),
+        decoder_solver=Picard(**_EXACT),
+        gradient=Implicit(solver=Broyden(**_EXACT)),
+    ),
+    "deq-stack": DEQ.Config(
+        **_EQUILIBRIUM,
+        encoder_layers=2,
+        decoder_layers=2,
+        encoder_solver=Broyden(**_EXACT),
+        decoder_solver=Anderson(**_EXACT),
+        gradient=Phantom(steps=3),
+        tied_embeddings="none",
+        dropout_masks="token",
+        attention_dropout=0.2,
+    ),
+    "deq-explicit": DEQ.Config(**_EQUILIBRIUM, explicit_steps=3, tied_embeddings="target"),
 }

@@ -1,0 +1,409 @@
+"""Deep equilibrium encoder-decoder: two Transformer blocks, each applied until its output no longer changes.
+
+DEQ-Transformer of Bai, Kolter and Koltun 2019, for translation: the encoder's equilibrium H = f(H; source) is what the
+decoder's block attends to in Y = g(Y; target, H). Both blocks are post-norm, without parameters in the normalisation,
+weight-normed, and read their input through an injection into queries, keys and values.
+
+The decoder is solved by methods that never mix positions, so that an iterate depends on no later word however early the
+solver stops; its equilibrium at position t is then a matter of the positions up to t alone. `step` keeps keys and values
+of these and solves for the new one.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Literal, NamedTuple, Self
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, State, StepOutput
+from nmt.models.tying import Tying, make_embeddings
+from nmt.nn.attention import CrossAttention, KeysValues
+from nmt.nn.dropout import Dropout
+from nmt.nn.embedding import TokenEmbedding
+from nmt.nn.equilibrium import Equilibrium, Gradient, Implicit, JacobianPenalty, equilibrium, unroll
+from nmt.nn.feedforward import Activation, FeedForward
+from nmt.nn.fixed_point import Anderson, Map, Picard, Solver
+from nmt.nn.held import MaskShape, hold
+from nmt.nn.injected_attention import InjectedSelfAttention
+from nmt.nn.position import SinusoidalPositions, positions
+from nmt.nn.weight_norm import use_weight_norm
+from nmt.options import Count, Options, PositiveFloat, Probability, Size
+from nmt.tokenizer.base import SPECIAL
+
+CausalSolver = Annotated[Picard | Anderson, Field(discriminator="kind")]
+"""Those that can give each position its own coefficients at little cost."""
+
+
+class Pretraining(Options):
+    """Training as a shallow network at first, which is cheap and brings the weights to where solvers converge."""
+
+    updates: Count = 0
+    """Updates before the equilibrium takes over; 0 for none."""
+    steps: Size = 2
+    """Applications of each block in that time."""
+
+
+@dataclass
+class DEQMemory(Memory):
+    """The source as the decoder's block sees it."""
+
+    layers: list[KeysValues]
+    """Keys and values per layer of the decoder's block, projected once."""
+    penalties: dict[str, Tensor]
+    """The encoder's, for `DecoderOutput`; scalars, not rows."""
+    statistics: dict[str, Tensor]
+    """Likewise."""
+
+
+@dataclass
+class DEQState(State):
+    """The target so far as the decoder's block sees it."""
+
+    passes: list[list[KeysValues]]
+    """Keys and values per layer at the equilibrium; or at each explicit step, where the model has these."""
+    last: Tensor
+    """[N, D]: the equilibrium of the newest position, from which the next one's solver starts."""
+    applications: Tensor
+    """[N] int64: of the block, to all positions so far."""
+    length: int
+    """Tokens so far."""
+
+
+class DEQ(EncoderDecoder[DEQMemory, DEQState]):
+    """Encoder and decoder at their fixed points."""
+
+    class Config(Options):
+        """Deep equilibrium Transformer (Bai et al. 2019)."""
+
+        kind: Literal["deq"] = "deq"
+        model_dim: Size = 512
+        """Width of the embeddings and of the state."""
+        feedforward_dim: Size = 2048
+        """Inner width of the feed-forward blocks."""
+        heads: Size = 8
+        """Attention heads; model_dim must be a multiple."""
+        encoder_layers: Size = 1
+        """Layers within the block that is iterated to read the source."""
+        decoder_layers: Size = 1
+        """The same for the target."""
+        dropout: Probability = 0.1
+        """Probability of zeroing an element of the embeddings, of each sub-block's output and of the equilibrium."""
+        attention_dropout: Probability = 0.0
+        """The same for attention weights."""
+        activation_dropout: Probability = 0.0
+        """The same for the inner activations of the feed-forward blocks."""
+        dropout_masks: MaskShape = "sentence"
+        """What shares a mask, which stays the same over all iterations: all tokens of a sentence, as published, or none
+        but the same token."""
+        activation: Activation = "relu"
+        """Non-linearity of the feed-forward blocks."""
+        initial_std: PositiveFloat = 0.05
+        """Standard deviation of the normal distribution that the blocks' weights are drawn from."""
+        tied_embeddings: Tying = "all"
+        """Matrices that are one: source, target and output (needs a joint vocabulary), target and output, or none."""
+        encoder_solver: Solver = Anderson(tolerance=1e-3, max_iterations=20)
+        """Finds the source's fixed point, with one row per sentence."""
+        decoder_solver: CausalSolver = Picard(tolerance=1e-3, max_iterations=20)
+        """Finds the target's, with one row per position. Fewer `max_iterations` make translation faster."""
+        gradient: Gradient = Implicit()
+        """How to differentiate a fixed point."""
+        jacobian: JacobianPenalty = JacobianPenalty()
+        """Penalty on the block's sensitivity, which makes later solutions cheaper."""
+        pretraining: Pretraining = Pretraining()
+        """Shallow training at first."""
+        explicit_steps: Count = 0
+        """Instead of solving for a fixed point, apply each block so often, which is a weight-tied Transformer with so
+        many layers; 0 to solve."""
+
+        @model_validator(mode="after")
+        def _check_heads(self) -> Self:
+            if self.model_dim % self.heads:
+                raise ValueError(f"model_dim must be a multiple of heads, but {self.model_dim} is not of {self.heads}")
+            return self
+
+        def build(self, source_vocabulary: int, target_vocabulary: int, pad: int = SPECIAL.pad) -> DEQ:
+            """The model with fresh weights, drawn from torch's default generator.
+
+            Raises:
+                ValueError: all embeddings are tied but the vocabularies differ in size.
+            """
+            return DEQ(self, source_vocabulary, target_vocabulary, pad)
+
+    explicit_steps: Tensor
+
+    def __init__(self, config: Config, source_vocabulary: int, target_vocabulary: int, pad: int) -> None:
+        super().__init__()
+        self.config, dim = config, config.model_dim
+        self.source_embedding, self.target_embedding = make_embeddings(
+            config.tied_embeddings,
+            source_vocabulary,
+            target_vocabulary,
+            lambda vocabulary: TokenEmbedding(vocabulary, dim, pad, std=dim**-0.5, scale=math.sqrt(dim)),
+        )
+        self.positions = SinusoidalPositions(dim)
+        self.dropout = Dropout(config.dropout)
+        self.encoder = EncoderBlock(config)
+        self.decoder = DecoderBlock(config)
+        self.output = nn.Linear(dim, target_vocabulary, bias=False)
+        if config.tied_embeddings == "none":
+            nn.init.normal_(self.output.weight, std=dim**-0.5)
+        else:
+            self.output.weight = self.target_embedding.weight
+        # part of the weights: those of pretraining are for the shallow network
+        self.register_buffer("explicit_steps", torch.tensor(self._steps_at(1)))
+
+    def anneal(self, update: int) -> None:
+        self.explicit_steps.fill_(self._steps_at(update))
+
+    def encode(self, source: Tensor, source_mask: Tensor) -> DEQMemory:
+        self.positions.reserve(source.shape[1])
+        x = self._dropped(self.source_embedding(source) + self.positions(positions(source_mask)))
+        block = hold(self.encoder, self.config.dropout_masks)
+        injections = block.inject(x)
+        attend_to, real = source_mask[:, None, None, :], source_mask[:, :, None]
+
+        def f(z: Tensor) -> Tensor:
+            return block(z.to(x.dtype), injections, attend_to) * real
+
+        found = self._solve("encoder", f, _zeros(x), self.config.encoder_solver, source_mask.any(1))
+        return DEQMemory(
+            mask=source_mask,
+            layers=self.decoder.project_memory(found.value.to(x.dtype)),
+            penalties=found.penalties,
+            statistics=found.statistics,
+        )
+
+    def decode(
+        self, target_input: Tensor, target_mask: Tensor, memory: DEQMemory, *, need_attention: bool = False
+    ) -> DecoderOutput:
+        # padding is on the right, so causal attention alone keeps real tokens from seeing it
+        length = target_input.shape[1]
+        self.positions.reserve(length)
+        place = self.positions(torch.arange(length, device=target_input.device))
+        x = self._dropped(self.target_embedding(target_input) + place)
+        block = hold(self.decoder, self.config.dropout_masks)
+        injections, real = block.inject(x), target_mask[:, :, None]
+        attention = None
+
+        def f(z: Tensor) -> Tensor:
+            nonlocal attention  # that of the last application is what remains
+            z, attention = block(z.to(x.dtype), injections, memory.layers, memory.mask, need_attention=need_attention)
+            return z * real
+
+        found = self._solve("decoder", f, _zeros(x), self.config.decoder_solver, target_mask)
+        return DecoderOutput(
+            logits=self.output(self._dropped(found.value.to(x.dtype))),
+            attention=attention,
+            penalties={**memory.penalties, **found.penalties},
+            statistics={**memory.statistics, **found.statistics},
+        )
+
+    def init_state(self, memory: DEQMemory, beam_size: int, max_length: int) -> DEQState:
+        self.positions.reserve(max_length)
+        rows = memory.mask.shape[0] * beam_size
+        weight = self.output.weight
+        return DEQState(
+            passes=[self.decoder.empty(rows) for _ in range(max(self._explicit_steps(), 1))],
+            last=_zeros(weight.new_empty(rows, weight.shape[1])),
+            applications=torch.zeros(rows, dtype=torch.int64, device=weight.device),
+            length=0,
+        )
+
+    def step(
+        self, tokens: Tensor, memory: DEQMemory, state: DEQState, *, need_attention: bool = False
+    ) -> StepOutput[DEQState]:
+        x = self.target_embedding(tokens) + self.positions.at(state.length)  # [N, D]
+        block = hold(self.decoder)
+        injections = block.inject(x)
+        steps = self._explicit_steps()
+
+        def f(z: Tensor) -> Tensor:
+            return block.step(z.to(x.dtype), injections, state.passes[0], memory.layers, memory.mask)[0]
+
+        if steps:
+            z, applications = torch.zeros_like(state.last), torch.full_like(state.applications, steps)
+        else:
+            found = self.config.decoder_solver.solve(f, state.last)
+            z, applications = found.value, found.iterations + 1
+        attention, passes = None, []
+        for past in state.passes:
+            z, attention, newest = block.step(
+                z.to(x.dtype), injections, past, memory.layers, memory.mask, need_attention=need_attention
+            )
+            passes.append([before.append(new) for before, new in zip(past, newest, strict=True)])
+        state = DEQState(passes, z.to(state.last.dtype), state.applications + applications, state.length + 1)
+        return StepOutput(self.output(z), attention, state)
+
+    def _solve(self, name: str, f: Map, start: Tensor, solver: Solver, real: Tensor) -> _Solved:
+        """The fixed point, or what so many explicit steps lead to; `real` has one entry for each row of the solver."""
+        steps = self._explicit_steps()
+        if steps:
+            return _Solved(unroll(f, start, steps), {}, {})
+        found = equilibrium(
+            f,
+            start,
+            solver,
+            self.config.gradient,
+            vector_axes=start.dim() - real.dim(),
+            causal=real.dim() == 2,
+            jacobian=self.config.jacobian,
+        )
+        penalties = {} if found.penalty is None else {f"{name}_jacobian": found.penalty}
+        return _Solved(found.value, penalties, _statistics(name, found, real))
+
+    def _explicit_steps(self) -> int:
+        return int(self.explicit_steps)
+
+    def _steps_at(self, update: int) -> int:
+        pretraining = self.config.pretraining
+        return pretraining.steps if update <= pretraining.updates else self.config.explicit_steps
+
+    def _dropped(self, x: Tensor) -> Tensor:
+        return hold(self.dropout, self.config.dropout_masks)(x)
+
+
+class _Solved(NamedTuple):
+    value: Tensor
+    penalties: dict[str, Tensor]
+    statistics: dict[str, Tensor]
+
+
+def _zeros(like: Tensor) -> Tensor:
+    """z0; a solver's state is never in half precision, whatever the weights are in."""
+    return torch.zeros_like(like, dtype=torch.promote_types(like.dtype, torch.float32))
+
+
+def _statistics(name: str, found: Equilibrium, real: Tensor) -> dict[str, Tensor]:
+    """Means over what is not padding."""
+    forward = found.forward
+    statistics = {
+        f"{name}_iterations": forward.iterations[real].float().mean(),
+        f"{name}_residual": forward.residual[real].mean(),
+    }
+    return statistics | {f"{name}_backward_{what}": values for what, values in found.backward.items()}
+
+
+class EncoderBlock(nn.Module):
+    """f(z; x) of the encoder: one layer or a few."""
+
+    def __init__(self, config: DEQ.Config) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.encoder_layers))
+        use_weight_norm(self, config.initial_std)
+
+    def inject(self, x: Tensor) -> list[Tensor]:
+        """x: [B, S, D], the embedded source. Returns [B, S, 3D] for each layer."""
+        return [layer.injection(x) for layer in self.layers]
+
+    def forward(self, z: Tensor, injections: list[Tensor], mask: Tensor) -> Tensor:
+        """z: [B, S, D]; mask: [B, 1, 1, S] bool. Returns [B, S, D]."""
+        for layer, injection in zip(self.layers, injections, strict=True):
+            z = layer(z, injection, mask)
+        return z
+
+
+class DecoderBlock(nn.Module):
+    """f(z; y, H) of the decoder."""
+
+    def __init__(self, config: DEQ.Config) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
+        use_weight_norm(self, config.initial_std)
+
+    def inject(self, x: Tensor) -> list[Tensor]:
+        """x: [..., D], the embedded target. Returns [..., 3D] for each layer."""
+        return [layer.injection(x) for layer in self.layers]
+
+    def project_memory(self, source: Tensor) -> list[KeysValues]:
+        """source: [B, S, D], the encoder's equilibrium. Returns keys and values for each layer."""
+        return [layer.cross.project(source) for layer in self.layers]
+
+    def empty(self, rows: int) -> list[KeysValues]:
+        """The cache of `rows` empty hypotheses."""
+        return [layer.attention.empty(rows) for layer in self.layers]
+
+    def forward(
+        self,
+        z: Tensor,
+        injections: list[Tensor],
+        memory: list[KeysValues],
+        source_mask: Tensor,
+        *,
+        need_attention: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        """z: [B, T, D]. Returns [B, T, D], and the last layer's attention [B, T, S] where asked for."""
+        attention = None
+        for layer, injection, keys_values in zip(self.layers, injections, memory, strict=True):
+            z = layer.attend(z, layer.attention(z, injection, None))
+            z, attention = layer.finish(z, keys_values, source_mask, need_attention=need_attention)
+        return z, attention
+
+    def step(
+        self,
+        z: Tensor,
+        injections: list[Tensor],
+        past: list[KeysValues],
+        memory: list[KeysValues],
+        source_mask: Tensor,
+        *,
+        need_attention: bool = False,
+    ) -> tuple[Tensor, Tensor | None, list[KeysValues]]:
+        """z: [N, D]. Returns [N, D], attention [N, S] where asked for, and each layer's keys and values of it alone."""
+        attention, newest = None, []
+        for layer, injection, before, keys_values in zip(self.layers, injections, past, memory, strict=True):
+            update, new = layer.attention.step(z, injection, before)
+            newest.append(new)
+            beams = layer.attend(z, update).unflatten(0, (source_mask.shape[0], -1))  # [N, D] -> [B, K, D]
+            beams, attention = layer.finish(beams, keys_values, source_mask, need_attention=need_attention)
+            z = beams.flatten(0, 1)
+        return z, None if attention is None else attention.flatten(0, 1), newest
+
+
+class EncoderLayer(nn.Module):
+    """Self-attention with injection, then feed-forward, each normalised after its residual sum."""
+
+    def __init__(self, config: DEQ.Config) -> None:
+        super().__init__()
+        dim = config.model_dim
+        self.injection = nn.Linear(dim, 3 * dim)
+        self.attention = InjectedSelfAttention(dim, config.heads, config.attention_dropout)
+        self.attention_dropout = Dropout(config.dropout)
+        self.feedforward = FeedForward(dim, config.feedforward_dim, config.activation, config.activation_dropout)
+        self.feedforward_dropout = Dropout(config.dropout)
+
+    def forward(self, z: Tensor, injection: Tensor, mask: Tensor) -> Tensor:
+        """z: [B, S, D]; injection: [B, S, 3D]; mask: [B, 1, 1, S] bool. Returns [B, S, D]."""
+        return self.feed(self.attend(z, self.attention(z, injection, mask)))
+
+    def attend(self, z: Tensor, update: Tensor) -> Tensor:
+        """Adds what self-attention found."""
+        return _norm(z + self.attention_dropout(update))
+
+    def feed(self, z: Tensor) -> Tensor:
+        """The feed-forward sub-block."""
+        return _norm(z + self.feedforward_dropout(self.feedforward(z)))
+
+
+class DecoderLayer(EncoderLayer):
+    """The same with attention to the source in between."""
+
+    def __init__(self, config: DEQ.Config) -> None:
+        super().__init__(config)
+        self.cross = CrossAttention(config.model_dim, config.heads, config.attention_dropout)
+        self.cross_dropout = Dropout(config.dropout)
+
+    def finish(
+        self, z: Tensor, memory: KeysValues, source_mask: Tensor, *, need_attention: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """What follows self-attention; z: [B, T, D], or in a step of search [B, K, D]."""
+        update, attention = self.cross(z, memory, source_mask[:, None, None, :], need_attention=need_attention)
+        return self.feed(_norm(z + self.cross_dropout(update))), attention
+
+
+def _norm(x: Tensor) -> Tensor:
+    """Layer normalisation without parameters."""
+    return nn.functional.layer_norm(x, x.shape[-1:])

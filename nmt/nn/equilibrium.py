@@ -1,0 +1,144 @@
+"""Gradients of a fixed point z* = f(z*), whose computation is not recorded (Bai, Kolter and Koltun 2019).
+
+Memory does not grow with the iterations: what is kept for the way back is one application of f, or a few.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from nmt.nn.fixed_point import Anderson, Map, Solution, Solver
+from nmt.options import NonNegativeFloat, Options, Size
+
+
+class Implicit(Options):
+    """The implicit function theorem: the gradient v at z* solves v = J'v + w, with J = df/dz and w that of the loss."""
+
+    kind: Literal["implicit"] = "implicit"
+    solver: Solver = Anderson(tolerance=1e-3, max_iterations=20)
+    """Of that linear equation; each of its iterations goes back through one application of f."""
+
+
+class Phantom(Options):
+    """Phantom gradients (Geng et al. 2021): backpropagation through a few more steps z <- damping f(z) + (1-damping) z.
+
+    An approximation that is cheap, and not thrown off where a fixed point is not quite reached.
+    """
+
+    kind: Literal["phantom"] = "phantom"
+    steps: Size = 5
+    """Applications of f that are recorded; memory grows with them. 1 is the Jacobian-free gradient."""
+    damping: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Size of a step."""
+
+
+Gradient = Annotated[Implicit | Phantom, Field(discriminator="kind")]
+"""Either, as an option."""
+
+
+class JacobianPenalty(Options):
+    """Keeps f contracting: weight |e'J|^2 / n is added to the loss, with e ~ N(0, I) (Bai et al. 2021, equation 6)."""
+
+    weight: NonNegativeFloat = 0.0
+    """Of the penalty; 0 for none. 1 to 2 is usual; start low."""
+    frequency: Annotated[float, Field(gt=0, le=1)] = 0.4
+    """Share of the batches that it is computed for, chosen at random; one costs about as much as two more iterations
+    of the backward solver."""
+
+
+@dataclass(frozen=True)
+class Equilibrium:
+    """A fixed point with its gradient."""
+
+    value: Tensor
+    """f of what the solver found."""
+    forward: Solution
+    """What the solver found."""
+    backward: dict[str, Tensor]
+    """`iterations` and `residual` of the backward solver per row, written when the gradient is computed."""
+    penalty: Tensor | None
+    """Scalar with a gradient: `JacobianPenalty`, where this batch has it."""
+
+
+def equilibrium(
+    f: Map,
+    start: Tensor,
+    solver: Solver,
+    gradient: Gradient,
+    *,
+    vector_axes: int,
+    causal: bool = False,
+    jacobian: JacobianPenalty | None = None,
+) -> Equilibrium:
+    """Solves z = f(z) and applies f once more, or as `gradient` says, so that a gradient flows to all that f uses.
+
+    Args:
+        f: one fixed function, see `nmt.nn.held`.
+        start: z0, [B, ..., D].
+        solver: of z = f(z).
+        gradient: how to differentiate.
+        vector_axes: as for the solver. The backward equation has one row for each B.
+        causal: as for the solver.
+        jacobian: None for no penalty.
+    """
+    found = solver.solve(f, start, vector_axes=vector_axes, causal=causal)
+    if not torch.is_grad_enabled():
+        return Equilibrium(f(found.value), found, {}, None)
+    penalised = jacobian is not None and jacobian.weight > 0 and float(torch.rand(())) < jacobian.frequency
+    z = found.value.detach().requires_grad_()
+    with _differentiable_twice(penalised):
+        y = f(z)
+    penalty = jacobian.weight * _jacobian_norm(y, z) if jacobian is not None and penalised else None
+    if isinstance(gradient, Phantom):
+        value = torch.lerp(z, y, gradient.damping) if gradient.damping < 1 else y
+        return Equilibrium(unroll(f, value, gradient.steps - 1, gradient.damping), found, {}, penalty)
+    value, statistics = _with_implicit_gradient(y, z, gradient.solver)
+    return Equilibrium(value, found, statistics, penalty)
+
+
+def unroll(f: Map, start: Tensor, steps: int, damping: float = 1.0) -> Tensor:
+    """Plain steps, all recorded: a network of so many layers with the same weights."""
+    z = start
+    for _ in range(steps):
+        z = torch.lerp(z, f(z), damping) if damping < 1 else f(z)
+    return z
+
+
+def _with_implicit_gradient(y: Tensor, z: Tensor, solver: Solver) -> tuple[Tensor, dict[str, Tensor]]:
+    """y = f(z) as a tensor whose gradient is replaced by the solution of v = J'v + w on its way back."""
+    rows = y.shape[:1]
+    statistics = {"iterations": y.new_zeros(rows), "residual": y.new_zeros(rows)}
+    value = y.view_as(y)  # the solver goes back from y, so it does not meet its own hook
+
+    def solve(w: Tensor) -> Tensor:
+        def once(v: Tensor) -> Tensor:
+            (back,) = torch.autograd.grad(y, z, v.to(y.dtype), retain_graph=True)
+            return w + back
+
+        found = solver.solve(once, w, vector_axes=w.dim() - 1, relative_to=w)
+        statistics["iterations"].copy_(found.iterations)
+        statistics["residual"].copy_(found.residual)
+        return found.value
+
+    value.register_hook(solve)  # type: ignore[no-untyped-call]
+    return value, statistics
+
+
+def _jacobian_norm(y: Tensor, z: Tensor) -> Tensor:
+    """One draw of |e'J|^2 / n, whose mean is the squared Frobenius norm of J = dy/dz over n, the numbers in z that are
+    not padding (where f is zero)."""
+    probe = torch.randn_like(y)
+    (product,) = torch.autograd.grad(y, z, probe, create_graph=True)
+    return product.float().square().sum() / y.detach().count_nonzero().clamp_min(1)
+
+
+def _differentiable_twice(wanted: bool) -> AbstractContextManager[object]:
+    """torch's fused attention has no second derivative."""
+    return sdpa_kernel(SDPBackend.MATH) if wanted else nullcontext()

@@ -1,0 +1,221 @@
+"""Solvers of z = f(z): plain iteration, Anderson and Broyden, each row by itself.
+
+All are pure functions of (f, z0). A row is one independent equation, a sentence or a position: it has its own
+coefficients, its own best iterate and its own end, so that batch mates never change a result. A row that has
+converged is frozen and neither moves nor diverges while others go on.
+
+Axes: the leading axes of z number the rows, R in all, and the last `vector_axes` make a row's vector, of n numbers. The
+methods see z as [R, n]. Entries that f leaves at zero (padding) take no part in any norm.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from nmt.options import NonNegativeFloat, Options, PositiveFloat, Size
+
+Map = Callable[[Tensor], Tensor]
+Propose = Callable[[Tensor, Tensor], Tensor]
+"""Makes the next x of x and f(x), both [R, n]; it remembers those before."""
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What was found; all but `value` have one entry per row."""
+
+    value: Tensor
+    """Of the shape of z0: f of the iterate with the lowest residual, which is not always the last."""
+    residual: Tensor
+    """|f(x) - x| / |f(x)| at that iterate x, or relative to what was asked for; infinite if no iterate was finite."""
+    iterations: Tensor
+    """int64: applications of f until the row converged, or all."""
+
+
+class _Solver(Options):
+    """When to stop."""
+
+    tolerance: NonNegativeFloat = 1e-3
+    """Relative residual |f(z) - z| / |f(z)| at which a row is done; 0 to use up max_iterations. In bf16 no residual
+    falls far below 1e-2."""
+    max_iterations: Size = 30
+    """Most applications of f."""
+
+    @abstractmethod
+    def method(self, rows: int, numbers: int, like: Tensor) -> Propose:
+        """What makes the next iterate, for one solution of `rows` vectors of `numbers`."""
+
+    @torch.no_grad()
+    def solve(
+        self,
+        f: Map,
+        start: Tensor,
+        *,
+        vector_axes: int = 1,
+        causal: bool = False,
+        relative_to: Tensor | None = None,
+    ) -> Solution:
+        """Solves z = f(z) without a gradient.
+
+        Args:
+            f: z to f(z), of the same shape; row by row but for `causal`.
+            start: z0.
+            vector_axes: how many of its last axes make one vector.
+            causal: row t of the last row axis may depend on rows up to t of that axis. It then counts as converged when
+                all of these have, so that it is not frozen at what follows from unfinished ones; and it never depends
+                on later ones.
+            relative_to: of the shape of z0; residuals are measured by its length instead of that of f(z). For linear
+                equations it is the constant term: a solver that runs away makes f(z) large and would look successful.
+        """
+        return _solve(self, f, start, start.dim() - vector_axes, causal, relative_to)
+
+
+class Picard(_Solver):
+    """Plain iteration z <- damping f(z) + (1 - damping) z."""
+
+    kind: Literal["picard"] = "picard"
+    damping: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Step size; below 1 where plain iteration swings to and fro."""
+
+    def method(self, rows: int, numbers: int, like: Tensor) -> Propose:
+        return lambda x, fx: torch.lerp(x, fx, self.damping)
+
+
+class Anderson(_Solver):
+    """Anderson's acceleration: the mixture of the last iterates whose mixed residual is the shortest."""
+
+    kind: Literal["anderson"] = "anderson"
+    window: Annotated[int, Field(ge=2)] = 6
+    """Iterates that are mixed, and kept in memory twice."""
+    ridge: PositiveFloat = 1e-4
+    """Added to the Gram matrix of the residuals, each brought to unit length before, so it means the same however far
+    the solution has come."""
+    damping: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of f in the mixture of f(x) and x."""
+
+    def method(self, rows: int, numbers: int, like: Tensor) -> Propose:
+        return _AndersonMixture(self, rows, numbers, like)
+
+
+class Broyden(_Solver):
+    """Broyden's (good) method: Newton with an inverse Jacobian that learns from every step, of limited memory."""
+
+    kind: Literal["broyden"] = "broyden"
+    memory: Size = 20
+    """Steps that it learns from, and keeps in memory twice; the oldest gives way."""
+
+    def method(self, rows: int, numbers: int, like: Tensor) -> Propose:
+        return _BroydenStep(min(self.memory, self.max_iterations), rows, numbers, like)
+
+
+Solver = Annotated[Picard | Anderson | Broyden, Field(discriminator="kind")]
+"""Any of them, as an option."""
+
+
+def _solve(
+    solver: _Solver, f: Map, start: Tensor, row_axes: int, causal: bool, relative_to: Tensor | None
+) -> Solution:
+    row_shape = start.shape[:row_axes]
+    x = start.reshape(row_shape.numel(), -1)
+    scale = None if relative_to is None else _length(relative_to.reshape(x.shape))
+    best = x
+    residual = x.new_full(x.shape[:1], torch.inf)
+    iterations = torch.zeros(x.shape[:1], dtype=torch.int64, device=x.device)
+    done = torch.zeros_like(iterations, dtype=torch.bool)
+    propose = solver.method(*x.shape, x)
+    for number in range(solver.max_iterations):
+        fx = f(x.view(start.shape)).reshape(x.shape).to(x.dtype)
+        iterations += ~done
+        now = (fx - x).norm(dim=1) / (_length(fx) if scale is None else scale)
+        better = ~done & (now < residual)  # false for NaN
+        residual, best = torch.where(better, now, residual), torch.where(better[:, None], fx, best)
+        converged = residual <= solver.tolerance
+        if causal:
+            converged = converged.view(row_shape).cumprod(-1).bool().flatten()
+        done = done | converged
+        if number + 1 == solver.max_iterations or bool(done.all()):
+            break
+        x = torch.where(done[:, None], best, propose(x, fx))
+    return Solution(best.view(start.shape), residual.view(row_shape), iterations.view(row_shape))
+
+
+def _length(x: Tensor) -> Tensor:
+    """[R], above 0, so that a row of zeros has residual 0."""
+    return x.norm(dim=1).clamp_min(torch.finfo(x.dtype).tiny)
+
+
+class _AndersonMixture:
+    """Keeps a window of x, f(x) and the inner products of their residuals."""
+
+    def __init__(self, options: Anderson, rows: int, numbers: int, like: Tensor) -> None:
+        self.options, self.count = options, 0
+        self.x, self.f = (like.new_zeros(rows, options.window, numbers) for _ in range(2))
+        self.gram = like.new_zeros(rows, options.window, options.window)
+
+    def __call__(self, x: Tensor, fx: Tensor) -> Tensor:
+        slot = self.count % self.options.window
+        self.count += 1
+        filled = min(self.count, self.options.window)
+        self.x[:, slot], self.f[:, slot] = x, fx
+        products = ((self.f[:, :filled] - self.x[:, :filled]) @ (fx - x)[:, :, None]).squeeze(2)
+        self.gram[:, slot, :filled] = self.gram[:, :filled, slot] = products
+        weights = _mixture(self.gram[:, :filled, :filled], self.options.ridge)
+        newest = torch.zeros_like(weights)
+        newest[:, slot] = 1.0
+        weights = torch.where(weights.isfinite().all(1, keepdim=True), weights, newest)[:, None]
+        return torch.lerp(
+            (weights @ self.x[:, :filled]).squeeze(1), (weights @ self.f[:, :filled]).squeeze(1), self.options.damping
+        )
+
+
+def _mixture(gram: Tensor, ridge: float) -> Tensor:
+    """The weights a, summing to 1, with the least a'Ga, G being [R, k, k]; not finite where there are none."""
+    length = gram.diagonal(dim1=1, dim2=2).sqrt()
+    scale = length.amin(1, keepdim=True) / length  # of unit residuals, up to a factor that drops out
+    unit = gram / (length[:, :, None] * length[:, None, :])
+    unit.diagonal(dim1=1, dim2=2).add_(ridge)
+    factor, _ = torch.linalg.cholesky_ex(unit)
+    weights = scale * torch.cholesky_solve(scale[:, :, None], factor).squeeze(2)
+    return weights / weights.sum(1, keepdim=True)
+
+
+class _BroydenStep:
+    """Keeps the inverse Jacobian B of g(x) = f(x) - x as -I + sum of u v'."""
+
+    def __init__(self, memory: int, rows: int, numbers: int, like: Tensor) -> None:
+        self.u, self.v = (like.new_zeros(rows, memory, numbers) for _ in range(2))
+        self.before: tuple[Tensor, Tensor] | None = None
+        self.count = 0
+
+    def __call__(self, x: Tensor, fx: Tensor) -> Tensor:
+        g = fx - x
+        if self.before is not None:
+            self._learn(x - self.before[0], g - self.before[1])
+        self.before = x, g
+        return x - self._times(g)
+
+    def _learn(self, dx: Tensor, dg: Tensor) -> None:
+        """Makes B dg = dx by the smallest change."""
+        v = _combined(self.u, dx, self.v) - dx  # dx'B
+        change = dx - self._times(dg)
+        u = change / (v * dg).sum(1, keepdim=True)
+        slot = self.count % self.u.shape[1]
+        self.count += 1
+        usable = u.isfinite().all(1, keepdim=True)  # not where nothing has moved
+        self.u[:, slot], self.v[:, slot] = u.where(usable, torch.zeros_like(u)), v
+
+    def _times(self, g: Tensor) -> Tensor:
+        """Bg."""
+        return _combined(self.v, g, self.u) - g
+
+
+def _combined(these: Tensor, along: Tensor, give: Tensor) -> Tensor:
+    """Sum over i of (these_i · along) give_i, for [R, m, n], [R, n] and [R, m, n]."""
+    products = these @ along[:, :, None]
+    return (products.transpose(1, 2) @ give).squeeze(1)
