@@ -4,16 +4,17 @@ DEQ-Transformer of Bai, Kolter and Koltun 2019, for translation: the encoder's e
 decoder's block attends to in Y = g(Y; target, H). Both blocks are post-norm, without parameters in the normalisation,
 weight-normed, and read their input through an injection into queries, keys and values.
 
-The decoder is solved by methods that never mix positions, so that an iterate depends on no later word however early the
-solver stops; its equilibrium at position t is then a matter of the positions up to t alone. `step` keeps keys and values
-of these and solves for the new one.
+The decoder is solved by methods that never mix positions, so that an iterate depends on no later word however early
+the solver stops; its equilibrium at position t is then a matter of the positions up to t alone. `step` keeps keys and
+values of these and solves for the new one.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, Generic, Literal, NamedTuple, Self, TypeVar, cast
 
 import torch
 from pydantic import Field, model_validator
@@ -36,6 +37,9 @@ from nmt.tokenizer.base import SPECIAL
 
 CausalSolver = Annotated[Picard | Anderson, Field(discriminator="kind")]
 """Those that can give each position its own coefficients at little cost."""
+
+
+LayerT = TypeVar("LayerT", bound="EncoderLayer")
 
 
 class Pretraining(Options):
@@ -137,7 +141,8 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState]):
 
     def __init__(self, config: Config, source_vocabulary: int, target_vocabulary: int, pad: int) -> None:
         super().__init__()
-        self.config, dim = config, config.model_dim
+        self.config = config
+        dim = config.model_dim
         self.source_embedding, self.target_embedding = make_embeddings(
             config.tied_embeddings,
             source_vocabulary,
@@ -167,7 +172,8 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState]):
         attend_to, real = source_mask[:, None, None, :], source_mask[:, :, None]
 
         def f(z: Tensor) -> Tensor:
-            return block(z.to(x.dtype), injections, attend_to) * real
+            applied: Tensor = block(z.to(x.dtype), injections, attend_to)
+            return applied * real
 
         found = self._solve("encoder", f, _zeros(x), self.config.encoder_solver, source_mask.any(1))
         return DEQMemory(
@@ -263,7 +269,8 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState]):
         return pretraining.steps if update <= pretraining.updates else self.config.explicit_steps
 
     def _dropped(self, x: Tensor) -> Tensor:
-        return hold(self.dropout, self.config.dropout_masks)(x)
+        dropped: Tensor = hold(self.dropout, self.config.dropout_masks)(x)
+        return dropped
 
 
 class _Solved(NamedTuple):
@@ -287,44 +294,49 @@ def _statistics(name: str, found: Equilibrium, real: Tensor) -> dict[str, Tensor
     return statistics | {f"{name}_backward_{what}": values for what, values in found.backward.items()}
 
 
-class EncoderBlock(nn.Module):
-    """f(z; x) of the encoder: one layer or a few."""
+class Block(nn.Module, Generic[LayerT]):
+    """What is iterated: one layer or a few."""
 
-    def __init__(self, config: DEQ.Config) -> None:
+    def __init__(self, layers: Iterable[LayerT], initial_std: float) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.encoder_layers))
-        use_weight_norm(self, config.initial_std)
+        self.layers = nn.ModuleList(layers)
+        use_weight_norm(self, initial_std)
+
+    def parts(self) -> Sequence[LayerT]:
+        """The layers."""
+        return cast(Sequence[LayerT], self.layers)
 
     def inject(self, x: Tensor) -> list[Tensor]:
-        """x: [B, S, D], the embedded source. Returns [B, S, 3D] for each layer."""
-        return [layer.injection(x) for layer in self.layers]
+        """x: [..., D], the embedded tokens. Returns [..., 3D] for each layer."""
+        return [layer.injection(x) for layer in self.parts()]
+
+
+class EncoderBlock(Block["EncoderLayer"]):
+    """f(z; x) of the encoder."""
+
+    def __init__(self, config: DEQ.Config) -> None:
+        super().__init__((EncoderLayer(config) for _ in range(config.encoder_layers)), config.initial_std)
 
     def forward(self, z: Tensor, injections: list[Tensor], mask: Tensor) -> Tensor:
         """z: [B, S, D]; mask: [B, 1, 1, S] bool. Returns [B, S, D]."""
-        for layer, injection in zip(self.layers, injections, strict=True):
+        for layer, injection in zip(self.parts(), injections, strict=True):
             z = layer(z, injection, mask)
         return z
 
 
-class DecoderBlock(nn.Module):
+class DecoderBlock(Block["DecoderLayer"]):
     """f(z; y, H) of the decoder."""
 
     def __init__(self, config: DEQ.Config) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
-        use_weight_norm(self, config.initial_std)
-
-    def inject(self, x: Tensor) -> list[Tensor]:
-        """x: [..., D], the embedded target. Returns [..., 3D] for each layer."""
-        return [layer.injection(x) for layer in self.layers]
+        super().__init__((DecoderLayer(config) for _ in range(config.decoder_layers)), config.initial_std)
 
     def project_memory(self, source: Tensor) -> list[KeysValues]:
         """source: [B, S, D], the encoder's equilibrium. Returns keys and values for each layer."""
-        return [layer.cross.project(source) for layer in self.layers]
+        return [layer.cross.project(source) for layer in self.parts()]
 
     def empty(self, rows: int) -> list[KeysValues]:
         """The cache of `rows` empty hypotheses."""
-        return [layer.attention.empty(rows) for layer in self.layers]
+        return [layer.attention.empty(rows) for layer in self.parts()]
 
     def forward(
         self,
@@ -337,7 +349,7 @@ class DecoderBlock(nn.Module):
     ) -> tuple[Tensor, Tensor | None]:
         """z: [B, T, D]. Returns [B, T, D], and the last layer's attention [B, T, S] where asked for."""
         attention = None
-        for layer, injection, keys_values in zip(self.layers, injections, memory, strict=True):
+        for layer, injection, keys_values in zip(self.parts(), injections, memory, strict=True):
             z = layer.attend(z, layer.attention(z, injection, None))
             z, attention = layer.finish(z, keys_values, source_mask, need_attention=need_attention)
         return z, attention
@@ -354,10 +366,10 @@ class DecoderBlock(nn.Module):
     ) -> tuple[Tensor, Tensor | None, list[KeysValues]]:
         """z: [N, D]. Returns [N, D], attention [N, S] where asked for, and each layer's keys and values of it alone."""
         attention, newest = None, []
-        for layer, injection, before, keys_values in zip(self.layers, injections, past, memory, strict=True):
+        for layer, injection, before, keys_values in zip(self.parts(), injections, past, memory, strict=True):
             update, new = layer.attention.step(z, injection, before)
             newest.append(new)
-            beams = layer.attend(z, update).unflatten(0, (source_mask.shape[0], -1))  # [N, D] -> [B, K, D]
+            beams = layer.attend(z, update).view(source_mask.shape[0], -1, z.shape[-1])  # [N, D] -> [B, K, D]
             beams, attention = layer.finish(beams, keys_values, source_mask, need_attention=need_attention)
             z = beams.flatten(0, 1)
         return z, None if attention is None else attention.flatten(0, 1), newest

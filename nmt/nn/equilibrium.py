@@ -132,8 +132,10 @@ def _with_implicit_gradient(y: Tensor, z: Tensor, solver: Solver) -> tuple[Tenso
 
 
 def _jacobian_norm(y: Tensor, z: Tensor) -> Tensor:
-    """One draw of |e'J|^2 / n, whose mean is the squared Frobenius norm of J = dy/dz over n, the numbers in z that are
-    not padding (where f is zero)."""
+    """One draw of |e'J|^2 / n, whose mean is the squared Frobenius norm of J = dy/dz over n.
+
+    n counts the numbers in z that are not padding, where f is zero.
+    """
     probe = torch.randn_like(y)
     (product,) = torch.autograd.grad(y, z, probe, create_graph=True)
     return product.float().square().sum() / y.detach().count_nonzero().clamp_min(1)

@@ -84,7 +84,10 @@ class Picard(_Solver):
     """Step size; below 1 where plain iteration swings to and fro."""
 
     def method(self, rows: int, numbers: int, like: Tensor) -> Propose:
-        return lambda x, fx: torch.lerp(x, fx, self.damping)
+        def step(x: Tensor, fx: Tensor) -> Tensor:
+            return torch.lerp(x, fx, self.damping)
+
+        return step
 
 
 class Anderson(_Solver):
@@ -118,9 +121,7 @@ Solver = Annotated[Picard | Anderson | Broyden, Field(discriminator="kind")]
 """Any of them, as an option."""
 
 
-def _solve(
-    solver: _Solver, f: Map, start: Tensor, row_axes: int, causal: bool, relative_to: Tensor | None
-) -> Solution:
+def _solve(solver: _Solver, f: Map, start: Tensor, row_axes: int, causal: bool, relative_to: Tensor | None) -> Solution:
     row_shape = start.shape[:row_axes]
     x = start.reshape(row_shape.numel(), -1)
     scale = None if relative_to is None else _length(relative_to.reshape(x.shape))
@@ -128,7 +129,7 @@ def _solve(
     residual = x.new_full(x.shape[:1], torch.inf)
     iterations = torch.zeros(x.shape[:1], dtype=torch.int64, device=x.device)
     done = torch.zeros_like(iterations, dtype=torch.bool)
-    propose = solver.method(*x.shape, x)
+    propose = solver.method(x.shape[0], x.shape[1], x)
     for number in range(solver.max_iterations):
         fx = f(x.view(start.shape)).reshape(x.shape).to(x.dtype)
         iterations += ~done
@@ -147,7 +148,8 @@ def _solve(
 
 def _length(x: Tensor) -> Tensor:
     """[R], above 0, so that a row of zeros has residual 0."""
-    return x.norm(dim=1).clamp_min(torch.finfo(x.dtype).tiny)
+    length: Tensor = x.norm(dim=1)
+    return length.clamp_min(torch.finfo(x.dtype).tiny)
 
 
 class _AndersonMixture:

@@ -59,14 +59,15 @@ def hold(module: ModuleT, mask_shape: MaskShape = "token") -> ModuleT:
 
     def replacement(part: nn.Module) -> nn.Module | None:
         if isinstance(part, (nn.Linear, WeightNormLinear)):
-            weight, bias = part.weight, part.bias
-            kind = weight.device.type
-            if torch.is_autocast_enabled(kind):
-                dtype = torch.get_autocast_dtype(kind)
-                weight, bias = weight.to(dtype), None if bias is None else bias.to(dtype)
-            return HeldLinear(weight, bias)
+            return HeldLinear(_converted(part.weight), None if part.bias is None else _converted(part.bias))
         if isinstance(part, Dropout) and part.training and part.p > 0.0:
             return HeldDropout(part.p, mask_shape)
         return None
 
     return twin(module, replacement)
+
+
+def _converted(tensor: Tensor) -> Tensor:
+    """As autocast would."""
+    kind = tensor.device.type
+    return tensor.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else tensor

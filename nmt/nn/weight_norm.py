@@ -27,7 +27,7 @@ class WeightNormLinear(nn.Module):
         self.direction = nn.Parameter(torch.empty(outputs, inputs))
         nn.init.normal_(self.direction, std=std)
         self.magnitude = nn.Parameter(self.direction.detach().norm(dim=1))
-        self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
+        self.bias: nn.Parameter | None = nn.Parameter(torch.zeros(outputs)) if bias else None
 
     @property
     def weight(self) -> Tensor:
@@ -43,7 +43,7 @@ class WeightNormLinear(nn.Module):
         outputs, inputs = self.direction.shape
         linear = nn.Linear(inputs, outputs, bias=self.bias is not None, device="meta")
         linear.weight = nn.Parameter(self.weight.detach())
-        linear.bias = self.bias
+        linear.register_parameter("bias", self.bias)
         return linear.train(self.training)
 
 
