@@ -49,7 +49,8 @@ class DecoderOutput:
     penalties: Mapping[str, Tensor] = field(default_factory=dict)
     """Scalars that the trainer adds to the loss."""
     statistics: Mapping[str, Tensor] = field(default_factory=dict)
-    """Scalars for the log."""
+    """What the model reports of itself, for the log: tensors of any shape whose means are logged. Those about the
+    gradient are written while it is computed."""
 
 
 class StepOutput(NamedTuple, Generic[StateT]):
@@ -70,6 +71,14 @@ class EncoderDecoder(nn.Module, ABC, Generic[MemoryT, StateT]):
 
         A model whose own constants change in the course of training (buffers, so that they are saved) sets them here.
         """
+
+    def concern(self, statistics: Mapping[str, float]) -> str:
+        """What a person should know about these means of a training window; empty if all is well.
+
+        Args:
+            statistics: by the names of `DecoderOutput.statistics` and `penalties`, as far as there were any.
+        """
+        return ""
 
     @abstractmethod
     def encode(self, source: Tensor, source_mask: Tensor) -> MemoryT:

@@ -12,7 +12,7 @@ values of these and solves for the new one.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Generic, Literal, NamedTuple, Self, TypeVar, cast
 
@@ -20,6 +20,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
+from nmt.models import convergence
 from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, State, StepOutput
 from nmt.models.tying import Tying, make_embeddings
 from nmt.nn.attention import CrossAttention, KeysValues
@@ -163,6 +164,9 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState]):
 
     def anneal(self, update: int) -> None:
         self.explicit_steps.fill_(self._steps_at(update))
+
+    def concern(self, statistics: Mapping[str, float]) -> str:
+        return convergence.concern(statistics, implicit=isinstance(self.config.gradient, Implicit))
 
     def encode(self, source: Tensor, source_mask: Tensor) -> DEQMemory:
         self.positions.reserve(source.shape[1])

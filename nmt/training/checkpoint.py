@@ -18,8 +18,10 @@ from torch.optim import Optimizer
 
 from nmt.errors import UserError
 from nmt.models.weights import named_weights, read_tensors, save_tensors
+from nmt.training.concern import Concern
 from nmt.training.ema import MovingAverage
 from nmt.training.flat import FlatParameters
+from nmt.training.statistics import Totals
 
 LAST = "last.safetensors"
 _ANEW = "The recipe or the version has changed since: move the folder train/ of the run away to train anew."
@@ -27,6 +29,8 @@ _ANEW = "The recipe or the version has changed since: move the folder train/ of 
 
 class Sums(BaseModel):
     """Over the updates since the last log line."""
+
+    model_config = ConfigDict(ser_json_inf_nan="constants")  # a solver that runs away reports an infinite residual
 
     loss: float = 0.0
     likelihood: float = 0.0
@@ -36,12 +40,15 @@ class Sums(BaseModel):
     updates: int = 0
     units: int = 0
     reward: float = 0.0
+    statistics: list[Totals] = []
+    """Of the model, for each micro-batch of an update: a process has the newest of those that it computes. Kept apart,
+    they add up to the same means whatever the number of processes, before and after a resumption."""
 
 
 class Position(BaseModel):
     """Where a training stands."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", ser_json_inf_nan="constants")
 
     update: int = 0
     """Updates done."""
@@ -57,6 +64,8 @@ class Position(BaseModel):
     """What `precision: auto` came to at the start; a resumed training keeps it, on any machine."""
     since_log: Sums = Sums()
     """What the next log line averages."""
+    concern: Concern = Concern()
+    """What the model was concerned about."""
     validated: int = 0
     """Update of the last validation."""
     best: float | None = None

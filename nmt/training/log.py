@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -53,6 +55,9 @@ class Progress:
     seconds_left: float = field(compare=False)
     reward: float | None = None
     """Mean of the samples, in refinement."""
+    statistics: Mapping[str, float] = field(default_factory=dict)
+    """What the model reports of itself, its penalties among them: means over the micro-batches that have it, those of
+    skipped updates included."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,8 @@ class Validated:
     """Either `weights` of this update, or `average` of the last ones."""
     gleu: float | None = None
     """0 to 100, in words; where refinement wants it."""
+    statistics: Mapping[str, float] = field(default_factory=dict)
+    """What the model reports of itself: means over the batches."""
 
 
 class Reporter(Protocol):
@@ -121,21 +128,23 @@ class RunLog:
 
     def progress(self, event: Progress) -> None:
         """Writes the scalars."""
-        self._write({"event": "progress", **asdict(event)})
+        self._write({"event": "progress", **_record(event)})
         for name in ("loss", "perplexity", "learning_rate", "gradient_norm", "tokens_per_second"):
             self._board.add_scalar(f"train/{name}", getattr(event, name), event.update)
         if event.reward is not None:
             self._board.add_scalar("train/reward", event.reward, event.update)
+        self._draw_statistics("train", event)
         self._reporter.progress(event)
 
     def validated(self, event: Validated) -> None:
         """Writes the scalars and the sample translations."""
-        self._write({"event": "validated", **asdict(event)})
+        self._write({"event": "validated", **_record(event)})
         kind = "validation" if event.what == WEIGHTS else f"validation_{event.what}"
         for name in ("loss", "perplexity", "bleu"):
             self._board.add_scalar(f"{kind}/{name}", getattr(event, name), event.update)
         if event.gleu is not None:
             self._board.add_scalar(f"{kind}/gleu", event.gleu, event.update)
+        self._draw_statistics(kind, event)
         text = "\n\n".join(
             f"**source** {s.source}  \n**reference** {s.reference}  \n**hypothesis** {s.hypothesis}"
             for s in event.samples
@@ -154,9 +163,19 @@ class RunLog:
         self._file.close()
         self._board.close()
 
+    def _draw_statistics(self, kind: str, event: Progress | Validated) -> None:
+        for name, value in event.statistics.items():
+            self._board.add_scalar(f"{kind}/model/{name}", value, event.update)
+
     def _write(self, record: dict[str, object]) -> None:
         self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
         self._file.flush()
+
+
+def _record(event: Progress | Validated) -> dict[str, object]:
+    """As JSON, which has no number for what is not finite: null."""
+    statistics = {name: value if math.isfinite(value) else None for name, value in event.statistics.items()}
+    return asdict(event) | {"statistics": statistics}
 
 
 def _drop_after(path: Path, update: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from torch import Tensor
@@ -20,6 +21,9 @@ class Objective(NamedTuple):
     """Scalar: negative log-likelihood, unsmoothed."""
     units: int
     """What the gradient is averaged over: target tokens, or sentences where rewards are given to these."""
+    statistics: Mapping[str, Tensor]
+    """The model's own, its penalties among them: tensors of any shape whose means are for the log. Some are written
+    only while the gradient is computed, so read them after it."""
     reward: float = 0.0
     """Sum over sentences of the mean reward of their samples, in refinement."""
 
@@ -33,4 +37,4 @@ def cross_entropy(model: EncoderDecoder[Any, Any], batch: Batch, smoothing: floa
     )
     for penalty in output.penalties.values():
         loss = loss + penalty * batch.target_tokens
-    return Objective(loss, likelihood, batch.target_tokens)
+    return Objective(loss, likelihood, batch.target_tokens, {**output.statistics, **output.penalties})

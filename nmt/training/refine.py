@@ -119,7 +119,8 @@ class Refiner:
             precision: makes the context of the forward passes.
 
         Returns:
-            loss is -O summed over the sentences, with the mean reward of the samples for its expectation.
+            loss is -O summed over the sentences, with the mean reward of the samples for its expectation; statistics
+            are those of the references.
         """
         training = model.training
         keys = hash_numbers(np.arange(len(batch.source), dtype=np.uint64), derive_key(key, _SAMPLING))
@@ -129,12 +130,12 @@ class Refiner:
                 drawn = self.sample(model, batch.source, batch.source_mask, keys)
             weighted, rewards = self._judge(drawn.texts(), _references(batch))
             model.train(self.options.dropout)
-            loss, likelihood = self._ascend_likelihood(model, batch, precision)
+            ascended = self._ascend_likelihood(model, batch, precision)
             if weighted.weights:
                 self._ascend_reward(model, batch, drawn, weighted, precision)
         finally:
             model.train(training)
-        return Objective(loss - rewards, likelihood, units=len(batch.source), reward=rewards)
+        return ascended._replace(loss=ascended.loss - rewards, units=len(batch.source), reward=rewards)
 
     def _judge(self, texts: list[list[tuple[int, ...]]], references: list[tuple[int, ...]]) -> tuple[_Weighted, float]:
         """The samples that the gradient needs, and the sum over sentences of their mean rewards."""
@@ -159,15 +160,15 @@ class Refiner:
 
     def _ascend_likelihood(
         self, model: Model, batch: Batch, precision: Callable[[], AbstractContextManager[object]]
-    ) -> tuple[Tensor, Tensor]:
-        """The weighted smoothed cross-entropy, and the plain one for the log; a model's penalties are part of both."""
+    ) -> Objective:
+        """The weighted smoothed cross-entropy with the model's penalties, and what else there is for the log."""
         weight = self.options.likelihood_weight
         with torch.set_grad_enabled(weight > 0.0), precision():
             objective = cross_entropy(model, batch, self.label_smoothing)
         loss = objective.loss * weight
         if weight > 0.0:
             loss.backward()  # type: ignore[no-untyped-call]
-        return loss.detach(), objective.likelihood
+        return objective._replace(loss=loss.detach())
 
     def _ascend_reward(
         self,

@@ -36,6 +36,7 @@ from nmt.training.options import Training
 from nmt.training.precision import resolve_precision
 from nmt.training.refine import Refiner
 from nmt.training.signals import StopRequest
+from nmt.training.statistics import numbers
 from nmt.training.validation import Validation, ValidationSet, validate
 from nmt.training.window import Window
 
@@ -121,6 +122,7 @@ class Trainer:
         if options.start_from and not (self.checkpoints.directory / LAST).exists():
             self.position.validated = -1  # how good the start was, is worth knowing, and it may stay the best
         self.position.precision = self.position.precision or resolve_precision(options.precision, world.device)
+        self.window = Window(self.position, world, options.micro_batches, refining=refiner is not None)
         self._directory, self._reporter = directory, reporter
         self.log: RunLog | None = None
         self.bad_updates = 0
@@ -145,28 +147,34 @@ class Trainer:
         self._announce()
         self.model.train()
         with StopRequest() as stop:
-            window = Window(done, refining=self.refiner is not None)
+            self.window.skip_time()
             if self._validation_is_due():  # of the start; or the signal that ended the last run came first
                 self._validate()
                 self._save()
-                window.skip_time()
+                self.window.skip_time()
             for indices in self._batches():
-                stopping = self._update(indices, window, stop.requested)
+                stopping = self._update(indices, stop.requested)
                 if done.update % self.options.log_every == 0:
-                    line = window.progress(self.options.updates, self.optimizer.param_groups[0]["lr"])
-                    if self.log:
-                        self.log.progress(line)
+                    self._log_progress()
                 if stopping:
                     self._save()
                     break
                 due = self._validation_is_due()
                 if due:
                     self._validate()
-                    window.skip_time()
+                    self.window.skip_time()
                 if due or done.update % self.options.save_every == 0:
                     self._save()
         ended = done.update >= self.options.updates or self._ended_early()
         return ended and not self._validation_is_due()
+
+    def _log_progress(self) -> None:
+        line = self.window.progress(self.options.updates, self.optimizer.param_groups[0]["lr"])
+        tell = self.position.concern.hear(self.model.concern(line.statistics))
+        if self.log:
+            self.log.progress(line)
+            if tell:
+                self.log.note(line.update, self.position.concern.last)
 
     def _announce(self) -> None:
         if self.log:
@@ -193,7 +201,7 @@ class Trainer:
                     return
             done.epoch, done.batch = done.epoch + 1, 0
 
-    def _update(self, indices: npt.NDArray[np.int64], window: Window, stop: bool) -> bool:
+    def _update(self, indices: npt.NDArray[np.int64], stop: bool) -> bool:
         """One update of the weights, skipped if its gradient is not finite; True if a process was told to stop."""
         number = self.position.update + 1
         self.flat.zero()
@@ -217,7 +225,7 @@ class Trainer:
         self.position.update, self.position.batch = number, self.position.batch + 1
         self._note_bad_update(finite, number, loss / units)
         if finite:
-            window.add(loss, likelihood, int(tokens), norm, int(units), reward)
+            self.window.add(loss, likelihood, int(tokens), norm, int(units), reward)
         return bool(stopping > 0)
 
     def _learning_rate(self, number: int) -> float:
@@ -235,6 +243,7 @@ class Trainer:
             with self._precision():
                 objective = cross_entropy(self.model, batch, self.options.label_smoothing)
             objective.loss.backward()  # type: ignore[no-untyped-call]
+        self.window.observe(part, numbers(objective.statistics))
         with torch.no_grad():
             self.flat.extra[_LOSS] += objective.loss
             self.flat.extra[_LIKELIHOOD] += objective.likelihood
@@ -260,12 +269,14 @@ class Trainer:
         if self.log:
             self.log.note(number, f"the gradient is not finite (loss {loss:.3g}); the weights stay as they were")
         if self.bad_updates >= self.options.max_bad_updates:
+            concern = self.model.concern(self.window.gather()) or self.position.concern.last
             raise UserError(
                 f"training, update {number}",
                 "a finite gradient",
                 f"{self.bad_updates} updates in a row without one: the training has diverged",
                 "Lower schedule.learning_rate, lengthen its warm-up, set clip_norm (1.0 is usual) or use "
-                f"precision: fp32. {self.checkpoints.directory} holds the last good checkpoint.",
+                f"precision: fp32. {self.checkpoints.directory} holds the last good checkpoint."
+                + (f"\nThe model's own account: {concern}" if concern else ""),
             )
 
     def _validation_is_due(self) -> bool:
@@ -303,6 +314,7 @@ class Trainer:
                 self.log.note(done.update, f"the validation loss calls for a learning rate of {rate:.3g}{ending}")
 
     def _save(self) -> None:
+        self.window.gather()  # the first process writes what each of them has observed
         if self.world.first:
             self.checkpoints.save(self.position, self.flat, self.optimizer, self.ema)
 

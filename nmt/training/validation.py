@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from nmt.models.base import EncoderDecoder
 from nmt.training.distributed import World
 from nmt.training.log import WEIGHTS, Sample, Validated
 from nmt.training.objective import cross_entropy
+from nmt.training.statistics import Totals, add, means, numbers
 
 
 @dataclass(frozen=True)
@@ -45,36 +46,42 @@ class Validation:
     """Unsmoothed, per target token, natural logarithm."""
     bleu: float
     samples: tuple[Sample, ...]
+    statistics: Mapping[str, float]
+    """What the model reports of itself, with the references as targets."""
     gleu: float | None = None
 
     def event(self, update: int, *, best: bool, what: str = WEIGHTS) -> Validated:
         """For the log."""
         perplexity = math.exp(min(self.loss, 100.0))
-        return Validated(update, self.loss, perplexity, self.bleu, best, self.samples, what, self.gleu)
+        return Validated(update, self.loss, perplexity, self.bleu, best, self.samples, what, self.gleu, self.statistics)
 
 
 def validate(model: EncoderDecoder[Any, Any], data: ValidationSet, world: World) -> Validation:
     """Loss, BLEU and a few translations; the work is shared among the processes, all of which get the result."""
     training = model.training
     model.eval()
-    loss = _loss(model, data, world)
+    loss, statistics = _loss(model, data, world)
     hypotheses = world.gather(data.translate(model, world.share(data.sources)))
     model.train(training)
     samples = zip(data.sources, data.references, hypotheses, strict=True)
     shown = tuple(Sample(*sample) for sample, _ in zip(samples, range(data.samples), strict=False))
     gleu = data.gleu(hypotheses, data.references) if data.gleu else None
-    return Validation(loss, data.score(hypotheses, data.references) if hypotheses else 0.0, shown, gleu)
+    bleu = data.score(hypotheses, data.references) if hypotheses else 0.0
+    return Validation(loss, bleu, shown, statistics, gleu)
 
 
 @torch.no_grad()
-def _loss(model: EncoderDecoder[Any, Any], data: ValidationSet, world: World) -> float:
-    store = data.store
+def _loss(model: EncoderDecoder[Any, Any], data: ValidationSet, world: World) -> tuple[float, dict[str, float]]:
+    store, observed = data.store, list[Totals]()
     totals = torch.zeros(2, dtype=torch.float64)
     lengths = [max(len(store.source(i)), len(store.target(i))) for i in range(len(store))]
     for pairs in world.share(list(batches_by_length(lengths, data.batch_tokens))):
         batch = collate([store.source(i) for i in pairs], [store.target(i) for i in pairs]).to(world.device)
-        totals[0] += cross_entropy(model, batch, 0.0).likelihood.double().cpu()
+        objective = cross_entropy(model, batch, 0.0)
+        totals[0] += objective.likelihood.double().cpu()
         totals[1] += batch.target_tokens
+        observed.append({})
+        add(observed[-1], numbers(objective.statistics))
     totals = totals.to(world.device)
     world.sum(totals)
-    return float(totals[0] / totals[1])
+    return float(totals[0] / totals[1]), means(world.gather(observed))

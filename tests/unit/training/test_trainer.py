@@ -300,9 +300,9 @@ def test_a_stop_at_a_validation_does_not_lose_the_validation(data: Prepared, mon
         assert [r for r in logged(name) if r["event"] == "validated"] == whole
 
 
-def _interrupting(stopped: Trainer, stop_at: int) -> Callable[[Any, Any, bool], bool]:
+def _interrupting(stopped: Trainer, stop_at: int) -> Callable[[Any, bool], bool]:
     plain = stopped._update
-    return lambda indices, window, _: plain(indices, window, stopped.position.update + 1 == stop_at)
+    return lambda indices, _: plain(indices, stopped.position.update + 1 == stop_at)
 
 
 def test_a_stop_during_the_last_update_does_not_lose_its_validation(
