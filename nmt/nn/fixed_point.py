@@ -67,9 +67,9 @@ class _Solver(Options):
             f: z to f(z), of the same shape; row by row but for `causal`.
             start: z0.
             vector_axes: how many of its last axes make one vector.
-            causal: row t of the last row axis may depend on rows up to t of that axis. It then counts as converged when
-                all of these have, so that it is not frozen at what follows from unfinished ones; and it never depends
-                on later ones.
+            causal: row t of the last row axis may depend on rows up to t of that axis. Its residual is then the largest
+                of these, so that it is not frozen at what follows from unfinished ones; and it never depends on later
+                ones.
             relative_to: of the shape of z0; residuals are measured by its length instead of that of f(z). For linear
                 equations it is the constant term: a solver that runs away makes f(z) large and would look successful.
         """
@@ -134,12 +134,11 @@ def _solve(solver: _Solver, f: Map, start: Tensor, row_axes: int, causal: bool, 
         fx = f(x.view(start.shape)).reshape(x.shape).to(x.dtype)
         iterations += ~done
         now = (fx - x).norm(dim=1) / (_length(fx) if scale is None else scale)
+        if causal:  # a row is no better than those that it follows from, however well it fits them
+            now = torch.where(done, residual, now).view(row_shape).cummax(-1).values.flatten()
         better = ~done & (now < residual)  # false for NaN
         residual, best = torch.where(better, now, residual), torch.where(better[:, None], fx, best)
-        converged = residual <= solver.tolerance
-        if causal:
-            converged = converged.view(row_shape).cumprod(-1).bool().flatten()
-        done = done | converged
+        done = done | (residual <= solver.tolerance)
         if number + 1 == solver.max_iterations or bool(done.all()):
             break
         x = torch.where(done[:, None], best, propose(x, fx))
