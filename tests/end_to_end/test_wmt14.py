@@ -40,6 +40,11 @@ SMALL = {
     "gnmt": ["model.model_dim=16", "model.encoder_layers=3", "model.decoder_layers=3", *RATES],
     "gnmt_rl": ["training.refine.samples=3"],
     "convs2s": ["model.embedding_dim=16", "model.output_dim=8", f"model.encoder={LAYERS}", f"model.decoder={LAYERS}"],
+    "deq": [
+        *("model.model_dim=16", "model.feedforward_dim=32", "model.heads=2", "model.pretraining.updates=2"),
+        *(f"model.{solver}.max_iterations=3" for solver in ("encoder_solver", "decoder_solver", "gradient.solver")),
+        *("model.jacobian.frequency=1.0", "training.schedule.warmup_updates=2"),
+    ],
     "transformer_base": ["model.model_dim=16", "model.feedforward_dim=32", "model.heads=2"],
     "transformer_big": ["model.model_dim=32", "model.feedforward_dim=32", "model.heads=4"],
 }
