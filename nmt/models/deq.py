@@ -110,9 +110,9 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState]):
         """Standard deviation of the normal distribution that the blocks' weights are drawn from."""
         tied_embeddings: Tying = "all"
         """Matrices that are one: source, target and output (needs a joint vocabulary), target and output, or none."""
-        encoder_solver: Solver = Anderson(tolerance=1e-3, max_iterations=20)
+        encoder_solver: Solver = Anderson(tolerance=1e-2, max_iterations=12)
         """Finds the source's fixed point, with one row per sentence."""
-        decoder_solver: CausalSolver = Picard(tolerance=1e-3, max_iterations=20)
+        decoder_solver: CausalSolver = Anderson(tolerance=1e-2, max_iterations=12)
         """Finds the target's, with one row per position. Fewer `max_iterations` make translation faster."""
         gradient: Gradient = Implicit()
         """How to differentiate a fixed point."""

@@ -22,7 +22,7 @@ class Implicit(Options):
     """The implicit function theorem: the gradient v at z* solves v = J'v + w, with J = df/dz and w that of the loss."""
 
     kind: Literal["implicit"] = "implicit"
-    solver: Solver = Anderson(tolerance=1e-3, max_iterations=20)
+    solver: Solver = Anderson(tolerance=1e-2, max_iterations=12)
     """Of that linear equation; each of its iterations goes back through one application of f."""
 
 
