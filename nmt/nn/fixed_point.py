@@ -111,7 +111,7 @@ class Broyden(_Solver):
 
     kind: Literal["broyden"] = "broyden"
     memory: Size = 20
-    """Steps that it learns from, and keeps in memory twice; the oldest gives way."""
+    """Steps that it learns from, and keeps in memory twice; after so many it begins to learn anew."""
 
     def method(self, rows: int, numbers: int, like: Tensor) -> Propose:
         return _BroydenStep(min(self.memory, self.max_iterations), rows, numbers, like)
@@ -204,10 +204,13 @@ class _BroydenStep:
 
     def _learn(self, dx: Tensor, dg: Tensor) -> None:
         """Makes B dg = dx by the smallest change."""
+        slot = self.count % self.u.shape[1]
+        if slot == 0:  # full: updates were made upon those before them, so that B without the oldest is not even near
+            self.u.zero_()
+            self.v.zero_()
         v = _combined(self.u, dx, self.v) - dx  # dx'B
         change = dx - self._times(dg)
         u = change / (v * dg).sum(1, keepdim=True)
-        slot = self.count % self.u.shape[1]
         self.count += 1
         usable = u.isfinite().all(1, keepdim=True)  # not where nothing has moved
         self.u[:, slot], self.v[:, slot] = u.where(usable, torch.zeros_like(u)), v
