@@ -73,7 +73,7 @@ class Bundle:
     tokenizers: TokenizerPair
     metadata: Metadata
     recipe: dict[str, Any]
-    """The resolved recipe as plain data."""
+    """The resolved recipe as plain data; its section `model` is what this model was built from."""
 
 
 def save_bundle(
@@ -109,14 +109,23 @@ def save_bundle(
     shutil.rmtree(old, ignore_errors=True)
 
 
-def load_bundle(directory: Path, device: torch.device | str = "cpu") -> Bundle:
+def load_bundle(
+    directory: Path, device: torch.device | str = "cpu", model_options: Mapping[str, Any] | None = None
+) -> Bundle:
     """Reads a model directory; the model is in evaluation mode.
+
+    Args:
+        directory: the model directory.
+        device: where the model is to be.
+        model_options: stands in for the section `model` of the recipe; options of the same weights. None: as trained.
 
     Raises:
         UserError: something is missing, damaged, or does not belong together.
     """
     metadata = read_metadata(directory)
     recipe = read_recipe(directory)
+    if model_options is not None:
+        recipe = {**recipe, "model": dict(model_options)}
     tokenizers = load_tokenizers(directory / TOKENIZER)
     for side, tokenizer in (("source", tokenizers.source), ("target", tokenizers.target)):
         trained_with = metadata.tokenizer_digests.get(side, "none")

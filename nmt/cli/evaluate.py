@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nmt.cli.model import device_option, load_model, search_settings, warn_of_long_lines, workers_option
+from nmt.cli.model import (
+    device_option,
+    load_model,
+    model_option,
+    search_settings,
+    warn_of_long_lines,
+    workers_option,
+)
 from nmt.cli.options import option_fields, with_changes
 from nmt.errors import UserError
 from nmt.inference.options import TranslationOptions
@@ -32,6 +39,7 @@ _FILE = click.Path(path_type=Path)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @option_fields(SearchConfig, "search", defaults_from="the model's recipe")
 @option_fields(TranslationOptions, "translation")
+@model_option
 @workers_option
 @device_option
 def command(
@@ -43,6 +51,7 @@ def command(
     as_json: bool,
     search: Mapping[str, Any],
     translation: Mapping[str, Any],
+    model_options: tuple[str, ...],
     workers: int | None,
     device: str,
 ) -> None:
@@ -54,7 +63,8 @@ def command(
     from nmt.evaluation.bleu import check_lines, scores
     from nmt.text import read_lines
 
-    _check_inputs(model, source, hypothesis, {**search, **translation})
+    given = {**search, **translation} | ({"model_option": model_options} if model_options else {})
+    _check_inputs(model, source, hypothesis, given)
     references = list(read_lines(reference))
     other = None if compare is None else list(read_lines(compare))
     if other is not None:
@@ -66,7 +76,7 @@ def command(
         assert source is not None
         lines, where = list(read_lines(source)), str(source)
         check_lines(lines, references, where)  # before the work
-        hypotheses = list(_translated(model, lines, search, translation, workers, device))
+        hypotheses = list(_translated(model, lines, search, translation, model_options, workers, device))
     measured = scores(hypotheses, references, where)
     compared = []
     if other is not None:
@@ -100,13 +110,14 @@ def _translated(
     lines: list[str],
     search: Mapping[str, Any],
     translation: Mapping[str, Any],
+    model_options: tuple[str, ...],
     workers: int | None,
     device: str,
 ) -> Iterator[str]:
     from nmt.inference.stream import translate_stream
     from nmt.inference.windows import WINDOW_LINES, windows
 
-    bundle = load_model(model, device, workers)
+    bundle = load_model(model, device, workers, model_options)
     settings = search_settings(bundle, search)
     options = with_changes(TranslationOptions(), translation)
     cut = []

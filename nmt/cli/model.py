@@ -29,12 +29,27 @@ workers_option = click.option(
     help="Processes of one thread each; 0 or 1: none.  [default: one per core for more than 500 lines]",
 )
 
+model_option = click.option(
+    "--model-option",
+    "model_options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change what MODEL/recipe.yaml says under `model`, for this time, as in decoder_solver.max_iterations=4; any "
+    "option that changes no weight. May be given several times.",
+)
 
-def load_model(directory: Path, device: str, workers: int | None = None) -> Bundle:
+
+def load_model(directory: Path, device: str, workers: int | None = None, model_options: Sequence[str] = ()) -> Bundle:
     """Loads a model directory onto a device.
 
+    Args:
+        directory: the model directory.
+        device: as --device has it.
+        workers: as --workers has it.
+        model_options: as --model-option has them.
+
     Raises:
-        UserError: no such device, or one that worker processes cannot share.
+        UserError: no such device, or one that worker processes cannot share; a wrong option.
     """
     import torch
 
@@ -52,6 +67,10 @@ def load_model(directory: Path, device: str, workers: int | None = None) -> Bund
         raise UserError("--device", "a device that this machine has", device, "Use --device cpu.")
     if chosen.type != "cpu" and (workers or 0) > 1:
         raise UserError("--workers", "0 or 1 on a GPU", str(workers), "Workers are for the CPU: leave out --device.")
+    if model_options:
+        from nmt.recipe.model_options import changed_model
+
+        return load_bundle(directory, device, changed_model(directory, model_options))
     return load_bundle(directory, device)
 
 

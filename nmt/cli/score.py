@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nmt.cli.model import device_option, load_model, reader_may_leave
+from nmt.cli.model import device_option, load_model, model_option, reader_may_leave
 from nmt.cli.options import option_fields, with_changes
 from nmt.inference.options import TranslationOptions
 
@@ -23,8 +23,17 @@ if TYPE_CHECKING:
 @click.option("--target", required=True, type=click.Path(path_type=Path), help="Its translation, line by line.")
 @click.option("--tokens", is_flag=True, help="Also the log-probability of each piece, after a tab.")
 @option_fields(TranslationOptions, "translation")
+@model_option
 @device_option
-def command(model: Path, source: Path, target: Path, tokens: bool, translation: Mapping[str, Any], device: str) -> None:
+def command(
+    model: Path,
+    source: Path,
+    target: Path,
+    tokens: bool,
+    translation: Mapping[str, Any],
+    model_options: tuple[str, ...],
+    device: str,
+) -> None:
     """Print the natural log of the probability of each line of --target, given that of --source.
 
     The end of the sentence counts as a token. One line out for each pair, in order.
@@ -32,7 +41,7 @@ def command(model: Path, source: Path, target: Path, tokens: bool, translation: 
     from nmt.inference.scoring import score_lines
     from nmt.text import read_lines
 
-    bundle = load_model(model, device)
+    bundle = load_model(model, device, model_options=model_options)
     options = with_changes(TranslationOptions(), translation)
     scored = score_lines(bundle.model, bundle.tokenizers, read_lines(source), read_lines(target), options)
     with reader_may_leave():

@@ -13,6 +13,7 @@ import click
 from nmt.cli.model import (
     device_option,
     load_model,
+    model_option,
     reader_may_leave,
     search_settings,
     warn_of_long_lines,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 @click.option("--scores", is_flag=True, help="Put the score and a tab before each translation.")
 @option_fields(SearchConfig, "search", defaults_from="the model's recipe")
 @option_fields(TranslationOptions, "translation")
+@model_option
 @workers_option
 @device_option
 def command(
@@ -42,6 +44,7 @@ def command(
     scores: bool,
     search: Mapping[str, Any],
     translation: Mapping[str, Any],
+    model_options: tuple[str, ...],
     workers: int | None,
     device: str,
 ) -> None:
@@ -57,7 +60,7 @@ def command(
 
     # A file is opened before the model is loaded: a wrong name shows at once.
     lines = None if input_file is None else _opened(read_lines(input_file))
-    bundle = load_model(model, device, workers)
+    bundle = load_model(model, device, workers, model_options)
     settings = search_settings(bundle, search)
     if lines is not None:
         groups = windows(lines, WINDOW_LINES)

@@ -26,7 +26,7 @@ def translate_stream(
 
     Args:
         directory: the model directory, which worker processes load.
-        bundle: the same, loaded.
+        bundle: the same, loaded; worker processes build the model from the options that this one has.
         groups: the lines, from `windows` or `arriving`.
         search: settings of the search.
         options: how lines become batches.
@@ -42,7 +42,7 @@ def translate_stream(
     if workers is None:
         workers = default_workers() if len(first) >= WINDOW_LINES and device == "cpu" else 0
     if workers > 1:
-        with Workers(directory, workers, search, options) as pool:
+        with Workers(directory, workers, search, options, bundle.recipe["model"]) as pool:
             for window in pool.translate(groups):
                 yield from window
         return

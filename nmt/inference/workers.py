@@ -11,13 +11,13 @@ import os
 import signal
 import threading
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from nmt.errors import UserError
 
@@ -55,12 +55,14 @@ class Workers:
         count: number of processes.
         search: settings of the search.
         options: how lines become batches.
+        model_options: as for `nmt.bundle.load_bundle`.
     """
 
     directory: Path
     count: int
     search: SearchConfig
     options: TranslationOptions
+    model_options: Mapping[str, Any] | None = None
     _workers: list[_Worker] = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -70,7 +72,7 @@ class Workers:
                 here, there = context.Pipe()
                 process = context.Process(
                     target=_work,
-                    args=(there, self.directory, self.search, self.options),
+                    args=(there, self.directory, self.search, self.options, self.model_options),
                     name=f"nmt-worker-{number + 1}",
                     daemon=True,
                 )
@@ -159,7 +161,13 @@ def _died(process: SpawnProcess) -> UserError:
     )
 
 
-def _work(connection: Connection, directory: Path, search: SearchConfig, options: TranslationOptions) -> None:
+def _work(
+    connection: Connection,
+    directory: Path,
+    search: SearchConfig,
+    options: TranslationOptions,
+    model_options: Mapping[str, Any] | None,
+) -> None:
     """The life of a worker: load, then one window after another until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent decides
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -170,7 +178,7 @@ def _work(connection: Connection, directory: Path, search: SearchConfig, options
         from nmt.inference.translator import Translator
 
         torch.set_num_threads(1)
-        bundle = load_bundle(directory)
+        bundle = load_bundle(directory, model_options=model_options)
         translator = Translator(
             bundle.model, bundle.tokenizers, search, options, longest_source=bundle.metadata.longest_source
         )

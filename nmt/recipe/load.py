@@ -58,15 +58,26 @@ def load_options(
     data, origins = apply_overrides(document, overrides)
     if complete:
         data = complete(data, lambda key: _where(key, origins, document.where), directory)
+    options = validated(root, data, origins, document.where, directory)
+    raise_all([_conflict(conflict, origins, document.where) for conflict in check(options)], document.where)
+    return options
+
+
+def validated(
+    root: type[OptionsT], data: Mapping[str, Any], origins: Origins, file: str, directory: Path | None = None
+) -> OptionsT:
+    """Parsed YAML as options.
+
+    Raises:
+        UserError: with every mistake, named by who set the key.
+    """
     data = add_default_kinds(root, data)
     try:
         # Strict, and through JSON: "4" and true are not numbers, but a list may fill a tuple.
-        options = root.model_validate_json(json.dumps(_plain(data)), strict=True, context={"directory": directory})
+        return root.model_validate_json(json.dumps(_plain(data)), strict=True, context={"directory": directory})
     except ValidationError as error:
-        raise_all(problems_of(error, root, data, origins, document.where), document.where)
+        raise_all(problems_of(error, root, data, origins, file), file)
         raise AssertionError("a validation error without errors") from error
-    raise_all([_conflict(conflict, origins, document.where) for conflict in check(options)], document.where)
-    return options
 
 
 def _conflict(conflict: Conflict, origins: Origins, file: str) -> UserError:

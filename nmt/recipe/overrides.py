@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from nmt.errors import UserError
@@ -13,7 +14,24 @@ Origins = dict[KeyPath, str]
 """Who set a key: `file:line`, or the override as it was typed."""
 
 
-def apply_overrides(document: Document, overrides: Sequence[str]) -> tuple[dict[str, Any], Origins]:
+@dataclass(frozen=True)
+class Given:
+    """How overrides are given, for errors."""
+
+    name: str = "override"
+    """What stands before each."""
+    example: str = "training.updates=500"
+    """One that could be meant."""
+    section: tuple[str, ...] = ()
+    """What their keys are in."""
+
+
+_OVERRIDES = Given()
+
+
+def apply_overrides(
+    document: Document, overrides: Sequence[str], given: Given = _OVERRIDES
+) -> tuple[dict[str, Any], Origins]:
     """The document's data with the overrides applied in order, and who set each key.
 
     The value is YAML: a scalar, or a list or mapping in flow syntax, which replaces what was there
@@ -25,9 +43,9 @@ def apply_overrides(document: Document, overrides: Sequence[str]) -> tuple[dict[
     data = copy.deepcopy(document.data)
     origins: Origins = {path: f"{document.where}:{line}" for path, line in document.lines.items()}
     for override in overrides:
-        where = f"override {override!r}"
-        parts, value = _parse(override, where)
-        path = _set(data, parts, value, where)
+        where = f"{given.name} {override!r}"
+        parts, value = _parse(override, where, given.example)
+        path = _set(data, [*given.section, *parts], value, where)
         for known in [known for known in origins if known[: len(path)] == path]:
             del origins[known]
         origins[path] = where
@@ -35,19 +53,19 @@ def apply_overrides(document: Document, overrides: Sequence[str]) -> tuple[dict[
 
 
 def origin_of(path: KeyPath, origins: Origins, otherwise: str) -> str:
-    """Who set this key, or something in it, or else the nearest section around it."""
+    """Who set this key, or what is in it, or else the nearest section around it."""
     inside = [origin for known, origin in origins.items() if known[: len(path)] == path]
     around = [origins[path[:length]] for length in range(len(path), 0, -1) if path[:length] in origins]
     if path in origins or not inside:
         return around[0] if around else otherwise
-    return inside[0] if path else otherwise
+    return ", ".join(dict.fromkeys(inside)) if path else otherwise
 
 
-def _parse(override: str, where: str) -> tuple[list[str], Any]:
+def _parse(override: str, where: str, example: str) -> tuple[list[str], Any]:
     key, equals, text = override.partition("=")
     parts = [part.strip() for part in key.split(".")]
     if not equals or not all(parts):
-        raise UserError(where, "key=value, as in training.updates=500", "something else")
+        raise UserError(where, f"key=value, as in {example}", "something else")
     value, _ = parse_yaml(text, where)
     return parts, value
 

@@ -44,22 +44,22 @@ def start_conflicts(model: ModelConfig, tokenizer: TokenizerOptions, training: T
 
 
 def _parts_conflicts(model: EncoderDecoder[Any, Any], frozen: Sequence[str], start: Path | None) -> Iterator[Conflict]:
-    if start:
-        ours = {name: tuple(tensor.shape) for name, tensor in named_weights(model).items()}
-        if problem := _difference(ours, read_shapes(start / WEIGHTS)):
-            yield Conflict(
-                keys=(("model",), ("training", "start_from")),
-                expected=f"options that change no weight's shape in {start}",
-                got=problem,
-                fix="Leave the section `model` out, or keep to options such as dropout.",
-            )
+    if start and (problem := shapes_difference(model, read_shapes(start / WEIGHTS))):
+        yield Conflict(
+            keys=(("model",), ("training", "start_from")),
+            expected=f"options that change no weight's shape in {start}",
+            got=problem,
+            fix="Leave the section `model` out, or keep to options such as dropout.",
+        )
     try:
         freeze(model, frozen)
     except UserError as error:
         yield Conflict(keys=(("training", "freeze"),), expected=error.expected, got=error.got, fix=error.fix)
 
 
-def _difference(ours: Mapping[str, tuple[int, ...]], theirs: Mapping[str, tuple[int, ...]]) -> str:
+def shapes_difference(model: EncoderDecoder[Any, Any], theirs: Mapping[str, tuple[int, ...]]) -> str:
+    """The first weight that is of another shape, or that only one side has, in words; empty if there is none."""
+    ours = {name: tuple(tensor.shape) for name, tensor in named_weights(model).items()}
     for name in {**ours, **theirs}:
         if ours.get(name) != theirs.get(name):
             return f"{name} of {_shape(ours.get(name))} instead of {_shape(theirs.get(name))}"

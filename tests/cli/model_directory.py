@@ -9,6 +9,7 @@ import torch
 
 from nmt.bundle import Metadata, save_bundle
 from nmt.evaluation.bleu import scores
+from nmt.models import ModelConfig
 from nmt.models.transformer import Transformer
 from nmt.tokenizer.sentencepiece import SentencePieceOptions
 
@@ -26,14 +27,16 @@ def ordinary_line(number: int) -> str:
     return " ".join(draw.choices(WORDS, k=draw.randint(3, 12))) + "."
 
 
-def save_tiny_model(directory: Path) -> Path:
-    """Trains a small tokenizer, draws a Transformer of width 32, and saves both as a model directory."""
+TRANSFORMER = Transformer.Config(model_dim=32, feedforward_dim=32, heads=2, encoder_layers=1, decoder_layers=1)
+
+
+def save_tiny_model(directory: Path, config: ModelConfig = TRANSFORMER) -> Path:
+    """Trains a small tokenizer, draws a model, and saves both as a model directory."""
     text = directory / "text"
     directory.mkdir(parents=True, exist_ok=True)
     text.write_text("".join(ordinary_line(number) + "\n" for number in range(2000)), encoding="utf-8")
     tokenizers = SentencePieceOptions(vocabulary_size=VOCABULARY).train(text, text, directory / "tokenizer")
     torch.manual_seed(1)
-    config = Transformer.Config(model_dim=32, feedforward_dim=32, heads=2, encoder_layers=1, decoder_layers=1)
     model = config.build(VOCABULARY, VOCABULARY)
     metadata = Metadata(
         format_version=1,

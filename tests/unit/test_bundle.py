@@ -69,6 +69,25 @@ def test_it_works_wherever_it_is_copied(saved: Path, tmp_path: Path) -> None:
     assert bundle.recipe["name"] == "ä"
 
 
+def test_other_options_take_the_place_of_the_recipes(saved: Path) -> None:
+    options = CONFIG.model_copy(update={"heads": 4}).model_dump(mode="json")
+    usual, other = load_bundle(saved), load_bundle(saved, model_options=options)
+    assert other.recipe == {"name": "ä", "model": options}
+    tokens = torch.tensor([[5, 6, 7, 3]])
+    real = torch.ones_like(tokens, dtype=torch.bool)
+    found = [b.model.decode(tokens, real, b.model.encode(tokens, real)).logits for b in (usual, other)]
+    assert not torch.allclose(*found)
+    again = load_bundle(saved, model_options=usual.recipe["model"]).model
+    assert torch.equal(again.decode(tokens, real, again.encode(tokens, real)).logits, found[0])
+
+
+def test_options_of_other_weights_are_refused(saved: Path) -> None:
+    with pytest.raises(UserError, match="shape"):
+        load_bundle(saved, model_options={**CONFIG.model_dump(mode="json"), "model_dim": 32})
+    with pytest.raises(UserError, match="a model that this version knows"):
+        load_bundle(saved, model_options={"kind": "transformer", "depth": 3})
+
+
 def test_saving_again_replaces_all_of_it(saved: Path) -> None:
     (saved / "stray").write_text("x")
     bundle = load_bundle(saved)

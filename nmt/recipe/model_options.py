@@ -1,0 +1,101 @@
+"""The options of a trained model with some of them changed, for one use of it: `--model-option KEY=VALUE`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nmt.bundle import RECIPE, WEIGHTS, Metadata, model_config, read_metadata, read_recipe
+from nmt.errors import UserError
+from nmt.models import ModelConfig
+from nmt.models.base import EncoderDecoder
+from nmt.models.weights import named_weights, read_shapes
+from nmt.options import Options
+from nmt.recipe.document import Document, KeyPath
+from nmt.recipe.keys import class_of
+from nmt.recipe.load import validated
+from nmt.recipe.overrides import Given, Origins, apply_overrides
+from nmt.recipe.start import shapes_difference
+
+FLAG = "--model-option"
+_GIVEN = Given(FLAG, "decoder_solver.max_iterations=4", ("model",))
+_SECTION = "model"
+
+
+class _Section(Options):
+    model: ModelConfig
+
+
+def changed_model(directory: Path, changes: Sequence[str]) -> dict[str, Any]:
+    """The section `model` of a model directory's recipe with changes, for `nmt.bundle.load_bundle`.
+
+    Where a change chooses another `kind` for a part (of a solver, say), the options that only the recorded kind has are
+    left out.
+
+    Args:
+        directory: the model directory.
+        changes: `key=value` each, the key within the section, applied in order.
+
+    Raises:
+        UserError: this is no model directory; a change is not of the form, names an unknown option or a wrong value, or
+            is one that the weights do not allow.
+    """
+    metadata, recipe = read_metadata(directory), read_recipe(directory)
+    recorded = model_config(recipe, directory)
+    document = Document(str(directory / RECIPE), {_SECTION: recorded.model_dump(mode="json")}, {})
+    data, origins = apply_overrides(document, changes, _GIVEN)
+    _drop_leftovers(_Section, data, (), origins)
+    changed = validated(_Section, data, origins, document.where).model
+    if (_SECTION, "preset") in origins:
+        raise _unfit(directory, [origins[_SECTION, "preset"]], "a preset, which stands for sizes")
+    if problem := _difference(recorded, changed, directory, metadata):
+        raise _unfit(directory, list(dict.fromkeys(origins.values())), problem)
+    return changed.model_dump(mode="json")
+
+
+def _unfit(directory: Path, given: Sequence[str], got: str) -> UserError:
+    expected = f"options that leave the weights in {directory} as they are"
+    return UserError(", ".join(given), expected, got, "These are for good once a model is trained.")
+
+
+def _drop_leftovers(owner: type[Options], section: dict[str, Any], path: KeyPath, origins: Origins) -> None:
+    """Takes out, in place, what was recorded of another kind than is now asked for; what was asked for stays."""
+    for name, field in owner.model_fields.items():
+        inner, here = section.get(name), (*path, name)
+        chosen = class_of(field.annotation, inner.get("kind")) if isinstance(inner, dict) else None
+        if chosen is None or inner is None:
+            continue
+        if (*here, "kind") in origins:
+            for key in inner.keys() - chosen.model_fields.keys():
+                if not any(known[: len(here) + 1] == (*here, key) for known in origins):
+                    del inner[key]
+        _drop_leftovers(chosen, inner, here, origins)
+
+
+def _difference(recorded: ModelConfig, changed: ModelConfig, directory: Path, metadata: Metadata) -> str:
+    """What keeps the changed options from the weights, in words; empty if nothing."""
+    sizes = metadata.source_vocabulary, metadata.target_vocabulary
+    try:
+        with torch.device("meta"):
+            built = changed.build(*sizes)
+    except ValueError as error:
+        return str(error)
+    if problem := shapes_difference(built, read_shapes(directory / WEIGHTS)):
+        return problem
+    if not _constants(built):
+        return ""
+    before, after = _constants(recorded.build(*sizes)), _constants(changed.build(*sizes))
+    lost = [name for name, value in after.items() if not torch.equal(value, before[name])]
+    return f"another value of {lost[0]}, which is one of them" if lost else ""
+
+
+def _constants(model: EncoderDecoder[Any, Any]) -> dict[str, Tensor]:
+    """What the options set and loading weights would set back, unseen: saved buffers, as they are after training."""
+    model.anneal(sys.maxsize)
+    parameters = dict(model.named_parameters())
+    return {name: value for name, value in named_weights(model).items() if name not in parameters}
