@@ -1,4 +1,6 @@
-"""A small real training, as a process of its own: python -m tests.unit.training.driver DIRECTORY [updates] [refine].
+"""A small real training, as a process of its own.
+
+    python -m tests.unit.training.driver DIRECTORY [updates] [refine | deq]
 
 Several of them with RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT set train together.
 """
@@ -14,7 +16,10 @@ import torch
 
 from nmt.data.store import PairStore, build_store
 from nmt.models import ModelConfig
+from nmt.models.deq import DEQ, Pretraining
 from nmt.models.transformer import Transformer
+from nmt.nn.equilibrium import Implicit, JacobianPenalty
+from nmt.nn.fixed_point import Anderson, Picard
 from nmt.pipeline.refining import make_refiner
 from nmt.tokenizer import SentencePieceOptions
 from nmt.tokenizer.base import TokenizerPair
@@ -91,6 +96,26 @@ def refining(**changes: Any) -> Training:
     return options(**(settings | {"refine": Refinement(samples=4)} | changes))
 
 
+def reporting(**changes: Any) -> Training:
+    """A training whose log lines are about several updates, with checkpoints in between."""
+    return options(**({"updates": 16, "log_every": 6, "best_by": "loss"} | changes))
+
+
+def equilibrium() -> DEQ.Config:
+    """Of which some micro-batches have no statistics, and some have a penalty."""
+    few = Anderson(tolerance=1e-2, max_iterations=6)
+    return DEQ.Config(
+        model_dim=16,
+        feedforward_dim=32,
+        heads=2,
+        pretraining=Pretraining(updates=2),
+        encoder_solver=few,
+        decoder_solver=Picard(tolerance=1e-2, max_iterations=6),
+        gradient=Implicit(solver=few),
+        jacobian=JacobianPenalty(weight=0.1, frequency=0.4),
+    )
+
+
 def trainer(
     directory: Path, store: PairStore, tokenizers: TokenizerPair, world: World, training: Training, **changes: Any
 ) -> Trainer:
@@ -134,8 +159,12 @@ def main() -> None:
     tokenizers = load_tokenizers(directory.parent / "tok")
     changes: dict[str, Any] = {"updates": int(sys.argv[2])} if len(sys.argv) > 2 else {}
     with join_world("cpu") as world:
-        refine = sys.argv[3:] == ["refine"]
-        training = refining(**changes, optimizer=SGD()) if refine else options(**changes, best_by="loss")
+        if sys.argv[3:] == ["refine"]:
+            training = refining(**changes, optimizer=SGD())
+        elif sys.argv[3:] == ["deq"]:
+            training = reporting(**changes)
+        else:
+            training = options(**changes, best_by="loss")
         result: TrainingResult = trainer(
             directory,
             PairStore(directory.parent / "ids"),
@@ -143,6 +172,7 @@ def main() -> None:
             world,
             training,
             refiner=make_refiner(training, tokenizers),
+            **({"config": equilibrium()} if sys.argv[3:] == ["deq"] else {}),
         ).train()
     if world.first:
         sys.stdout.write(f"{result.position.update} {result.chosen}\n")
