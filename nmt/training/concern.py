@@ -15,18 +15,26 @@ class Concern(BaseModel):
 
     last: str = ""
     """The newest words, told or not; empty once it has gone."""
+    told: int = 0
+    """Update at which it was told last."""
     silent: int = 0
     """Log lines until it is told again."""
     clear: int = 0
     """Log lines in a row that were without it."""
 
-    def hear(self, words: str) -> bool:
-        """Takes in one log line's words, empty if all is well; whether to tell them."""
-        if not words:
-            self.clear += 1
-            if self.clear >= _CLEAR:
-                self.last, self.silent = "", 0
-            return False
-        tell = self.silent == 0
-        self.last, self.clear, self.silent = words, 0, _SILENT if tell else self.silent - 1
-        return tell
+    def hear(self, update: int, words: str) -> str:
+        """Takes in what one log line gave rise to, empty if all is well.
+
+        Returns:
+            What to tell: the words, or that they no longer hold; empty for nothing.
+        """
+        if words:
+            tell = self.silent == 0
+            self.last, self.clear = words, 0
+            self.told, self.silent = (update, _SILENT) if tell else (self.told, self.silent - 1)
+            return words if tell else ""
+        self.clear += 1
+        if not self.last or self.clear < _CLEAR:
+            return ""
+        self.last, self.silent = "", 0
+        return f"what was noted at update {self.told} no longer holds"

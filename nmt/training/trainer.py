@@ -170,11 +170,11 @@ class Trainer:
 
     def _log_progress(self) -> None:
         line = self.window.progress(self.options.updates, self.optimizer.param_groups[0]["lr"])
-        tell = self.position.concern.hear(self.model.concern(line.statistics))
+        note = self.position.concern.hear(line.update, self.model.concern(line.statistics))
         if self.log:
             self.log.progress(line)
-            if tell:
-                self.log.note(line.update, self.position.concern.last)
+            if note:
+                self.log.note(line.update, note)
 
     def _announce(self) -> None:
         if self.log:

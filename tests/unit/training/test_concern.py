@@ -7,10 +7,16 @@ import itertools
 from nmt.training.concern import Concern
 
 
-def told(lines: str) -> list[int]:
-    """Numbers of the lines at which it is told; x is a line with a concern, and . one without."""
+def heard(lines: str) -> dict[int, str]:
+    """What is told at which line; x is a line with a concern, and . one without."""
     concern = Concern()
-    return [number for number, line in enumerate(lines) if concern.hear("trouble" if line == "x" else "")]
+    said = {number: concern.hear(number, "trouble" if line == "x" else "") for number, line in enumerate(lines)}
+    return {number: words for number, words in said.items() if words}
+
+
+def told(lines: str) -> list[int]:
+    """Where the concern itself is."""
+    return [number for number, words in heard(lines).items() if words == "trouble"]
 
 
 def test_once_while_it_lasts() -> None:
@@ -19,6 +25,14 @@ def test_once_while_it_lasts() -> None:
 
 def test_again_when_it_has_gone_and_come_back() -> None:
     assert told("xx...xx") == [0, 5]
+
+
+def test_its_end_is_told_once_and_of_which() -> None:
+    assert heard("..xx........") == {2: "trouble", 6: "what was noted at update 2 no longer holds"}
+    assert heard("." * 20) == {}
+    newest = told("x" * 60)[-1]
+    assert newest > 0
+    assert f"update {newest} " in heard("x" * 60 + "...")[62]
 
 
 def test_not_each_time_that_a_figure_crosses_its_limit() -> None:
@@ -33,10 +47,10 @@ def test_again_after_many_lines() -> None:
 
 def test_the_newest_words_are_kept_until_it_has_gone() -> None:
     concern = Concern()
-    concern.hear("0.2")
-    concern.hear("0.3")
-    concern.hear("")
+    concern.hear(1, "0.2")
+    concern.hear(2, "0.3")
+    concern.hear(3, "")
     assert concern.last == "0.3"
-    for _ in range(5):
-        concern.hear("")
+    for update in range(4, 9):
+        concern.hear(update, "")
     assert concern.last == ""
