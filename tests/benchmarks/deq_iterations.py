@@ -272,11 +272,12 @@ def main() -> None:
     print(f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}")
     for row in everything:
         print(row.cells(statistics.median(tied.speeds) if tied and tied.speeds else 0.0))
-    print(
-        f"\n{arguments.set}, {len(sources):,} lines; BLEU `{signature}`. Speed: {arguments.precision}, one thread on "
-        f"{processor_name()}, median of {arguments.rounds} rounds in turns of {arguments.speed_lines} lines; on a core "
-        f"{used / max(passed, 1e-9):.0%} of the time."
-    )
+    print(f"\n{arguments.set}, {len(sources):,} lines, {arguments.precision}; BLEU `{signature}`.")
+    if arguments.rounds:
+        print(
+            f"Speed: one thread on {processor_name()}, median of {arguments.rounds} rounds in turns of "
+            f"{min(arguments.speed_lines, len(sources))} lines; on a core {used / passed:.0%} of the time."
+        )
     if arguments.plot:
         plot(arguments.plot, found, tied)
 
