@@ -191,7 +191,7 @@ def stepped(model: DEQ, batch: Batch, beams: int) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("tolerance", [1e-1, 1e-3, 1e-6])
 @pytest.mark.parametrize("layers", [1, 2])
 def test_steps_give_the_teacher_forced_logits_within_the_tolerance(solver: Any, tolerance: float, layers: int) -> None:
-    """A block that contracts by 1/2 is off by twice the residual at most, and its output, one step on, by half of it."""
+    """A block that contracts by 1/2 is off by at most twice the residual, and one step on by half of it."""
     model = model_of(decoder_solver=solver(tolerance=tolerance, max_iterations=50), decoder_layers=layers)
     expected = forced(model)
     found, _ = stepped(model, BATCH, 2)
