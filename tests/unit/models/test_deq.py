@@ -322,9 +322,11 @@ def statistics(model: DEQ, batch: Batch) -> dict[str, float]:
 
 
 def test_statistics_are_means_over_sentences_and_over_target_words() -> None:
-    loose = {"tolerance": 1e-3, "max_iterations": 50}
+    loose = {"tolerance": 1e-5, "max_iterations": 90}
     model = model_of(
-        encoder_solver=Anderson(**loose), decoder_solver=Picard(**loose), gradient=Implicit(solver=Broyden(**loose))
+        encoder_solver=Anderson(**loose),
+        decoder_solver=Picard(**loose),
+        gradient=Implicit(solver=Broyden(**loose)),
     )
     sides, figures = ("encoder", "decoder"), ("iterations", "residual", "backward_iterations", "backward_residual")
     together = statistics(model, BATCH)
@@ -338,8 +340,9 @@ def test_statistics_are_means_over_sentences_and_over_target_words() -> None:
         mean = sum(weight * found[name] for weight, found in zip(weights, alone, strict=True)) / sum(weights)
         # the gradient of a sentence alone is that in a batch, so its backward solver takes as long
         assert value == pytest.approx(mean, rel=1e-5), name
-    assert together["encoder_residual"] <= 1e-3
-    assert 1 < together["decoder_iterations"] < 50
+    assert together["encoder_residual"] <= 1e-5
+    assert 1 < together["decoder_iterations"] < 90
+    assert not together["decoder_iterations"].is_integer()  # or the means would hide what is in them
 
 
 def test_explicit_steps_have_no_statistics() -> None:

@@ -110,6 +110,17 @@ def test_a_loose_backward_tolerance_bounds_the_error(problem: Problem, expected:
     assert errors[0] > errors[1] > errors[2]
 
 
+def test_the_backward_residual_is_measured_by_the_gradient_of_the_loss(problem: Problem) -> None:
+    """After one iteration it is |J'w| / |w|, for each sentence."""
+    found = problem.solved(Implicit(solver=Picard(tolerance=0.0, max_iterations=1)))
+    (found.value * problem.direction).sum().backward()
+    z = found.forward.value.requires_grad_()
+    (back,) = torch.autograd.grad(problem.map()(z), z, problem.direction)
+    expected = back.flatten(1).norm(dim=1) / problem.direction.flatten(1).norm(dim=1)
+    torch.testing.assert_close(found.backward["residual"], expected)
+    assert found.backward["iterations"].tolist() == [1, 1, 1]
+
+
 def test_phantom_gradients_come_closer_with_steps(problem: Problem, expected: dict[str, Tensor]) -> None:
     errors, cosines = [], []
     for steps in (1, 5, 12):
