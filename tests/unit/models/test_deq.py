@@ -87,7 +87,6 @@ def relative_error(actual: dict[str, Tensor], expected: dict[str, Tensor]) -> fl
 # Gradients
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("masks", "forward", "backward"),
     [("sentence", Anderson, Anderson), ("token", Broyden, Broyden), ("token", Picard, Picard)],
