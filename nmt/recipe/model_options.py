@@ -34,9 +34,6 @@ class _Section(Options):
 def changed_model(directory: Path, changes: Sequence[str]) -> dict[str, Any]:
     """The section `model` of a model directory's recipe with changes, for `nmt.bundle.load_bundle`.
 
-    Where a change chooses another `kind` for a part (of a solver, say), the options that only the recorded kind has are
-    left out.
-
     Args:
         directory: the model directory.
         changes: `key=value` each, the key within the section, applied in order.
@@ -47,15 +44,32 @@ def changed_model(directory: Path, changes: Sequence[str]) -> dict[str, Any]:
     """
     metadata, recipe = read_metadata(directory), read_recipe(directory)
     recorded = model_config(recipe, directory)
-    document = Document(str(directory / RECIPE), {_SECTION: recorded.model_dump(mode="json")}, {})
-    data, origins = apply_overrides(document, changes, _GIVEN)
-    _drop_leftovers(_Section, data, (), origins)
-    changed = validated(_Section, data, origins, document.where).model
+    changed, origins = changed_options(recorded, changes, str(directory / RECIPE))
     if (_SECTION, "preset") in origins:
         raise _unfit(directory, [origins[_SECTION, "preset"]], "a preset, which stands for sizes")
     if problem := _difference(recorded, changed, directory, metadata):
         raise _unfit(directory, list(dict.fromkeys(origins.values())), problem)
     return changed.model_dump(mode="json")
+
+
+def changed_options(recorded: ModelConfig, changes: Sequence[str], where: str) -> tuple[ModelConfig, Origins]:
+    """Options with changes, and who made them.
+
+    Where a change chooses another `kind` for a part (of a solver, say), the options that only the recorded kind has are
+    left out.
+
+    Args:
+        recorded: the options.
+        changes: as for `changed_model`.
+        where: they are recorded, for errors.
+
+    Raises:
+        UserError: a change is not of the form, or names an unknown option or a wrong value.
+    """
+    document = Document(where, {_SECTION: recorded.model_dump(mode="json")}, {})
+    data, origins = apply_overrides(document, changes, _GIVEN)
+    _drop_leftovers(_Section, data, (), origins)
+    return validated(_Section, data, origins, where).model, origins
 
 
 def _unfit(directory: Path, given: Sequence[str], got: str) -> UserError:

@@ -23,9 +23,10 @@ from nmt.models.deq import DEQ
 from nmt.models.gnmt import GNMT
 from nmt.nn.clipping import Clipping
 from nmt.nn.fixed_point import Anderson, Picard
-from nmt.recipe.model_options import changed_model
+from nmt.recipe.model_options import changed_model, changed_options
 from nmt.search import BeamSearch
 from tests.cli.model_directory import ordinary_line, save_tiny_model
+from tests.contract.listed import MODELS
 
 LINES = [ordinary_line(number) for number in range(5)]
 EARLY = ("--model-option", "decoder_solver.max_iterations=2", "--model-option", "encoder_solver.max_iterations=1")
@@ -111,6 +112,12 @@ def test_the_last_of_several_changes_of_a_key_stands(model: Path) -> None:
         **CONFIG.model_dump(mode="json"),
         "decoder_solver": None,
     }
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_what_is_not_changed_stays_for_every_model(name: str) -> None:
+    changed, _ = changed_options(MODELS[name], ["dropout=0.25"], "recipe.yaml")
+    assert changed == MODELS[name].model_copy(update={"dropout": 0.25})
 
 
 def test_another_solver_keeps_what_both_kinds_have(model: Path) -> None:
