@@ -17,8 +17,8 @@ _SMALL = {"model_dim": 16, "feedforward_dim": 24, "heads": 2, "encoder_layers": 
 _DEEP = {"model_dim": 16, "encoder_layers": 4, "decoder_layers": 4, "initial_range": 0.6}
 _CONVOLUTIONS = {"embedding_dim": 12, "output_dim": 12}
 
-_EQUILIBRIUM = {"model_dim": 16, "feedforward_dim": 24, "heads": 2, "initial_std": 0.12}
-_EXACT = {"tolerance": 3e-7, "max_iterations": 100}
+_EQUILIBRIUM = {"model_dim": 16, "feedforward_dim": 24, "heads": 2, "initial_std": 0.15}
+_EXACT = {"tolerance": 3e-7, "max_iterations": 300}  # blocks with random weights hardly contract
 
 _RECURRENT = {"source_embedding_dim": 12, "target_embedding_dim": 12, "initial_range": 0.6}
 
@@ -78,16 +78,16 @@ MODELS: dict[str, ModelConfig] = {
     ),
     "deq": DEQ.Config(
         **_EQUILIBRIUM,
-        encoder_solver=Anderson(**_EXACT),
-        decoder_solver=Picard(**_EXACT),
-        gradient=Implicit(solver=Broyden(**_EXACT)),
+        encoder_solver=Broyden(**_EXACT, memory=100),
+        decoder_solver=Anderson(**_EXACT, window=12),
+        gradient=Implicit(solver=Broyden(**_EXACT, memory=100)),
     ),
     "deq-stack": DEQ.Config(
         **_EQUILIBRIUM,
         encoder_layers=2,
         decoder_layers=2,
-        encoder_solver=Broyden(**_EXACT),
-        decoder_solver=Anderson(**_EXACT),
+        encoder_solver=Anderson(**_EXACT),
+        decoder_solver=Picard(**_EXACT),
         gradient=Phantom(steps=3),
         tied_embeddings="none",
         dropout_masks="token",
