@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Generic, Literal, NamedTuple, Self, TypeVar, cast
 
 import torch
@@ -28,7 +28,7 @@ from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
 from nmt.nn.equilibrium import Equilibrium, Gradient, Implicit, JacobianPenalty, equilibrium, unroll
 from nmt.nn.feedforward import Activation, FeedForward
-from nmt.nn.fixed_point import Anderson, Map, Picard, Solver
+from nmt.nn.fixed_point import Anderson, Map, Narrowing, Picard, Solver
 from nmt.nn.held import MaskShape, hold
 from nmt.nn.injected_attention import InjectedSelfAttention
 from nmt.nn.position import SinusoidalPositions, positions
@@ -229,15 +229,12 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState]):
         x = self.target_embedding(tokens) + self.positions.at(state.length)  # [N, D]
         block = hold(self.decoder)
         injections = block.inject(x)
-        steps = self._explicit_steps()
-
-        def f(z: Tensor) -> Tensor:
-            return block.step(z.to(x.dtype), injections, state.passes[0], memory.layers, memory.mask)[0]
-
-        if steps:
+        if steps := self._explicit_steps():
             z, applications = torch.zeros_like(state.last), torch.full_like(state.applications, steps)
         else:
-            found = self.config.decoder_solver.solve(f, state.last)
+            f = _NewestPosition(block, injections, state.passes[0], memory, x.dtype)
+            leaving = Narrowing(len(tokens) // len(memory.mask), f.of)
+            found = self.config.decoder_solver.solve(f, state.last, narrowing=leaving)
             z, applications = found.value, found.iterations + 1
         attention, passes = None, []
         for past in state.passes:
@@ -275,6 +272,33 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState]):
     def _dropped(self, x: Tensor) -> Tensor:
         dropped: Tensor = hold(self.dropout, self.config.dropout_masks)(x)
         return dropped
+
+
+@dataclass(frozen=True)
+class _NewestPosition:
+    """f for the newest position of each hypothesis, those before being at their equilibrium."""
+
+    block: DecoderBlock
+    injections: list[Tensor]
+    past: list[KeysValues]
+    memory: DEQMemory
+    dtype: torch.dtype
+    """That the block computes in."""
+
+    def __call__(self, z: Tensor) -> Tensor:
+        memory = self.memory
+        return self.block.step(z.to(self.dtype), self.injections, self.past, memory.layers, memory.mask)[0]
+
+    def of(self, sentences: Tensor) -> _NewestPosition:
+        """The same for the hypotheses of some sentences only."""
+        beam = len(self.injections[0]) // len(self.memory.mask)
+        rows = (sentences[:, None] * beam + torch.arange(beam, device=sentences.device)).flatten()
+        return replace(
+            self,
+            injections=[injection[rows] for injection in self.injections],
+            past=[past.select(rows) for past in self.past],
+            memory=self.memory.select(sentences),
+        )
 
 
 class _Solved(NamedTuple):

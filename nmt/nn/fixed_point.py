@@ -13,17 +13,36 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
+from nmt.nn.rows import Rows
 from nmt.options import NonNegativeFloat, Options, PositiveFloat, Size
 
 Map = Callable[[Tensor], Tensor]
-Propose = Callable[[Tensor, Tensor], Tensor]
-"""Makes the next x of x and f(x), both [R, n]; it remembers those before."""
+
+
+class Method(Protocol):
+    """Makes the next x; it remembers those before."""
+
+    def __call__(self, x: Tensor, fx: Tensor) -> Tensor:
+        """From x and f(x), both [R, n]."""
+
+    def select(self, rows: Tensor) -> None:
+        """Forgets all rows but these."""
+
+
+@dataclass(frozen=True)
+class Narrowing:
+    """How rows that have converged leave the computation, in groups: the hypotheses of a sentence, say."""
+
+    group: int
+    """Rows beside each other that stay or leave together."""
+    to: Callable[[Tensor], Map]
+    """f for the rows of some groups only, given the numbers of these groups, int64, ascending."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +67,7 @@ class _Solver(Options):
     """Most applications of f."""
 
     @abstractmethod
-    def method(self, rows: int, numbers: int, like: Tensor) -> Propose:
+    def method(self, rows: int, numbers: int, like: Tensor) -> Method:
         """What makes the next iterate, for one solution of `rows` vectors of `numbers`."""
 
     @torch.no_grad()
@@ -60,6 +79,7 @@ class _Solver(Options):
         vector_axes: int = 1,
         causal: bool = False,
         relative_to: Tensor | None = None,
+        narrowing: Narrowing | None = None,
     ) -> Solution:
         """Solves z = f(z) without a gradient.
 
@@ -72,8 +92,9 @@ class _Solver(Options):
                 ones.
             relative_to: of the shape of z0; residuals are measured by its length instead of that of f(z). For linear
                 equations it is the constant term: a solver that runs away makes f(z) large and would look successful.
+            narrowing: saves the work on rows that have converged; not with `causal`.
         """
-        return _solve(self, f, start, start.dim() - vector_axes, causal, relative_to)
+        return _solve(self, f, start, start.dim() - vector_axes, causal, relative_to, narrowing)
 
 
 class Picard(_Solver):
@@ -83,11 +104,8 @@ class Picard(_Solver):
     damping: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Step size; below 1 where plain iteration swings to and fro."""
 
-    def method(self, rows: int, numbers: int, like: Tensor) -> Propose:
-        def step(x: Tensor, fx: Tensor) -> Tensor:
-            return torch.lerp(x, fx, self.damping)
-
-        return step
+    def method(self, rows: int, numbers: int, like: Tensor) -> Method:
+        return _PicardStep(self.damping)
 
 
 class Anderson(_Solver):
@@ -102,7 +120,7 @@ class Anderson(_Solver):
     damping: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Share of f in the mixture of f(x) and x."""
 
-    def method(self, rows: int, numbers: int, like: Tensor) -> Propose:
+    def method(self, rows: int, numbers: int, like: Tensor) -> Method:
         return _AndersonMixture(self, rows, numbers, like)
 
 
@@ -113,7 +131,7 @@ class Broyden(_Solver):
     memory: Size = 20
     """Steps that it learns from, and keeps in memory twice; after so many it begins to learn anew."""
 
-    def method(self, rows: int, numbers: int, like: Tensor) -> Propose:
+    def method(self, rows: int, numbers: int, like: Tensor) -> Method:
         return _BroydenStep(min(self.memory, self.max_iterations), rows, numbers, like)
 
 
@@ -121,34 +139,118 @@ Solver = Annotated[Picard | Anderson | Broyden, Field(discriminator="kind")]
 """Any of them, as an option."""
 
 
-def _solve(solver: _Solver, f: Map, start: Tensor, row_axes: int, causal: bool, relative_to: Tensor | None) -> Solution:
-    row_shape = start.shape[:row_axes]
-    x = start.reshape(row_shape.numel(), -1)
-    scale = None if relative_to is None else _length(relative_to.reshape(x.shape))
-    best = x
-    residual = x.new_full(x.shape[:1], torch.inf)
-    iterations = torch.zeros(x.shape[:1], dtype=torch.int64, device=x.device)
-    done = torch.zeros_like(iterations, dtype=torch.bool)
-    propose = solver.method(x.shape[0], x.shape[1], x)
+@dataclass
+class _Progress(Rows):
+    """The rows that are still computed."""
+
+    number: Tensor
+    """[R] int64: which of all rows."""
+    x: Tensor
+    """[R, n]"""
+    best: Tensor
+    """[R, n]: f at the best iterate."""
+    residual: Tensor
+    """[R], of that one."""
+    iterations: Tensor
+    done: Tensor
+    scale: Tensor | None
+    """[R]: what residuals are measured by; None: |f(x)|."""
+
+    def observe(self, fx: Tensor, tolerance: float, row_shape: torch.Size | None) -> None:
+        """Takes in f(x); `row_shape` where a row cannot be better than those before it on the last axis."""
+        self.iterations += ~self.done
+        now = (fx - self.x).norm(dim=1) / (_length(fx) if self.scale is None else self.scale)
+        if row_shape is not None:
+            now = torch.where(self.done, self.residual, now).view(row_shape).cummax(-1).values.flatten()
+        better = ~self.done & (now < self.residual)  # false for NaN
+        self.residual = torch.where(better, now, self.residual)
+        self.best = torch.where(better[:, None], fx, self.best)
+        self.done |= self.residual <= tolerance
+
+
+def _solve(
+    solver: _Solver,
+    f: Map,
+    start: Tensor,
+    row_axes: int,
+    causal: bool,
+    relative_to: Tensor | None,
+    narrowing: Narrowing | None,
+) -> Solution:
+    row_shape, vector_shape = start.shape[:row_axes], start.shape[row_axes:]
+    at = _beginning(start.reshape(row_shape.numel(), -1), relative_to)
+    found, shape = at, start.shape
+    method = solver.method(at.x.shape[0], at.x.shape[1], at.x)
     for number in range(solver.max_iterations):
-        fx = f(x.view(start.shape)).reshape(x.shape).to(x.dtype)
-        iterations += ~done
-        now = (fx - x).norm(dim=1) / (_length(fx) if scale is None else scale)
-        if causal:  # a row is no better than those that it follows from, however well it fits them
-            now = torch.where(done, residual, now).view(row_shape).cummax(-1).values.flatten()
-        better = ~done & (now < residual)  # false for NaN
-        residual, best = torch.where(better, now, residual), torch.where(better[:, None], fx, best)
-        done = done | (residual <= solver.tolerance)
-        if number + 1 == solver.max_iterations or bool(done.all()):
+        fx = f(at.x.view(shape)).reshape(at.x.shape).to(at.x.dtype)
+        at.observe(fx, solver.tolerance, row_shape if causal else None)
+        if number + 1 == solver.max_iterations or bool(at.done.all()):
             break
-        x = torch.where(done[:, None], best, propose(x, fx))
-    return Solution(best.view(start.shape), residual.view(row_shape), iterations.view(row_shape))
+        at.x = torch.where(at.done[:, None], at.best, method(at.x, fx))
+        if narrowing and (rows := _still_needed(at.done, narrowing.group)) is not None:
+            found, at = _merged(found, at), at.select(rows)
+            method.select(rows)
+            f = narrowing.to(at.number[:: narrowing.group] // narrowing.group)
+            shape = torch.Size([len(rows), *vector_shape])
+    found = _merged(found, at)
+    return Solution(found.best.view(start.shape), found.residual.view(row_shape), found.iterations.view(row_shape))
+
+
+def _beginning(x: Tensor, relative_to: Tensor | None) -> _Progress:
+    number = torch.arange(len(x), device=x.device)
+    return _Progress(
+        number=number,
+        x=x,
+        best=x,
+        residual=x.new_full(x.shape[:1], torch.inf),
+        iterations=torch.zeros_like(number),
+        done=torch.zeros_like(number, dtype=torch.bool),
+        scale=None if relative_to is None else _length(relative_to.reshape(x.shape)),
+    )
+
+
+def _still_needed(done: Tensor, group: int) -> Tensor | None:
+    """The rows of groups that are not all done; None while they are most, since selecting has its price."""
+    needed = ~done.view(-1, group).all(1)
+    if int(needed.sum()) > _MOST * len(needed):
+        return None
+    return needed.repeat_interleave(group).nonzero().squeeze(1)
+
+
+_MOST = 0.75
+"""Share of the groups."""
+
+
+def _merged(all_rows: _Progress, some: _Progress) -> _Progress:
+    """All rows, with what is known of some of them."""
+    if len(some.number) == len(all_rows.number):
+        return some
+    for known, newer in (
+        (all_rows.best, some.best),
+        (all_rows.residual, some.residual),
+        (all_rows.iterations, some.iterations),
+    ):
+        known.index_copy_(0, some.number, newer)
+    return all_rows
 
 
 def _length(x: Tensor) -> Tensor:
     """[R], above 0, so that a row of zeros has residual 0."""
     length: Tensor = x.norm(dim=1)
     return length.clamp_min(torch.finfo(x.dtype).tiny)
+
+
+class _PicardStep:
+    """Remembers nothing."""
+
+    def __init__(self, damping: float) -> None:
+        self.damping = damping
+
+    def __call__(self, x: Tensor, fx: Tensor) -> Tensor:
+        return torch.lerp(x, fx, self.damping)
+
+    def select(self, rows: Tensor) -> None:
+        pass
 
 
 class _AndersonMixture:
@@ -174,6 +276,9 @@ class _AndersonMixture:
         if self.options.damping < 1:
             mixed -= (1 - self.options.damping) * (weights @ self.g[:, :filled]).squeeze(1)
         return mixed
+
+    def select(self, rows: Tensor) -> None:
+        self.f, self.g, self.gram = self.f[rows], self.g[rows], self.gram[rows]
 
 
 def _mixture(gram: Tensor, ridge: float) -> Tensor:
@@ -201,6 +306,11 @@ class _BroydenStep:
             self._learn(x - self.before[0], g - self.before[1])
         self.before = x, g
         return x - self._times(g)
+
+    def select(self, rows: Tensor) -> None:
+        self.u, self.v = self.u[rows], self.v[rows]
+        if self.before is not None:
+            self.before = self.before[0][rows], self.before[1][rows]
 
     def _learn(self, dx: Tensor, dg: Tensor) -> None:
         """Makes B dg = dx by the smallest change."""

@@ -53,8 +53,8 @@ class HeldDropout(Dropout):
 def hold(module: ModuleT, mask_shape: MaskShape = "token") -> ModuleT:
     """The module as one fixed function; a twin that shares its parameters, to be thrown away after the pass.
 
-    Under autocast the weights are converted here, once. That is also why this must be called where gradients are on:
-    what autocast converts without gradients, as in a solver, it would keep and use later on, without gradients.
+    Under autocast the weights are converted here, once, since autocast itself remembers only what it makes of
+    parameters.
     """
 
     def replacement(part: nn.Module) -> nn.Module | None:

@@ -17,7 +17,7 @@ the tied model's. Of the applications of the decoder's block per token
 
 - `needed` is the mean over all steps of the search and all rows in them, hypotheses that are dropped later and the
   copies of the first step included: until the row has converged, and once more for the keys and values;
-- `computed` counts for every row those of the slowest row of its step, since these are computed together.
+- `computed` counts for a row those of the slowest rows of its step as well, until its sentence leaves the computation.
 
 `at the cap` is the share of rows that used up the iterations. Perplexity is that of the references, teacher-forced,
 with the same solver, which starts at zero there.
@@ -32,11 +32,13 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from compare_backends import processor_name  # beside this file
@@ -48,7 +50,7 @@ from nmt.evaluation.bleu import metrics
 from nmt.inference.options import TranslationOptions
 from nmt.inference.scoring import score_lines
 from nmt.inference.translator import Translator
-from nmt.models.deq import DEQ, DEQState
+from nmt.models.deq import DEQ, DecoderBlock, DEQState
 from nmt.nn.fixed_point import Anderson, Picard
 from nmt.search import SearchConfig
 from nmt.text import read_lines
@@ -86,8 +88,20 @@ class Work:
         """applications: [N] int64, of one step."""
         self.rows += len(applications)
         self.needed += int(applications.sum())
-        self.computed += int(applications.max()) * len(applications)
         self.at_cap += int((applications > self.cap).sum())  # the last one is for the keys and values
+
+
+@contextmanager
+def computed(work: Work) -> Iterator[None]:
+    """Counts the rows that the decoder's block is applied to."""
+    step = DecoderBlock.step
+
+    def counting(block: DecoderBlock, z: Tensor, *arguments: Any, **options: Any) -> Any:
+        work.computed += len(z)
+        return step(block, z, *arguments, **options)
+
+    with patch.object(DecoderBlock, "step", counting):
+        yield
 
 
 @dataclass
@@ -134,7 +148,8 @@ class Row:
 
     def judge(self, sources: Sequence[str], references: Sequence[str]) -> str:
         """Finds BLEU, perplexity and work; returns BLEU's signature."""
-        hypotheses = [translation.text for translation in self.translator(self.work).translate(sources)]
+        with computed(self.work):
+            hypotheses = [translation.text for translation in self.translator(self.work).translate(sources)]
         bleu = metrics()["BLEU"]
         self.bleu = bleu.corpus_score(hypotheses, [list(references)]).score
         scored = list(score_lines(self.model, self.bundle.tokenizers, sources, references, self.options))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import Tensor
 
-from nmt.nn.fixed_point import Anderson, Broyden, Picard, Solution
+from nmt.nn.fixed_point import Anderson, Broyden, Narrowing, Picard, Solution
 
 KINDS: dict[str, Callable[..., Any]] = {
     "picard": Picard,
@@ -297,6 +297,39 @@ def test_a_residual_relative_to_a_length_is_divided_by_it(kind: str) -> None:
     plain = solver.solve(linear(a, b), torch.zeros_like(b), relative_to=torch.full((2, 4), 0.5).double())
     ten = solver.solve(linear(a, b), torch.zeros_like(b), relative_to=torch.full((2, 4), 5.0).double())
     close(plain.residual, 10 * ten.residual, 1e-12)
+
+
+@solvers
+@settings(max_examples=30)
+@given(seed=seeds, groups=st.integers(1, 6), group=st.integers(1, 3), cap=st.integers(1, 40))
+def test_rows_that_have_converged_leave_in_groups_and_nothing_else_changes(
+    kind: str, seed: int, groups: int, group: int, cap: int
+) -> None:
+    rows, n = groups * group, 4
+    norms = torch.rand(rows, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    a, b = contraction(seed, rows, n, 1.0) * norms[:, None, None], normal(seed + 1, rows, n)
+    sizes: list[int] = []
+
+    def watched(numbers: Tensor) -> Callable[[Tensor], Tensor]:
+        f = linear(a[numbers], b[numbers])
+
+        def counting(z: Tensor) -> Tensor:
+            sizes.append(len(z))
+            return f(z)
+
+        return counting
+
+    def narrowed(numbers: Tensor) -> Callable[[Tensor], Tensor]:
+        return watched((numbers[:, None] * group + torch.arange(group)).flatten())
+
+    solver = KINDS[kind](tolerance=1e-6, max_iterations=cap)
+    whole = solver.solve(linear(a, b), torch.zeros_like(b))
+    parts = solver.solve(watched(torch.arange(rows)), torch.zeros_like(b), narrowing=Narrowing(group, narrowed))
+    assert_same(parts, whole)
+    slowest = whole.iterations.view(groups, group).amax(1)
+    needed = [int((slowest > number).sum()) * group for number in range(len(sizes))]
+    assert len(sizes) == int(slowest.max())
+    assert all((most <= size and most > 0.75 * size) or size == most for size, most in zip(sizes, needed, strict=True))
 
 
 @solvers
