@@ -34,8 +34,8 @@ model_option = click.option(
     "model_options",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Change what MODEL/recipe.yaml says under `model`, for this time, as in decoder_solver.max_iterations=4; any "
-    "option that changes no weight. May be given several times.",
+    help="Change what MODEL/recipe.yaml says under `model`, for this time, as in decoder_solver.max_iterations=4: what "
+    "solvers may do and where they stop, or any other option that fits the weights. May be given several times.",
 )
 
 

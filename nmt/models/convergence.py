@@ -59,7 +59,7 @@ def _remedies(solvers: list[str], implicit: bool) -> str:
         [
             "What helps, in this order: longer pretraining (model.pretraining.updates)",
             f"more iterations ({', '.join(f'model.{solver}.max_iterations' for solver in solvers)})",
-            "the Jacobian penalty (model.jacobian.weight, 0.1 at first)",
+            "the Jacobian penalty (model.jacobian.weight: 0.1 at first, or more than now)",
             *([phantom] if implicit else []),
             "a lower learning rate (training.schedule.learning_rate)",
             "shorter gradients (training.clip_norm: 0.25 to 1).",

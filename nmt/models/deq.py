@@ -162,8 +162,12 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState]):
         # part of the weights: those of pretraining are for the shallow network
         self.register_buffer("explicit_steps", torch.tensor(self._steps_at(1)))
 
-    def anneal(self, update: int) -> None:
+    def anneal(self, update: int) -> bool:
+        before = self._explicit_steps()
+        if before == self.config.explicit_steps:  # never back: weights that training started from may be past it
+            return False
         self.explicit_steps.fill_(self._steps_at(update))
+        return self._explicit_steps() != before
 
     def concern(self, statistics: Mapping[str, float]) -> str:
         return convergence.concern(statistics, implicit=isinstance(self.config.gradient, Implicit))
@@ -179,7 +183,8 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState]):
             applied: Tensor = block(z.to(x.dtype), injections, attend_to)
             return applied * real
 
-        found = self._solve("encoder", f, _zeros(x), self.config.encoder_solver, source_mask.any(1))
+        trained = _trained(self.encoder, *injections)
+        found = self._solve("encoder", f, _zeros(x), self.config.encoder_solver, source_mask.any(1), trained=trained)
         return DEQMemory(
             mask=source_mask,
             layers=self.decoder.project_memory(found.value.to(x.dtype)),
@@ -204,7 +209,8 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState]):
             z, attention = block(z.to(x.dtype), injections, memory.layers, memory.mask, need_attention=need_attention)
             return z * real
 
-        found = self._solve("decoder", f, _zeros(x), self.config.decoder_solver, target_mask)
+        trained = _trained(self.decoder, *injections, *(layer.keys for layer in memory.layers))
+        found = self._solve("decoder", f, _zeros(x), self.config.decoder_solver, target_mask, trained=trained)
         return DecoderOutput(
             logits=self.output(self._dropped(found.value.to(x.dtype))),
             attention=attention,
@@ -245,20 +251,25 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState]):
         state = DEQState(passes, z.to(state.last.dtype), state.applications + applications, state.length + 1)
         return StepOutput(self.output(z), attention, state)
 
-    def _solve(self, name: str, f: Map, start: Tensor, solver: Solver, real: Tensor) -> _Solved:
-        """The fixed point, or what so many explicit steps lead to; `real` has one entry for each row of the solver."""
+    def _solve(self, name: str, f: Map, start: Tensor, solver: Solver, real: Tensor, *, trained: bool) -> _Solved:
+        """The fixed point, or what so many explicit steps lead to.
+
+        `real` has one entry for each row of the solver; without anything `trained` that f uses, there is no gradient to
+        solve for.
+        """
         steps = self._explicit_steps()
         if steps:
             return _Solved(unroll(f, start, steps), {}, {})
-        found = equilibrium(
-            f,
-            start,
-            solver,
-            self.config.gradient,
-            vector_axes=start.dim() - real.dim(),
-            causal=real.dim() == 2,
-            jacobian=self.config.jacobian,
-        )
+        with torch.set_grad_enabled(torch.is_grad_enabled() and trained):
+            found = equilibrium(
+                f,
+                start,
+                solver,
+                self.config.gradient,
+                vector_axes=start.dim() - real.dim(),
+                causal=real.dim() == 2,
+                jacobian=self.config.jacobian,
+            )
         penalties = {} if found.penalty is None else {f"{name}_jacobian": found.penalty}
         return _Solved(found.value, penalties, _statistics(name, found, real))
 
@@ -305,6 +316,11 @@ class _Solved(NamedTuple):
     value: Tensor
     penalties: dict[str, Tensor]
     statistics: dict[str, Tensor]
+
+
+def _trained(block: nn.Module, *inputs: Tensor) -> bool:
+    """Whether a gradient has anywhere to go."""
+    return any(tensor.requires_grad for tensor in (*block.parameters(), *inputs))
 
 
 def _zeros(like: Tensor) -> Tensor:

@@ -123,9 +123,10 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
         self.limit = None if config.clipping is None else AnnealedLimit(config.clipping)
         self.largest_logit = None if config.clipping is None else config.clipping.logits
 
-    def anneal(self, update: int) -> None:
+    def anneal(self, update: int) -> bool:
         if self.limit is not None:
             self.limit.anneal(update)
+        return False
 
     def encode(self, source: Tensor, source_mask: Tensor) -> GNMTMemory:
         x = self.dropout(self.source_embedding(source))

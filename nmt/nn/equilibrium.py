@@ -47,7 +47,7 @@ class JacobianPenalty(Options):
     """Keeps f contracting: weight |e'J|^2 / n is added to the loss, with e ~ N(0, I) (Bai et al. 2021, equation 6)."""
 
     weight: NonNegativeFloat = 0.0
-    """Of the penalty; 0 for none. 1 to 2 is usual; start low."""
+    """Of the penalty; 0 for none. 1 to 2 is usual; start low. In refinement it is added to the likelihood's part."""
     frequency: Annotated[float, Field(gt=0, le=1)] = 0.4
     """Share of the batches that it is computed for, chosen at random; one costs about as much as two more iterations
     of the backward solver."""
@@ -97,7 +97,7 @@ def equilibrium(
         y = f(z)
     penalty = jacobian.weight * _jacobian_norm(y, z) if jacobian is not None and penalised else None
     if isinstance(gradient, Phantom):
-        value = torch.lerp(z, y, gradient.damping) if gradient.damping < 1 else y
+        value = torch.lerp(z, y.to(z.dtype), gradient.damping) if gradient.damping < 1 else y
         return Equilibrium(unroll(f, value, gradient.steps - 1, gradient.damping), found, {}, penalty)
     value, statistics = _with_implicit_gradient(y, z, gradient.solver)
     return Equilibrium(value, found, statistics, penalty)
@@ -107,7 +107,7 @@ def unroll(f: Map, start: Tensor, steps: int, damping: float = 1.0) -> Tensor:
     """Plain steps, all recorded: a network of so many layers with the same weights."""
     z = start
     for _ in range(steps):
-        z = torch.lerp(z, f(z), damping) if damping < 1 else f(z)
+        z = torch.lerp(z, f(z).to(z.dtype), damping) if damping < 1 else f(z)
     return z
 
 
@@ -117,7 +117,9 @@ def _with_implicit_gradient(y: Tensor, z: Tensor, solver: Solver) -> tuple[Tenso
     statistics = {"iterations": y.new_zeros(rows), "residual": y.new_zeros(rows)}
     value = y.view_as(y)  # the solver goes back from y, so it does not meet its own hook
 
-    def solve(w: Tensor) -> Tensor:
+    def solve(gradient: Tensor) -> Tensor:
+        w = gradient.to(torch.promote_types(gradient.dtype, torch.float32))
+
         def once(v: Tensor) -> Tensor:
             (back,) = torch.autograd.grad(y, z, v.to(y.dtype), retain_graph=True)
             return w + back
@@ -125,7 +127,7 @@ def _with_implicit_gradient(y: Tensor, z: Tensor, solver: Solver) -> tuple[Tenso
         found = solver.solve(once, w, vector_axes=w.dim() - 1, relative_to=w)
         statistics["iterations"].copy_(found.iterations)
         statistics["residual"].copy_(found.residual)
-        return found.value
+        return found.value.to(gradient.dtype)
 
     value.register_hook(solve)  # type: ignore[no-untyped-call]
     return value, statistics

@@ -112,7 +112,7 @@ class Anderson(_Solver):
     """Anderson's acceleration: the mixture of the last iterates whose mixed residual is the shortest."""
 
     kind: Literal["anderson"] = "anderson"
-    window: Annotated[int, Field(ge=2)] = 6
+    window: Annotated[int, Field(ge=2, le=1000)] = 6
     """Iterates that are mixed, and kept in memory twice."""
     ridge: PositiveFloat = 1e-4
     """Added to the Gram matrix of the residuals, each brought to unit length before, so it means the same however far
@@ -128,7 +128,7 @@ class Broyden(_Solver):
     """Broyden's (good) method: Newton with an inverse Jacobian that learns from every step, of limited memory."""
 
     kind: Literal["broyden"] = "broyden"
-    memory: Size = 20
+    memory: Annotated[int, Field(ge=1, le=1000)] = 20
     """Steps that it learns from, and keeps in memory twice; after so many it begins to learn anew."""
 
     def method(self, rows: int, numbers: int, like: Tensor) -> Method:
@@ -186,7 +186,9 @@ def _solve(
         at.observe(fx, solver.tolerance, row_shape if causal else None)
         if number + 1 == solver.max_iterations or bool(at.done.all()):
             break
-        at.x = torch.where(at.done[:, None], at.best, method(at.x, fx))
+        proposed = method(at.x, fx)
+        stays = at.done | ~proposed.isfinite().all(1)  # what is not finite would spread to other rows of a causal f
+        at.x = torch.where(stays[:, None], at.best, proposed)
         if narrowing and (rows := _still_needed(at.done, narrowing.group)) is not None:
             found, at = _merged(found, at), at.select(rows)
             method.select(rows)
@@ -258,13 +260,14 @@ class _AndersonMixture:
 
     def __init__(self, options: Anderson, rows: int, numbers: int, like: Tensor) -> None:
         self.options, self.count = options, 0
-        self.f, self.g = (like.new_zeros(rows, options.window, numbers) for _ in range(2))
-        self.gram = like.new_zeros(rows, options.window, options.window)
+        self.window = min(options.window, options.max_iterations)
+        self.f, self.g = (like.new_zeros(rows, self.window, numbers) for _ in range(2))
+        self.gram = like.new_zeros(rows, self.window, self.window)
 
     def __call__(self, x: Tensor, fx: Tensor) -> Tensor:
-        slot = self.count % self.options.window
+        slot = self.count % self.window
         self.count += 1
-        filled = min(self.count, self.options.window)
+        filled = min(self.count, self.window)
         self.f[:, slot], self.g[:, slot] = fx, fx - x
         products = (self.g[:, :filled] @ self.g[:, slot, :, None]).squeeze(2)
         self.gram[:, slot, :filled] = self.gram[:, :filled, slot] = products

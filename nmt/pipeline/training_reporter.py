@@ -54,6 +54,6 @@ def _worded(statistics: Mapping[str, float]) -> str:
         first, _, rest = name.replace("_", " ").partition(" ")
         again = bool(rest) and first == before
         words += ("" if not words else ", " if again else "; ") + (rest if again else f"{first} {rest}".rstrip())
-        words += f" {value:.2g}"
+        words += f" {value:.0f}" if value >= 10 else f" {value:.2g}"
         before = first
     return words

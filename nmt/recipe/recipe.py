@@ -59,6 +59,16 @@ def conflicts(recipe: Recipe) -> Sequence[Conflict]:
                 fix="Set tokenizer.joint: true, or model.tied_embeddings: target.",
             )
         )
-    else:  # these checks build the model, which that conflict would not let them
+    pretraining = getattr(recipe.model, "pretraining", None)  # of models that have such a phase
+    if pretraining and 0 < pretraining.updates >= recipe.training.updates and not recipe.training.start_from:
+        found.append(
+            Conflict(
+                keys=(("model", "pretraining", "updates"), ("training", "updates")),
+                expected="fewer updates of pretraining than of training",
+                got=f"{pretraining.updates} of {recipe.training.updates}",
+                fix="A tenth to a third is usual: the model that is asked for comes after it.",
+            )
+        )
+    if not found:  # these checks build the model, which the first conflict would not let them
         found += start_conflicts(recipe.model, recipe.tokenizer, recipe.training)
     return found

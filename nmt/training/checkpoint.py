@@ -160,7 +160,7 @@ def average_weights(paths: Sequence[Path], parameters: Container[str]) -> dict[s
         parameters: names of what is averaged; other weights (counters, annealed constants) are the last file's.
 
     Raises:
-        UserError: a file is damaged, or not of the same model as the first.
+        UserError: a file is damaged, or not of the same model as the first, or of another phase of its training.
     """
     total: dict[str, Tensor] = {}
     for path in paths:
@@ -168,5 +168,12 @@ def average_weights(paths: Sequence[Path], parameters: Container[str]) -> dict[s
         if total and {n: t.shape for n, t in tensors.items()} != {n: t.shape for n, t in total.items()}:
             raise UserError(str(path), f"the same weights as in {paths[0]}", "others")
         for name, tensor in tensors.items():
+            if name in total and not tensor.is_floating_point() and not torch.equal(tensor, total[name]):
+                raise UserError(
+                    str(path),
+                    f"{name} {total[name].tolist()}, as in {paths[0]}",
+                    str(tensor.tolist()),
+                    "These weights make another function (pretraining, say): average those of one phase only.",
+                )
             total[name] = total[name] + tensor if name in total and name in parameters else tensor
     return {name: tensor / len(paths) if name in parameters else tensor for name, tensor in total.items()}

@@ -205,7 +205,8 @@ class Trainer:
         """One update of the weights, skipped if its gradient is not finite; True if a process was told to stop."""
         number = self.position.update + 1
         self.flat.zero()
-        self.model.anneal(number)
+        if self.model.anneal(number):
+            self._forget_validations(number)
         parts = range(self.options.micro_batches)
         for part in self.world.share(parts):
             pairs = indices[part :: len(parts)]
@@ -300,6 +301,13 @@ class Trainer:
         if self.log:
             self.log.validated(found.event(done.update, best=best))
         self._reconsider_rate(found.loss)
+
+    def _forget_validations(self, number: int) -> None:
+        """Weights of before are neither chosen nor averaged: they make another function."""
+        done = self.position
+        done.best, done.lowest_loss, done.stale, done.stale_loss, done.kept = None, None, 0, 0, []
+        if self.log and number > 1:
+            self.log.note(number, "the model has changed its way of computing; it is judged anew from here")
 
     def _reconsider_rate(self, loss: float) -> None:
         """Lets the schedule lower its rate where the validation loss has stopped falling."""
