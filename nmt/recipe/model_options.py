@@ -103,13 +103,18 @@ def _difference(recorded: ModelConfig, changed: ModelConfig, directory: Path, me
         return problem
     if not _constants(built):
         return ""
-    before, after = _constants(recorded.build(*sizes)), _constants(changed.build(*sizes))
+    before, after = _settled(recorded.build(*sizes)), _settled(changed.build(*sizes))
     lost = [name for name, value in after.items() if not torch.equal(value, before[name])]
     return f"another value of {lost[0]}, which is one of them" if lost else ""
 
 
-def _constants(model: EncoderDecoder[Any, Any]) -> dict[str, Tensor]:
-    """What the options set and loading weights would set back, unseen: saved buffers, as they are after training."""
+def _settled(model: EncoderDecoder[Any, Any]) -> dict[str, Tensor]:
+    """The model's constants as they are after training."""
     model.anneal(sys.maxsize)
+    return _constants(model)
+
+
+def _constants(model: EncoderDecoder[Any, Any]) -> dict[str, Tensor]:
+    """What the options set and loading weights would set back, unseen: saved buffers."""
     parameters = dict(model.named_parameters())
     return {name: value for name, value in named_weights(model).items() if name not in parameters}
