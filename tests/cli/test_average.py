@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from nmt.bundle import load_bundle, read_metadata
 from nmt.cli.average import command
 from nmt.errors import UserError
+from nmt.models.deq import DEQ, Pretraining
 from tests.cli.model_directory import save_tiny_model
 
 
@@ -105,3 +106,46 @@ def test_other_models_are_not_averaged(run: Path, tmp_path: Path) -> None:
     recipe.write_text(recipe.read_text(encoding="utf-8").replace("heads: 2", "heads: 4"), encoding="utf-8")
     with pytest.raises(UserError, match="model options"):
         average(run / "model", tmp_path / "other", "-o", tmp_path / "out")
+
+
+@pytest.fixture(scope="module")
+def two_phases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of a deep equilibrium model with checkpoints of pretraining (0, 1) and of after it (2, 3)."""
+    folder = tmp_path_factory.mktemp("phases")
+    config = DEQ.Config(model_dim=8, feedforward_dim=8, heads=2, pretraining=Pretraining(updates=5, steps=3))
+    weights = load_file(save_tiny_model(folder, config) / "weights.safetensors")
+    checkpoints = folder / "train" / "checkpoints"
+    checkpoints.mkdir(parents=True)
+    for number in range(4):
+        moved = {name: tensor + number for name, tensor in weights.items() if name != "explicit_steps"}
+        moved["explicit_steps"] = torch.tensor(3 if number < 2 else 0)
+        save_file(moved, checkpoints / f"weights_{number:08d}.safetensors")
+    return folder
+
+
+def test_weights_of_one_phase_are_averaged_and_stay_of_it(two_phases: Path, tmp_path: Path) -> None:
+    files = sorted((two_phases / "train" / "checkpoints").iterdir())
+    start = load_file(two_phases / "model" / "weights.safetensors")
+    for pair, steps, mean in ((files[:2], 3, 0.5), (files[2:], 0, 2.5)):
+        average(*pair, "-o", tmp_path / f"out{steps}")
+        found = load_file(tmp_path / f"out{steps}" / "weights.safetensors")
+        assert found["explicit_steps"].item() == steps
+        torch.testing.assert_close(found["source_embedding.weight"], start["source_embedding.weight"] + mean)
+
+
+def test_weights_of_different_phases_are_not_averaged(two_phases: Path, tmp_path: Path) -> None:
+    """They make different functions; the first file that differs is named, and what to do."""
+    checkpoints = two_phases / "train" / "checkpoints"
+    files = sorted(checkpoints.iterdir())
+    for inputs, named in (
+        ((checkpoints,), files[2]),
+        ((files[1], files[2]), files[2]),
+        ((files[3], files[0]), files[0]),
+        ((files[2], two_phases / "model"), two_phases / "model" / "weights.safetensors"),
+    ):
+        with pytest.raises(UserError) as caught:
+            average(*inputs, "-o", tmp_path / "out")
+        assert caught.value.where == str(named)
+        assert "explicit_steps" in str(caught.value)
+        assert "one phase only" in caught.value.fix
+        assert not (tmp_path / "out").exists()

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from nmt.data.batch import Batch, collate
-from nmt.models.deq import DEQ, DecoderBlock
+from nmt.models.deq import DEQ
+from nmt.models.deq_blocks import DecoderBlock
 from nmt.models.weights import load_weights, named_weights
 from nmt.nn.equilibrium import Implicit, JacobianPenalty
 from nmt.nn.fixed_point import Anderson, Broyden, Picard
@@ -288,8 +289,8 @@ def test_pretraining_is_a_shallow_network_that_the_equilibrium_takes_over_from()
     model.anneal(6)
     assert torch.equal(forced(model), forced(deep))
     assert torch.equal(stepped(model, BATCH, 2)[0], stepped(deep, BATCH, 2)[0])
-    model.anneal(2)  # a resumed training may go back
-    assert torch.equal(forced(model), forced(shallow))
+    model.anneal(2)  # never back
+    assert torch.equal(forced(model), forced(deep))
 
 
 @pytest.mark.parametrize("update", [5, 6])
@@ -308,6 +309,51 @@ def test_pretraining_of_a_network_of_explicit_steps_leads_to_these() -> None:
     assert int(model.explicit_steps) == 2
     model.anneal(2)
     assert int(model.explicit_steps) == 6
+
+
+@pytest.mark.parametrize("after", [0, 4])
+def test_the_model_says_when_it_becomes_another_function(after: int) -> None:
+    """Once, before the first update after pretraining, which is when its logits change."""
+    model, changes = model_of(pretraining={"updates": 3, "steps": 2}, explicit_steps=after), []
+    for update in range(1, 8):
+        before = forced(model)
+        changed = model.anneal(update)
+        assert changed is (not torch.equal(forced(model), before))
+        changes += [update] * changed
+    assert changes == [4]
+    assert int(model.explicit_steps) == after
+
+
+@pytest.mark.parametrize(
+    ("options", "until"),
+    [({}, 6), ({"explicit_steps": 3}, 6), ({"pretraining": {"updates": 5, "steps": 3}, "explicit_steps": 3}, 9)],
+)
+def test_a_model_without_a_change_of_phase_announces_none(options: dict[str, Any], until: int) -> None:
+    model = model_of(**options)
+    before = forced(model)
+    assert not any(model.anneal(update) for update in range(1, until))
+    assert torch.equal(forced(model), before)
+
+
+@pytest.mark.parametrize("after", [0, 4])
+def test_weights_that_are_past_pretraining_stay_past_it(after: int) -> None:
+    """Those that a training starts from, and those of a training that goes on."""
+    trained = model_of(pretraining={"updates": 3, "steps": 2}, explicit_steps=after)
+    trained.anneal(4)
+    fresh = model_of(pretraining={"updates": 3, "steps": 2}, explicit_steps=after)
+    assert int(fresh.explicit_steps) == 2
+    load_weights(fresh, named_weights(trained), "trained")
+    expected = forced(trained)
+    assert not any(fresh.anneal(update) for update in range(1, 8))
+    assert torch.equal(forced(fresh), expected)
+
+
+def test_a_resumed_model_goes_on_in_its_phase() -> None:
+    stopped = model_of(pretraining={"updates": 5, "steps": 2})
+    stopped.anneal(3)
+    resumed = model_of(pretraining={"updates": 5, "steps": 2})
+    load_weights(resumed, named_weights(stopped), "stopped")
+    assert [resumed.anneal(update) for update in (4, 5, 6, 7)] == [False, False, True, False]
 
 
 # Statistics

@@ -8,6 +8,7 @@ import pytest
 
 from nmt.bundle import read_recipe
 from nmt.errors import UserError
+from nmt.models.deq import DEQ, Pretraining
 from nmt.recipe import load_recipe
 from nmt.recipe.show import as_yaml
 from nmt.recipe.sizes import parameter_counts
@@ -110,6 +111,12 @@ def test_refinement_needs_a_start(model: Path) -> None:
     path.write_text(f"corpus: {{kind: multi30k, source: en, target: de}}\n{rest}\n", encoding="utf-8")
     with pytest.raises(UserError, match="start_from"):
         load_recipe(path, ["training.refine={}"])
+
+
+def test_fine_tuning_may_be_shorter_than_the_pretraining_that_it_does_not_repeat(tmp_path: Path) -> None:
+    config = DEQ.Config(model_dim=8, feedforward_dim=8, heads=2, pretraining=Pretraining(updates=50))
+    resolved = load_recipe(recipe(save_tiny_model(tmp_path, config)), ["training.updates=10"])
+    assert resolved.model == config
 
 
 @pytest.mark.parametrize("folder", [".", "tokenizer"])

@@ -75,6 +75,29 @@ def test_tied_embeddings_need_a_joint_vocabulary(tmp_path: Path) -> None:
     load_recipe(path, ["model.tied_embeddings=target"])
 
 
+DEQ = "corpus: {kind: phrasebook}\nmodel:\n  kind: deq\n  pretraining:\n    updates: %s\ntraining:\n  updates: %s\n"
+
+
+@pytest.mark.parametrize(("pretraining", "training"), [(100, 100), (101, 100), (1, 1), (10**9, 5)])
+def test_pretraining_must_end_before_training_does(tmp_path: Path, pretraining: int, training: int) -> None:
+    path = tmp_path / "deep.yaml"
+    path.write_text(DEQ % (pretraining, training), encoding="utf-8")
+    with pytest.raises(UserError, match=r"deep\.yaml:5: model\.pretraining\.updates.*:7: training\.updates") as caught:
+        load_recipe(path)
+    assert f"{pretraining} of {training}" in str(caught.value)
+    load_recipe(path, [f"training.updates={pretraining + 1}"])
+    load_recipe(path, ["model.pretraining.updates=0"])
+    with pytest.raises(UserError, match=r"override 'model.pretraining.updates=7': model\.pretraining\.updates"):
+        load_recipe(path, ["training.updates=7", "model.pretraining.updates=7"])
+
+
+def test_without_pretraining_one_update_will_do(tmp_path: Path) -> None:
+    path = tmp_path / "deep.yaml"
+    path.write_text(DEQ % (0, 1), encoding="utf-8")
+    load_recipe(path)
+    load_recipe(smallest(tmp_path), ["training.updates=1"])  # a model that has no such phase
+
+
 def test_files_of_the_recipe_start_from_its_folder(tmp_path: Path) -> None:
     text = (
         "corpus: {kind: files, source: en, target: no, training: [{tsv: train.tsv}], validation: {tsv: v.tsv}, "
