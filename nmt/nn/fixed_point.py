@@ -60,6 +60,7 @@ class Solution:
 class _Solver(Options):
     """When to stop."""
 
+    kind: str
     tolerance: NonNegativeFloat = 1e-2
     """Relative residual |f(z) - z| / |f(z)| at which a row is done; 0 to use up max_iterations. In bf16 no residual
     falls far below 1e-2; in fp32 1e-3 is usual."""

@@ -50,7 +50,8 @@ from nmt.evaluation.bleu import metrics
 from nmt.inference.options import TranslationOptions
 from nmt.inference.scoring import score_lines
 from nmt.inference.translator import Translator
-from nmt.models.deq import DEQ, DecoderBlock, DEQState
+from nmt.models.deq import DEQ, DEQState
+from nmt.models.deq_blocks import DecoderBlock
 from nmt.nn.fixed_point import Anderson, Picard
 from nmt.search import SearchConfig
 from nmt.text import read_lines

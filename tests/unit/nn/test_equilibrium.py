@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from nmt.models.deq import DEQ, EncoderBlock
+from nmt.models.deq import DEQ
+from nmt.models.deq_blocks import EncoderBlock
 from nmt.nn.equilibrium import Equilibrium, Gradient, Implicit, JacobianPenalty, Phantom, equilibrium, unroll
 from nmt.nn.fixed_point import Anderson, Broyden, Map, Picard
 from nmt.nn.held import hold

@@ -10,7 +10,8 @@ import torch
 import torchdeq
 from torch import Tensor, nn
 
-from nmt.models.deq import DEQ, DecoderBlock, EncoderBlock
+from nmt.models.deq import DEQ
+from nmt.models.deq_blocks import DecoderBlock, EncoderBlock
 from nmt.nn.equilibrium import Implicit, equilibrium
 from nmt.nn.fixed_point import Anderson, Broyden, Map, Picard
 from nmt.nn.held import hold

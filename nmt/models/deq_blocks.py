@@ -1,0 +1,184 @@
+"""The blocks that a deep equilibrium Transformer iterates (Bai, Kolter and Koltun 2019, section 3.2).
+
+Post-norm, without parameters in the normalisation, weight-normed; the input is injected into queries, keys and values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Generic, Self, TypeVar, cast
+
+from pydantic import model_validator
+from torch import Tensor, nn
+
+from nmt.nn.attention import CrossAttention, KeysValues
+from nmt.nn.dropout import Dropout
+from nmt.nn.feedforward import Activation, FeedForward
+from nmt.nn.held import MaskShape
+from nmt.nn.injected_attention import InjectedSelfAttention
+from nmt.nn.weight_norm import use_weight_norm
+from nmt.options import Options, PositiveFloat, Probability, Size
+
+LayerT = TypeVar("LayerT", bound="EncoderLayer")
+
+
+class BlockOptions(Options):
+    """Sizes of the blocks."""
+
+    kind: str
+    model_dim: Size = 512
+    """Width of the embeddings and of the state."""
+    feedforward_dim: Size = 2048
+    """Inner width of the feed-forward blocks."""
+    heads: Size = 8
+    """Attention heads; model_dim must be a multiple."""
+    encoder_layers: Size = 1
+    """Layers within the block that is iterated to read the source."""
+    decoder_layers: Size = 1
+    """The same for the target."""
+    dropout: Probability = 0.1
+    """Probability of zeroing an element of the embeddings, of each sub-block's output and of the equilibrium."""
+    attention_dropout: Probability = 0.0
+    """The same for attention weights."""
+    activation_dropout: Probability = 0.0
+    """The same for the inner activations of the feed-forward blocks."""
+    dropout_masks: MaskShape = "sentence"
+    """What shares a mask, which stays the same over all iterations: all tokens of a sentence, as published, or none
+    but the same token."""
+    activation: Activation = "relu"
+    """Non-linearity of the feed-forward blocks."""
+    initial_std: PositiveFloat = 0.05
+    """Standard deviation of the normal distribution that the blocks' weights are drawn from."""
+
+    @model_validator(mode="after")
+    def _check_heads(self) -> Self:
+        if self.model_dim % self.heads:
+            raise ValueError(f"model_dim must be a multiple of heads, but {self.model_dim} is not of {self.heads}")
+        return self
+
+
+class Block(nn.Module, Generic[LayerT]):
+    """What is iterated: one layer or a few."""
+
+    def __init__(self, layers: Iterable[LayerT], initial_std: float) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+        use_weight_norm(self, initial_std)
+
+    def parts(self) -> Sequence[LayerT]:
+        """The layers."""
+        return cast(Sequence[LayerT], self.layers)
+
+    def inject(self, x: Tensor) -> list[Tensor]:
+        """x: [..., D], the embedded tokens. Returns [..., 3D] for each layer."""
+        return [layer.injection(x) for layer in self.parts()]
+
+
+class EncoderBlock(Block["EncoderLayer"]):
+    """f(z; x) of the encoder."""
+
+    def __init__(self, config: BlockOptions) -> None:
+        super().__init__((EncoderLayer(config) for _ in range(config.encoder_layers)), config.initial_std)
+
+    def forward(self, z: Tensor, injections: list[Tensor], mask: Tensor) -> Tensor:
+        """z: [B, S, D]; mask: [B, 1, 1, S] bool. Returns [B, S, D]."""
+        for layer, injection in zip(self.parts(), injections, strict=True):
+            z = layer(z, injection, mask)
+        return z
+
+
+class DecoderBlock(Block["DecoderLayer"]):
+    """f(z; y, H) of the decoder."""
+
+    def __init__(self, config: BlockOptions) -> None:
+        super().__init__((DecoderLayer(config) for _ in range(config.decoder_layers)), config.initial_std)
+
+    def project_memory(self, source: Tensor) -> list[KeysValues]:
+        """source: [B, S, D], the encoder's equilibrium. Returns keys and values for each layer."""
+        return [layer.cross.project(source) for layer in self.parts()]
+
+    def empty(self, rows: int) -> list[KeysValues]:
+        """The cache of `rows` empty hypotheses."""
+        return [layer.attention.empty(rows) for layer in self.parts()]
+
+    def forward(
+        self,
+        z: Tensor,
+        injections: list[Tensor],
+        memory: list[KeysValues],
+        source_mask: Tensor,
+        *,
+        need_attention: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        """z: [B, T, D]. Returns [B, T, D], and the last layer's attention [B, T, S] where asked for."""
+        attention = None
+        for layer, injection, keys_values in zip(self.parts(), injections, memory, strict=True):
+            z = layer.attend(z, layer.attention(z, injection, None))
+            z, attention = layer.finish(z, keys_values, source_mask, need_attention=need_attention)
+        return z, attention
+
+    def step(
+        self,
+        z: Tensor,
+        injections: list[Tensor],
+        past: list[KeysValues],
+        memory: list[KeysValues],
+        source_mask: Tensor,
+        *,
+        need_attention: bool = False,
+    ) -> tuple[Tensor, Tensor | None, list[KeysValues]]:
+        """z: [N, D]. Returns [N, D], attention [N, S] where asked for, and each layer's keys and values of it alone."""
+        attention, newest = None, []
+        for layer, injection, before, keys_values in zip(self.parts(), injections, past, memory, strict=True):
+            update, new = layer.attention.step(z, injection, before)
+            newest.append(new)
+            beams = layer.attend(z, update).view(source_mask.shape[0], -1, z.shape[-1])  # [N, D] -> [B, K, D]
+            beams, attention = layer.finish(beams, keys_values, source_mask, need_attention=need_attention)
+            z = beams.flatten(0, 1)
+        return z, None if attention is None else attention.flatten(0, 1), newest
+
+
+class EncoderLayer(nn.Module):
+    """Self-attention with injection, then feed-forward, each normalised after its residual sum."""
+
+    def __init__(self, config: BlockOptions) -> None:
+        super().__init__()
+        dim = config.model_dim
+        self.injection = nn.Linear(dim, 3 * dim)
+        self.attention = InjectedSelfAttention(dim, config.heads, config.attention_dropout)
+        self.attention_dropout = Dropout(config.dropout)
+        self.feedforward = FeedForward(dim, config.feedforward_dim, config.activation, config.activation_dropout)
+        self.feedforward_dropout = Dropout(config.dropout)
+
+    def forward(self, z: Tensor, injection: Tensor, mask: Tensor) -> Tensor:
+        """z: [B, S, D]; injection: [B, S, 3D]; mask: [B, 1, 1, S] bool. Returns [B, S, D]."""
+        return self.feed(self.attend(z, self.attention(z, injection, mask)))
+
+    def attend(self, z: Tensor, update: Tensor) -> Tensor:
+        """Adds what self-attention found."""
+        return _norm(z + self.attention_dropout(update))
+
+    def feed(self, z: Tensor) -> Tensor:
+        """The feed-forward sub-block."""
+        return _norm(z + self.feedforward_dropout(self.feedforward(z)))
+
+
+class DecoderLayer(EncoderLayer):
+    """The same with attention to the source in between."""
+
+    def __init__(self, config: BlockOptions) -> None:
+        super().__init__(config)
+        self.cross = CrossAttention(config.model_dim, config.heads, config.attention_dropout)
+        self.cross_dropout = Dropout(config.dropout)
+
+    def finish(
+        self, z: Tensor, memory: KeysValues, source_mask: Tensor, *, need_attention: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """What follows self-attention; z: [B, T, D], or in a step of search [B, K, D]."""
+        update, attention = self.cross(z, memory, source_mask[:, None, None, :], need_attention=need_attention)
+        return self.feed(_norm(z + self.cross_dropout(update))), attention
+
+
+def _norm(x: Tensor) -> Tensor:
+    """Layer normalisation without parameters."""
+    return nn.functional.layer_norm(x, x.shape[-1:])
