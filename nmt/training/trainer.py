@@ -305,9 +305,9 @@ class Trainer:
     def _forget_validations(self, number: int) -> None:
         """Weights of before are neither chosen nor averaged: they make another function."""
         done = self.position
-        done.best, done.lowest_loss, done.stale, done.stale_loss, done.kept = None, None, 0, 0, []
-        if self.log and number > 1:
+        if self.log and done.best is not None:
             self.log.note(number, "the model has changed its way of computing; it is judged anew from here")
+        done.best, done.lowest_loss, done.stale, done.stale_loss, done.kept = None, None, 0, 0, []
 
     def _reconsider_rate(self, loss: float) -> None:
         """Lets the schedule lower its rate where the validation loss has stopped falling."""
