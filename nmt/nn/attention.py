@@ -71,9 +71,7 @@ class SelfAttention(nn.Module):
 
     def empty(self, rows: int) -> KeysValues:
         """The cache of `rows` empty hypotheses."""
-        weight = self.output.weight
-        shape = (rows, self.heads, 0, weight.shape[0] // self.heads)
-        return KeysValues(weight.new_empty(shape), weight.new_empty(shape))
+        return no_positions(rows, self.heads, self.output.weight)
 
 
 class CrossAttention(nn.Module):
@@ -107,6 +105,12 @@ class CrossAttention(nn.Module):
         context = attend(queries, memory.keys, memory.values, mask, causal=False, dropout=self.dropout)
         weights = attention_weights(queries, memory.keys, mask).mean(1) if need_attention else None
         return self.output(merge_heads(context)), weights
+
+
+def no_positions(rows: int, heads: int, weight: Tensor) -> KeysValues:
+    """Keys and values of none as yet, of an attention whose output layer has this [D, D] weight."""
+    shape = (rows, heads, 0, weight.shape[0] // heads)
+    return KeysValues(weight.new_empty(shape), weight.new_empty(shape))
 
 
 def attend(

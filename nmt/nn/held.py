@@ -54,17 +54,25 @@ def hold(module: ModuleT, mask_shape: MaskShape = "token") -> ModuleT:
     """The module as one fixed function; a twin that shares its parameters, to be thrown away after the pass.
 
     Under autocast the weights are converted here, once, since autocast itself remembers only what it makes of
-    parameters.
+    parameters. A module that is a fixed function already, as in translation, is returned itself.
     """
 
-    def replacement(part: nn.Module) -> nn.Module | None:
-        if isinstance(part, (nn.Linear, WeightNormLinear)):
-            return HeldLinear(_converted(part.weight), None if part.bias is None else _converted(part.bias))
-        if isinstance(part, Dropout) and part.training and part.p > 0.0:
+    def replacement(part: nn.Module) -> nn.Module:
+        if isinstance(part, Dropout):
             return HeldDropout(part.p, mask_shape)
-        return None
+        assert isinstance(part, (nn.Linear, WeightNormLinear))
+        return HeldLinear(_converted(part.weight), None if part.bias is None else _converted(part.bias))
 
-    return twin(module, replacement)
+    return twin(module, _changes_or_costs, replacement)
+
+
+def _changes_or_costs(part: nn.Module) -> bool:
+    """Whether a part draws anew at each call, or computes or converts its weights anew."""
+    if isinstance(part, Dropout):
+        return part.training and part.p > 0.0
+    if isinstance(part, nn.Linear):
+        return torch.is_autocast_enabled(part.weight.device.type)
+    return isinstance(part, WeightNormLinear)
 
 
 def _converted(tensor: Tensor) -> Tensor:

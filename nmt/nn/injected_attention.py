@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from nmt.nn.attention import KeysValues, attend, merge_heads, split_heads
+from nmt.nn.attention import KeysValues, attend, merge_heads, no_positions, split_heads
 from nmt.nn.dropout import Dropout
 
 
@@ -54,9 +54,7 @@ class InjectedSelfAttention(nn.Module):
 
     def empty(self, rows: int) -> KeysValues:
         """The cache of `rows` empty hypotheses."""
-        weight = self.output.weight
-        shape = (rows, self.heads, 0, weight.shape[0] // self.heads)
-        return KeysValues(weight.new_empty(shape), weight.new_empty(shape))
+        return no_positions(rows, self.heads, self.output.weight)
 
     def _project(self, z: Tensor, injection: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         queries, keys, values = (split_heads(part, self.heads) for part in (self.input(z) + injection).chunk(3, dim=-1))

@@ -11,23 +11,29 @@ from torch import nn
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
-def twin(module: ModuleT, replacement: Callable[[nn.Module], nn.Module | None]) -> ModuleT:
+def twin(
+    module: ModuleT, replaced: Callable[[nn.Module], bool], replacement: Callable[[nn.Module], nn.Module]
+) -> ModuleT:
     """A copy that shares its parameters and buffers with the module, which stays as it is.
 
     Args:
-        module: what is copied.
-        replacement: what stands in the copy for a part; None for a copy of the part.
+        module: what is copied; where no part is to be replaced it is returned itself.
+        replaced: whether another one stands in the copy for a part.
+        replacement: which one.
     """
-    copied = _twin(module, replacement)
+    if not any(map(replaced, module.modules())):
+        return module
+    copied = _twin(module, replaced, replacement)
     assert isinstance(copied, type(module))
     return copied
 
 
-def _twin(module: nn.Module, replacement: Callable[[nn.Module], nn.Module | None]) -> nn.Module:
-    other = replacement(module)
-    if other is not None:
-        return other
+def _twin(
+    module: nn.Module, replaced: Callable[[nn.Module], bool], replacement: Callable[[nn.Module], nn.Module]
+) -> nn.Module:
+    if replaced(module):
+        return replacement(module)
     copied = copy.copy(module)
     copied._parameters, copied._buffers = dict(module._parameters), dict(module._buffers)
-    copied._modules = {name: part and _twin(part, replacement) for name, part in module._modules.items()}
+    copied._modules = {name: part and _twin(part, replaced, replacement) for name, part in module._modules.items()}
     return copied

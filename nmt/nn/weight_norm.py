@@ -53,9 +53,12 @@ def fold_weight_norm(module: ModuleT) -> ModuleT:
     A copy that shares all other tensors with the module, which stays as it is; the module itself where there is nothing
     to fold. It is for inference: further training of the module does not reach the copy.
     """
-    if not any(isinstance(part, WeightNormLinear) for part in module.modules()):
-        return module
-    return twin(module, lambda part: part.folded() if isinstance(part, WeightNormLinear) else None)
+
+    def folded(part: nn.Module) -> nn.Module:
+        assert isinstance(part, WeightNormLinear)
+        return part.folded()
+
+    return twin(module, lambda part: isinstance(part, WeightNormLinear), folded)
 
 
 def use_weight_norm(module: nn.Module, std: float) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from nmt.nn.dropout import Dropout
 from nmt.nn.held import MaskShape, hold
 from nmt.nn.injected_attention import InjectedSelfAttention
-from nmt.nn.weight_norm import WeightNormLinear, use_weight_norm
+from nmt.nn.weight_norm import WeightNormLinear, fold_weight_norm, use_weight_norm
 
 
 class Network(nn.Module):
@@ -32,7 +32,7 @@ def test_a_held_network_gives_the_same_at_each_call_and_another_draw_is_another_
     held = hold(network, shape)
     first = held(x)
     assert torch.equal(held(x), first)
-    assert torch.equal(held(2 * x) != 0, held(2 * x) != 0)
+    assert torch.equal(held(2 * x) != 0, first != 0)
     assert not torch.equal(hold(network, shape)(x), first)
     torch.manual_seed(1)
     seeded = hold(network, shape)(x)
@@ -69,6 +69,15 @@ def test_the_module_stays_as_it_is() -> None:
 def test_without_dropout_it_computes_what_the_module_computes() -> None:
     network, x = Network().eval(), torch.randn(3, 5, 6)
     assert torch.equal(hold(network)(x), network(x))
+
+
+def test_a_fixed_function_is_held_as_it_is() -> None:
+    network = Network().eval()
+    assert hold(network) is not network  # its weight norm would be computed at each call
+    folded = fold_weight_norm(network)
+    assert hold(folded) is folded
+    with torch.autocast("cpu", torch.bfloat16):
+        assert hold(folded) is not folded
 
 
 def test_gradients_reach_direction_magnitude_and_plain_weights() -> None:
