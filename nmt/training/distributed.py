@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 import os
 import signal
 import subprocess
@@ -104,6 +105,9 @@ def join_world(device: str) -> Iterator[World]:
     if not cuda:
         torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     _die_with_parent()
+    # Imported later, as the optimizers of torch do, its functions take the group there is then as their default and
+    # keep it, with its threads, past its end; one of them may then free a tensor when Python is gone, and abort.
+    importlib.import_module("torch.distributed.nn")
     dist.init_process_group("nccl" if cuda else "gloo", rank=rank, world_size=size, store=_own_store(rank))
     try:
         yield world

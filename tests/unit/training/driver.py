@@ -150,6 +150,12 @@ def trainer(
     )
 
 
+def group_threads() -> list[str]:
+    """Names of the threads of this process that belong to a process group (Linux)."""
+    names = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+    return [name for name in names if "gloo" in name]
+
+
 def main() -> None:
     """Trains in DIRECTORY on the data that lies beside it."""
     torch.set_num_threads(1)
@@ -174,6 +180,7 @@ def main() -> None:
             refiner=make_refiner(training, tokenizers),
             **({"config": equilibrium()} if sys.argv[3:] == ["deq"] else {}),
         ).train()
+    assert not group_threads(), "the group's threads outlive it, and may end the process while it shuts down"
     if world.first:
         sys.stdout.write(f"{result.position.update} {result.chosen}\n")
 
