@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,24 +89,38 @@ def save_bundle(
     Raises:
         UserError: it cannot be written there.
     """
+    with whole_directory(directory) as part:
+        save_tensors(part / WEIGHTS, named_weights(model), {"format": "pt"})
+        with (part / RECIPE).open("w", encoding="utf-8") as file:
+            _yaml().dump(dict(recipe), file)
+        save_tokenizers(tokenizers, part / TOKENIZER)
+        _write_metadata(part, metadata)
+
+
+@contextmanager
+def whole_directory(directory: Path) -> Iterator[Path]:
+    """An empty folder to write into, which takes the place of `directory` when the block ends.
+
+    What is there already is replaced whole, not file by file; when the block raises, it stays as it is.
+
+    Raises:
+        UserError: it cannot be written there.
+    """
     directory = directory.resolve()  # "." has no name to put another one beside
-    part = directory.with_name(f".{directory.name}.part")
+    part, old = (directory.with_name(f".{directory.name}.{state}") for state in ("part", "old"))
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir()
+        yield part
+        shutil.rmtree(old, ignore_errors=True)
+        if directory.exists():
+            directory.replace(old)
+        part.replace(directory)
     except OSError as error:
         raise UserError(str(directory), "a place for a model directory", error.strerror or str(error)) from None
-    save_tensors(part / WEIGHTS, named_weights(model), {"format": "pt"})
-    with (part / RECIPE).open("w", encoding="utf-8") as file:
-        _yaml().dump(dict(recipe), file)
-    save_tokenizers(tokenizers, part / TOKENIZER)
-    _write_metadata(part, metadata)
-    old = directory.with_name(f".{directory.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if directory.exists():
-        directory.replace(old)
-    part.replace(directory)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
     shutil.rmtree(old, ignore_errors=True)
 
 

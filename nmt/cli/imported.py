@@ -14,17 +14,20 @@ if TYPE_CHECKING:
     from nmt.bundle import Bundle
 
 
-def refuse_existing(out: Path, force: bool) -> None:
+def refuse_existing(out: Path, force: bool, mark: str = "metadata.json") -> None:
     """Before anything is computed.
+
+    Args:
+        out: where a directory is to be written.
+        force: whether one that is there may be replaced.
+        mark: the file by which such a directory is known.
 
     Raises:
         UserError: there is something at `out` that may not be replaced.
     """
-    from nmt.bundle import METADATA
-
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
-    if not (out / METADATA).is_file():
+    if not (out / mark).is_file():
         raise UserError(str(out), "a new directory for the model", "something else that is there", "Choose another.")
     if not force:
         raise UserError(str(out), "a new directory", "a model that is there", "--force replaces it.")

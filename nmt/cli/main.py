@@ -49,7 +49,10 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     ),
     (
         "Models of other toolkits",
-        (Entry("import", "A model of fairseq or Marian becomes a model directory.", "importing"),),
+        (
+            Entry("import", "A model of fairseq or Marian becomes a model directory.", "importing"),
+            Entry("export", "A Transformer becomes a model of CTranslate2."),
+        ),
     ),
     (
         "Recipes",

@@ -1,0 +1,193 @@
+"""Our Transformer as a model specification of CTranslate2 (OpenNMT's C++ inference engine).
+
+Attention, feed-forward blocks and norms are laid out alike on both sides: queries, keys and values are one matrix, in
+this order. Positions are given as tables, since CTranslate2's own sinusoids start elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+from torch import Tensor, nn
+
+from nmt.errors import UserError
+from nmt.models.transformer import Transformer
+from nmt.models.weights import named_weights
+from nmt.nn.feedforward import Activation
+from nmt.nn.position import published_sinusoids, sinusoids
+from nmt.tokenizer.base import SPECIAL, Tokenizer, TokenizerPair
+
+POSITIONS = 2048
+"""Rows of a position table. CTranslate2 by itself cuts sources at 1024 pieces and translations at 256, and refuses
+what is longer than the table."""
+
+ACTIVATIONS: Mapping[Activation, str] = {"relu": "RELU", "gelu": "GELU", "swish": "SWISH"}
+
+
+def specs() -> Any:  # noqa: ANN401 -- ctranslate2 has no types
+    """The module `ctranslate2.specs`.
+
+    Raises:
+        UserError: it is not installed.
+    """
+    try:
+        return import_module("ctranslate2.specs")
+    except ImportError as error:
+        raise UserError("ctranslate2", "the package", str(error), "`pip install 'nmt[export]'` brings it.") from None
+
+
+def transformer_spec(model: nn.Module, config: Transformer.Config, tokenizers: TokenizerPair) -> Any:  # noqa: ANN401 -- as above
+    """The whole of a model, ready for `validate`, `optimize` and `save`. It shares the model's memory.
+
+    Args:
+        model: the Transformer, in float32 on the CPU.
+        config: what it was built from.
+        tokenizers: the vocabularies.
+
+    Raises:
+        UserError: ctranslate2 is not installed.
+    """
+    transformer = specs().TransformerSpec(_encoder_spec(config), _decoder_spec(config))
+    weights = _Weights(named_weights(model), config)
+    weights.fill_encoder(transformer.encoder)
+    weights.fill_decoder(transformer.decoder)
+    weights.assert_all_used()
+    source, target = piece_names(tokenizers.source), piece_names(tokenizers.target)
+    transformer.register_source_vocabulary(source)
+    transformer.register_target_vocabulary(target)
+    # by their names in the target's vocabulary; the source's are the same words, see piece_names
+    for key, token in (
+        ("unk_token", SPECIAL.unk),
+        ("bos_token", SPECIAL.bos),
+        ("eos_token", SPECIAL.eos),
+        ("decoder_start_token", SPECIAL.bos),
+    ):
+        setattr(transformer.config, key, target[token])
+    transformer.config.add_source_bos = False
+    transformer.config.add_source_eos = True
+    transformer.config.layer_norm_epsilon = nn.LayerNorm(config.model_dim).eps
+    return transformer
+
+
+def piece_names(tokenizer: Tokenizer) -> list[str]:
+    """The name of each id in CTranslate2's vocabulary, where no two may be the same.
+
+    They are the tokenizer's pieces, but for the special tokens, whose names are fixed, and for a piece that is called
+    as an earlier one: such a piece has its id appended.
+    """
+    names = ["<pad>", "<unk>", "<s>", "</s>"]
+    taken = set(names)
+    for token, piece in enumerate(tokenizer.pieces(range(len(names), tokenizer.vocabulary_size)), start=len(names)):
+        while piece in taken:
+            piece = f"{piece}#{token}"
+        taken.add(piece)
+        names.append(piece)
+    return names
+
+
+def _encoder_spec(config: Transformer.Config) -> Any:  # noqa: ANN401 -- as above
+    return specs().transformer_spec.TransformerEncoderSpec(
+        config.encoder_layers,
+        config.heads,
+        pre_norm=config.norm == "pre",
+        activation=_activation(config),
+        layernorm_embedding=config.normalized_embeddings,
+    )
+
+
+def _decoder_spec(config: Transformer.Config) -> Any:  # noqa: ANN401 -- as above
+    heads = config.decoder_heads or config.heads
+    return specs().transformer_spec.TransformerDecoderSpec(
+        config.decoder_layers,
+        heads,
+        pre_norm=config.norm == "pre",
+        activation=_activation(config),
+        layernorm_embedding=config.normalized_embeddings,
+        alignment_heads=heads,  # attention that is returned is the mean over the heads of the last layer, as ours
+    )
+
+
+def _activation(config: Transformer.Config) -> Any:  # noqa: ANN401 -- as above
+    return specs().common_spec.Activation[ACTIVATIONS[config.activation]]
+
+
+class _Weights:
+    """Our weights by name, which keeps account of those that have found a place."""
+
+    def __init__(self, weights: Mapping[str, Tensor], config: Transformer.Config) -> None:
+        self._weights, self._config = weights, config
+        self._used: set[str] = set()
+
+    def assert_all_used(self) -> None:
+        """Fails when a weight was forgotten."""
+        assert self._used == set(self._weights), sorted(set(self._weights) - self._used)
+
+    def fill_encoder(self, spec: Any) -> None:  # noqa: ANN401 -- as above
+        """spec: a TransformerEncoderSpec."""
+        self._embed(spec, spec.embeddings[0], "source")
+        for number, layer in enumerate(spec.layer):
+            self._layer(layer, f"encoder.{number}")
+        self._final_norm(spec, "encoder_norm")
+
+    def fill_decoder(self, spec: Any) -> None:  # noqa: ANN401 -- as above
+        """spec: a TransformerDecoderSpec."""
+        self._embed(spec, spec.embeddings, "target")
+        for number, layer in enumerate(spec.layer):
+            ours = f"decoder.{number}"
+            self._layer(layer, ours)
+            linears = ("query", "key_value", "output")
+            self._attention(layer.attention, f"{ours}.cross", f"{ours}.cross_residual", linears)
+        self._final_norm(spec, "decoder_norm")
+        spec.projection.weight = self._first_of("output.weight", *self._embeddings("target"))
+        if self._config.output_bias:
+            spec.projection.bias = self._take("output.bias")
+
+    def _embed(self, spec: Any, embeddings: Any, side: str) -> None:  # noqa: ANN401 -- as above
+        embeddings.weight = self._first_of(*self._embeddings(side))
+        spec.scale_embeddings = float(self._config.model_dim**0.5 if self._config.scaled_embeddings else 1.0)
+        spec.position_encodings.encodings = self._position_table(side)
+        if self._config.normalized_embeddings:
+            self._norm(spec.layernorm_embedding, f"{side}_embedding_norm")
+
+    def _embeddings(self, side: str) -> Sequence[str]:
+        """Where the embedding of a side may be: tied matrices go by their first name only."""
+        return f"{side}_embedding.weight", "source_embedding.weight"
+
+    def _position_table(self, side: str) -> Tensor:
+        """[POSITIONS, D] or more."""
+        if self._config.positions == "learned":
+            table = self._take(f"{side}_positions.weight")
+            beyond = max(POSITIONS - len(table), 0)  # which all have the last vector
+            return nn.functional.pad(table.T, (0, beyond), mode="replicate").T.contiguous() if beyond else table
+        make = sinusoids if self._config.positions == "sinusoidal" else published_sinusoids
+        return make(POSITIONS, self._config.model_dim)
+
+    def _layer(self, spec: Any, ours: str) -> None:  # noqa: ANN401 -- as above
+        self._attention(spec.self_attention, f"{ours}.attention", f"{ours}.attention_residual", ("input", "output"))
+        self._linear(spec.ffn.linear_0, f"{ours}.feedforward.inner")
+        self._linear(spec.ffn.linear_1, f"{ours}.feedforward.outer")
+        self._norm(spec.ffn.layer_norm, f"{ours}.feedforward_residual.norm")
+
+    def _attention(self, spec: Any, ours: str, residual: str, linears: Sequence[str]) -> None:  # noqa: ANN401 -- as above
+        for linear, name in zip(spec.linear, linears, strict=True):
+            self._linear(linear, f"{ours}.{name}")
+        self._norm(spec.layer_norm, f"{residual}.norm")
+
+    def _final_norm(self, spec: Any, ours: str) -> None:  # noqa: ANN401 -- as above
+        if self._config.norm == "pre":
+            self._norm(spec.layer_norm, ours)
+
+    def _linear(self, spec: Any, ours: str) -> None:  # noqa: ANN401 -- as above
+        spec.weight, spec.bias = self._take(f"{ours}.weight"), self._take(f"{ours}.bias")
+
+    def _norm(self, spec: Any, ours: str) -> None:  # noqa: ANN401 -- as above
+        spec.gamma, spec.beta = self._take(f"{ours}.weight"), self._take(f"{ours}.bias")
+
+    def _first_of(self, *names: str) -> Tensor:
+        return self._take(next(name for name in names if name in self._weights))
+
+    def _take(self, name: str) -> Tensor:
+        self._used.add(name)
+        return self._weights[name]
