@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeAlias
 
 from torch import Tensor, nn
 
@@ -17,16 +17,22 @@ from nmt.models.transformer import Transformer
 from nmt.models.weights import named_weights
 from nmt.nn.feedforward import Activation
 from nmt.nn.position import published_sinusoids, sinusoids
-from nmt.tokenizer.base import SPECIAL, Tokenizer, TokenizerPair
+from nmt.tokenizer.base import Tokenizer, TokenizerPair
+
+Spec: TypeAlias = Any
+"""A specification of CTranslate2's, or its module of them: the package has no types."""
 
 POSITIONS = 2048
 """Rows of a position table. CTranslate2 by itself cuts sources at 1024 pieces and translations at 256, and refuses
 what is longer than the table."""
 
+SPECIAL_NAMES = ("<pad>", "<unk>", "<s>", "</s>")
+"""In the order of nmt.tokenizer.base.SPECIAL."""
+
 ACTIVATIONS: Mapping[Activation, str] = {"relu": "RELU", "gelu": "GELU", "swish": "SWISH"}
 
 
-def specs() -> Any:  # noqa: ANN401 -- ctranslate2 has no types
+def specs() -> Spec:
     """The module `ctranslate2.specs`.
 
     Raises:
@@ -38,7 +44,7 @@ def specs() -> Any:  # noqa: ANN401 -- ctranslate2 has no types
         raise UserError("ctranslate2", "the package", str(error), "`pip install 'nmt[export]'` brings it.") from None
 
 
-def transformer_spec(model: nn.Module, config: Transformer.Config, tokenizers: TokenizerPair) -> Any:  # noqa: ANN401 -- as above
+def transformer_spec(model: nn.Module, config: Transformer.Config, tokenizers: TokenizerPair) -> Spec:
     """The whole of a model, ready for `validate`, `optimize` and `save`. It shares the model's memory.
 
     Args:
@@ -54,20 +60,13 @@ def transformer_spec(model: nn.Module, config: Transformer.Config, tokenizers: T
     weights.fill_encoder(transformer.encoder)
     weights.fill_decoder(transformer.decoder)
     weights.assert_all_used()
-    source, target = piece_names(tokenizers.source), piece_names(tokenizers.target)
-    transformer.register_source_vocabulary(source)
-    transformer.register_target_vocabulary(target)
-    # by their names in the target's vocabulary; the source's are the same words, see piece_names
-    for key, token in (
-        ("unk_token", SPECIAL.unk),
-        ("bos_token", SPECIAL.bos),
-        ("eos_token", SPECIAL.eos),
-        ("decoder_start_token", SPECIAL.bos),
-    ):
-        setattr(transformer.config, key, target[token])
-    transformer.config.add_source_bos = False
-    transformer.config.add_source_eos = True
-    transformer.config.layer_norm_epsilon = nn.LayerNorm(config.model_dim).eps
+    transformer.register_source_vocabulary(piece_names(tokenizers.source))
+    transformer.register_target_vocabulary(piece_names(tokenizers.target))
+    settings = transformer.config
+    settings.unk_token, settings.bos_token, settings.eos_token = SPECIAL_NAMES[1:]
+    settings.decoder_start_token = settings.bos_token
+    settings.add_source_bos, settings.add_source_eos = False, True
+    settings.layer_norm_epsilon = nn.LayerNorm(config.model_dim).eps
     return transformer
 
 
@@ -77,7 +76,7 @@ def piece_names(tokenizer: Tokenizer) -> list[str]:
     They are the tokenizer's pieces, but for the special tokens, whose names are fixed, and for a piece that is called
     as an earlier one: such a piece has its id appended.
     """
-    names = ["<pad>", "<unk>", "<s>", "</s>"]
+    names = list(SPECIAL_NAMES)
     taken = set(names)
     for token, piece in enumerate(tokenizer.pieces(range(len(names), tokenizer.vocabulary_size)), start=len(names)):
         while piece in taken:
@@ -87,7 +86,7 @@ def piece_names(tokenizer: Tokenizer) -> list[str]:
     return names
 
 
-def _encoder_spec(config: Transformer.Config) -> Any:  # noqa: ANN401 -- as above
+def _encoder_spec(config: Transformer.Config) -> Spec:
     return specs().transformer_spec.TransformerEncoderSpec(
         config.encoder_layers,
         config.heads,
@@ -97,7 +96,7 @@ def _encoder_spec(config: Transformer.Config) -> Any:  # noqa: ANN401 -- as abov
     )
 
 
-def _decoder_spec(config: Transformer.Config) -> Any:  # noqa: ANN401 -- as above
+def _decoder_spec(config: Transformer.Config) -> Spec:
     heads = config.decoder_heads or config.heads
     return specs().transformer_spec.TransformerDecoderSpec(
         config.decoder_layers,
@@ -109,8 +108,9 @@ def _decoder_spec(config: Transformer.Config) -> Any:  # noqa: ANN401 -- as abov
     )
 
 
-def _activation(config: Transformer.Config) -> Any:  # noqa: ANN401 -- as above
-    return specs().common_spec.Activation[ACTIVATIONS[config.activation]]
+def _activation(config: Transformer.Config) -> int:
+    activation: int = specs().common_spec.Activation[ACTIVATIONS[config.activation]]
+    return activation
 
 
 class _Weights:
@@ -124,14 +124,14 @@ class _Weights:
         """Fails when a weight was forgotten."""
         assert self._used == set(self._weights), sorted(set(self._weights) - self._used)
 
-    def fill_encoder(self, spec: Any) -> None:  # noqa: ANN401 -- as above
+    def fill_encoder(self, spec: Spec) -> None:
         """spec: a TransformerEncoderSpec."""
         self._embed(spec, spec.embeddings[0], "source")
         for number, layer in enumerate(spec.layer):
             self._layer(layer, f"encoder.{number}")
         self._final_norm(spec, "encoder_norm")
 
-    def fill_decoder(self, spec: Any) -> None:  # noqa: ANN401 -- as above
+    def fill_decoder(self, spec: Spec) -> None:
         """spec: a TransformerDecoderSpec."""
         self._embed(spec, spec.embeddings, "target")
         for number, layer in enumerate(spec.layer):
@@ -140,20 +140,16 @@ class _Weights:
             linears = ("query", "key_value", "output")
             self._attention(layer.attention, f"{ours}.cross", f"{ours}.cross_residual", linears)
         self._final_norm(spec, "decoder_norm")
-        spec.projection.weight = self._first_of("output.weight", *self._embeddings("target"))
+        spec.projection.weight = self._first_of("output.weight", "target_embedding.weight", "source_embedding.weight")
         if self._config.output_bias:
             spec.projection.bias = self._take("output.bias")
 
-    def _embed(self, spec: Any, embeddings: Any, side: str) -> None:  # noqa: ANN401 -- as above
-        embeddings.weight = self._first_of(*self._embeddings(side))
+    def _embed(self, spec: Spec, embeddings: Spec, side: str) -> None:
+        embeddings.weight = self._first_of(f"{side}_embedding.weight", "source_embedding.weight")
         spec.scale_embeddings = float(self._config.model_dim**0.5 if self._config.scaled_embeddings else 1.0)
         spec.position_encodings.encodings = self._position_table(side)
         if self._config.normalized_embeddings:
             self._norm(spec.layernorm_embedding, f"{side}_embedding_norm")
-
-    def _embeddings(self, side: str) -> Sequence[str]:
-        """Where the embedding of a side may be: tied matrices go by their first name only."""
-        return f"{side}_embedding.weight", "source_embedding.weight"
 
     def _position_table(self, side: str) -> Tensor:
         """[POSITIONS, D] or more."""
@@ -164,28 +160,29 @@ class _Weights:
         make = sinusoids if self._config.positions == "sinusoidal" else published_sinusoids
         return make(POSITIONS, self._config.model_dim)
 
-    def _layer(self, spec: Any, ours: str) -> None:  # noqa: ANN401 -- as above
+    def _layer(self, spec: Spec, ours: str) -> None:
         self._attention(spec.self_attention, f"{ours}.attention", f"{ours}.attention_residual", ("input", "output"))
         self._linear(spec.ffn.linear_0, f"{ours}.feedforward.inner")
         self._linear(spec.ffn.linear_1, f"{ours}.feedforward.outer")
         self._norm(spec.ffn.layer_norm, f"{ours}.feedforward_residual.norm")
 
-    def _attention(self, spec: Any, ours: str, residual: str, linears: Sequence[str]) -> None:  # noqa: ANN401 -- as above
+    def _attention(self, spec: Spec, ours: str, residual: str, linears: Sequence[str]) -> None:
         for linear, name in zip(spec.linear, linears, strict=True):
             self._linear(linear, f"{ours}.{name}")
         self._norm(spec.layer_norm, f"{residual}.norm")
 
-    def _final_norm(self, spec: Any, ours: str) -> None:  # noqa: ANN401 -- as above
+    def _final_norm(self, spec: Spec, ours: str) -> None:
         if self._config.norm == "pre":
             self._norm(spec.layer_norm, ours)
 
-    def _linear(self, spec: Any, ours: str) -> None:  # noqa: ANN401 -- as above
+    def _linear(self, spec: Spec, ours: str) -> None:
         spec.weight, spec.bias = self._take(f"{ours}.weight"), self._take(f"{ours}.bias")
 
-    def _norm(self, spec: Any, ours: str) -> None:  # noqa: ANN401 -- as above
+    def _norm(self, spec: Spec, ours: str) -> None:
         spec.gamma, spec.beta = self._take(f"{ours}.weight"), self._take(f"{ours}.bias")
 
     def _first_of(self, *names: str) -> Tensor:
+        """Tied matrices go by their first name only."""
         return self._take(next(name for name in names if name in self._weights))
 
     def _take(self, name: str) -> Tensor:
