@@ -14,6 +14,7 @@ from nmt.bundle import RECIPE, TOKENIZER, load_bundle, model_config, read_metada
 from nmt.errors import UserError
 from nmt.interop.ctranslate2 import specs, transformer_spec
 from nmt.models.transformer import Transformer
+from nmt.models.weights import named_weights
 from nmt.tokenizer import save_tokenizers
 
 MODEL_FILE = "model.bin"
@@ -28,7 +29,7 @@ def export_ctranslate2(model: Path, out: Path, quantization: str | None = None) 
         quantization: how the weights are stored, a name of CTranslate2's; None: float32.
 
     Raises:
-        UserError: this is no model directory, or not of a Transformer; CTranslate2 is not installed, or does not know
+        UserError: this is no model directory, or not of a Transformer, or its weights are quantised; CTranslate2 is not installed, or does not know
             the quantization; `out` cannot be written, or one of the two directories holds the other.
     """
     config = _transformer_config(model)
@@ -37,6 +38,9 @@ def export_ctranslate2(model: Path, out: Path, quantization: str | None = None) 
     if there.is_relative_to(here) or here.is_relative_to(there):
         raise UserError(str(out), f"a directory apart from {model}", "the same one, or one inside the other")
     bundle = load_bundle(model)
+    if not all(weight.is_floating_point() for weight in named_weights(bundle.model).values()):
+        fix = "Export the model that it was made from; --quantization int8 does it in CTranslate2's way."
+        raise UserError(str(model), "weights in floating point", "quantised ones", fix)
     spec = transformer_spec(bundle.model, config, bundle.tokenizers)
     spec.validate()
     spec.optimize(quantization=quantization)  # in place: the bundle's weights are spoilt
