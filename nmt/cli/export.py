@@ -16,8 +16,8 @@ of MODEL; sources are given as plain pieces, CTranslate2 adds the end of sentenc
 \b
 The same search in both, for what comes out to be the same:
   nmt translate MODEL --beam 5 --length-normalization power --length-penalty 1 --coverage-penalty 0 \\
-    --early-stopping --max-length-factor 0 --max-length-offset 256
-  translate_batch(pieces, beam_size=5, min_decoding_length=0)
+    --early-stopping --min-length 1 --max-length-factor 0 --max-length-offset 256
+  translator.translate_batch(pieces, beam_size=5)
 """
 
 

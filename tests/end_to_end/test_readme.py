@@ -94,7 +94,7 @@ def commands() -> list[list[str]]:
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
 def test_the_readme_names_options_that_exist(words: list[str]) -> None:
-    name = " ".join(words[: 2 if words[0] in ("recipe", "import") else 1])
+    name = " ".join(words[: 2 if words[0] in ("recipe", "import", "export") else 1])
     known = nmt(*name.split(), "--help")
     options = [word for word in words if word.startswith("-") and word not in known]
     assert options == []
