@@ -200,7 +200,7 @@ class ConvS2S(EncoderDecoder[ConvS2SMemory, ConvS2SState]):
         return DecoderOutput(logits=logits, attention=_mean(attentions) if need_attention else None)
 
     def init_state(self, memory: ConvS2SMemory, beam_size: int, max_length: int) -> ConvS2SState:
-        rows, like = memory.mask.shape[0] * beam_size, self.target_embedding.weight
+        rows, like = memory.mask.shape[0] * beam_size, self.target_positions.at(0)
         windows = [layer.convolution.empty(like, rows) for layer in self._decoder_layers()]
         return ConvS2SState(windows=windows, length=0)
 

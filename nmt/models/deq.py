@@ -23,7 +23,8 @@ from nmt.models import convergence
 from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, State, StepOutput
 from nmt.models.deq_blocks import BlockOptions, DecoderBlock, EncoderBlock
 from nmt.models.tying import Tying, make_embeddings
-from nmt.nn.attention import KeysValues
+from nmt.nn.attention import KeysValues, Place
+from nmt.nn.decoded import Decoded
 from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
 from nmt.nn.equilibrium import Equilibrium, Gradient, Implicit, JacobianPenalty, equilibrium, unroll
@@ -62,14 +63,12 @@ class DEQMemory(Memory):
 class DEQState(State):
     """The target so far as the decoder's block sees it."""
 
-    passes: list[list[KeysValues]]
-    """Keys and values per layer at the equilibrium; or at each explicit step, where the model has these."""
+    decoded: Decoded
+    """Keys and values of each layer at the equilibrium; or at each explicit step in turn, where the model has these."""
     last: Tensor
     """[N, D]: the equilibrium of the newest position, from which the next one's solver starts."""
     applications: Tensor
     """[N] int64: of the block, to all positions so far."""
-    length: int
-    """Tokens so far."""
 
 
 class DEQ(EncoderDecoder[DEQMemory, DEQState]):
@@ -185,35 +184,37 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState]):
 
     def init_state(self, memory: DEQMemory, beam_size: int, max_length: int) -> DEQState:
         self.positions.reserve(max_length)
-        rows = memory.mask.shape[0] * beam_size
-        weight = self.output.weight
+        sentences, like = memory.mask.shape[0], memory.layers[0].keys
+        layers = max(self._explicit_steps(), 1) * self.config.decoder_layers
         return DEQState(
-            passes=[self.decoder.empty(rows) for _ in range(max(self._explicit_steps(), 1))],
-            last=_zeros(weight.new_empty(rows, weight.shape[1])),
-            applications=torch.zeros(rows, dtype=torch.int64, device=weight.device),
-            length=0,
+            decoded=Decoded.nothing(layers, self.config.heads, like, sentences, beam_size),
+            last=_zeros(like.new_empty(sentences * beam_size, self.config.model_dim)),
+            applications=torch.zeros(sentences * beam_size, dtype=torch.int64, device=like.device),
         )
 
     def step(
         self, tokens: Tensor, memory: DEQMemory, state: DEQState, *, need_attention: bool = False
     ) -> StepOutput[DEQState]:
-        x = self.target_embedding(tokens) + self.positions.at(state.length)  # [N, D]
+        decoded = state.decoded
+        place = decoded.next_place()
+        x = self.target_embedding(tokens) + self.positions.at(decoded.length)
         block = hold(self.decoder)
-        injections = block.inject(x)
+        injections = block.inject(x.view(memory.mask.shape[0], decoded.beam, -1))  # [B, K, 3D] each
         if steps := self._explicit_steps():
             z, applications = torch.zeros_like(state.last), torch.full_like(state.applications, steps)
         else:
-            f = _NewestPosition(block, injections, state.passes[0], memory, x.dtype)
-            leaving = Narrowing(len(tokens) // len(memory.mask), f.of)
+            f = _NewestPosition(block, injections, decoded.layers, place, memory, x.dtype)
+            leaving = Narrowing(decoded.beam, f.of)
             found = self.config.decoder_solver.solve(f, state.last, narrowing=leaving)
             z, applications = found.value, found.iterations + 1
-        attention, passes = None, []
-        for past in state.passes:
-            z, attention, newest = block.step(
-                z.to(x.dtype), injections, past, memory.layers, memory.mask, need_attention=need_attention
+        attention, z = None, z.to(x.dtype).view(memory.mask.shape[0], decoded.beam, -1)
+        for first in range(0, len(decoded.layers), len(injections)):
+            past = decoded.layers[first : first + len(injections)]
+            z, attention = block.step(
+                z, injections, past, place, memory.layers, memory.mask, need_attention=need_attention
             )
-            passes.append([before.append(new) for before, new in zip(past, newest, strict=True)])
-        state = DEQState(passes, z.to(state.last.dtype), state.applications + applications, state.length + 1)
+        z, attention = z.flatten(0, 1), None if attention is None else attention.flatten(0, 1)
+        state = DEQState(decoded.advanced(), z.to(state.last.dtype), state.applications + applications)
         return StepOutput(self.output(z), attention, state)
 
     def _solve(self, name: str, f: Map, start: Tensor, solver: Solver, real: Tensor, *, trained: bool) -> _Solved:
@@ -257,22 +258,27 @@ class _NewestPosition:
     block: DecoderBlock
     injections: list[Tensor]
     past: list[KeysValues]
+    """With room for the newest position, which is written anew by each application."""
+    place: Place
     memory: DEQMemory
     dtype: torch.dtype
     """That the block computes in."""
 
     def __call__(self, z: Tensor) -> Tensor:
-        memory = self.memory
-        return self.block.step(z.to(self.dtype), self.injections, self.past, memory.layers, memory.mask)[0]
+        """z: [N, D]."""
+        memory, beams = self.memory, z.to(self.dtype).view(*self.injections[0].shape[:2], -1)
+        z, _ = self.block.step(beams, self.injections, self.past, self.place, memory.layers, memory.mask)
+        return z.flatten(0, 1)
 
     def of(self, sentences: Tensor) -> _NewestPosition:
         """The same for the hypotheses of some sentences only."""
-        beam = len(self.injections[0]) // len(self.memory.mask)
-        rows = (sentences[:, None] * beam + torch.arange(beam, device=sentences.device)).flatten()
+        place = self.place
+        shut_out = None if place.shut_out is None else place.shut_out[sentences]
         return replace(
             self,
-            injections=[injection[rows] for injection in self.injections],
-            past=[past.select(rows) for past in self.past],
+            injections=[injection[sentences] for injection in self.injections],
+            past=[past.upto(place.end).select(sentences) for past in self.past],
+            place=replace(place, shut_out=shut_out),
             memory=self.memory.select(sentences),
         )
 

@@ -11,7 +11,7 @@ from typing import Generic, Self, TypeVar, cast
 from pydantic import model_validator
 from torch import Tensor, nn
 
-from nmt.nn.attention import CrossAttention, KeysValues
+from nmt.nn.attention import CrossAttention, KeysValues, Place
 from nmt.nn.dropout import Dropout
 from nmt.nn.feedforward import Activation, FeedForward
 from nmt.nn.held import MaskShape
@@ -97,10 +97,6 @@ class DecoderBlock(Block["DecoderLayer"]):
         """source: [B, S, D], the encoder's equilibrium. Returns keys and values for each layer."""
         return [layer.cross.project(source) for layer in self.parts()]
 
-    def empty(self, rows: int) -> list[KeysValues]:
-        """The cache of `rows` empty hypotheses."""
-        return [layer.attention.empty(rows) for layer in self.parts()]
-
     def forward(
         self,
         z: Tensor,
@@ -122,20 +118,18 @@ class DecoderBlock(Block["DecoderLayer"]):
         z: Tensor,
         injections: list[Tensor],
         past: list[KeysValues],
+        place: Place,
         memory: list[KeysValues],
         source_mask: Tensor,
         *,
         need_attention: bool = False,
-    ) -> tuple[Tensor, Tensor | None, list[KeysValues]]:
-        """z: [N, D]. Returns [N, D], attention [N, S] where asked for, and each layer's keys and values of it alone."""
-        attention, newest = None, []
+    ) -> tuple[Tensor, Tensor | None]:
+        """z: [B, K, D]. Returns [B, K, D], and attention [B, K, S] where asked for; writes into the past."""
+        attention = None
         for layer, injection, before, keys_values in zip(self.parts(), injections, past, memory, strict=True):
-            update, new = layer.attention.step(z, injection, before)
-            newest.append(new)
-            beams = layer.attend(z, update).view(source_mask.shape[0], -1, z.shape[-1])  # [N, D] -> [B, K, D]
-            beams, attention = layer.finish(beams, keys_values, source_mask, need_attention=need_attention)
-            z = beams.flatten(0, 1)
-        return z, None if attention is None else attention.flatten(0, 1), newest
+            z = layer.attend(z, layer.attention.step(z, injection, before, place))
+            z, attention = layer.finish(z, keys_values, source_mask, need_attention=need_attention)
+        return z, attention
 
 
 class EncoderLayer(nn.Module):

@@ -247,7 +247,8 @@ class Luong(EncoderDecoder[LuongMemory, LuongState]):
         if self.bridge:
             state = tuple(project(part) for project, part in zip(self.bridge, state, strict=True))
         # under autocast a bf16 memory would stay one for all steps
-        return tuple(part.to(self.feed.weight.dtype) for part in state)
+        dtype = next(self.parameters()).dtype
+        return tuple(part.to(dtype) for part in state)
 
     def _logits(self, x: Tensor) -> Tensor:
         if self.projection is not None:

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, State, StepOutput
 from nmt.models.tying import Tying, make_embeddings
-from nmt.nn.attention import CrossAttention, KeysValues, SelfAttention
+from nmt.nn.attention import CrossAttention, KeysValues, Place, SelfAttention
+from nmt.nn.decoded import Decoded
 from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
 from nmt.nn.feedforward import Activation, FeedForward
@@ -51,9 +52,7 @@ class TransformerMemory(Memory):
 class TransformerState(State):
     """The target so far as the decoder's layers see it."""
 
-    layers: list[KeysValues]
-    length: int
-    """Steps taken."""
+    decoded: Decoded
 
 
 class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
@@ -179,21 +178,23 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
 
     def init_state(self, memory: TransformerMemory, beam_size: int, max_length: int) -> TransformerState:
         self.target_positions.reserve(max_length)
-        rows = memory.mask.shape[0] * beam_size
-        return TransformerState(layers=[layer.attention.empty(rows) for layer in self._decoder_layers()], length=0)
+        layers, like = self._decoder_layers(), memory.layers[0].keys
+        heads = layers[0].attention.heads
+        return TransformerState(Decoded.nothing(len(layers), heads, like, memory.mask.shape[0], beam_size))
 
     def step(
         self, tokens: Tensor, memory: TransformerMemory, state: TransformerState, *, need_attention: bool = False
     ) -> StepOutput[TransformerState]:
-        x = self.target_embedding(tokens) + self.target_positions.at(state.length)  # [N, D]
-        x = self.target_embedding_norm(x)
-        layers: list[KeysValues] = []
+        decoded = state.decoded
+        place = decoded.next_place()
+        x = self.target_embedding(tokens) + self.target_positions.at(decoded.length)  # [N, D]
+        x = self.target_embedding_norm(x).view(memory.mask.shape[0], decoded.beam, -1)  # [B, K, D]
         attention = None
-        for layer, past, keys_values in zip(self._decoder_layers(), state.layers, memory.layers, strict=True):
-            x, attention, present = layer.step(x, past, keys_values, memory.mask, need_attention=need_attention)
-            layers.append(present)
-        logits = self.output(self.decoder_norm(x))
-        return StepOutput(logits, attention, TransformerState(layers=layers, length=state.length + 1))
+        for layer, past, keys_values in zip(self._decoder_layers(), decoded.layers, memory.layers, strict=True):
+            x, attention = layer.step(x, past, place, keys_values, memory.mask, need_attention=need_attention)
+        logits = self.output(self.decoder_norm(x)).flatten(0, 1)
+        attention = None if attention is None else attention.flatten(0, 1)
+        return StepOutput(logits, attention, TransformerState(decoded.advanced()))
 
     def _decoder_layers(self) -> list[DecoderLayer]:
         return [layer for layer in self.decoder if isinstance(layer, DecoderLayer)]
@@ -257,14 +258,18 @@ class DecoderLayer(nn.Module):
         return self._attend_and_feed(x, memory, source_mask, need_attention)
 
     def step(
-        self, x: Tensor, past: KeysValues, memory: KeysValues, source_mask: Tensor, *, need_attention: bool
-    ) -> tuple[Tensor, Tensor | None, KeysValues]:
-        """x: [N, D]. Returns [N, D], attention [N, S] where asked for, and the extended cache."""
-        update, present = self.attention.step(self.attention_residual.before(x), past)
-        x = self.attention_residual.after(x, update)
-        beams = x.view(source_mask.shape[0], -1, x.shape[-1])  # [N, D] -> [B, K, D]
-        beams, attention = self._attend_and_feed(beams, memory, source_mask, need_attention)
-        return beams.flatten(0, 1), None if attention is None else attention.flatten(0, 1), present
+        self,
+        x: Tensor,
+        past: KeysValues,
+        place: Place,
+        memory: KeysValues,
+        source_mask: Tensor,
+        *,
+        need_attention: bool,
+    ) -> tuple[Tensor, Tensor | None]:
+        """x: [B, K, D]. Returns [B, K, D], and attention [B, K, S] where asked for; writes into the past."""
+        x = self.attention_residual.after(x, self.attention.step(self.attention_residual.before(x), past, place))
+        return self._attend_and_feed(x, memory, source_mask, need_attention)
 
     def _attend_and_feed(
         self, x: Tensor, memory: KeysValues, source_mask: Tensor, need_attention: bool

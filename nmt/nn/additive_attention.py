@@ -40,7 +40,7 @@ class AdditiveAttention(nn.Module):
         """
         # The gradients of a query's scores sum to zero, and what the tanh leaves of that sum is the query's gradient:
         # in bf16 it drowns in rounding. So all is in the weights' own precision.
-        dtype = self.query.weight.dtype
+        dtype = self.energy.weight.dtype
         with torch.autocast(query.device.type, enabled=False):
             hidden = torch.tanh(self.query(query.to(dtype))[:, :, None] + keys.to(dtype)[:, None])  # [B, K, S, A]
             scores = self.energy(hidden).squeeze(-1)

@@ -15,19 +15,49 @@ from torch.nn.functional import scaled_dot_product_attention
 from nmt.nn.dropout import Dropout
 from nmt.nn.rows import Rows
 
+_FEW = 8
+"""Queries of a sentence, up to which the products of attention are faster by themselves."""
+
 
 @dataclass
 class KeysValues(Rows):
-    """Projected keys and values of the positions that may be attended to; a row is a sentence or a hypothesis."""
+    """Projected keys and values of what may be attended to; a row is a sentence."""
 
     keys: Tensor
-    """[rows, H, S, D/H]"""
+    """[B, H, S, D/H]"""
     values: Tensor
-    """[rows, H, S, D/H]"""
+    """[B, H, S, D/H]"""
 
-    def append(self, newer: KeysValues) -> KeysValues:
-        """These positions, then the newer ones, of the same rows."""
-        return KeysValues(torch.cat([self.keys, newer.keys], 2), torch.cat([self.values, newer.values], 2))
+    def upto(self, end: int) -> KeysValues:
+        """The first `end` entries; shares memory with these."""
+        return KeysValues(self.keys[:, :, :end], self.values[:, :, :end])
+
+    def write(self, start: int, newer: KeysValues) -> None:
+        """Puts the newer ones from `start` on into these, in place."""
+        end = start + newer.keys.shape[2]
+        self.keys[:, :, start:end] = newer.keys
+        self.values[:, :, start:end] = newer.values
+
+    def with_room(self, entries: int, least: int) -> KeysValues:
+        """These with room for `entries`; where they have none, a copy with twice as much room, and at least `least`."""
+        room = self.keys.shape[2]
+        if entries <= room:
+            return self
+        more = max(2 * room, entries, least) - room
+        return KeysValues(*(torch.nn.functional.pad(part, (0, 0, 0, more)) for part in (self.keys, self.values)))
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in the caches a step writes, and what its hypotheses may attend to."""
+
+    start: int
+    """First entry of the newest position: the K hypotheses of a sentence write side by side."""
+    end: int
+    """One after the last of them."""
+    shut_out: Tensor | None
+    """[B, 1, K, end] float32, added to scores: 0 on a hypothesis's own past, -inf on its neighbours'; None where there
+    are no neighbours."""
 
 
 class SelfAttention(nn.Module):
@@ -53,25 +83,21 @@ class SelfAttention(nn.Module):
         output: Tensor = self.output(merge_heads(context))
         return output
 
-    def step(self, x: Tensor, past: KeysValues) -> tuple[Tensor, KeysValues]:
+    def step(self, x: Tensor, past: KeysValues, place: Place) -> Tensor:
         """One position more.
 
         Args:
-            x: [N, D], the newest position.
-            past: of the positions before it.
+            x: [B, K, D], the newest position of each hypothesis.
+            past: what was written before it, with room for more; the newest keys and values are written into it.
+            place: where.
 
         Returns:
-            [N, D], and the keys and values with the newest position's appended.
+            [B, K, D]
         """
-        queries, keys, values = (split_heads(part, self.heads) for part in self.input(x)[:, None].chunk(3, dim=-1))
-        past = past.append(KeysValues(keys, values))
-        context = scaled_dot_product_attention(queries, past.keys, past.values)
-        output: Tensor = self.output(merge_heads(context)).squeeze(1)
-        return output, past
-
-    def empty(self, rows: int) -> KeysValues:
-        """The cache of `rows` empty hypotheses."""
-        return no_positions(rows, self.heads, self.output.weight)
+        queries, keys, values = (split_heads(part, self.heads) for part in self.input(x).chunk(3, dim=-1))
+        past.write(place.start, KeysValues(keys, values))
+        output: Tensor = self.output(merge_heads(attend_at(place, queries, past)))
+        return output
 
 
 class CrossAttention(nn.Module):
@@ -107,10 +133,10 @@ class CrossAttention(nn.Module):
         return self.output(merge_heads(context)), weights
 
 
-def no_positions(rows: int, heads: int, weight: Tensor) -> KeysValues:
-    """Keys and values of none as yet, of an attention whose output layer has this [D, D] weight."""
-    shape = (rows, heads, 0, weight.shape[0] // heads)
-    return KeysValues(weight.new_empty(shape), weight.new_empty(shape))
+def attend_at(place: Place, queries: Tensor, past: KeysValues) -> Tensor:
+    """What the K hypotheses of each sentence attend to in a step: softmax(QK'/sqrt(D/H))V; all [B, H, K, D/H]."""
+    seen = past.upto(place.end)
+    return _weights(queries, seen.keys, place.shut_out) @ seen.values
 
 
 def attend(
@@ -119,8 +145,8 @@ def attend(
     """softmax(QK'/sqrt(D/H))V for [B, H, T, D/H] queries; [B, H, T, D/H]."""
     p = dropout.p if dropout.training else 0.0
     # On a CPU torch's own attention dropout draws sequentially, and its fused attention takes about ten times as long
-    # backward in bf16 (torch 2.13) as the separate products below.
-    slow = p > 0.0 or (queries.dtype == torch.bfloat16 and torch.is_grad_enabled())
+    # backward in bf16 (torch 2.13) as the separate products below, and longer with the few queries of a step.
+    slow = p > 0.0 or (queries.dtype == torch.bfloat16 and torch.is_grad_enabled()) or queries.shape[2] <= _FEW
     kept = p > 0.0 and not dropout.fresh  # torch would draw another mask at each call
     if not kept and (queries.device.type != "cpu" or not slow):
         return scaled_dot_product_attention(queries, keys, values, attn_mask=mask, dropout_p=p, is_causal=causal)
@@ -129,21 +155,24 @@ def attend(
         mask = torch.ones(length, length, dtype=torch.bool, device=queries.device).tril()
     assert mask is not None
     with torch.autocast(queries.device.type, enabled=False):
-        context: Tensor = dropout(_weights(queries, keys, mask)) @ values
+        context: Tensor = dropout(_weights(queries, keys, _shut_out(mask, queries.dtype))) @ values
         return context
 
 
 def attention_weights(queries: Tensor, keys: Tensor, mask: Tensor) -> Tensor:
     """[B, H, T, S] float32: rows sum to 1, 0 where the mask is False."""
     with torch.autocast(queries.device.type, enabled=False):
-        return _weights(queries.float(), keys.float(), mask)
+        return _weights(queries.float(), keys.float(), _shut_out(mask, torch.float32))
 
 
-def _weights(queries: Tensor, keys: Tensor, mask: Tensor) -> Tensor:
-    # adding the small mask, broadcast, takes a tenth of the time of masked_fill over the scores
-    shut_out = torch.zeros(mask.shape, dtype=queries.dtype, device=mask.device).masked_fill_(~mask, -math.inf)
-    scores = (queries * queries.shape[-1] ** -0.5) @ keys.transpose(-1, -2)
-    return torch.softmax(scores + shut_out, dim=-1)
+def _weights(queries: Tensor, keys: Tensor, shut_out: Tensor | None) -> Tensor:
+    scores = (queries * queries.shape[-1] ** -0.5) @ keys.mT
+    return torch.softmax(scores if shut_out is None else scores + shut_out.to(scores.dtype), dim=-1)
+
+
+def _shut_out(mask: Tensor, dtype: torch.dtype) -> Tensor:
+    """0 where the mask is True, -inf elsewhere: adding it, broadcast, takes a tenth of the time of masked_fill."""
+    return torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill_(~mask, -math.inf)
 
 
 def initialise_projections(*projections: nn.Linear) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
-from nmt.nn.attention import KeysValues, attend, merge_heads, no_positions, split_heads
+from nmt.nn.attention import KeysValues, Place, attend, attend_at, merge_heads, split_heads
 from nmt.nn.dropout import Dropout
 
 
@@ -35,26 +34,22 @@ class InjectedSelfAttention(nn.Module):
         output: Tensor = self.output(merge_heads(context))
         return output
 
-    def step(self, z: Tensor, injection: Tensor, past: KeysValues) -> tuple[Tensor, KeysValues]:
-        """One position more. The past is not copied, since this is repeated until the position has converged.
+    def step(self, z: Tensor, injection: Tensor, past: KeysValues, place: Place) -> Tensor:
+        """One position more; this may be repeated until the position has converged.
 
         Args:
-            z: [N, D], the newest position.
-            injection: [N, 3D].
-            past: of the positions before it.
+            z: [B, K, D], the newest position of each hypothesis.
+            injection: [B, K, 3D].
+            past: what was written before it, with room for more; the newest keys and values are written into it.
+            place: where.
 
         Returns:
-            [N, D], and the keys and values of this position alone, to be appended when it has converged.
+            [B, K, D]
         """
-        queries, keys, values = self._project(z[:, None], injection[:, None])
-        scores = torch.cat([queries @ past.keys.transpose(2, 3), (queries * keys).sum(-1, keepdim=True)], -1)
-        weights = torch.softmax(scores * queries.shape[-1] ** -0.5, -1)  # [N, H, 1, length + 1]
-        context = weights[..., :-1] @ past.values + weights[..., -1:] * values
-        return self.output(merge_heads(context)).squeeze(1), KeysValues(keys, values)
-
-    def empty(self, rows: int) -> KeysValues:
-        """The cache of `rows` empty hypotheses."""
-        return no_positions(rows, self.heads, self.output.weight)
+        queries, keys, values = self._project(z, injection)
+        past.write(place.start, KeysValues(keys, values))
+        output: Tensor = self.output(merge_heads(attend_at(place, queries, past)))
+        return output
 
     def _project(self, z: Tensor, injection: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         queries, keys, values = (split_heads(part, self.heads) for part in (self.input(z) + injection).chunk(3, dim=-1))

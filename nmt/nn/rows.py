@@ -23,20 +23,30 @@ class Rows:
         Args:
             rows: [M] int64 indices into axis 0; repeats are allowed.
         """
-        return self.map(lambda tensor: torch.index_select(tensor, 0, rows))
+        assert dataclasses.is_dataclass(self)
+        return type(self)(**{f.name: _selected(getattr(self, f.name), rows) for f in dataclasses.fields(self)})
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Self:
         """The same with each tensor replaced by what the function makes of it."""
         assert dataclasses.is_dataclass(self)
-        fields = {f.name: _map(getattr(self, f.name), function) for f in dataclasses.fields(self)}
-        return type(self)(**fields)
+        return type(self)(**{f.name: _mapped(getattr(self, f.name), function) for f in dataclasses.fields(self)})
 
 
-def _map(value: object, function: Callable[[Tensor], Tensor]) -> object:
+def _selected(value: object, rows: Tensor) -> object:
+    if isinstance(value, Tensor):
+        return torch.index_select(value, 0, rows)
+    if isinstance(value, Rows):
+        return value.select(rows)
+    if isinstance(value, (list, tuple)):
+        return type(value)(_selected(item, rows) for item in value)
+    return value
+
+
+def _mapped(value: object, function: Callable[[Tensor], Tensor]) -> object:
     if isinstance(value, Tensor):
         return function(value)
     if isinstance(value, Rows):
         return value.map(function)
     if isinstance(value, (list, tuple)):
-        return type(value)(_map(item, function) for item in value)
+        return type(value)(_mapped(item, function) for item in value)
     return value

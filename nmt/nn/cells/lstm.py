@@ -62,12 +62,12 @@ class LSTM(Cell):
         return torch.sigmoid(o) * (torch.tanh(memory) if self.output_tanh else memory), memory
 
     def forward(self, x: Tensor, limit: Tensor | None = None) -> Tensor:
-        if limit is not None or not self.output_tanh:  # no fused kernel does either
+        if not self._fusible(limit):
             return super().forward(x, limit)
         return self._fused(x, self.input.weight)[0]
 
     def read(self, x: Tensor, mask: Tensor, limit: Tensor | None = None) -> tuple[Tensor, CellState]:
-        if limit is not None or not self.output_tanh:
+        if not self._fusible(limit):
             return super().read(x, mask, limit)
         # A further input, 1 on padding, shuts the input gate and opens the forget gate there: the memory stays zero
         # before a sequence and what it was after it. Packed sequences would do the same, at half the speed on a CPU.
@@ -80,6 +80,11 @@ class LSTM(Cell):
         place = torch.arange(mask.shape[1], device=mask.device)
         last = torch.where(mask, place, 0).amax(dim=1)[:, None, None].expand(-1, 1, self.width)
         return outputs, (outputs.gather(1, last).squeeze(1), memory)
+
+    def _fusible(self, limit: Tensor | None) -> bool:
+        """Whether torch's kernel for whole sequences does this: no limit, the standard output, plain weights."""
+        plain = all(type(part) is nn.Linear for part in (self.input, self.recurrent))
+        return limit is None and self.output_tanh and plain
 
     def _fused(self, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         """All outputs [B, T, width] and the last memories [B, width], with this weight of the input."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from nmt.nn.attention import SelfAttention, attend
+from nmt.nn.decoded import Decoded
 from nmt.nn.dropout import Dropout
 
 
@@ -36,9 +37,11 @@ def test_attention_dropout_keeps_the_expectation() -> None:
 def test_a_step_sees_what_the_sequence_sees() -> None:
     attention = SelfAttention(16, 4, 0.0).eval()
     x = torch.randn(3, 6, 16)
-    past = attention.empty(3)
+    decoded = Decoded.nothing(1, 4, torch.empty(4), 3, 1)
     with torch.no_grad():
         whole = attention(x, None)
         for position in range(6):
-            out, past = attention.step(x[:, position], past)
-            torch.testing.assert_close(out, whole[:, position], atol=1e-5, rtol=0)
+            place = decoded.next_place()
+            out = attention.step(x[:, position, None], decoded.layers[0], place)
+            decoded = decoded.advanced()
+            torch.testing.assert_close(out[:, 0], whole[:, position], atol=1e-5, rtol=0)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from nmt.nn.decoded import Decoded
 from nmt.nn.injected_attention import InjectedSelfAttention
 
 LENGTH, DIM, HEADS = 6, 8, 2
@@ -49,15 +50,15 @@ def test_it_is_the_equation(causal: bool) -> None:
 
 @settings(max_examples=10)
 @given(repeats=st.integers(1, 3))
-def test_steps_give_what_the_whole_gives_and_leave_the_past_alone(repeats: int) -> None:
-    """A position is tried several times before it is appended."""
+def test_steps_give_what_the_whole_gives_however_often_a_position_is_tried(repeats: int) -> None:
     attention, z, injection = attention_and_input()
-    whole, past = attention(z, injection, None), attention.empty(3)
+    whole = attention(z, injection, None)
+    decoded = Decoded.nothing(1, HEADS, torch.empty(DIM // HEADS, dtype=torch.float64), 3, 1)
     for position in range(LENGTH):
-        length = past.keys.shape[2]
+        place, now = decoded.next_place(), slice(position, position + 1)
+        (past,) = decoded.layers
         for _ in range(repeats):
-            attention.step(torch.randn(3, DIM, dtype=torch.float64), injection[:, position], past)
-        found, newest = attention.step(z[:, position], injection[:, position], past)
-        assert past.keys.shape[2] == length == position
-        torch.testing.assert_close(found, whole[:, position])
-        past = past.append(newest)
+            attention.step(torch.randn(3, 1, DIM, dtype=torch.float64), injection[:, now], past, place)
+        found = attention.step(z[:, now], injection[:, now], past, place)
+        torch.testing.assert_close(found, whole[:, now])
+        decoded = decoded.advanced()
