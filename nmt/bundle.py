@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pydantic import TypeAdapter, ValidationError
@@ -25,21 +25,23 @@ from ruamel.yaml.error import YAMLError
 from nmt.errors import UserError
 from nmt.models import ModelConfig
 from nmt.models.base import EncoderDecoder
-from nmt.models.weights import load_weights, named_weights, read_tensors, save_tensors
+from nmt.models.quantization import quantized
+from nmt.models.weights import named_weights, put_weights, read_tensors, save_tensors
 from nmt.options import Count, Options, Size
 from nmt.text import write_atomically
 from nmt.tokenizer import load_tokenizers, save_tokenizers
 from nmt.tokenizer.base import TokenizerPair
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""1: weights in floating point; 2: weights of 8 bits too."""
 WEIGHTS, RECIPE, TOKENIZER, METADATA = "weights.safetensors", "recipe.yaml", "tokenizer", "metadata.json"
 
 
 class Metadata(Options):
     """What a model directory says of itself."""
 
-    format_version: Size = FORMAT_VERSION
-    """Version of the directory's layout."""
+    format_version: Size = 1
+    """Version of the directory's layout: the oldest that has what is in it."""
     nmt_version: str
     """Version of the toolkit that wrote it."""
     source_language: str
@@ -52,6 +54,8 @@ class Metadata(Options):
     """Pieces of the target vocabulary."""
     tokenizer_digests: dict[str, str]
     """SHA-256 of the tokenizers that it was trained with, by side."""
+    weights: Literal["fp32", "int8"] = "fp32"
+    """Numbers that the weights are stored as."""
     parameters: Size
     """Number of trained values."""
     longest_source: Count = 0
@@ -151,13 +155,19 @@ def load_bundle(
                 f"another one ({tokenizer.digest[:12]})",
                 "Put the tokenizer of the training run back: another one gives the ids another meaning.",
             )
-    config = model_config(recipe, directory)
+    model = _empty_model(model_config(recipe, directory), metadata, directory)
+    put_weights(model, read_tensors(directory / WEIGHTS)[0], str(directory / WEIGHTS))
+    return Bundle(model.to(device).eval(), tokenizers, metadata, recipe)
+
+
+def _empty_model(config: ModelConfig, metadata: Metadata, directory: Path) -> EncoderDecoder[Any, Any]:
+    """The model with weights that have a shape and no values, which take no memory."""
     try:
-        model = config.build(metadata.source_vocabulary, metadata.target_vocabulary)
+        with torch.device("meta"):
+            model: EncoderDecoder[Any, Any] = config.build(metadata.source_vocabulary, metadata.target_vocabulary)
     except ValueError as error:
         raise UserError(str(directory), "a recipe and metadata that agree", str(error)) from error
-    load_weights(model, read_tensors(directory / WEIGHTS)[0], str(directory / WEIGHTS))
-    return Bundle(model.to(device).eval(), tokenizers, metadata, recipe)
+    return quantized(model) if metadata.weights == "int8" else model
 
 
 def read_metadata(directory: Path) -> Metadata:

@@ -81,6 +81,41 @@ def load_weights(model: nn.Module, weights: Mapping[str, Tensor], where: str) ->
         UserError: a weight is missing, left over or of another shape.
     """
     own = named_weights(model)
+    _check_fit(own, weights, where)
+    with torch.no_grad():
+        for name, tensor in own.items():
+            tensor.copy_(weights[name])
+
+
+def put_weights(model: nn.Module, weights: Mapping[str, Tensor], where: str) -> None:
+    """Makes the tensors themselves the model's weights, so that there are no others, not even for a moment.
+
+    Args:
+        model: as for `load_weights`; its own weights may be on the meta device.
+        weights: as from `named_weights`.
+        where: the file that they come from, for errors.
+
+    Raises:
+        UserError: a weight is missing, left over or of another shape.
+    """
+    own = named_weights(model)
+    _check_fit(own, weights, where)
+    persistent = own.keys()
+    parameters = {
+        id(old): nn.Parameter(weights[name].to(old.dtype), requires_grad=old.requires_grad)
+        for name, old in model.named_parameters()
+    }
+    buffers = {id(old): weights[name].to(old.dtype) for name, old in model.named_buffers() if name in persistent}
+    for module in model.modules():  # a tied weight is that of several modules
+        for name, old in module._parameters.items():
+            if old is not None:
+                module._parameters[name] = parameters[id(old)]
+        for name, buffer in module._buffers.items():
+            if buffer is not None:
+                module._buffers[name] = buffers.get(id(buffer), buffer)
+
+
+def _check_fit(own: Mapping[str, Tensor], weights: Mapping[str, Tensor], where: str) -> None:
     missing, unexpected = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
     if missing or unexpected:
         raise UserError(
@@ -92,9 +127,6 @@ def load_weights(model: nn.Module, weights: Mapping[str, Tensor], where: str) ->
     for name, tensor in own.items():
         if tensor.shape != weights[name].shape:
             raise UserError(where, f"{name} of shape {tuple(tensor.shape)}", f"{tuple(weights[name].shape)}")
-    with torch.no_grad():
-        for name, tensor in own.items():
-            tensor.copy_(weights[name])
 
 
 def parameter_count(model: nn.Module) -> int:

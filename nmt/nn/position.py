@@ -85,7 +85,7 @@ def sinusoids(length: int, dim: int) -> Tensor:
     Row i is position FIRST_POSITION + i. An odd last column is zero.
     """
     half = dim // 2
-    table = _waves(FIRST_POSITION, length, torch.arange(half, dtype=torch.float64) / max(half - 1, 1))
+    table = _waves(FIRST_POSITION, length, torch.arange(half, dtype=torch.float64, device="cpu") / max(half - 1, 1))
     return nn.functional.pad(table, (0, dim - 2 * half))
 
 
@@ -94,11 +94,12 @@ def published_sinusoids(length: int, dim: int) -> Tensor:
 
     Sines first, as in Hugging Face's Marian, not in turns with the cosines as in the formula.
     """
-    return _waves(0, length, torch.arange(0, dim, 2, dtype=torch.float64) / dim)[:, :dim]
+    return _waves(0, length, torch.arange(0, dim, 2, dtype=torch.float64, device="cpu") / dim)[:, :dim]
 
 
 def _waves(first: int, length: int, exponent: Tensor) -> Tensor:
     """Sines and then cosines of position times 10000^-exponent."""
     frequency = torch.exp(exponent * -math.log(10_000))
-    angle = torch.arange(first, first + length, dtype=torch.float64)[:, None] * frequency
+    # on the CPU also where a model without weights is made, on the meta device: no file has these numbers
+    angle = torch.arange(first, first + length, dtype=torch.float64, device="cpu")[:, None] * frequency
     return torch.cat([angle.sin(), angle.cos()], dim=1).float()
