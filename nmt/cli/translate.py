@@ -24,6 +24,7 @@ from nmt.inference.options import TranslationOptions
 from nmt.search import SearchConfig
 
 if TYPE_CHECKING:
+    from nmt.bundle import Bundle
     from nmt.inference.translator import Translation
 
 
@@ -68,7 +69,7 @@ def command(
         if sys.stdin.isatty():
             click.echo("Type a sentence and press Enter; Ctrl-D ends.", err=True)
         groups = arriving(read_lines(sys.stdin.buffer), WINDOW_LINES)
-    options = with_changes(TranslationOptions(), translation)
+    options = _with_fastest(with_changes(TranslationOptions(), translation), bundle)
     found = translate_stream(model, bundle, groups, settings, options, workers)
     cut: list[int] = []
     with reader_may_leave(), _destination(output) as handle:
@@ -80,6 +81,17 @@ def command(
             if output is None:
                 handle.flush()
     warn_of_long_lines(cut)
+
+
+def _with_fastest(options: TranslationOptions, bundle: Bundle) -> TranslationOptions:
+    """The same options with "auto" decided, and said."""
+    if options.precision != "auto":
+        return options
+    from nmt.inference.precision import fastest_precision
+
+    chosen = fastest_precision(bundle.model)
+    click.echo(f"nmt: computing in {chosen}, the fastest here", err=True)
+    return options.model_copy(update={"precision": chosen})
 
 
 def _opened(lines: Iterator[str]) -> Iterator[str]:

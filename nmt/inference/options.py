@@ -6,7 +6,7 @@ from typing import Literal
 
 from nmt.options import Options, Size
 
-Precision = Literal["auto", "fp32", "bf16"]
+Precision = Literal["auto", "fp32", "bf16", "int8"]
 
 
 class TranslationOptions(Options):
@@ -16,4 +16,5 @@ class TranslationOptions(Options):
     """Source tokens of a batch, padding and end-of-sentence included; more costs memory, and is not
     always faster."""
     precision: Precision = "auto"
-    """Numbers to compute with: "fp32", "bf16", or "auto" to leave the choice to the toolkit."""
+    """Numbers to compute with: "fp32", "bf16" or "int8". "auto": in `nmt translate` what is fastest on this machine,
+    which it says; for scores what the weights are stored as, so that they do not depend on the machine."""

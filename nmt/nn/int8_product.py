@@ -11,6 +11,7 @@ MEASURED_TABLE
 
 from __future__ import annotations
 
+import platform
 from functools import cache
 
 import torch
@@ -37,6 +38,11 @@ def quantize_rows(x: Tensor, levels: int = LEVELS) -> tuple[Tensor, Tensor]:
     largest = x.abs().amax(-1, keepdim=True).clamp_min_(_TINY)
     q = (x * (levels / largest)).round_().to(torch.int8)
     return q, largest.mul_(1 / levels)
+
+
+def is_supported() -> bool:
+    """Whether this machine has the kernel; on other processors oneDNN takes a plain loop, a thousand times slower."""
+    return platform.machine().lower() in ("x86_64", "amd64") and torch._C._has_mkldnn
 
 
 @cache

@@ -11,6 +11,7 @@ import nmt
 from nmt.bundle import METADATA, WEIGHTS, Metadata, load_bundle, model_config, read_metadata, read_recipe, save_bundle
 from nmt.errors import UserError
 from nmt.models.weights import load_weights
+from nmt.pipeline.quantizing import check_floating
 from nmt.pipeline.training import MODEL, TRAIN
 from nmt.training.checkpoint import average_weights
 
@@ -34,6 +35,8 @@ def average_models(inputs: Sequence[Path], output: Path, like: Path | None = Non
     if len(files) < 2:
         raise UserError(" ".join(map(str, inputs)), "at least two sets of weights to average", str(len(files)))
     directories = [path for path in inputs if (path / METADATA).exists()]
+    for directory in directories:
+        check_floating(directory, "Average the models that they were made from, and quantise the mean.")
     like = like or next(iter(directories), None) or _model_of_run(files[0])
     for directory in directories:
         _check_alike(directory, like)

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from nmt.bundle import WEIGHTS
+from nmt.bundle import WEIGHTS, read_metadata
 from nmt.errors import UserError
 from nmt.models import ModelConfig
 from nmt.models.base import EncoderDecoder
@@ -44,7 +44,14 @@ def start_conflicts(model: ModelConfig, tokenizer: TokenizerOptions, training: T
 
 
 def _parts_conflicts(model: EncoderDecoder[Any, Any], frozen: Sequence[str], start: Path | None) -> Iterator[Conflict]:
-    if start and (problem := shapes_difference(model, read_shapes(start / WEIGHTS))):
+    if start and read_metadata(start).weights == "int8":
+        yield Conflict(
+            keys=(("training", "start_from"),),
+            expected="a model whose weights are floating-point numbers",
+            got="8-bit ones",
+            fix="Start from the model that it was made from.",
+        )
+    elif start and (problem := shapes_difference(model, read_shapes(start / WEIGHTS))):
         yield Conflict(
             keys=(("model",), ("training", "start_from")),
             expected=f"options that change no weight's shape in {start}",
