@@ -33,11 +33,11 @@ class Int8Linear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """x: [..., inputs]. Returns [..., outputs]."""
         rows = x.reshape(-1, self.in_features)
-        return plain_product(rows, self.weight, self.row_scale, self.bias).view(*x.shape[:-1], -1)
+        return plain_product(rows, self.weight, self.row_scale, self.bias).view(*x.shape[:-1], self.out_features)
 
     def packed(self) -> PackedLinear:
         """The same layer as this CPU computes it fastest."""
-        return PackedLinear(Int8Product(self.weight, self.row_scale), self.bias)
+        return PackedLinear(Int8Product(self.weight, self.row_scale), self.in_features, self.bias)
 
     def dequantized(self) -> nn.Linear:
         """The same weights in floating point."""
@@ -50,15 +50,16 @@ class Int8Linear(nn.Module):
 class PackedLinear(nn.Module):
     """An `Int8Linear` for inference on this CPU; its weights cannot be saved."""
 
-    def __init__(self, product: Int8Product, bias: nn.Parameter | None) -> None:
+    def __init__(self, product: Int8Product, inputs: int, bias: nn.Parameter | None) -> None:
         super().__init__()
         self.product, self.bias = product, bias
+        self.out_features, self.in_features = product.outputs, inputs
 
     def forward(self, x: Tensor) -> Tensor:
         """x: [..., inputs]. Returns [..., outputs]."""
         if x.dim() == 2:
             return self.product(x, self.bias)
-        return self.product(x.flatten(0, -2), self.bias).view(*x.shape[:-1], -1)
+        return self.product(x.flatten(0, -2), self.bias).view(*x.shape[:-1], self.out_features)
 
 
 class Int8Embedding(nn.Module):
