@@ -59,7 +59,7 @@ class PackedLinear(nn.Module):
         """x: [..., inputs]. Returns [..., outputs]."""
         if x.dim() == 2:
             return self.product(x, self.bias)
-        return self.product(x.flatten(0, -2), self.bias).view(*x.shape[:-1], self.out_features)
+        return self.product(x.reshape(-1, self.in_features), self.bias).view(*x.shape[:-1], self.out_features)
 
 
 class Int8Embedding(nn.Module):
