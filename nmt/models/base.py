@@ -57,7 +57,7 @@ class StepOutput(NamedTuple, Generic[StateT]):
     """The result of one step of incremental decoding."""
 
     logits: Tensor
-    """[N, V]"""
+    """[N, V], the caller's own: search writes into it."""
     attention: Tensor | None
     """[N, S] when asked for."""
     state: StateT

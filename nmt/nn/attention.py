@@ -113,7 +113,9 @@ class CrossAttention(nn.Module):
 
     def project(self, source: Tensor) -> KeysValues:
         """source: [B, S, D]."""
-        keys, values = (split_heads(part, self.heads) for part in self.key_value(source).chunk(2, dim=-1))
+        projected = self.key_value(source).chunk(2, dim=-1)
+        # a head's keys lie together, or every product with them would first lay them out so
+        keys, values = (split_heads(part, self.heads).contiguous() for part in projected)
         return KeysValues(keys, values)
 
     def forward(

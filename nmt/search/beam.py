@@ -23,7 +23,7 @@ from nmt.nn.rows import Rows
 from nmt.search.base import NONE, Hypothesis, MemoryT, StateT, StepModel
 from nmt.search.options import BeamSearch
 from nmt.search.penalties import coverage_penalty, length_penalty
-from nmt.search.topk import best_continuations
+from nmt.search.topk import best_continuations, to_log_probabilities
 from nmt.search.trellis import Finished, Trellis
 from nmt.tokenizer.base import SPECIAL, SpecialTokens
 
@@ -155,8 +155,8 @@ def _start(source: Tensor, source_mask: Tensor, options: BeamSearch, special: Sp
 def _continue(
     logits: Tensor, beams: _Beams, length: int, options: BeamSearch, special: SpecialTokens
 ) -> _Continuations:
-    """The 2K best continuations of each sentence by `logits` [N, V], of which `length` counts the new token."""
-    log_probabilities = torch.log_softmax(logits, -1, dtype=torch.float32)
+    """The 2K best continuations of each sentence by `logits` [N, V], which are overwritten; `length` counts it."""
+    log_probabilities = to_log_probabilities(logits)
     log_probabilities[:, special.pad] = NONE
     log_probabilities[:, special.bos] = NONE
     last = beams.limit <= length

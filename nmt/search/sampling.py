@@ -23,6 +23,7 @@ from nmt.errors import UserError
 from nmt.nn.rows import Rows
 from nmt.search.base import Hypothesis, MemoryT, StateT, StepModel
 from nmt.search.options import Sampling
+from nmt.search.topk import to_log_probabilities
 from nmt.tokenizer.base import SPECIAL, SpecialTokens
 
 LEAVE_FRACTION = 0.125
@@ -118,7 +119,7 @@ def draw_samples(
     state = model.init_state(memory, options.n_best, longest)
     for length in range(longest):
         output = model.step(samples.last, memory, state, need_attention=need_attention)
-        log_p = torch.log_softmax(output.logits, -1, dtype=torch.float32)
+        log_p = to_log_probabilities(output.logits)
         uniform = torch.from_numpy(_uniform(row_keys[samples.place.cpu().numpy()], length)).to(source.device)
         forced = (sentences.limit <= length + 1).repeat_interleave(len(samples.last) // len(sentences.limit))
         token = torch.where(forced, special.eos, draw(_weights(log_p, options, special), uniform))
