@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from nmt.data.batch import Batch, collate
+from nmt.models import ModelConfig
 from nmt.models.base import EncoderDecoder
 from nmt.models.weights import load_weights, named_weights
 from nmt.nn.weight_norm import fold_weight_norm
@@ -30,13 +31,18 @@ Model = EncoderDecoder[Any, Any]
 
 @pytest.fixture(params=MODELS, scope="module")
 def model(request: pytest.FixtureRequest) -> Model:
-    """Each listed model with random weights.
+    """Each listed model with random weights."""
+    return random_model(MODELS[request.param])
+
+
+def random_model(config: ModelConfig) -> Model:
+    """A model that hides no error.
 
     Biases and the padding token's vector are random too: as zeros they would hide what padding does. And the logits
     differ enough for an error anywhere to show.
     """
     torch.manual_seed(7)
-    model = MODELS[request.param].build(VOCABULARY, VOCABULARY).eval()
+    model: Model = config.build(VOCABULARY, VOCABULARY).eval()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if parameter.dim() == 1:
