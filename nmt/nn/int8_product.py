@@ -25,7 +25,8 @@ Microseconds of one product of fp32 rows, or of bytes for the 8-bit kernels, and
 - `_int_mm` gives int32, which takes a pass more to scale than `qlinear`'s output does; on another machine, with AMX,
   it was the slower one: 128 x 512 x 2048 in 652 us with scaling, against 340 (fp32 1,867, bf16 453, dynamic 237).
 - Without VNNI, bytes of full range overflow 16 bits in all of these kernels: see `activation_levels`.
-- A C++ kernel of our own would leave out quantising as a step of its own: a tenth, for all but the smallest products.
+- A kernel of our own in C++ that quantises and scales as it goes could at most save what `here` is above `qlinear`: a
+  half for five rows, 6 to 27 % for more.
 """
 
 from __future__ import annotations
