@@ -78,7 +78,7 @@ def load_weights(model: nn.Module, weights: Mapping[str, Tensor], where: str) ->
         where: the file that they come from, for errors.
 
     Raises:
-        UserError: a weight is missing, left over or of another shape.
+        UserError: a weight is missing, left over, or of another shape or kind of number.
     """
     own = named_weights(model)
     _check_fit(own, weights, where)
@@ -96,7 +96,7 @@ def put_weights(model: nn.Module, weights: Mapping[str, Tensor], where: str) -> 
         where: the file that they come from, for errors.
 
     Raises:
-        UserError: a weight is missing, left over or of another shape.
+        UserError: a weight is missing, left over, or of another shape or kind of number.
     """
     own = named_weights(model)
     _check_fit(own, weights, where)
@@ -127,6 +127,12 @@ def _check_fit(own: Mapping[str, Tensor], weights: Mapping[str, Tensor], where: 
     for name, tensor in own.items():
         if tensor.shape != weights[name].shape:
             raise UserError(where, f"{name} of shape {tuple(tensor.shape)}", f"{tuple(weights[name].shape)}")
+        if tensor.is_floating_point() != weights[name].is_floating_point():  # would be cut to integers in silence
+            raise UserError(where, f"{name} of {_numbers(tensor)}", _numbers(weights[name]))
+
+
+def _numbers(tensor: Tensor) -> str:
+    return "floating-point numbers" if tensor.is_floating_point() else "integers"
 
 
 def parameter_count(model: nn.Module) -> int:

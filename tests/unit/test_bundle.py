@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
+import nmt.bundle
 from nmt.bundle import (
     METADATA,
     RECIPE,
@@ -22,8 +26,11 @@ from nmt.bundle import (
     save_bundle,
 )
 from nmt.errors import UserError
+from nmt.inference.precision import with_precision
 from nmt.models.transformer import Transformer
 from nmt.models.weights import named_weights, parameter_count
+from nmt.nn.int8_product import is_supported
+from nmt.pipeline.quantizing import quantize_model
 from nmt.tokenizer import SentencePieceOptions, save_tokenizers
 from nmt.tokenizer.base import TokenizerPair
 
@@ -55,6 +62,13 @@ def saved(tmp_path: Path) -> Path:
     )
     save_bundle(tmp_path / "model", model, pair, {"name": "ä", "model": CONFIG.model_dump(mode="json")}, metadata)
     return tmp_path / "model"
+
+
+@pytest.fixture
+def small(saved: Path) -> Path:
+    """The same model with 8-bit weights."""
+    quantize_model(saved, saved.with_name("small"))
+    return saved.with_name("small")
 
 
 def test_it_works_wherever_it_is_copied(saved: Path, tmp_path: Path) -> None:
@@ -104,7 +118,9 @@ def test_another_tokenizer_is_refused(saved: Path, tmp_path: Path) -> None:
         load_bundle(saved)
 
 
-def test_weights_of_another_model_are_refused(saved: Path) -> None:
+@pytest.mark.parametrize("numbers", ["fp32", "int8"])
+def test_weights_of_another_model_are_refused(saved: Path, small: Path, numbers: str) -> None:
+    saved = small if numbers == "int8" else saved
     weights = load_file(saved / WEIGHTS)
     removed = min(weights)
     save_file({**{n: t for n, t in weights.items() if n != removed}, "strange": torch.zeros(1)}, saved / WEIGHTS)
@@ -113,6 +129,82 @@ def test_weights_of_another_model_are_refused(saved: Path) -> None:
     save_file(weights | {removed: torch.zeros(3, 3)}, saved / WEIGHTS)
     with pytest.raises(UserError, match=r"\(3, 3\)"):
         load_bundle(saved)
+
+
+def test_neither_kind_of_weights_is_taken_for_the_other(saved: Path, small: Path) -> None:
+    floats, integers = (load_file(directory / WEIGHTS) for directory in (saved, small))
+    for directory, weights in ((saved, integers), (small, floats)):
+        save_file(weights, directory / WEIGHTS)
+        with pytest.raises(UserError, match="weights of this architecture"):
+            load_bundle(directory)
+    name = "source_embedding.weight"
+    for directory, weights, other in ((saved, floats, integers), (small, integers, floats)):
+        save_file(weights | {name: other[name]}, directory / WEIGHTS)
+        with pytest.raises(UserError, match=f"{name} of "):
+            load_bundle(directory)
+
+
+def test_only_8_bit_weights_ask_for_the_layout_that_has_them(saved: Path, small: Path) -> None:
+    """What an older version can read says so."""
+    versions = [json.loads((directory / METADATA).read_text())["format_version"] for directory in (saved, small)]
+    assert versions == [1, 2]
+    assert [read_metadata(directory).weights for directory in (saved, small)] == ["fp32", "int8"]
+
+
+@pytest.mark.parametrize("numbers", ["fp32", "int8"])
+def test_the_weights_that_are_read_are_the_models_own(
+    saved: Path, small: Path, numbers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No copy is made of them and no random number drawn, so that memory holds them once; a tied one is one."""
+    read: dict[str, torch.Tensor] = {}
+    original = nmt.bundle.read_tensors
+
+    def remembered(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+        tensors, metadata = original(path)
+        read.update(tensors)
+        return tensors, metadata
+
+    monkeypatch.setattr(nmt.bundle, "read_tensors", remembered)
+    generator = torch.get_rng_state()
+    model = load_bundle(small if numbers == "int8" else saved).model
+    assert torch.equal(torch.get_rng_state(), generator)
+    assert {name: tensor.data_ptr() for name, tensor in named_weights(model).items()} == {
+        name: tensor.data_ptr() for name, tensor in read.items()
+    }
+    assert model.get_submodule("output").weight is model.get_submodule("source_embedding").weight
+    tensors = [*model.parameters(), *model.buffers()]
+    assert not any(tensor.is_meta for tensor in tensors)
+
+
+class FloatsMade(TorchDispatchMode):
+    """Remembers the sizes of the floating-point matrices with memory that operations make."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: set[int] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(made):
+            if isinstance(tensor, torch.Tensor) and tensor.is_floating_point() and not tensor.is_meta:
+                self.sizes.add(tensor.numel())
+        return made
+
+
+@pytest.mark.skipif(not is_supported(), reason="packed models are for x86-64")
+def test_an_8_bit_model_is_loaded_and_prepared_without_ever_holding_a_matrix_of_floats(small: Path) -> None:
+    weights = load_file(small / WEIGHTS).values()
+    assert not any(tensor.is_floating_point() and tensor.dim() > 1 for tensor in weights)
+    matrices = {tensor.numel() for tensor in weights if tensor.dim() > 1} - {256}  # so many positions there are
+    assert 40 * 16 in matrices
+    with FloatsMade() as made:
+        model = load_bundle(small).model
+        with_precision(model, "int8")
+    assert made.sizes
+    assert made.sizes.isdisjoint(matrices)
+    with FloatsMade() as made:
+        with_precision(model, "fp32")
+    assert matrices <= made.sizes
 
 
 @pytest.mark.parametrize("name", [WEIGHTS, METADATA, RECIPE])
