@@ -1,0 +1,160 @@
+"""Our side of decoding_speed.py: processes of one thread (or a few) each, as `nmt translate` starts them.
+
+Run as a program, with a model directory, it translates one sentence: for oneDNN's report of what it uses.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from typing import Any, Self
+from unittest.mock import patch
+
+from decoding_speed_data import LENGTH_PENALTY, LONGEST, Ids, Job, Pass  # beside this file
+
+from nmt.search.options import BeamSearch
+
+
+@dataclass(frozen=True)
+class OurSetting:
+    """How our side is run."""
+
+    workers: int
+    threads: int
+    precision: str
+
+    def __str__(self) -> str:
+        """As a person would say it."""
+        return f"{self.workers} × {self.threads}, {self.precision}"
+
+
+class Ours:
+    """A pool of processes that translate; use it in a `with` block.
+
+    Args:
+        model: the model directory.
+        setting: workers and so on.
+    """
+
+    name = "nmt"
+
+    def __init__(self, model: Path, setting: OurSetting) -> None:
+        self.model, self.setting = model, setting
+        self.workers: list[tuple[SpawnProcess, Connection]] = []
+
+    def __enter__(self) -> Self:
+        context = multiprocessing.get_context("spawn")
+        with patch.dict(os.environ, OMP_NUM_THREADS=str(self.setting.threads)):
+            for _ in range(self.setting.workers):
+                here, there = context.Pipe()
+                process = context.Process(target=_serve, args=(there, self.model, self.setting), daemon=True)
+                process.start()
+                there.close()
+                self.workers.append((process, here))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process, connection in self.workers:
+            connection.close()
+            process.join()
+        self.workers.clear()
+
+    def run(self, jobs: Sequence[Job], beam: int, alone: bool = False) -> Pass:
+        """Translates all batches, each by the first worker that is free.
+
+        Args:
+            jobs: the batches.
+            beam: hypotheses of a sentence.
+            alone: makes no difference here, where a worker always gets one batch at a time.
+        """
+        for _, connection in self.workers:  # is there, and has loaded
+            connection.send(None)
+            connection.recv()
+        start = time.perf_counter()
+        waiting, done, times = list(jobs)[::-1], {}, {}
+        busy: dict[Connection, Job] = {}
+        idle = [connection for _, connection in self.workers]
+        while waiting or busy:
+            while idle and waiting:
+                connection, job = idle.pop(), waiting.pop()
+                connection.send((job, beam))
+                busy[connection] = job
+            for ready in wait(list(busy)):
+                assert isinstance(ready, Connection)
+                translations, *times[busy[ready].places] = ready.recv()
+                done.update(zip(busy.pop(ready).places, translations, strict=True))
+                idle.append(ready)
+        seconds = time.perf_counter() - start
+        lengths = {place: job.length for job in jobs for place in job.places}
+        assert all(len(ids) + 1 == lengths[place] or not lengths[place] for place, ids in done.items())
+        tokens = sum(len(ids) + 1 for ids in done.values())
+        processor_seconds = sum(processor for _, processor in times.values())
+        latencies = tuple(times[job.places][0] for job in jobs) if alone else ()
+        return Pass(done, tokens, seconds, processor_seconds, latencies)
+
+
+def _serve(connection: Connection, model: Path, setting: OurSetting) -> None:
+    """The life of a worker."""
+    translate = translation(model, setting)
+    try:
+        while True:
+            task = connection.recv()
+            if task is None:
+                connection.send(None)
+                continue
+            start, processor = time.perf_counter(), time.process_time()
+            translations = translate(*task)
+            connection.send((translations, time.perf_counter() - start, time.process_time() - processor))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return
+
+
+def translation(model: Path, setting: OurSetting) -> Callable[[Job, int], list[Ids]]:
+    """A function from a batch and the beam to translations, with the model loaded."""
+    import torch
+
+    from nmt.bundle import load_bundle
+    from nmt.cpu import forget_old_kernels, keep_freed_memory
+    from nmt.data.batch import pad
+
+    keep_freed_memory()
+    forget_old_kernels()
+    torch.set_num_threads(setting.threads)
+    loaded = _with_precision(load_bundle(model).model, setting.precision)
+
+    def translate(job: Job, beam: int) -> list[Ids]:
+        found = _search(job.length, beam).search(loaded, *pad(job.sources))
+        return [list(hypotheses[0].tokens) for hypotheses in found]
+
+    return translate
+
+
+def _with_precision(model: Any, precision: str) -> Any:
+    from nmt.inference.precision import with_precision
+    from nmt.models.quantization import packed, quantized
+
+    return packed(quantized(model)) if precision == "int8" else with_precision(model, precision)  # type: ignore[arg-type]
+
+
+def _search(length: int, beam: int) -> BeamSearch:
+    """CTranslate2's search, but that it does not count the EOS of a translation as long as the limit."""
+    return BeamSearch(
+        beam=beam,
+        length_penalty=LENGTH_PENALTY,
+        length_normalization="power",
+        early_stopping=True,
+        min_length=length - 1 if length else 1,
+        max_length_factor=0.0,
+        max_length_offset=(length or LONGEST) - 1,
+    )
+
+
+if __name__ == "__main__":
+    translation(Path(sys.argv[1]), OurSetting(1, 1, sys.argv[2]))(Job((0,), ([10] * 20,), 3), 1)
