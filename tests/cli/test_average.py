@@ -13,6 +13,7 @@ from nmt.bundle import load_bundle, read_metadata
 from nmt.cli.average import command
 from nmt.errors import UserError
 from nmt.models.deq import DEQ, Pretraining
+from nmt.pipeline.quantizing import quantize_model
 from tests.cli.model_directory import save_tiny_model
 
 
@@ -68,6 +69,17 @@ def test_mistakes(run: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--force"):
         average(alone, one, "--like", run / "model", "-o", tmp_path / "out")
     average(alone, one, "--like", run / "model", "-o", tmp_path / "out", "--force")
+
+
+def test_8_bit_models_are_not_averaged(run: Path, tmp_path: Path) -> None:
+    quantize_model(run / "model", tmp_path / "small")
+    for inputs in ((tmp_path / "small", tmp_path / "small"), (run / "model", tmp_path / "small")):
+        with pytest.raises(UserError, match=r"small: .*floating point.*8-bit.*quantise the mean"):
+            average(*inputs, "-o", tmp_path / "out")
+    checkpoints = run / "train" / "checkpoints"
+    with pytest.raises(UserError):
+        average(checkpoints, "--like", tmp_path / "small", "-o", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_nothing_but_a_model_is_replaced(run: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from nmt.bundle import read_recipe
 from nmt.errors import UserError
 from nmt.models.deq import DEQ, Pretraining
+from nmt.pipeline.quantizing import quantize_model
 from nmt.recipe import load_recipe
 from nmt.recipe.show import as_yaml
 from nmt.recipe.sizes import parameter_counts
@@ -72,6 +73,12 @@ def test_as_does_an_override(model: Path) -> None:
 def test_what_does_not_go_with_the_model_is_refused(model: Path, rest: str, words: str) -> None:
     with pytest.raises(UserError, match=words):
         load_recipe(recipe(model, rest))
+
+
+def test_training_starts_from_no_8_bit_model(model: Path) -> None:
+    quantize_model(model, model.with_name("small"))
+    with pytest.raises(UserError, match=r"start_from.*floating-point.*8-bit.*Start from the model that it was made"):
+        load_recipe(recipe(model), [f"training.start_from={model.with_name('small')}"])
 
 
 def test_a_directory_that_is_no_model(model: Path) -> None:
