@@ -39,8 +39,8 @@ from torch import Tensor
 
 LEVELS = 127
 """Largest magnitude of an 8-bit number; -128 is not used, so that negation stays exact."""
-_TINY = 1e-30
-"""Stands in for the largest magnitude of a row of zeros, which stays one."""
+_TINY = torch.tensor(1e-30)
+"""Added to every scale, for the sake of rows of zeros."""
 
 
 def quantize_rows(x: Tensor, levels: int = LEVELS) -> tuple[Tensor, Tensor]:
@@ -55,9 +55,8 @@ def quantize_rows(x: Tensor, levels: int = LEVELS) -> tuple[Tensor, Tensor]:
         for a row that is not finite, but its q * scale is not finite either.
     """
     x = x.float()
-    largest = x.abs().amax(-1, keepdim=True).clamp_min_(_TINY)
-    q = (x * (levels / largest)).round_().to(torch.int8)
-    return q, largest.mul_(1 / levels)
+    scale = torch.add(_TINY, x.abs().amax(-1, keepdim=True), alpha=1 / levels)
+    return (x / scale).round_().to(torch.int8), scale
 
 
 def is_supported() -> bool:
@@ -105,10 +104,8 @@ class Int8Product:
     def __call__(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         """x: [rows, inputs] float32. Returns [rows, outputs] float32: x W' + bias."""
         q, scale = quantize_rows(x, self.levels)
-        if self.levels == LEVELS:  # flipping the sign bit takes a quarter of the time of adding 128 as another type
-            unsigned = q.bitwise_xor_(-128).view(torch.uint8)
-        else:
-            unsigned = q.add_(self.levels + 1).view(torch.uint8)
+        # rounding to signed bytes and moving these takes a quarter of the time of converting to unsigned ones
+        unsigned = q.view(torch.uint8).add_(self.levels + 1)
         product = _onednn(unsigned, self.packed, self.scale, self.levels + 1)
         return product.mul_(scale) if bias is None else torch.addcmul(bias, product, scale)
 

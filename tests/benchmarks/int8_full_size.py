@@ -9,8 +9,8 @@ so that all do the same work. One thread. In a round each backend translates the
 each beam, in turns; before the first round once without being counted. Seconds are the processor's, which other
 programs hardly disturb; figures are medians of the rounds, ratios the medians of the ratios within a round.
 
-A DEQ's work depends on its weights, even on their rounding: `applications` is how often its decoder's block was applied
-to the newest position of a live hypothesis, on average.
+A DEQ solves, as after its pretraining. Its work depends on its weights, even on their rounding: `applications` is how
+often its decoder's block was applied to the newest position of a live hypothesis, on average.
 
 With --profile the operations that take longest follow, of the encoder and of the rest apart.
 """
@@ -127,7 +127,7 @@ def gain(entry: Entry, plain: Entry, part: str) -> float:
 
 def entries(path: Path, precisions: Sequence[str], beams: Sequence[int]) -> list[Entry]:
     """A recipe's model, untrained, in each precision and at each beam."""
-    recipe = load_recipe(path)
+    recipe = load_recipe(path, ["model.pretraining.updates=0"] * (path.stem == "deq"))
     torch.manual_seed(1)
     model = recipe.model.build(*recipe.tokenizer.vocabulary_sizes).eval().requires_grad_(requires_grad=False)
     found: list[Entry] = []
