@@ -52,7 +52,7 @@ def test_the_program_for_another_tokenizer_translates_as_we_do(tmp_path: Path) -
     model, line = save(tmp_path / "model", reversing_model()), "word3 word1 word4 word15"
     program = export(model, tmp_path / "out")
     assert "A line of en." in program
-    search = "--length-normalization power --length-penalty 1 --early-stopping --workers 0".split()
+    search = "--length-normalization power --length-penalty 1 --early-stopping --workers 0 --precision fp32".split()
     ours = CliRunner().invoke(translate, [str(model), *search], input=line, catch_exceptions=False).stdout
     assert output_of(program.replace("A line of en.", line)) == ours
 

@@ -64,7 +64,7 @@ def text(tmp_path: Path) -> Path:
 def output(command: object, *arguments: object) -> str:
     done = CliRunner().invoke(command, [str(argument) for argument in arguments], catch_exceptions=False)  # type: ignore[arg-type]
     assert done.exit_code == 0, done.output
-    return done.output
+    return done.stdout
 
 
 def test_it_does_what_the_recipe_would_have_done(model: Path, early: Path, text: Path) -> None:

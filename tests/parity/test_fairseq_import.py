@@ -170,7 +170,6 @@ def ours(trained: Trained, text_options: Sequence[str], directory: Path) -> list
     out, output = directory / "model", directory / "output"
     arguments = [str(trained.checkpoint), "--dictionaries", str(trained.data), *text_options, str(out)]
     CliRunner().invoke(import_fairseq, arguments, catch_exceptions=False)
-    CliRunner().invoke(
-        translate, [str(out), str(trained.source), "-o", str(output), "--workers", "0"], catch_exceptions=False
-    )
+    arguments = [str(out), str(trained.source), "-o", str(output), "--workers", "0", "--precision", "fp32"]
+    CliRunner().invoke(translate, arguments, catch_exceptions=False)
     return output.read_text(encoding="utf-8").splitlines()
