@@ -14,6 +14,7 @@ from nmt.bundle import RECIPE, WEIGHTS, Metadata, model_config, read_metadata, r
 from nmt.errors import UserError
 from nmt.models import ModelConfig
 from nmt.models.base import EncoderDecoder
+from nmt.models.quantization import quantized
 from nmt.models.weights import named_weights, read_shapes
 from nmt.options import Options
 from nmt.recipe.document import Document, KeyPath
@@ -99,7 +100,8 @@ def _difference(recorded: ModelConfig, changed: ModelConfig, directory: Path, me
             built = changed.build(*sizes)
     except ValueError as error:
         return str(error)
-    if problem := shapes_difference(built, read_shapes(directory / WEIGHTS)):
+    stored = quantized(built) if metadata.weights == "int8" else built
+    if problem := shapes_difference(stored, read_shapes(directory / WEIGHTS)):
         return problem
     if not _constants(built):
         return ""

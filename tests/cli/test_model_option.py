@@ -23,6 +23,7 @@ from nmt.models.deq import DEQ
 from nmt.models.gnmt import GNMT
 from nmt.nn.clipping import Clipping
 from nmt.nn.fixed_point import Anderson, Picard
+from nmt.pipeline.quantizing import quantize_model
 from nmt.recipe.model_options import changed_model, changed_options
 from nmt.search import BeamSearch
 from tests.cli.model_directory import ordinary_line, save_tiny_model
@@ -102,6 +103,15 @@ def test_the_solvers_really_make_fewer_iterations(model: Path) -> None:
     assert capped == {"encoder": 3, "decoder": 2}
     loose = iterations(model, ("encoder_solver.tolerance=0.1", "decoder_solver.tolerance=0.1"))
     assert all(loose[name] < usual for name, usual in iterations(model, ()).items())
+
+
+def test_a_model_of_8_bit_weights_takes_the_same_options(model: Path, tmp_path: Path) -> None:
+    quantize_model(model, tmp_path / "small")
+    capped = iterations(tmp_path / "small", ("encoder_solver.max_iterations=3", "decoder_solver.max_iterations=2"))
+    assert capped == {"encoder": 3, "decoder": 2}
+    for change in ("model_dim=64", "feedforward_dim=32", "tied_embeddings=none", "explicit_steps=2"):
+        with pytest.raises(UserError, match="options that leave the weights"):
+            changed_model(tmp_path / "small", [change])
 
 
 def test_the_last_of_several_changes_of_a_key_stands(model: Path) -> None:
