@@ -187,7 +187,7 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState]):
         sentences, like = memory.mask.shape[0], memory.layers[0].keys
         layers = max(self._explicit_steps(), 1) * self.config.decoder_layers
         return DEQState(
-            decoded=Decoded.nothing(layers, self.config.heads, like, sentences, beam_size),
+            decoded=Decoded.nothing(layers, like, sentences, beam_size),
             last=_zeros(like.new_empty(sentences * beam_size, self.config.model_dim)),
             applications=torch.zeros(sentences * beam_size, dtype=torch.int64, device=like.device),
         )
@@ -272,13 +272,11 @@ class _NewestPosition:
 
     def of(self, sentences: Tensor) -> _NewestPosition:
         """The same for the hypotheses of some sentences only."""
-        place = self.place
-        shut_out = None if place.shut_out is None else place.shut_out[sentences]
         return replace(
             self,
             injections=[injection[sentences] for injection in self.injections],
-            past=[past.upto(place.end).select(sentences) for past in self.past],
-            place=replace(place, shut_out=shut_out),
+            past=[past.upto(self.place.end).select(sentences) for past in self.past],
+            place=replace(self.place, own=self.place.own[sentences]),
             memory=self.memory.select(sentences),
         )
 

@@ -178,9 +178,8 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
 
     def init_state(self, memory: TransformerMemory, beam_size: int, max_length: int) -> TransformerState:
         self.target_positions.reserve(max_length)
-        layers, like = self._decoder_layers(), memory.layers[0].keys
-        heads = layers[0].attention.heads
-        return TransformerState(Decoded.nothing(len(layers), heads, like, memory.mask.shape[0], beam_size))
+        like, sentences = memory.layers[0].keys, memory.mask.shape[0]
+        return TransformerState(Decoded.nothing(len(memory.layers), like, sentences, beam_size))
 
     def step(
         self, tokens: Tensor, memory: TransformerMemory, state: TransformerState, *, need_attention: bool = False

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from nmt.nn import native
 from nmt.nn.dropout import Dropout
 from nmt.nn.rows import Rows
 
@@ -24,27 +26,27 @@ class KeysValues(Rows):
     """Projected keys and values of what may be attended to; a row is a sentence."""
 
     keys: Tensor
-    """[B, H, S, D/H]"""
+    """[B, S, H, D/H]"""
     values: Tensor
-    """[B, H, S, D/H]"""
+    """[B, S, H, D/H]"""
 
     def upto(self, end: int) -> KeysValues:
         """The first `end` entries; shares memory with these."""
-        return KeysValues(self.keys[:, :, :end], self.values[:, :, :end])
+        return KeysValues(self.keys[:, :end], self.values[:, :end])
 
     def write(self, start: int, newer: KeysValues) -> None:
         """Puts the newer ones from `start` on into these, in place."""
-        end = start + newer.keys.shape[2]
-        self.keys[:, :, start:end] = newer.keys
-        self.values[:, :, start:end] = newer.values
+        end = start + newer.keys.shape[1]
+        self.keys[:, start:end] = newer.keys
+        self.values[:, start:end] = newer.values
 
     def with_room(self, entries: int, least: int) -> KeysValues:
         """These with room for `entries`; where they have none, a copy with twice as much room, and at least `least`."""
-        room = self.keys.shape[2]
+        room = self.keys.shape[1]
         if entries <= room:
             return self
         more = max(2 * room, entries, least) - room
-        return KeysValues(*(torch.nn.functional.pad(part, (0, 0, 0, more)) for part in (self.keys, self.values)))
+        return KeysValues(*(torch.nn.functional.pad(part, (0, 0, 0, 0, 0, more)) for part in (self.keys, self.values)))
 
 
 @dataclass(frozen=True)
@@ -53,11 +55,24 @@ class Place:
 
     start: int
     """First entry of the newest position: the K hypotheses of a sentence write side by side."""
-    end: int
-    """One after the last of them."""
-    shut_out: Tensor | None
-    """[B, 1, K, end] float32, added to scores: 0 on a hypothesis's own past, -inf on its neighbours'; None where there
-    are no neighbours."""
+    own: Tensor
+    """[B, K, length + 1] int64: the entries that each hypothesis may attend to, its newest last."""
+
+    @property
+    def end(self) -> int:
+        """One after the last of the entries that are written."""
+        return self.start + self.own.shape[1]
+
+    @cached_property
+    def shut_out(self) -> Tensor | None:
+        """[B, 1, K, end] float32, added to scores: 0 on a hypothesis's own entries, -inf on its neighbours'.
+
+        None where there never was more than one hypothesis of a sentence.
+        """
+        if self.end == self.own.shape[2]:
+            return None
+        closed = torch.full((*self.own.shape[:2], self.end), -math.inf, device=self.own.device)
+        return closed.scatter_(2, self.own, 0.0)[:, None]
 
 
 class SelfAttention(nn.Module):
@@ -94,9 +109,7 @@ class SelfAttention(nn.Module):
         Returns:
             [B, K, D]
         """
-        queries, keys, values = (split_heads(part, self.heads) for part in self.input(x).chunk(3, dim=-1))
-        past.write(place.start, KeysValues(keys, values))
-        output: Tensor = self.output(merge_heads(attend_at(place, queries, past)))
+        output: Tensor = self.output(attend_in_step(self.input(x), past, place))
         return output
 
 
@@ -113,10 +126,10 @@ class CrossAttention(nn.Module):
 
     def project(self, source: Tensor) -> KeysValues:
         """source: [B, S, D]."""
-        projected = self.key_value(source).chunk(2, dim=-1)
-        # a head's keys lie together, or every product with them would first lay them out so
-        keys, values = (split_heads(part, self.heads).contiguous() for part in projected)
-        return KeysValues(keys, values)
+        parts = [part.unflatten(-1, (self.heads, -1)) for part in self.key_value(source).chunk(2, dim=-1)]
+        if not torch.is_grad_enabled():  # they will be read at every step
+            parts = [part.contiguous() for part in parts]
+        return KeysValues(*parts)
 
     def forward(
         self, x: Tensor, memory: KeysValues, mask: Tensor, *, need_attention: bool
@@ -129,16 +142,38 @@ class CrossAttention(nn.Module):
         Returns:
             [B, T, D], and the attention averaged over heads, [B, T, S], where asked for.
         """
-        queries = split_heads(self.query(x), self.heads)
-        context = attend(queries, memory.keys, memory.values, mask, causal=False, dropout=self.dropout)
-        weights = attention_weights(queries, memory.keys, mask).mean(1) if need_attention else None
-        return self.output(merge_heads(context)), weights
+        projected = self.query(x)
+        queries = split_heads(projected, self.heads)
+        few = x.shape[1] <= _FEW and not self.training and mask.is_contiguous()
+        if few and native.applies(projected, memory.keys, memory.values):
+            context = native.attend_to_source(projected, memory.keys, memory.values, mask)
+        else:
+            keys, values = memory.keys.transpose(1, 2), memory.values.transpose(1, 2)
+            context = merge_heads(attend(queries, keys, values, mask, causal=False, dropout=self.dropout))
+        weights = None
+        if need_attention:
+            weights = attention_weights(queries, memory.keys.transpose(1, 2), mask).mean(1)
+        return self.output(context), weights
 
 
-def attend_at(place: Place, queries: Tensor, past: KeysValues) -> Tensor:
-    """What the K hypotheses of each sentence attend to in a step: softmax(QK'/sqrt(D/H))V; all [B, H, K, D/H]."""
+def attend_in_step(projected: Tensor, past: KeysValues, place: Place) -> Tensor:
+    """Writes the newest keys and values into the past, and attends to it: softmax(QK'/sqrt(D/H))V for each hypothesis.
+
+    Args:
+        projected: [B, K, 3D], queries, keys and values of the newest position.
+        past: with room for it.
+        place: where.
+
+    Returns:
+        [B, K, D]
+    """
+    if native.applies(projected, past.keys, past.values) and place.own.is_contiguous():
+        return native.attend_to_own(projected, past.keys, past.values, place.own, place.start)
+    queries, keys, values = projected.unflatten(-1, (3, *past.keys.shape[2:])).unbind(2)
+    past.write(place.start, KeysValues(keys, values))
     seen = past.upto(place.end)
-    return _weights(queries, seen.keys, place.shut_out) @ seen.values
+    weights = _weights(queries.transpose(1, 2), seen.keys.transpose(1, 2), place.shut_out)
+    return merge_heads(weights @ seen.values.transpose(1, 2))
 
 
 def attend(

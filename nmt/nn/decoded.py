@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Self
 
@@ -27,24 +26,23 @@ class Decoded(Rows):
     """
 
     layers: list[KeysValues]
-    """[B, H, room, D/H] each."""
+    """[B, room, H, D/H] each."""
     own: Tensor
     """[B, K, length] int64: the entries that each hypothesis descends from, one a position."""
     written: int = 0
     """Entries in use; the rest is room."""
 
     @classmethod
-    def nothing(cls, layers: int, heads: int, like: Tensor, sentences: int, beam: int) -> Self:
+    def nothing(cls, layers: int, like: Tensor, sentences: int, beam: int) -> Self:
         """Before the first step.
 
         Args:
             layers: how many there are.
-            heads: H.
-            like: [..., D/H], of the dtype and on the device of keys.
+            like: [..., H, D/H], of the dtype and on the device of keys.
             sentences: B.
             beam: K.
         """
-        shape = (sentences, heads, 0, like.shape[-1])
+        shape = (sentences, 0, *like.shape[-2:])
         empty = [KeysValues(like.new_empty(shape), like.new_empty(shape)) for _ in range(layers)]
         return cls(empty, torch.zeros((sentences, beam, 0), dtype=torch.int64, device=like.device))
 
@@ -60,12 +58,9 @@ class Decoded(Rows):
 
     def next_place(self) -> Place:
         """Makes room in all layers, and says where they are to write the next position."""
-        start, end = self.written, self.written + self.beam
-        self.layers = [layer.with_room(end, _FIRST_ROOM * self.beam) for layer in self.layers]
-        if end == self.length + 1:  # there never was more than one hypothesis of a sentence
-            return Place(start, end, None)
-        shut_out = torch.full((*self.own.shape[:2], end), -math.inf, device=self.own.device)
-        return Place(start, end, shut_out.scatter_(2, self._with_newest(), 0.0)[:, None])
+        place = Place(self.written, self._with_newest())
+        self.layers = [layer.with_room(place.end, _FIRST_ROOM * self.beam) for layer in self.layers]
+        return place
 
     def advanced(self) -> Self:
         """The same after all layers have written there."""

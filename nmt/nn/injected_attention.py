@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from nmt.nn.attention import KeysValues, Place, attend, attend_at, merge_heads, split_heads
+from nmt.nn.attention import KeysValues, Place, attend, attend_in_step, merge_heads, split_heads
 from nmt.nn.dropout import Dropout
 
 
@@ -46,9 +46,7 @@ class InjectedSelfAttention(nn.Module):
         Returns:
             [B, K, D]
         """
-        queries, keys, values = self._project(z, injection)
-        past.write(place.start, KeysValues(keys, values))
-        output: Tensor = self.output(merge_heads(attend_at(place, queries, past)))
+        output: Tensor = self.output(attend_in_step(self.input(z) + injection, past, place))
         return output
 
     def _project(self, z: Tensor, injection: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -37,9 +37,11 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from nmt.nn import native
+
 LEVELS = 127
 """Largest magnitude of an 8-bit number; -128 is not used, so that negation stays exact."""
-_TINY = torch.tensor(1e-30)
+_TINY = torch.tensor(1e-37)
 """Added to every scale, for the sake of rows of zeros."""
 
 
@@ -103,6 +105,9 @@ class Int8Product:
 
     def __call__(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         """x: [rows, inputs] float32. Returns [rows, outputs] float32: x W' + bias."""
+        if native.applies(x):
+            unsigned, scale = native.quantize_rows(x, self.levels)
+            return native.scale_rows(_onednn(unsigned, self.packed, self.scale, self.levels + 1), scale, bias)
         q, scale = quantize_rows(x, self.levels)
         # rounding to signed bytes and moving these takes a quarter of the time of converting to unsigned ones
         unsigned = q.view(torch.uint8).add_(self.levels + 1)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from nmt.nn import native
 from nmt.nn.rows import Rows
 from nmt.search.base import NONE, Hypothesis, MemoryT, StateT, StepModel
 from nmt.search.options import BeamSearch
@@ -156,11 +157,16 @@ def _continue(
     logits: Tensor, beams: _Beams, length: int, options: BeamSearch, special: SpecialTokens
 ) -> _Continuations:
     """The 2K best continuations of each sentence by `logits` [N, V], which are overwritten; `length` counts it."""
+    last = beams.limit <= length
+    at_limit = bool(last.any())
+    if not at_limit and options.token_margin is None and native.applies(logits, beams.live):
+        banned = (special.pad, special.bos, special.eos) if length <= options.min_length else (special.pad, special.bos)
+        sums, parents, tokens = native.best_continuations(logits, beams.live, 2 * options.beam, banned)
+        return _Continuations(sums, parents, tokens, tokens == special.eos)
     log_probabilities = to_log_probabilities(logits)
     log_probabilities[:, special.pad] = NONE
     log_probabilities[:, special.bos] = NONE
-    last = beams.limit <= length
-    if last.any():  # what has reached the limit ends as it is
+    if at_limit:  # what has reached the limit ends as it is
         rows = last.repeat_interleave(options.beam)
         eos = log_probabilities[rows, special.eos]
         log_probabilities[rows] = NONE

@@ -1,0 +1,185 @@
+"""What a step of decoding does between its matrix products, in C: each thing in one pass, and without torch's overhead.
+
+In eager torch these took more time than the products of a small model, and most of the rest of a large one's; and
+attention to one's own past needs a gather that torch can only do by copying. The C file is compiled when the package is
+installed, by whatever C compiler there is; without one, on a GPU, in another precision or where a gradient is wanted,
+the callers do the same in torch, which is what these are tested against.
+
+Call overhead decides: addresses go through ctypes, and nothing is checked again that the callers know.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.machinery
+import os
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+LIBRARY = "decoding"
+OFF = "NMT_NATIVE"
+"""Set to 0 in the environment, it leaves everything to torch."""
+
+_POINTER, _INT64, _INT32 = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
+_ARGUMENTS = {
+    "quantize_rows": (_POINTER, _INT64, _INT64, _INT32, _POINTER, _POINTER),
+    "scale_rows": (_POINTER, _INT64, _INT64, _POINTER, _POINTER),
+    "attend_to_own": (*[_POINTER] * 4, *[_INT64] * 7, _POINTER, _POINTER),
+    "attend_to_source": (*[_POINTER] * 4, *[_INT64] * 5, *[_POINTER] * 3),
+    "best_continuations": (_POINTER, _POINTER, *[_INT64] * 4, _POINTER, _INT64, *[_POINTER] * 4),
+}
+
+
+@cache
+def library() -> ctypes.CDLL | None:
+    """The compiled functions; None where there are none."""
+    if os.environ.get(OFF) == "0":
+        return None
+    for suffix in importlib.machinery.EXTENSION_SUFFIXES:
+        path = Path(__file__).with_name(LIBRARY + suffix)
+        if path.exists():
+            try:
+                loaded = ctypes.CDLL(str(path))
+            except OSError:  # of another machine
+                return None
+            for name, arguments in _ARGUMENTS.items():
+                function = getattr(loaded, name)
+                function.argtypes, function.restype = arguments, None
+            return loaded
+    return None
+
+
+def applies(*tensors: Tensor) -> bool:
+    """Whether these may be given to the functions: float32 on the CPU, contiguous, and no gradient is wanted."""
+    return (
+        library() is not None
+        and not torch.is_grad_enabled()
+        and all(t.dtype == torch.float32 and t.device.type == "cpu" and t.is_contiguous() for t in tensors)
+    )
+
+
+def quantize_rows(x: Tensor, levels: int) -> tuple[Tensor, Tensor]:
+    """x [rows, columns] as bytes q + levels + 1, and the scales [rows, 1]; as `nmt.nn.int8_product.quantize_rows`."""
+    rows, columns = x.shape
+    q, scale = torch.empty((rows, columns), dtype=torch.uint8), torch.empty((rows, 1))
+    _call().quantize_rows(x.data_ptr(), rows, columns, levels, q.data_ptr(), scale.data_ptr())
+    return q, scale
+
+
+def scale_rows(y: Tensor, scale: Tensor, bias: Tensor | None) -> Tensor:
+    """y [rows, columns] times scale [rows, 1] plus bias [columns], in place."""
+    _call().scale_rows(y.data_ptr(), *y.shape, scale.data_ptr(), None if bias is None else bias.data_ptr())
+    return y
+
+
+def attend_to_own(projected: Tensor, keys: Tensor, values: Tensor, own: Tensor, start: int) -> Tensor:
+    """Writes the newest keys and values, and attends to one's own: softmax(qK'/sqrt(D/H))V.
+
+    Args:
+        projected: [B, K, 3D]: queries, keys and values of the newest position, a head after the other.
+        keys: [B, room, H, D/H]; the newest are written from entry `start` on.
+        values: likewise.
+        own: [B, K, length + 1] int64, the entries each hypothesis attends to, with the newest one.
+        start: first entry of the newest position.
+
+    Returns:
+        [B, K, D]
+    """
+    sentences, room, heads, size = keys.shape
+    beam, count = own.shape[1:]
+    context, weights = torch.empty((sentences, beam, heads * size)), torch.empty(heads * count)
+    _call().attend_to_own(
+        projected.data_ptr(),
+        keys.data_ptr(),
+        values.data_ptr(),
+        own.data_ptr(),
+        sentences,
+        beam,
+        heads,
+        room,
+        size,
+        count,
+        start,
+        weights.data_ptr(),
+        context.data_ptr(),
+    )
+    return context
+
+
+def attend_to_source(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
+    """Attention of a few queries to the real tokens of their sentence.
+
+    Args:
+        queries: [B, K, D].
+        keys: [B, S, H, D/H].
+        values: likewise.
+        mask: [B, 1, 1, S] bool, contiguous, True on real tokens.
+
+    Returns:
+        [B, K, D]
+    """
+    sentences, length, heads, size = keys.shape
+    context, weights, entries = (
+        torch.empty_like(queries),
+        torch.empty(heads * length),
+        torch.empty(length, dtype=torch.int64),
+    )
+    _call().attend_to_source(
+        queries.data_ptr(),
+        keys.data_ptr(),
+        values.data_ptr(),
+        mask.data_ptr(),
+        sentences,
+        queries.shape[1],
+        heads,
+        length,
+        size,
+        entries.data_ptr(),
+        weights.data_ptr(),
+        context.data_ptr(),
+    )
+    return context
+
+
+def best_continuations(
+    logits: Tensor, live: Tensor, count: int, banned: tuple[int, ...]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The best sums of a hypothesis's log-probability and its next token's, as in `nmt.search.topk`, by logits.
+
+    Args:
+        logits: [N, V] float32.
+        live: [B, K] float32, -inf for no hypothesis.
+        count: how many of each sentence.
+        banned: tokens that are left out, though the softmax counts them.
+
+    Returns:
+        sums [B, count] float32, best first, -inf where there are no more; hypotheses and tokens, int64.
+    """
+    (sentences, beam), vocabulary = live.shape, logits.shape[1]
+    sums = torch.empty((sentences, count))
+    parents, tokens = torch.empty((2, sentences, count), dtype=torch.int64).unbind()
+    maxima, bans = torch.empty(vocabulary // 64 + 1), (_INT64 * len(banned))(*banned)
+    _call().best_continuations(
+        logits.data_ptr(),
+        live.data_ptr(),
+        sentences,
+        beam,
+        vocabulary,
+        count,
+        bans,
+        len(banned),
+        maxima.data_ptr(),
+        sums.data_ptr(),
+        parents.data_ptr(),
+        tokens.data_ptr(),
+    )
+    return sums, parents, tokens
+
+
+def _call() -> ctypes.CDLL:
+    found = library()
+    assert found is not None
+    return found
