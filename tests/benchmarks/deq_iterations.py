@@ -98,7 +98,7 @@ def computed(work: Work) -> Iterator[None]:
     step = DecoderBlock.step
 
     def counting(block: DecoderBlock, z: Tensor, *arguments: Any, **options: Any) -> Any:
-        work.computed += len(z)
+        work.computed += z.shape[:-1].numel()
         return step(block, z, *arguments, **options)
 
     with patch.object(DecoderBlock, "step", counting):
@@ -265,7 +265,7 @@ def main() -> None:
     parser.add_argument("--lines", type=int, help="of the set; default: all")
     parser.add_argument("--rounds", type=int, default=3, help="of the measurement of speed; 0 for none")
     parser.add_argument("--speed-lines", type=int, default=200, help="translated in each round")
-    parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
+    parser.add_argument("--precision", choices=["fp32", "bf16", "int8"], default="fp32")
     parser.add_argument("--plot", type=Path, metavar="FILE.png")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
