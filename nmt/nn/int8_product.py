@@ -106,8 +106,9 @@ class Int8Product:
     def __call__(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         """x: [rows, inputs] float32. Returns [rows, outputs] float32: x W' + bias."""
         if native.applies(x):
-            unsigned, scale = native.quantize_rows(x, self.levels)
-            return native.scale_rows(_onednn(unsigned, self.packed, self.scale, self.levels + 1), scale, bias)
+            unsigned, scale = native.quantize_rows(x, self.levels, _room(len(x)))
+            product = _onednn(unsigned, self.packed, self.scale, self.levels + 1)
+            return native.scale_rows(product[: len(x)], scale, bias)
         q, scale = quantize_rows(x, self.levels)
         # rounding to signed bytes and moving these takes a quarter of the time of converting to unsigned ones
         unsigned = q.view(torch.uint8).add_(self.levels + 1)
@@ -128,6 +129,12 @@ def plain_product(x: Tensor, weight: Tensor, scale: Tensor, bias: Tensor | None 
     # exact: a float64 holds every sum of up to 2^39 products of bytes
     product = (q.double() @ weight.double().T).to(row_scale.dtype) * scale * row_scale
     return product if bias is None else product + bias
+
+
+def _room(rows: int) -> int:
+    """So many rows, rounded up: oneDNN compiles a kernel for each number, and each step of a search has another one."""
+    grain = 32 if rows > 64 else 8
+    return -(-rows // grain) * grain
 
 
 def _pack(weight: Tensor) -> Tensor:

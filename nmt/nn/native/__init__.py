@@ -61,10 +61,13 @@ def applies(*tensors: Tensor) -> bool:
     )
 
 
-def quantize_rows(x: Tensor, levels: int) -> tuple[Tensor, Tensor]:
-    """x [rows, columns] as bytes q + levels + 1, and the scales [rows, 1]; as `nmt.nn.int8_product.quantize_rows`."""
+def quantize_rows(x: Tensor, levels: int, room: int) -> tuple[Tensor, Tensor]:
+    """x [rows, columns] as bytes q + levels + 1, and the scales [rows, 1]; as `nmt.nn.int8_product.quantize_rows`.
+
+    The bytes have `room` rows, at least as many as x, the last ones without a meaning.
+    """
     rows, columns = x.shape
-    q, scale = torch.empty((rows, columns), dtype=torch.uint8), torch.empty((rows, 1))
+    q, scale = torch.empty((room, columns), dtype=torch.uint8), torch.empty((rows, 1))
     _call().quantize_rows(x.data_ptr(), rows, columns, levels, q.data_ptr(), scale.data_ptr())
     return q, scale
 

@@ -37,7 +37,7 @@ def test_attention_dropout_keeps_the_expectation() -> None:
 def test_a_step_sees_what_the_sequence_sees() -> None:
     attention = SelfAttention(16, 4, 0.0).eval()
     x = torch.randn(3, 6, 16)
-    decoded = Decoded.nothing(1, 4, torch.empty(4), 3, 1)
+    decoded = Decoded.nothing(1, torch.empty(4, 4), 3, 1)
     with torch.no_grad():
         whole = attention(x, None)
         for position in range(6):

@@ -20,7 +20,7 @@ def attention() -> SelfAttention:
 
 
 def nothing(sentences: int, beam: int) -> Decoded:
-    return Decoded.nothing(1, HEADS, torch.empty(DIM // HEADS, dtype=torch.float64), sentences, beam)
+    return Decoded.nothing(1, torch.empty(HEADS, DIM // HEADS, dtype=torch.float64), sentences, beam)
 
 
 @torch.no_grad()

@@ -53,7 +53,7 @@ def test_it_is_the_equation(causal: bool) -> None:
 def test_steps_give_what_the_whole_gives_however_often_a_position_is_tried(repeats: int) -> None:
     attention, z, injection = attention_and_input()
     whole = attention(z, injection, None)
-    decoded = Decoded.nothing(1, HEADS, torch.empty(DIM // HEADS, dtype=torch.float64), 3, 1)
+    decoded = Decoded.nothing(1, torch.empty(HEADS, DIM // HEADS, dtype=torch.float64), 3, 1)
     for position in range(LENGTH):
         place, now = decoded.next_place(), slice(position, position + 1)
         (past,) = decoded.layers
