@@ -11,7 +11,7 @@ shape; a figure is the least of some turns, by the processor's clock, since all 
 - u8, s8: `onednn.qlinear_pointwise` of packed weights with unsigned and signed activations, to fp32.
 - dynamic: `quantized::linear_dynamic` with the onednn engine; finds one activation scale for all rows, so a sentence's
   translation would depend on its batch. It includes quantising, as no other column does.
-- ours: all of what translating takes, `Int8Product` from fp32 rows to fp32 rows; quantising is what of it `u8` is not.
+- ours: all of what translating takes, `Int8Product` from fp32 rows to fp32 rows.
 
 A dash stands for what does not run, or would take longer than a second.
 """
@@ -38,7 +38,7 @@ from nmt.nn.int8_product import Int8Product, activation_levels, has_wide_accumul
 SHAPES = ("5x512x512", "40x512x2048", "160x512x1536", "160x2048x512", "160x1024x4096", "40x512x32000", "160x512x32000")
 INSTRUCTIONS = ("default", "AVX512_CORE_VNNI", "AVX512_CORE", "AVX2")
 LIMIT = "ONEDNN_MAX_CPU_ISA"
-COLUMNS = ("fp32", "fp32 oneDNN", "bf16", "_int_mm", "u8", "s8", "dynamic", "ours", "quantising")
+COLUMNS = ("fp32", "fp32 oneDNN", "bf16", "_int_mm", "u8", "s8", "dynamic", "ours")
 TURNS = 9
 TURN_SECONDS = 0.02
 """A turn repeats a product for at least so long."""
@@ -77,7 +77,6 @@ def products(rows: int, inputs: int, outputs: int) -> dict[str, Product]:
         "u8": onednn(unsigned, 128),
         "dynamic": lambda: torch.ops.quantized.linear_dynamic(x, dynamic),
         "ours": lambda: ours(x),
-        "quantising": lambda: quantize_rows(x),
     }
 
 
