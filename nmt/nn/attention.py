@@ -169,7 +169,7 @@ def attend_in_step(projected: Tensor, past: KeysValues, place: Place) -> Tensor:
     """
     if native.applies(projected, past.keys, past.values) and place.own.is_contiguous():
         return native.attend_to_own(projected, past.keys, past.values, place.own, place.start)
-    queries, keys, values = projected.unflatten(-1, (3, *past.keys.shape[2:])).unbind(2)
+    queries, keys, values = projected.view(*projected.shape[:2], 3, *past.keys.shape[2:]).unbind(2)
     past.write(place.start, KeysValues(keys, values))
     seen = past.upto(place.end)
     weights = _weights(queries.transpose(1, 2), seen.keys.transpose(1, 2), place.shut_out)

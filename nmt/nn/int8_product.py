@@ -31,6 +31,7 @@ Microseconds of one product of fp32 rows, or of bytes for the 8-bit kernels, and
 
 from __future__ import annotations
 
+import os
 import platform
 from functools import cache
 
@@ -101,14 +102,14 @@ class Int8Product:
         self.outputs = len(weight)
         self.scale = scale.contiguous()
         self.levels = activation_levels()
-        self.packed = _pack(weight)
+        self.own = native.pack(weight, scale) if _own_is_best(weight) else None
+        self.packed = None if self.own is not None else _pack(weight)
 
     def __call__(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         """x: [rows, inputs] float32. Returns [rows, outputs] float32: x W' + bias."""
-        if native.applies(x):
-            unsigned, scale = native.quantize_rows(x, self.levels, _room(len(x)))
-            product = _onednn(unsigned, self.packed, self.scale, self.levels + 1)
-            return native.scale_rows(product[: len(x)], scale, bias)
+        if self.own is not None:
+            return native.multiply(x.contiguous(), self.own, bias)
+        assert self.packed is not None
         q, scale = quantize_rows(x, self.levels)
         # rounding to signed bytes and moving these takes a quarter of the time of converting to unsigned ones
         unsigned = q.view(torch.uint8).add_(self.levels + 1)
@@ -131,10 +132,23 @@ def plain_product(x: Tensor, weight: Tensor, scale: Tensor, bias: Tensor | None 
     return product if bias is None else product + bias
 
 
-def _room(rows: int) -> int:
-    """So many rows, rounded up: oneDNN compiles a kernel for each number, and each step of a search has another one."""
-    grain = 32 if rows > 64 else 8
-    return -(-rows // grain) * grain
+def _own_is_best(weight: Tensor) -> bool:
+    """Whether our kernel is to multiply by this weight.
+
+    Decided by the weight alone, so that what becomes of a row does not depend on how many there are.
+    """
+    if not (native.has_product() and has_wide_accumulation()):
+        return False
+    return weight.numel() < _LARGE or not _has_amx()
+
+
+_LARGE = 2**18
+"""Values of a weight from which on AMX instructions outweigh the cost of oneDNN's call."""
+
+
+def _has_amx() -> bool:
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "ALL").upper()
+    return torch.cpu._is_amx_tile_supported() and (limit in ("ALL", "DEFAULT") or "AMX" in limit)
 
 
 def _pack(weight: Tensor) -> Tensor:

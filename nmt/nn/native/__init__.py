@@ -13,6 +13,7 @@ from __future__ import annotations
 import ctypes
 import importlib.machinery
 import os
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -23,10 +24,10 @@ LIBRARY = "decoding"
 OFF = "NMT_NATIVE"
 """Set to 0 in the environment, it leaves everything to torch."""
 
-_POINTER, _INT64, _INT32 = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
+_POINTER, _INT64 = ctypes.c_void_p, ctypes.c_int64
 _ARGUMENTS = {
-    "quantize_rows": (_POINTER, _INT64, _INT64, _INT32, _POINTER, _POINTER),
-    "scale_rows": (_POINTER, _INT64, _INT64, _POINTER, _POINTER),
+    "pack": (_POINTER, _INT64, _INT64, _POINTER, _POINTER),
+    "multiply": (_POINTER, _INT64, _INT64, *[_POINTER] * 4, _INT64, *[_POINTER] * 3),
     "attend_to_own": (*[_POINTER] * 4, *[_INT64] * 7, _POINTER, _POINTER),
     "attend_to_source": (*[_POINTER] * 4, *[_INT64] * 5, *[_POINTER] * 3),
     "best_continuations": (_POINTER, _POINTER, *[_INT64] * 4, _POINTER, _INT64, *[_POINTER] * 4),
@@ -43,11 +44,11 @@ def library() -> ctypes.CDLL | None:
         if path.exists():
             try:
                 loaded = ctypes.CDLL(str(path))
-            except OSError:  # of another machine
+                for name, arguments in _ARGUMENTS.items():
+                    function = getattr(loaded, name)
+                    function.argtypes, function.restype = arguments, None
+            except (OSError, AttributeError):  # of another machine, or of an older source
                 return None
-            for name, arguments in _ARGUMENTS.items():
-                function = getattr(loaded, name)
-                function.argtypes, function.restype = arguments, None
             return loaded
     return None
 
@@ -61,20 +62,54 @@ def applies(*tensors: Tensor) -> bool:
     )
 
 
-def quantize_rows(x: Tensor, levels: int, room: int) -> tuple[Tensor, Tensor]:
-    """x [rows, columns] as bytes q + levels + 1, and the scales [rows, 1]; as `nmt.nn.int8_product.quantize_rows`.
+@dataclass(frozen=True)
+class Packed:
+    """8-bit weights as `multiply` reads them."""
 
-    The bytes have `room` rows, at least as many as x, the last ones without a meaning.
-    """
-    rows, columns = x.shape
-    q, scale = torch.empty((room, columns), dtype=torch.uint8), torch.empty((rows, 1))
-    _call().quantize_rows(x.data_ptr(), rows, columns, levels, q.data_ptr(), scale.data_ptr())
-    return q, scale
+    outputs: int
+    weight: Tensor
+    """[panels, inputs / 4, 64, 4] int8, panels of 64 outputs, filled up with zeros."""
+    offset: Tensor
+    """[panels * 64] int32: what makes up for unsigned bytes of x."""
+    scale: Tensor
+    """[outputs] float32."""
 
 
-def scale_rows(y: Tensor, scale: Tensor, bias: Tensor | None) -> Tensor:
-    """y [rows, columns] times scale [rows, 1] plus bias [columns], in place."""
-    _call().scale_rows(y.data_ptr(), *y.shape, scale.data_ptr(), None if bias is None else bias.data_ptr())
+def has_product() -> bool:
+    """Whether there is a `multiply` for this CPU: an x86-64 with AVX512-VNNI."""
+    found = library()
+    return found is not None and bool(found.has_product())
+
+
+def pack(weight: Tensor, scale: Tensor) -> Packed:
+    """[outputs, inputs] int8 and [outputs] float32."""
+    outputs, inputs = weight.shape
+    panels = -(-outputs // 64)
+    packed = torch.empty((panels, -(-inputs // 4), 64, 4), dtype=torch.int8)
+    offset = torch.empty(panels * 64, dtype=torch.int32)
+    weight = weight.contiguous()
+    _call().pack(weight.data_ptr(), outputs, inputs, packed.data_ptr(), offset.data_ptr())
+    return Packed(outputs, packed, offset, scale.contiguous())
+
+
+def multiply(x: Tensor, packed: Packed, bias: Tensor | None) -> Tensor:
+    """x [rows, inputs], quantised row by row with 127 levels, times the weights, plus bias: [rows, outputs]."""
+    rows, inputs = x.shape
+    y, scales = torch.empty((rows, packed.outputs)), torch.empty(rows)
+    q = torch.empty((rows, packed.weight.shape[1] * 4), dtype=torch.uint8)
+    _call().multiply(
+        x.data_ptr(),
+        rows,
+        inputs,
+        packed.weight.data_ptr(),
+        packed.offset.data_ptr(),
+        packed.scale.data_ptr(),
+        None if bias is None else bias.data_ptr(),
+        packed.outputs,
+        q.data_ptr(),
+        scales.data_ptr(),
+        y.data_ptr(),
+    )
     return y
 
 
@@ -93,7 +128,7 @@ def attend_to_own(projected: Tensor, keys: Tensor, values: Tensor, own: Tensor, 
     """
     sentences, room, heads, size = keys.shape
     beam, count = own.shape[1:]
-    context, weights = torch.empty((sentences, beam, heads * size)), torch.empty(heads * count)
+    context, weights = torch.empty((sentences, beam, heads * size)), torch.empty(_padded(count))
     _call().attend_to_own(
         projected.data_ptr(),
         keys.data_ptr(),
@@ -127,7 +162,7 @@ def attend_to_source(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor
     sentences, length, heads, size = keys.shape
     context, weights, entries = (
         torch.empty_like(queries),
-        torch.empty(heads * length),
+        torch.empty(_padded(length)),
         torch.empty(length, dtype=torch.int64),
     )
     _call().attend_to_source(
@@ -180,6 +215,11 @@ def best_continuations(
         tokens.data_ptr(),
     )
     return sums, parents, tokens
+
+
+def _padded(count: int) -> int:
+    """As in decoding.c."""
+    return -(-count // 16) * 16
 
 
 def _call() -> ctypes.CDLL:

@@ -14,7 +14,10 @@
 #endif
 #define INLINE static inline __attribute__((always_inline))
 
-enum { BLOCK = 64 };
+enum { BLOCK = 64, LANES = 16 };
+
+/* A number of weights rounded up to whole vectors. */
+INLINE int64_t padded(int64_t count) { return (count + LANES - 1) / LANES * LANES; }
 
 /* e^x to 2e-7 relative for x <= 88; what lies below e^-87 becomes that. */
 INLINE float exponential(float x) {
@@ -32,98 +35,116 @@ INLINE float exponential(float x) {
     return p * power.f;
 }
 
-/* x [rows, columns] -> q + levels + 1 as bytes, and the scale of each row: x ~ q * scale. */
-FOR_EACH_CPU void quantize_rows(const float *x, int64_t rows, int64_t columns, int32_t levels, uint8_t *q, float *scale) {
-    for (int64_t row = 0; row < rows; row++, x += columns, q += columns) {
-        float largest = 0.0f;
+/* Weights of one head from its scores [count], which become them up to the factor that is returned.
+ *
+ * They are filled up to whole vectors by ones of next to nothing, or the exponentials of the last few would take longer
+ * than all others.
+ */
+INLINE float exponentials(float *scores, int64_t count) {
+    float largest = -INFINITY, total = 0.0f;
+    int64_t filled = padded(count);
+    for (int64_t j = count; j < filled; j++) scores[j] = -INFINITY;
+    for (int64_t start = 0; start < filled; start += LANES)
 #pragma omp simd reduction(max : largest)
-        for (int64_t i = 0; i < columns; i++) {
-            float magnitude = fabsf(x[i]);
-            largest = magnitude > largest ? magnitude : largest;
+        for (int64_t j = start; j < start + LANES; j++) largest = scores[j] > largest ? scores[j] : largest;
+    for (int64_t start = 0; start < filled; start += LANES)
+#pragma omp simd reduction(+ : total)
+        for (int64_t j = start; j < start + LANES; j++) {
+            scores[j] = exponential(scores[j] - largest);
+            total += scores[j];
         }
-        float of_row = largest * (1.0f / (float)levels) + 1e-37f;
-        scale[row] = of_row;
-#pragma omp simd
-        for (int64_t i = 0; i < columns; i++) q[i] = (uint8_t)((int32_t)rintf(x[i] / of_row) + levels + 1);
-    }
-}
-
-/* y = y * scale + bias in place, for y [rows, columns], a scale a row and a bias a column (or none). */
-FOR_EACH_CPU void scale_rows(float *y, int64_t rows, int64_t columns, const float *scale, const float *bias) {
-    for (int64_t row = 0; row < rows; row++, y += columns) {
-        float of_row = scale[row];
-        if (bias) {
-#pragma omp simd
-            for (int64_t i = 0; i < columns; i++) y[i] = y[i] * of_row + bias[i];
-        } else {
-#pragma omp simd
-            for (int64_t i = 0; i < columns; i++) y[i] *= of_row;
-        }
-    }
+    return 1.0f / total;
 }
 
 /* The attention of one query [heads, size] to the `count` keys and values [..., heads, size] numbered in `entries`.
  *
- * Entry by entry, as they lie in memory: what is far apart is fetched once. weights: room for heads * count.
+ * scores: room for padded(count). This one is for any size of heads.
  */
-INLINE void attend_one(
+INLINE void attend_any(
     const float *query, const float *keys, const float *values, const int64_t *entries, int64_t count, int64_t heads,
-    int64_t size, float *weights, float *context
+    int64_t size, float *scores, float *context
 ) {
-    int64_t width = heads * size;
     float factor = 1.0f / sqrtf((float)size);
-    for (int64_t j = 0; j < count; j++) {
-        const float *key = keys + entries[j] * width;
-        for (int64_t h = 0; h < heads; h++) {
-            float sum = 0.0f;
-#pragma omp simd reduction(+ : sum)
-            for (int64_t i = 0; i < size; i++) sum += query[h * size + i] * key[h * size + i];
-            weights[h * count + j] = sum * factor;
-        }
-    }
     for (int64_t h = 0; h < heads; h++) {
-        float *of_head = weights + h * count, largest = -INFINITY, total = 0.0f;
-        for (int64_t j = 0; j < count; j++) largest = of_head[j] > largest ? of_head[j] : largest;
-#pragma omp simd reduction(+ : total)
         for (int64_t j = 0; j < count; j++) {
-            of_head[j] = exponential(of_head[j] - largest);
-            total += of_head[j];
+            const float *key = keys + (entries[j] * heads + h) * size;
+            float sum = 0.0f;
+            for (int64_t i = 0; i < size; i++) sum += query[h * size + i] * key[i];
+            scores[j] = sum * factor;
         }
-        for (int64_t j = 0; j < count; j++) of_head[j] /= total;
-    }
-    memset(context, 0, (size_t)width * sizeof(float));
-    for (int64_t j = 0; j < count; j++) {
-        const float *value = values + entries[j] * width;
-        for (int64_t h = 0; h < heads; h++) {
-            float weight = weights[h * count + j];
-#pragma omp simd
-            for (int64_t i = 0; i < size; i++) context[h * size + i] += weight * value[h * size + i];
+        float normalizer = exponentials(scores, count);
+        for (int64_t i = 0; i < size; i++) {
+            float sum = 0.0f;
+            for (int64_t j = 0; j < count; j++) sum += scores[j] * values[(entries[j] * heads + h) * size + i];
+            context[h * size + i] = sum * normalizer;
         }
     }
 }
 
-/* The same with the usual sizes of heads known to the compiler. */
+typedef float Vector __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
+
+INLINE float sum_of(Vector x) {
+    typedef float Half __attribute__((vector_size(32)));
+    typedef float Quarter __attribute__((vector_size(16)));
+    Half half = __builtin_shufflevector(x, x, 0, 1, 2, 3, 4, 5, 6, 7) +
+                __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15);
+    Quarter quarter = __builtin_shufflevector(half, half, 0, 1, 2, 3) + __builtin_shufflevector(half, half, 4, 5, 6, 7);
+    return (quarter[0] + quarter[1]) + (quarter[2] + quarter[3]);
+}
+
+/* The same for heads of `parts` vectors, a number that the compiler knows: a query and a context stay in registers. */
+INLINE void attend_vectors(
+    const float *query, const float *keys, const float *values, const int64_t *entries, int64_t count, int64_t heads,
+    const int parts, float *scores, float *context
+) {
+    const int64_t width = heads * parts;
+    float factor = 1.0f / sqrtf((float)(parts * LANES));
+    const Vector *of_query = (const Vector *)query, *of_keys = (const Vector *)keys, *of_values = (const Vector *)values;
+    for (int64_t h = 0; h < heads; h++) {
+        Vector here[8], sum[8];
+#pragma GCC unroll 8
+        for (int p = 0; p < parts; p++) here[p] = of_query[h * parts + p] * factor;
+        for (int64_t j = 0; j < count; j++) {
+            const Vector *key = of_keys + entries[j] * width + h * parts;
+            Vector product = here[0] * key[0];
+#pragma GCC unroll 8
+            for (int p = 1; p < parts; p++) product += here[p] * key[p];
+            scores[j] = sum_of(product);
+        }
+        float normalizer = exponentials(scores, count);
+#pragma GCC unroll 8
+        for (int p = 0; p < parts; p++) sum[p] = (Vector){0};
+        for (int64_t j = 0; j < count; j++) {
+            const Vector *value = of_values + entries[j] * width + h * parts;
+#pragma GCC unroll 8
+            for (int p = 0; p < parts; p++) sum[p] += scores[j] * value[p];
+        }
+#pragma GCC unroll 8
+        for (int p = 0; p < parts; p++) ((Vector *)context)[h * parts + p] = sum[p] * normalizer;
+    }
+}
+
 INLINE void attend(
     const float *query, const float *keys, const float *values, const int64_t *entries, int64_t count, int64_t heads,
-    int64_t size, float *weights, float *context
+    int64_t size, float *scores, float *context
 ) {
     switch (size) {
-    case 32: attend_one(query, keys, values, entries, count, heads, 32, weights, context); break;
-    case 64: attend_one(query, keys, values, entries, count, heads, 64, weights, context); break;
-    case 128: attend_one(query, keys, values, entries, count, heads, 128, weights, context); break;
-    default: attend_one(query, keys, values, entries, count, heads, size, weights, context);
+    case 2 * LANES: attend_vectors(query, keys, values, entries, count, heads, 2, scores, context); break;
+    case 4 * LANES: attend_vectors(query, keys, values, entries, count, heads, 4, scores, context); break;
+    case 8 * LANES: attend_vectors(query, keys, values, entries, count, heads, 8, scores, context); break;
+    default: attend_any(query, keys, values, entries, count, heads, size, scores, context);
     }
 }
 
 /* Self-attention of the newest position of each hypothesis, whose keys and values are written first.
  *
  * projected [B, K, 3, heads, size]: queries, keys, values. keys, values [B, room, heads, size]. own [B, K, count]: the
- * entries that each hypothesis attends to, the newest, start + k, last. context [B, K, heads, size]. weights: room for
- * heads * count.
+ * entries that each hypothesis attends to, the newest, start + k, last. context [B, K, heads, size]. scores: room for
+ * padded(count).
  */
 FOR_EACH_CPU void attend_to_own(
     const float *projected, float *keys, float *values, const int64_t *own, int64_t sentences, int64_t beam,
-    int64_t heads, int64_t room, int64_t size, int64_t count, int64_t start, float *weights, float *context
+    int64_t heads, int64_t room, int64_t size, int64_t count, int64_t start, float *scores, float *context
 ) {
     int64_t width = heads * size;
     for (int64_t b = 0; b < sentences; b++, keys += room * width, values += room * width) {
@@ -133,17 +154,17 @@ FOR_EACH_CPU void attend_to_own(
             memcpy(values + (start + k) * width, rows + (3 * k + 2) * width, (size_t)width * sizeof(float));
         }
         for (int64_t k = 0; k < beam; k++, own += count, context += width)
-            attend(rows + 3 * k * width, keys, values, own, count, heads, size, weights, context);
+            attend(rows + 3 * k * width, keys, values, own, count, heads, size, scores, context);
     }
 }
 
 /* Attention of K queries [B, K, heads, size] to their sentence's real tokens; keys, values [B, length, heads, size].
  *
- * mask [B, length]: 1 on real tokens. entries: room for `length`; weights: room for heads * length.
+ * mask [B, length]: 1 on real tokens. entries: room for `length`; scores: room for padded(length).
  */
 FOR_EACH_CPU void attend_to_source(
     const float *queries, const float *keys, const float *values, const uint8_t *mask, int64_t sentences, int64_t beam,
-    int64_t heads, int64_t length, int64_t size, int64_t *entries, float *weights, float *context
+    int64_t heads, int64_t length, int64_t size, int64_t *entries, float *scores, float *context
 ) {
     int64_t width = heads * size;
     for (int64_t b = 0; b < sentences; b++, keys += length * width, values += length * width) {
@@ -151,7 +172,7 @@ FOR_EACH_CPU void attend_to_source(
         for (int64_t j = 0; j < length; j++)
             if (mask[b * length + j]) entries[count++] = j;
         for (int64_t k = 0; k < beam; k++, queries += width, context += width)
-            attend(queries, keys, values, entries, count, heads, size, weights, context);
+            attend(queries, keys, values, entries, count, heads, size, scores, context);
     }
 }
 
