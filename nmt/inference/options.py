@@ -12,7 +12,7 @@ Precision = Literal["auto", "fp32", "bf16", "int8"]
 class TranslationOptions(Options):
     """How lines become batches."""
 
-    batch_tokens: Size = 1024
+    batch_tokens: Size = 2048
     """Source tokens of a batch, padding and end-of-sentence included; more costs memory, and is not
     always faster."""
     precision: Precision = "auto"

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nmt.cpu import forget_old_kernels
+from nmt.cpu import forget_old_kernels, keep_freed_memory
 from nmt.data.batch import batches_by_length, pad
 from nmt.inference.chunks import chunk_limit, chunks
 from nmt.inference.options import TranslationOptions
@@ -87,6 +87,7 @@ class Translator:
         need_attention: bool = False,
     ) -> None:
         self.options = options or TranslationOptions()
+        keep_freed_memory()
         forget_old_kernels()
         self.model = with_precision(model, self.options.precision)
         self.tokenizers, self.search, self.need_attention = tokenizers, search, need_attention

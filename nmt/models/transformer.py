@@ -18,6 +18,7 @@ from nmt.nn.decoded import Decoded
 from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
 from nmt.nn.feedforward import Activation, FeedForward
+from nmt.nn.normalization import normalized_sum
 from nmt.nn.position import LearnedPositions, Positions, SinusoidalPositions, positions
 from nmt.options import Count, Options, Probability, Size, fill_from_preset
 from nmt.tokenizer.base import SPECIAL
@@ -214,8 +215,8 @@ class Residual(nn.Module):
 
     def after(self, x: Tensor, update: Tensor) -> Tensor:
         """What the next block's residual starts from."""
-        x = x + self.dropout(update)
-        return x if self.pre else self.norm(x)
+        update = self.dropout(update)
+        return x + update if self.pre else normalized_sum(x, update, self.norm)
 
 
 class EncoderLayer(nn.Module):

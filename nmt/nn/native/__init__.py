@@ -30,6 +30,7 @@ _ARGUMENTS = {
     "multiply": (_POINTER, _INT64, _INT64, *[_POINTER] * 4, _INT64, *[_POINTER] * 3),
     "attend_to_own": (*[_POINTER] * 4, *[_INT64] * 7, _POINTER, _POINTER),
     "attend_to_source": (*[_POINTER] * 4, *[_INT64] * 5, *[_POINTER] * 3),
+    "add_and_normalize": (*[_POINTER] * 4, _INT64, _INT64, ctypes.c_float, _POINTER),
     "best_continuations": (_POINTER, _POINTER, *[_INT64] * 4, _POINTER, _INT64, *[_POINTER] * 4),
 }
 
@@ -180,6 +181,22 @@ def attend_to_source(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor
         context.data_ptr(),
     )
     return context
+
+
+def add_and_normalize(x: Tensor, update: Tensor, weight: Tensor | None, bias: Tensor | None, epsilon: float) -> Tensor:
+    """Layer normalisation of x + update, both [..., D]; weight and bias [D], or neither."""
+    y, size = torch.empty_like(x), x.shape[-1]
+    _call().add_and_normalize(
+        x.data_ptr(),
+        update.data_ptr(),
+        None if weight is None else weight.data_ptr(),
+        None if bias is None else bias.data_ptr(),
+        x.numel() // size,
+        size,
+        epsilon,
+        y.data_ptr(),
+    )
+    return y
 
 
 def best_continuations(

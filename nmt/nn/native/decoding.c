@@ -176,6 +176,32 @@ FOR_EACH_CPU void attend_to_source(
     }
 }
 
+/* Layer normalisation of x + update, [rows, size] each; weight and bias [size], or null for ones and zeros. */
+FOR_EACH_CPU void add_and_normalize(
+    const float *x, const float *update, const float *weight, const float *bias, int64_t rows, int64_t size, float epsilon,
+    float *y
+) {
+    for (int64_t row = 0; row < rows; row++, x += size, update += size, y += size) {
+        float total = 0.0f, squares = 0.0f;
+#pragma omp simd reduction(+ : total)
+        for (int64_t i = 0; i < size; i++) {
+            y[i] = x[i] + update[i];
+            total += y[i];
+        }
+        float mean = total / (float)size;
+#pragma omp simd reduction(+ : squares)
+        for (int64_t i = 0; i < size; i++) squares += (y[i] - mean) * (y[i] - mean);
+        float inverse = 1.0f / sqrtf(squares / (float)size + epsilon);
+        if (weight) {
+#pragma omp simd
+            for (int64_t i = 0; i < size; i++) y[i] = (y[i] - mean) * inverse * weight[i] + bias[i];
+        } else {
+#pragma omp simd
+            for (int64_t i = 0; i < size; i++) y[i] = (y[i] - mean) * inverse;
+        }
+    }
+}
+
 /* log of the sum of e^x, and the largest x of each block (the last one may be shorter). */
 INLINE float log_sum_exp(const float *x, int64_t size, float *maxima) {
     float largest = -INFINITY, total = 0.0f;
