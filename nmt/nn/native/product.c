@@ -128,4 +128,6 @@ ON_VNNI void multiply(
 int32_t has_product(void) { return 0; }
 void pack(void) {}
 void multiply(void) {}
+void pack(void) {}
+void multiply(void) {}
 #endif
