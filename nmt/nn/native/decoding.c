@@ -7,8 +7,12 @@
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
+#if __GNUC__ >= 12
 #define FOR_EACH_CPU __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else /* which know no clones by these names */
+#define FOR_EACH_CPU __attribute__((target_clones("avx512f", "avx2", "default")))
+#endif
 #else
 #define FOR_EACH_CPU
 #endif
@@ -137,6 +141,25 @@ INLINE void attend(
     case 8 * LANES: attend_vectors(query, keys, values, entries, count, heads, 8, scores, context); break;
     default: attend_any(query, keys, values, entries, count, heads, size, scores, context);
     }
+}
+
+/* scores [B, K, length] = energy . tanh(query + key) for queries [B, K, size], keys [B, length, size], energy [size]. */
+FOR_EACH_CPU void additive_scores(
+    const float *queries, const float *keys, const float *energy, int64_t sentences, int64_t beam, int64_t length,
+    int64_t size, float *scores
+) {
+    for (int64_t b = 0; b < sentences; b++, keys += length * size)
+        for (int64_t k = 0; k < beam; k++, queries += size)
+            for (int64_t j = 0; j < length; j++) {
+                float sum = 0.0f;
+#pragma omp simd reduction(+ : sum)
+                for (int64_t i = 0; i < size; i++) {
+                    float x = 2.0f * (queries[i] + keys[j * size + i]);
+                    x = x > 80.0f ? 80.0f : x; /* and from below by the exponential */
+                    sum += energy[i] * (1.0f - 2.0f / (1.0f + exponential(x)));
+                }
+                *scores++ = sum;
+            }
 }
 
 /* Self-attention of the newest position of each hypothesis, whose keys and values are written first.

@@ -128,6 +128,4 @@ ON_VNNI void multiply(
 int32_t has_product(void) { return 0; }
 void pack(void) {}
 void multiply(void) {}
-void pack(void) {}
-void multiply(void) {}
 #endif
