@@ -7,26 +7,26 @@ Microseconds of one product of fp32 rows, or of bytes for the 8-bit kernels, and
 `Int8Product` does; one thread, torch 2.13, AMD EPYC (Zen 5: AVX512-VNNI, no AMX), by
 `tests/benchmarks/int8_products.py`. `qlinear` is `onednn.qlinear_pointwise` with unsigned bytes.
 
-    rows x inputs x outputs   fp32 MKL  fp32 oneDNN     bf16  _int_mm  qlinear  linear_dynamic  here
-      5 x  512 x   512              53           41       25       13       18              20    35
-     40 x  512 x  2048             871          409      211      113      101             109   129
-    160 x  512 x  1536           2,299        1,010      515      266      262             285   317
-    160 x 2048 x   512           3,122        1,374      695      390      346             416   473
-    160 x 1024 x  4096          12,760        5,817    2,853    1,434    1,351           1,382 1,470
-     40 x  512 x 32000          16,158        7,962    4,155    2,305    1,567           1,597 1,672
-    160 x  512 x 32000          54,062       23,577   11,760    6,674    5,704           5,700 6,401
+    rows x inputs x outputs   fp32 MKL  fp32 oneDNN     bf16  _int_mm  qlinear  linear_dynamic   here
+      5 x  512 x   512              61           47       28       15       21              24      9
+     40 x  512 x  2048           1,087          489      252      136      123             130    103
+    160 x  512 x  1536           2,737        1,193      599      306      304             330    302
+    160 x 2048 x   512           3,700        1,645      805      445      401             486    414
+    160 x 1024 x  4096          15,731        6,749    3,429    1,676    1,540           1,566  1,561
+     40 x  512 x 32000          18,103        9,562    4,926    3,167    2,112           2,152  1,981
+    160 x  512 x 32000          62,556       27,139   13,961    7,770    6,750           6,857  6,527
     160 x 1024 x  4096, by what oneDNN may use (ONEDNN_MAX_CPU_ISA):
-      AVX512_CORE_VNNI          12,683        5,772   15,571    1,401    1,331           1,360 1,457
-      AVX512_CORE               12,670        5,567   16,562    2,683    2,579           2,622 2,673
-      AVX2                      14,876       11,759   50,246    6,084    6,388           6,411 6,510
+      AVX512_CORE_VNNI          14,625        6,744   18,366    1,668    1,568           1,581  1,527
+      AVX512_CORE               14,077        6,186   17,298    2,943    2,840           2,862  2,934
+      AVX2                      13,921       11,675   50,749    5,929    6,142           6,167  6,313
 
 - `quantized::linear_dynamic` is out: it finds one activation scale for all rows of a call.
 - Signed activations are out without AMX: the same `qlinear` is a plain loop then, 20 ms for the first product above.
 - `_int_mm` gives int32, which takes a pass more to scale than `qlinear`'s output does; on another machine, with AMX,
   it was the slower one: 128 x 512 x 2048 in 652 us with scaling, against 340 (fp32 1,867, bf16 453, dynamic 237).
 - Without VNNI, bytes of full range overflow 16 bits in all of these kernels: see `activation_levels`.
-- A kernel of our own in C++ that quantises and scales as it goes could at most save what `here` is above `qlinear`: a
-  half for five rows, 6 to 27 % for more.
+- The kernel of our own (`nmt/nn/native/product.c`) takes quantising and scaling into the product: before it, `here`
+  was up to twice `qlinear` for few rows (35 us against 18 for the first product) and 6 to 37 % above it for more.
 """
 
 from __future__ import annotations
