@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from torch.overrides import TorchFunctionMode
 
 from nmt.errors import UserError
 from nmt.models import ModelConfig
@@ -161,13 +162,32 @@ def load_bundle(
 
 
 def _empty_model(config: ModelConfig, metadata: Metadata, directory: Path) -> EncoderDecoder[Any, Any]:
-    """The model with weights that have a shape and no values, which take no memory."""
+    """The model with weights that have a shape and no values, which take neither memory nor time."""
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), _NothingDrawn():
             model: EncoderDecoder[Any, Any] = config.build(metadata.source_vocabulary, metadata.target_vocabulary)
     except ValueError as error:
         raise UserError(str(directory), "a recipe and metadata that agree", str(error)) from error
     return quantized(model) if metadata.weights == "int8" else model
+
+
+class _NothingDrawn(TorchFunctionMode):
+    """Leaves tensors as they are where they would be filled at random.
+
+    On the meta device torch does that in Python, whose parts take a second to import.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., object],
+        types: object,
+        args: tuple[object, ...] = (),
+        kwargs: dict[str, object] | None = None,
+    ) -> object:
+        kwargs = kwargs or {}
+        if func.__name__ in ("normal_", "uniform_"):  # a tensor's and those of nn.init, which name their arguments
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
 
 
 def read_metadata(directory: Path) -> Metadata:

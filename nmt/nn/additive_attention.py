@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from nmt.nn import native
+
 
 class AdditiveAttention(nn.Module):
     """softmax over s of v . tanh(W_q query + W_k source_s + b).
@@ -42,7 +44,11 @@ class AdditiveAttention(nn.Module):
         # in bf16 it drowns in rounding. So all is in the weights' own precision.
         dtype = self.energy.weight.dtype
         with torch.autocast(query.device.type, enabled=False):
-            hidden = torch.tanh(self.query(query.to(dtype))[:, :, None] + keys.to(dtype)[:, None])  # [B, K, S, A]
-            scores = self.energy(hidden).squeeze(-1)
+            queries, keys = self.query(query.to(dtype)), keys.to(dtype)
+            if native.applies(queries, keys, self.energy.weight):
+                scores = native.additive_scores(queries, keys, self.energy.weight)
+            else:
+                hidden = torch.tanh(queries[:, :, None] + keys[:, None])  # [B, K, S, A]
+                scores = self.energy(hidden).squeeze(-1)
             weights = torch.softmax(scores.float().masked_fill(~mask[:, None], -math.inf), dim=-1).to(dtype)
             return weights @ values.to(dtype), weights

@@ -6,6 +6,7 @@ packed for the CPU at hand, which is what translates.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from nmt.nn.int8_product import Int8Product, plain_product, quantize_rows
@@ -90,6 +91,8 @@ class Int8Embedding(nn.Module):
 
 
 def quantized_weight(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """[outputs, inputs] as int8, and the scales [outputs]."""
+    """[outputs, inputs] as int8, and the scales [outputs]; of a weight without values, such ones too."""
+    if weight.is_meta:
+        return torch.empty_like(weight, dtype=torch.int8), torch.empty_like(weight[:, 0], dtype=torch.float32)
     q, scale = quantize_rows(weight.detach())
     return q, scale.squeeze(-1)

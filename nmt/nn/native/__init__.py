@@ -30,6 +30,7 @@ _ARGUMENTS = {
     "multiply": (_POINTER, _INT64, _INT64, *[_POINTER] * 4, _INT64, *[_POINTER] * 3),
     "attend_to_own": (*[_POINTER] * 4, *[_INT64] * 7, _POINTER, _POINTER),
     "attend_to_source": (*[_POINTER] * 4, *[_INT64] * 5, *[_POINTER] * 3),
+    "additive_scores": (*[_POINTER] * 3, *[_INT64] * 4, _POINTER),
     "add_and_normalize": (*[_POINTER] * 4, _INT64, _INT64, ctypes.c_float, _POINTER),
     "best_continuations": (_POINTER, _POINTER, *[_INT64] * 4, _POINTER, _INT64, *[_POINTER] * 4),
 }
@@ -181,6 +182,23 @@ def attend_to_source(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor
         context.data_ptr(),
     )
     return context
+
+
+def additive_scores(queries: Tensor, keys: Tensor, energy: Tensor) -> Tensor:
+    """energy . tanh(query + key): [B, K, S] for queries [B, K, A], keys [B, S, A] and energy [1, A]."""
+    sentences, beam, size = queries.shape
+    scores = torch.empty((sentences, beam, keys.shape[1]))
+    _call().additive_scores(
+        queries.data_ptr(),
+        keys.data_ptr(),
+        energy.data_ptr(),
+        sentences,
+        beam,
+        keys.shape[1],
+        size,
+        scores.data_ptr(),
+    )
+    return scores
 
 
 def add_and_normalize(x: Tensor, update: Tensor, weight: Tensor | None, bias: Tensor | None, epsilon: float) -> Tensor:
