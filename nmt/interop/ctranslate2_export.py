@@ -29,8 +29,9 @@ def export_ctranslate2(model: Path, out: Path, quantization: str | None = None) 
         quantization: how the weights are stored, a name of CTranslate2's; None: float32.
 
     Raises:
-        UserError: this is no model directory, or not of a Transformer, or its weights are quantised; CTranslate2 is not installed, or does not know
-            the quantization; `out` cannot be written, or one of the two directories holds the other.
+        UserError: this is no model directory, or not of a Transformer, or its weights are quantised; CTranslate2 is not
+            installed, or does not know the quantization; `out` cannot be written, or one of the two directories holds
+            the other.
     """
     config = _transformer_config(model)
     _check_quantization(quantization)
