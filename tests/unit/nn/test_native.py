@@ -11,21 +11,18 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, nn
 
 from nmt.nn import native
-from nmt.nn.attention import CrossAttention, KeysValues, Place, attend_in_step
 from nmt.nn.int8_product import Int8Product, activation_levels, is_supported, quantize_rows
+from nmt.nn.normalization import normalized_sum, normalized_sum_without_parameters
 from tests.without_native import without_library
 
 needs_library = pytest.mark.skipif(native.library() is None, reason="the C functions were not compiled")
 needs_kernel = pytest.mark.skipif(not is_supported(), reason="the kernel is for x86-64")
 seeds = st.integers(0, 2**32 - 1)
-sizes = st.sampled_from([1, 3, 8, 32, 64, 128])
-"""Of a head."""
-magnitudes = st.sampled_from([1e-20, 1e-3, 1.0, 30.0])
 bad_numbers = pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 
 
@@ -166,129 +163,74 @@ def test_a_row_that_is_not_finite_gives_no_finite_number_and_disturbs_no_other(b
     assert same_bits(found[others], usual[others])
 
 
-# Attention
-
-
-def pasts(seed: int, sentences: int, beam: int, heads: int, size: int, length: int) -> tuple[KeysValues, Place]:
-    """Keys and values with room for two positions more than come, and which each hypothesis attends to."""
-    random = torch.Generator().manual_seed(seed)
-    kept = KeysValues(*drawn(seed, 2, sentences, (length + 3) * beam, heads, size).unbind())
-    own = torch.randint(0, beam, (sentences, beam, length), generator=random) + torch.arange(length) * beam
-    newest = (length * beam + torch.arange(beam)).expand(sentences, beam)[..., None]
-    return KeysValues(kept.keys.clone(), kept.values.clone()), Place(length * beam, torch.cat([own, newest], 2))
-
-
-def copied(past: KeysValues) -> KeysValues:
-    return KeysValues(past.keys.clone(), past.values.clone())
+# Residual sums
 
 
 @needs_library
 @settings(max_examples=100)
 @given(
-    seed=seeds, sentences=st.integers(1, 3), beam=st.integers(1, 6), heads=st.integers(1, 4), size=sizes,
-    length=st.integers(0, 12), magnitude=magnitudes,
+    seed=seeds, rows=st.integers(0, 9), size=st.sampled_from([1, 2, 7, 16, 33, 512, 1000]), affine=st.booleans(),
+    magnitude=st.sampled_from([1e-6, 1.0, 1e10]), offset=st.sampled_from([0.0, 100.0]),
 )  # fmt: skip
-@example(seed=0, sentences=2, beam=5, heads=2, size=8, length=300, magnitude=1.0)
-def test_attention_to_ones_own_past_is_that_without_the_library(
-    seed: int, sentences: int, beam: int, heads: int, size: int, length: int, magnitude: float
+def test_residual_sums_are_normalised_by_the_definition(
+    seed: int, rows: int, size: int, affine: bool, magnitude: float, offset: float
 ) -> None:
-    past, place = pasts(seed, sentences, beam, heads, size, length)
-    plain = copied(past)
-    projected = drawn(seed + 1, sentences, beam, 3, heads * size)
-    projected[:, :, 0] *= magnitude
-    projected = projected.flatten(2)
-    found = attend_in_step(projected, past, place)
-    with without_library():
-        expected = attend_in_step(projected, plain, place)
-    # errors of the scores, which are as large as magnitude * a few, become relative ones of the weights
-    torch.testing.assert_close(found, expected, atol=5e-6 * (1 + magnitude), rtol=0)
-    assert torch.equal(past.keys, plain.keys)
-    assert torch.equal(past.values, plain.values)
-
-
-@needs_library
-@settings(max_examples=50)
-@given(seed=seeds, sentences=st.integers(2, 4), beam=st.integers(1, 3), size=sizes, length=st.integers(0, 20))
-def test_attention_to_ones_own_past_depends_on_nothing_else(
-    seed: int, sentences: int, beam: int, size: int, length: int
-) -> None:
-    """Not a bit of it: neither on batch mates nor on the entries of others, and not on where a sentence lies."""
-    past, place = pasts(seed, sentences, beam, 3, size, length)
-    projected = drawn(seed + 1, sentences, beam, 9 * size)
-    together = attend_in_step(projected, past, place)
-    for sentence in range(sentences):
-        here = slice(sentence, sentence + 1)
-        alone = copied(KeysValues(past.keys[here], past.values[here]))
-        others = torch.ones(alone.keys.shape[1], dtype=torch.bool)
-        others[place.own[sentence].flatten()] = False
-        alone.keys[:, others] = alone.values[:, others] = math.nan
-        found = attend_in_step(projected[here].clone(), alone, Place(place.start, place.own[here].clone()))
-        assert same_bits(found[0], together[sentence])
+    """In float64."""
+    norm = nn.LayerNorm(size)
+    norm.weight.copy_(drawn(seed, size))
+    norm.bias.copy_(drawn(seed + 1, size))
+    x, update = drawn(seed + 2, 2, rows, size).unbind()
+    x, update = magnitude * (x + offset), magnitude * update
+    x[2::4], update[2::4] = 3.0, 0.0  # without any variance
+    before = x.clone(), update.clone()
+    found = normalized_sum(x, update, norm) if affine else normalized_sum_without_parameters(x, update)
+    assert torch.equal(x, before[0])
+    assert torch.equal(update, before[1])
+    exact = (x + update).double()
+    centred = exact - exact.mean(-1, keepdim=True)
+    inverse = (centred.square().mean(-1, keepdim=True) + 1e-5).rsqrt()
+    expected = centred * inverse
+    error = 1e-6 * (exact.abs().amax(-1, keepdim=True) * inverse + expected.abs() + 1)
+    if affine:
+        expected, error = expected * norm.weight + norm.bias, error * norm.weight.abs() + 1e-6 * norm.bias.abs()
+    assert found.shape == x.shape
+    assert ((found - expected).abs() <= error).all()
+    for row in range(rows):
+        one, other = x[row].clone(), update[row].clone()
+        alone = normalized_sum(one, other, norm) if affine else normalized_sum_without_parameters(one, other)
+        assert same_bits(alone, found[row])
 
 
 @needs_library
 @bad_numbers
-def test_a_hypothesis_that_is_not_finite_disturbs_no_other(bad: float) -> None:
-    past, place = pasts(0, 2, 3, 2, 8, 4)
-    projected = drawn(1, 2, 3, 48)
-    usual = attend_in_step(projected, past, place)
-    spoilt = projected.clone()
-    spoilt[1, 2, ::2] = bad
-    found = attend_in_step(spoilt, past, place)
-    assert found[1, 2].isnan().all()
-    found[1, 2] = usual[1, 2]
-    assert same_bits(found, usual)
-
-
-def masks(seed: int, sentences: int, length: int) -> Tensor:
-    """[B, 1, 1, S]: at least one real token, anywhere."""
-    random = torch.Generator().manual_seed(seed)
-    mask = torch.rand((sentences, length), generator=random) < torch.rand((sentences, 1), generator=random)
-    mask.scatter_(1, torch.randint(0, length, (sentences, 1), generator=random), True)
-    return mask[:, None, None]
+def test_a_residual_sum_that_is_not_finite_disturbs_no_other(bad: float) -> None:
+    x, update = drawn(0, 2, 3, 40).unbind()
+    usual = normalized_sum_without_parameters(x, update)
+    update[1, 5] = bad
+    found = normalized_sum_without_parameters(x, update)
+    assert not found[1].isfinite().any()
+    assert same_bits(found[::2], usual[::2])
 
 
 @needs_library
-@settings(max_examples=100)
-@given(
-    seed=seeds, sentences=st.integers(1, 3), beam=st.integers(1, 9), heads=st.integers(1, 4), size=sizes,
-    length=st.integers(1, 20), magnitude=magnitudes, need_attention=st.booleans(),
-)  # fmt: skip
-@example(seed=0, sentences=2, beam=5, heads=2, size=8, length=1000, magnitude=1.0, need_attention=False)
-def test_attention_to_the_source_is_that_without_the_library(
-    seed: int, sentences: int, beam: int, heads: int, size: int, length: int, magnitude: float, need_attention: bool
-) -> None:
-    torch.manual_seed(seed)
-    layer = CrossAttention(heads * size, heads, 0.0).eval()
-    memory, mask = layer.project(drawn(seed, sentences, length, heads * size)), masks(seed, sentences, length)
-    x = magnitude * drawn(seed + 1, sentences, beam, heads * size)
-    found, weights = layer(x, memory, mask, need_attention=need_attention)
-    with without_library():
-        expected, expected_weights = layer(x, memory, mask, need_attention=need_attention)
-    torch.testing.assert_close(found, expected, atol=5e-6 * (1 + magnitude), rtol=0)
-    assert need_attention is (weights is not None)
-    if weights is not None:
-        assert torch.equal(weights, expected_weights)
-
-
-@needs_library
-@settings(max_examples=50)
-@given(
-    seed=seeds, beam=st.integers(1, 6), heads=st.integers(1, 3), size=sizes, length=st.integers(1, 20),
-    left=st.integers(0, 3), right=st.integers(0, 3),
-)  # fmt: skip
-def test_attention_to_the_source_depends_on_nothing_but_its_real_tokens(
-    seed: int, beam: int, heads: int, size: int, length: int, left: int, right: int
-) -> None:
-    """Not a bit of it: neither on padding, whatever stands there, nor on batch mates or the other queries."""
-    queries, real = drawn(seed, 3, beam, heads * size), drawn(seed + 1, 2, 3, length, heads, size)
-    whole = torch.ones((3, 1, 1, length), dtype=torch.bool)
-    expected = native.attend_to_source(queries, *real, whole)
-    padded = torch.nn.functional.pad(real, (0, 0, 0, 0, left, right), value=math.nan)
-    mask = torch.nn.functional.pad(whole, (left, right), value=False)
-    assert same_bits(native.attend_to_source(queries, *padded, mask), expected)
-    alone = native.attend_to_source(queries[2:, beam - 1 :].clone(), *padded[:, 2:].clone(), mask[2:].clone())
-    assert same_bits(alone[0, 0], expected[2, beam - 1])
+def test_residual_sums_of_any_layout_and_with_a_gradient() -> None:
+    norm, x, update = nn.LayerNorm(6), drawn(0, 4, 5, 6), drawn(1, 4, 5, 6)
+    whole = norm(x + update)
+    for some, others in (
+        (x.transpose(0, 1).contiguous().transpose(0, 1), update),
+        (x, update.mT.contiguous().mT),
+        (x.view(20, 6), update.view(20, 6)),
+    ):
+        torch.testing.assert_close(normalized_sum(some, others, norm).view_as(whole), whole)
+        torch.testing.assert_close(normalized_sum_without_parameters(some, others).view_as(whole), whole)
+    torch.testing.assert_close(normalized_sum(x, update[:1], norm), norm(x + update[:1]))  # broadcast
+    assert normalized_sum(x[:0], update[:0], norm).shape == (0, 5, 6)
+    with torch.enable_grad():
+        normalized_sum(x, update, norm).sum().backward()
+        assert norm.bias.grad is not None
+        learnt = x.clone().requires_grad_()
+        normalized_sum_without_parameters(learnt, update).square().sum().backward()
+        assert learnt.grad is not None
 
 
 # Search
@@ -356,7 +298,13 @@ def test_the_best_continuations_are_those_of_log_softmax(
 
 @needs_library
 @settings(max_examples=50)
-@given(seed=seeds, beam=st.integers(1, 4), vocabulary=vocabularies, levels=st.integers(1, 4), count=st.integers(1, 12))
+@given(
+    seed=seeds,
+    beam=st.integers(1, 4),
+    vocabulary=st.integers(1, 300),
+    levels=st.integers(1, 4),
+    count=st.integers(1, 12),
+)
 def test_of_equal_sums_the_lower_hypothesis_and_then_the_lower_token_comes_first(
     seed: int, beam: int, vocabulary: int, levels: int, count: int
 ) -> None:
