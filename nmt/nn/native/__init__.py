@@ -24,15 +24,15 @@ LIBRARY = "decoding"
 OFF = "NMT_NATIVE"
 """Set to 0 in the environment, it leaves everything to torch."""
 
-_POINTER, _INT64 = ctypes.c_void_p, ctypes.c_int64
+_POINTER, _INT64, _INT32 = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
 _ARGUMENTS = {
     "pack": (_POINTER, _INT64, _INT64, _POINTER, _POINTER),
-    "multiply": (_POINTER, _INT64, _INT64, *[_POINTER] * 4, _INT64, *[_POINTER] * 3),
-    "attend_to_own": (*[_POINTER] * 4, *[_INT64] * 7, _POINTER, _POINTER),
-    "attend_to_source": (*[_POINTER] * 4, *[_INT64] * 5, *[_POINTER] * 3),
+    "multiply": (_POINTER, _INT64, _INT64, *[_POINTER] * 4, _INT64, _POINTER),
+    "attend_to_own": (*[_POINTER] * 4, *[_INT64] * 7, _POINTER),
+    "attend_to_source": (*[_POINTER] * 4, *[_INT64] * 5, _POINTER),
     "additive_scores": (*[_POINTER] * 3, *[_INT64] * 4, _POINTER),
     "add_and_normalize": (*[_POINTER] * 4, _INT64, _INT64, ctypes.c_float, _POINTER),
-    "best_continuations": (_POINTER, _POINTER, *[_INT64] * 4, _POINTER, _INT64, *[_POINTER] * 4),
+    "best_continuations": (_POINTER, _POINTER, *[_INT64] * 4, _POINTER, _INT64, *[_POINTER] * 3),
 }
 
 
@@ -48,7 +48,7 @@ def library() -> ctypes.CDLL | None:
                 loaded = ctypes.CDLL(str(path))
                 for name, arguments in _ARGUMENTS.items():
                     function = getattr(loaded, name)
-                    function.argtypes, function.restype = arguments, None
+                    function.argtypes, function.restype = arguments, _INT32
             except (OSError, AttributeError):  # of another machine, or of an older source
                 return None
             return loaded
@@ -57,11 +57,12 @@ def library() -> ctypes.CDLL | None:
 
 def applies(*tensors: Tensor) -> bool:
     """Whether these may be given to the functions: float32 on the CPU, contiguous, and no gradient is wanted."""
-    return (
-        library() is not None
-        and not torch.is_grad_enabled()
-        and all(t.dtype == torch.float32 and t.device.type == "cpu" and t.is_contiguous() for t in tensors)
-    )
+    if library() is None or torch.is_grad_enabled():
+        return False
+    for tensor in tensors:  # a generator would take three times as long
+        if tensor.dtype is not torch.float32 or not tensor.is_cpu or not tensor.is_contiguous():
+            return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -97,20 +98,19 @@ def pack(weight: Tensor, scale: Tensor) -> Packed:
 def multiply(x: Tensor, packed: Packed, bias: Tensor | None) -> Tensor:
     """x [rows, inputs], quantised row by row with 127 levels, times the weights, plus bias: [rows, outputs]."""
     rows, inputs = x.shape
-    y, scales = torch.empty((rows, packed.outputs)), torch.empty(rows)
-    q = torch.empty((rows, packed.weight.shape[1] * 4), dtype=torch.uint8)
-    _call().multiply(
-        x.data_ptr(),
-        rows,
-        inputs,
-        packed.weight.data_ptr(),
-        packed.offset.data_ptr(),
-        packed.scale.data_ptr(),
-        None if bias is None else bias.data_ptr(),
-        packed.outputs,
-        q.data_ptr(),
-        scales.data_ptr(),
-        y.data_ptr(),
+    y = torch.empty((rows, packed.outputs))
+    _check(
+        _call().multiply(
+            x.data_ptr(),
+            rows,
+            inputs,
+            packed.weight.data_ptr(),
+            packed.offset.data_ptr(),
+            packed.scale.data_ptr(),
+            None if bias is None else bias.data_ptr(),
+            packed.outputs,
+            y.data_ptr(),
+        )
     )
     return y
 
@@ -130,8 +130,8 @@ def attend_to_own(projected: Tensor, keys: Tensor, values: Tensor, own: Tensor, 
     """
     sentences, room, heads, size = keys.shape
     beam, count = own.shape[1:]
-    context, weights = torch.empty((sentences, beam, heads * size)), torch.empty(_padded(count))
-    _call().attend_to_own(
+    context = torch.empty((sentences, beam, heads * size))
+    failed = _call().attend_to_own(
         projected.data_ptr(),
         keys.data_ptr(),
         values.data_ptr(),
@@ -143,9 +143,9 @@ def attend_to_own(projected: Tensor, keys: Tensor, values: Tensor, own: Tensor, 
         size,
         count,
         start,
-        weights.data_ptr(),
         context.data_ptr(),
     )
+    _check(failed)
     return context
 
 
@@ -162,12 +162,8 @@ def attend_to_source(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor
         [B, K, D]
     """
     sentences, length, heads, size = keys.shape
-    context, weights, entries = (
-        torch.empty_like(queries),
-        torch.empty(_padded(length)),
-        torch.empty(length, dtype=torch.int64),
-    )
-    _call().attend_to_source(
+    context = torch.empty_like(queries)
+    failed = _call().attend_to_source(
         queries.data_ptr(),
         keys.data_ptr(),
         values.data_ptr(),
@@ -177,10 +173,9 @@ def attend_to_source(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor
         heads,
         length,
         size,
-        entries.data_ptr(),
-        weights.data_ptr(),
         context.data_ptr(),
     )
+    _check(failed)
     return context
 
 
@@ -234,8 +229,8 @@ def best_continuations(
     (sentences, beam), vocabulary = live.shape, logits.shape[1]
     sums = torch.empty((sentences, count))
     parents, tokens = torch.empty((2, sentences, count), dtype=torch.int64).unbind()
-    maxima, bans = torch.empty(vocabulary // 64 + 1), (_INT64 * len(banned))(*banned)
-    _call().best_continuations(
+    bans = (_INT64 * len(banned))(*banned)
+    failed = _call().best_continuations(
         logits.data_ptr(),
         live.data_ptr(),
         sentences,
@@ -244,17 +239,17 @@ def best_continuations(
         count,
         bans,
         len(banned),
-        maxima.data_ptr(),
         sums.data_ptr(),
         parents.data_ptr(),
         tokens.data_ptr(),
     )
+    _check(failed)
     return sums, parents, tokens
 
 
-def _padded(count: int) -> int:
-    """As in decoding.c."""
-    return -(-count // 16) * 16
+def _check(failed: int) -> None:
+    if failed:
+        raise MemoryError("no memory for what a step of decoding needs within a call")
 
 
 def _call() -> ctypes.CDLL:

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "scratch.h"
+
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
 #if __GNUC__ >= 12
 #define FOR_EACH_CPU __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
@@ -144,7 +146,7 @@ INLINE void attend(
 }
 
 /* scores [B, K, length] = energy . tanh(query + key) for queries [B, K, size], keys [B, length, size], energy [size]. */
-FOR_EACH_CPU void additive_scores(
+FOR_EACH_CPU int32_t additive_scores(
     const float *queries, const float *keys, const float *energy, int64_t sentences, int64_t beam, int64_t length,
     int64_t size, float *scores
 ) {
@@ -160,19 +162,22 @@ FOR_EACH_CPU void additive_scores(
                 }
                 *scores++ = sum;
             }
+    return 0;
 }
 
 /* Self-attention of the newest position of each hypothesis, whose keys and values are written first.
  *
  * projected [B, K, 3, heads, size]: queries, keys, values. keys, values [B, room, heads, size]. own [B, K, count]: the
- * entries that each hypothesis attends to, the newest, start + k, last. context [B, K, heads, size]. scores: room for
- * padded(count).
+ * entries that each hypothesis attends to, the newest, start + k, last. context [B, K, heads, size]. Returns 0, or 1
+ * without memory.
  */
-FOR_EACH_CPU void attend_to_own(
+FOR_EACH_CPU int32_t attend_to_own(
     const float *projected, float *keys, float *values, const int64_t *own, int64_t sentences, int64_t beam,
-    int64_t heads, int64_t room, int64_t size, int64_t count, int64_t start, float *scores, float *context
+    int64_t heads, int64_t room, int64_t size, int64_t count, int64_t start, float *context
 ) {
     int64_t width = heads * size;
+    float *scores = scratch(padded(count) * (int64_t)sizeof(float));
+    if (!scores) return 1;
     for (int64_t b = 0; b < sentences; b++, keys += room * width, values += room * width) {
         const float *rows = projected + b * beam * 3 * width;
         for (int64_t k = 0; k < beam; k++) {
@@ -182,17 +187,21 @@ FOR_EACH_CPU void attend_to_own(
         for (int64_t k = 0; k < beam; k++, own += count, context += width)
             attend(rows + 3 * k * width, keys, values, own, count, heads, size, scores, context);
     }
+    return 0;
 }
 
 /* Attention of K queries [B, K, heads, size] to their sentence's real tokens; keys, values [B, length, heads, size].
  *
- * mask [B, length]: 1 on real tokens. entries: room for `length`; scores: room for padded(length).
+ * mask [B, length]: 1 on real tokens. Returns 0, or 1 without memory.
  */
-FOR_EACH_CPU void attend_to_source(
+FOR_EACH_CPU int32_t attend_to_source(
     const float *queries, const float *keys, const float *values, const uint8_t *mask, int64_t sentences, int64_t beam,
-    int64_t heads, int64_t length, int64_t size, int64_t *entries, float *scores, float *context
+    int64_t heads, int64_t length, int64_t size, float *context
 ) {
     int64_t width = heads * size;
+    int64_t *entries = scratch(length * (int64_t)sizeof(int64_t) + padded(length) * (int64_t)sizeof(float));
+    if (!entries) return 1;
+    float *scores = (float *)(entries + length);
     for (int64_t b = 0; b < sentences; b++, keys += length * width, values += length * width) {
         int64_t count = 0;
         for (int64_t j = 0; j < length; j++)
@@ -200,10 +209,11 @@ FOR_EACH_CPU void attend_to_source(
         for (int64_t k = 0; k < beam; k++, queries += width, context += width)
             attend(queries, keys, values, entries, count, heads, size, scores, context);
     }
+    return 0;
 }
 
 /* Layer normalisation of x + update, [rows, size] each; weight and bias [size], or null for ones and zeros. */
-FOR_EACH_CPU void add_and_normalize(
+FOR_EACH_CPU int32_t add_and_normalize(
     const float *x, const float *update, const float *weight, const float *bias, int64_t rows, int64_t size, float epsilon,
     float *y
 ) {
@@ -226,6 +236,7 @@ FOR_EACH_CPU void add_and_normalize(
             for (int64_t i = 0; i < size; i++) y[i] = (y[i] - mean) * inverse;
         }
     }
+    return 0;
 }
 
 /* log of the sum of e^x, and the largest x of each block (the last one may be shorter). */
@@ -247,13 +258,15 @@ INLINE float log_sum_exp(const float *x, int64_t size, float *maxima) {
 /* The `count` best sums of live[b, k] + log softmax(logits[b, k])[v] of each sentence, best first.
  *
  * logits [B, K, V]; live [B, K], -inf for none; `banned` tokens are left out, but counted in the softmax. Of equal sums
- * the lower hypothesis, then the lower token comes first. Where there are fewer, sums are -inf and tokens 0. maxima: room
- * for a number per block of 64 tokens. Logits that are not numbers give sums of -inf.
+ * the lower hypothesis, then the lower token comes first. Where there are fewer, sums are -inf and tokens 0. Logits
+ * that are not numbers give sums of -inf. Returns 0, or 1 without memory.
  */
-FOR_EACH_CPU void best_continuations(
+FOR_EACH_CPU int32_t best_continuations(
     const float *logits, const float *live, int64_t sentences, int64_t beam, int64_t vocabulary, int64_t count,
-    const int64_t *banned, int64_t bans, float *maxima, float *sums, int64_t *parents, int64_t *tokens
+    const int64_t *banned, int64_t bans, float *sums, int64_t *parents, int64_t *tokens
 ) {
+    float *maxima = scratch((vocabulary / BLOCK + 1) * (int64_t)sizeof(float));
+    if (!maxima) return 1;
     for (int64_t b = 0; b < sentences; b++, sums += count, parents += count, tokens += count) {
         for (int64_t j = 0; j < count; j++) sums[j] = -INFINITY, parents[j] = 0, tokens[j] = 0;
         for (int64_t k = 0; k < beam; k++) {
@@ -277,4 +290,5 @@ FOR_EACH_CPU void best_continuations(
             }
         }
     }
+    return 0;
 }

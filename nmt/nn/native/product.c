@@ -10,6 +10,8 @@
 #include <immintrin.h>
 #include <math.h>
 
+#include "scratch.h"
+
 #define ON_VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
 #define INLINE static inline __attribute__((always_inline)) ON_VNNI
 
@@ -22,7 +24,7 @@ int32_t has_product(void) {
 }
 
 /* W [outputs, inputs] -> [outputs / 64, inputs / 4, 64, 4], filled up with zeros, and -128 times the sum of each row. */
-void pack(const int8_t *weight, int64_t outputs, int64_t inputs, int8_t *packed, int32_t *offset) {
+int32_t pack(const int8_t *weight, int64_t outputs, int64_t inputs, int8_t *packed, int32_t *offset) {
     int64_t fours = (inputs + 3) / 4, panels = (outputs + WIDTH - 1) / WIDTH;
     memset(packed, 0, (size_t)(panels * fours * WIDTH * 4));
     memset(offset, 0, (size_t)(panels * WIDTH) * sizeof(int32_t));
@@ -33,6 +35,7 @@ void pack(const int8_t *weight, int64_t outputs, int64_t inputs, int8_t *packed,
             offset[o] -= 128 * weight[o * inputs + i];
         }
     }
+    return 0;
 }
 
 /* One row as bytes q + 128, filled up with zeros to `room`; returns its scale. */
@@ -98,13 +101,16 @@ INLINE void tile(
 
 /* x [rows, inputs] -> y [rows, outputs] = (x W') + bias, or without where that is null.
  *
- * packed, offset: as from `pack`. column_scale [outputs]. q: room for rows * inputs rounded up to fours; scales: [rows].
+ * packed, offset: as from `pack`. column_scale [outputs]. Returns 0, or 1 without memory.
  */
-ON_VNNI void multiply(
+ON_VNNI int32_t multiply(
     const float *x, int64_t rows, int64_t inputs, const int8_t *packed, const int32_t *offset,
-    const float *column_scale, const float *bias, int64_t outputs, uint8_t *q, float *scales, float *y
+    const float *column_scale, const float *bias, int64_t outputs, float *y
 ) {
     int64_t fours = (inputs + 3) / 4;
+    float *scales = scratch(rows * (int64_t)sizeof(float) + rows * fours * 4);
+    if (!scales) return 1;
+    uint8_t *q = (uint8_t *)(scales + rows);
     for (int64_t row = 0; row < rows; row++)
         scales[row] = quantize(x + row * inputs, inputs, fours * 4, q + row * fours * 4);
     for (int64_t o = 0; o < outputs; o += WIDTH) {
@@ -123,9 +129,10 @@ ON_VNNI void multiply(
             }
         }
     }
+    return 0;
 }
 #else
 int32_t has_product(void) { return 0; }
-void pack(void) {}
-void multiply(void) {}
+int32_t pack(void) { return 1; }
+int32_t multiply(void) { return 1; } /* not reached */
 #endif
