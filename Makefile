@@ -60,7 +60,7 @@ $(BIN)/python:
 # The stamps are younger than what they were made from, so an install runs again only when one of these changes.
 # torch comes first and by its exact version: a range would take the newest build and gigabytes of CUDA with it.
 # Without build isolation the build tool is the pinned one too.
-$(INSTALLED): pyproject.toml constraints.txt $(wildcard nmt/nn/native/*.c) | $(BIN)/python
+$(INSTALLED): pyproject.toml constraints.txt $(wildcard nmt/nn/native/*.[ch]) | $(BIN)/python
 	@echo "Installing into $(VENV) (torch is large: minutes on a first run)"
 	$(PIP) setuptools $$(grep '^torch==' constraints.txt)
 	$(PIP) --no-build-isolation --editable .
