@@ -284,8 +284,8 @@ def test_the_best_continuations_are_those_of_log_softmax(
     best = torch.full((sentences, count), -math.inf, dtype=torch.float64)
     there = min(count, beam * vocabulary)
     best[:, :there] = table.flatten(1).topk(there, -1).values
-    # what rounds away when so many terms are added up in float32, and of sums as large as the logits
-    close = {"rtol": 0, "atol": 3e-8 * vocabulary + 1e-6 * (100 + float(logits.masked_fill(off, 0.0).abs().max()))}
+    # what may round away when so many terms are added up in float32, and of sums as large as the logits
+    close = {"rtol": 0, "atol": 6e-8 * vocabulary + 1e-6 * (100 + float(logits.masked_fill(off, 0.0).abs().max()))}
     torch.testing.assert_close(sums.double(), best, **close)
     named = table[torch.arange(sentences)[:, None], parents, tokens]
     some = sums > -math.inf
