@@ -21,6 +21,8 @@ import torch
 from torch import Tensor
 
 LIBRARY = "decoding"
+INTERFACE = 1
+"""What decoding.c says it is when it takes what is given here: a checkout may be newer than what was compiled."""
 OFF = "NMT_NATIVE"
 """Set to 0 in the environment, it leaves everything to torch."""
 
@@ -46,6 +48,8 @@ def library() -> ctypes.CDLL | None:
         if path.exists():
             try:
                 loaded = ctypes.CDLL(str(path))
+                if loaded.interface_number() != INTERFACE:
+                    return None
                 for name, arguments in _ARGUMENTS.items():
                     function = getattr(loaded, name)
                     function.argtypes, function.restype = arguments, _INT32

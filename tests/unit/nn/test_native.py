@@ -352,3 +352,16 @@ def test_a_row_of_logits_that_are_not_numbers_has_no_continuations(bad: float, p
     assert sorted(set(parents[0, :200].tolist())) == [0, 2]
     assert sums[0, :200].isfinite().all()
     assert (sums[0, 200:] == -math.inf).all()
+
+
+def test_a_library_compiled_from_another_source_is_not_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    if native.library() is None:
+        pytest.skip("there is no library")
+    monkeypatch.setattr(native, "INTERFACE", native.INTERFACE + 1)
+    native.library.cache_clear()
+    try:
+        assert native.library() is None
+    finally:
+        monkeypatch.undo()
+        native.library.cache_clear()
+    assert native.library() is not None
