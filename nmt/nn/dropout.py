@@ -28,6 +28,13 @@ class Dropout(nn.Module):
         super().__init__()
         self.p = p
 
+    def __call__(self, x: Tensor) -> Tensor:
+        """As `forward`, but without what nn.Module does for hooks where there is nothing to do."""
+        if not self.training:
+            return x
+        dropped: Tensor = super().__call__(x)
+        return dropped
+
     def forward(self, x: Tensor) -> Tensor:
         """Any shape and floating dtype; the same comes back."""
         if not self.training or self.p == 0.0:

@@ -102,13 +102,13 @@ class Int8Product:
         self.outputs = len(weight)
         self.scale = scale.contiguous()
         self.levels = activation_levels()
-        self.own = native.pack(weight, scale) if _own_is_best(weight) else None
+        self.own = native.Packed(weight, scale) if _own_is_best(weight) else None
         self.packed = None if self.own is not None else _pack(weight)
 
     def __call__(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         """x: [rows, inputs] float32. Returns [rows, outputs] float32: x W' + bias."""
         if self.own is not None:
-            return native.multiply(x.contiguous(), self.own, bias)
+            return self.own(x.contiguous(), bias)
         assert self.packed is not None
         q, scale = quantize_rows(x, self.levels)
         # rounding to signed bytes and moving these takes a quarter of the time of converting to unsigned ones

@@ -9,8 +9,9 @@ from nmt.nn import native
 
 def normalized_sum(x: Tensor, update: Tensor, norm: nn.LayerNorm) -> Tensor:
     """norm(x + update), both [..., D]."""
-    if x.shape == update.shape and x.numel() and native.applies(x, update, norm.weight, norm.bias):
-        return native.add_and_normalize(x, update, norm.weight, norm.bias, norm.eps)
+    weight, bias = norm.weight, norm.bias
+    if x.shape == update.shape and x.numel() and native.applies(x, update, weight, bias):
+        return native.add_and_normalize(x, update, weight, bias, norm.eps)
     normalized: Tensor = norm(x + update)
     return normalized
 

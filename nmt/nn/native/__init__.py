@@ -13,7 +13,6 @@ from __future__ import annotations
 import ctypes
 import importlib.machinery
 import os
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -69,54 +68,38 @@ def applies(*tensors: Tensor) -> bool:
     return True
 
 
-@dataclass(frozen=True)
 class Packed:
-    """8-bit weights as `multiply` reads them."""
+    """8-bit weights [outputs, inputs] with a scale [outputs] each, as `multiply` of product.c reads them.
 
-    outputs: int
-    weight: Tensor
-    """[panels, inputs / 4, 64, 4] int8, panels of 64 outputs, filled up with zeros."""
-    offset: Tensor
-    """[panels * 64] int32: what makes up for unsigned bytes of x."""
-    scale: Tensor
-    """[outputs] float32."""
+    They lie in panels of 64 outputs, four inputs of an output side by side, filled up with zeros.
+    """
+
+    def __init__(self, weight: Tensor, scale: Tensor) -> None:
+        self.outputs, self.inputs = weight.shape
+        panels, fours = -(-self.outputs // 64), -(-self.inputs // 4)
+        weight, scale = weight.contiguous(), scale.contiguous()
+        packed = torch.empty((panels, fours, 64, 4), dtype=torch.int8)
+        offset = torch.empty(panels * 64, dtype=torch.int32)  # makes up for unsigned bytes of x
+        _call().pack(weight.data_ptr(), self.outputs, self.inputs, packed.data_ptr(), offset.data_ptr())
+        self._kept = (packed, offset, scale)
+        self._addresses = tuple(tensor.data_ptr() for tensor in self._kept)
+
+    def __call__(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        """x [rows, inputs], quantised row by row with 127 levels, times the weights, plus bias: [rows, outputs]."""
+        rows = x.shape[0]
+        y = torch.empty((rows, self.outputs))
+        address = None if bias is None else bias.data_ptr()
+        _check(_call().multiply(x.data_ptr(), rows, self.inputs, *self._addresses, address, self.outputs, y.data_ptr()))
+        return y
+
+    def __deepcopy__(self, memo: object) -> Packed:
+        return self  # it never changes, and holds addresses
 
 
 def has_product() -> bool:
     """Whether there is a `multiply` for this CPU: an x86-64 with AVX512-VNNI."""
     found = library()
     return found is not None and bool(found.has_product())
-
-
-def pack(weight: Tensor, scale: Tensor) -> Packed:
-    """[outputs, inputs] int8 and [outputs] float32."""
-    outputs, inputs = weight.shape
-    panels = -(-outputs // 64)
-    packed = torch.empty((panels, -(-inputs // 4), 64, 4), dtype=torch.int8)
-    offset = torch.empty(panels * 64, dtype=torch.int32)
-    weight = weight.contiguous()
-    _call().pack(weight.data_ptr(), outputs, inputs, packed.data_ptr(), offset.data_ptr())
-    return Packed(outputs, packed, offset, scale.contiguous())
-
-
-def multiply(x: Tensor, packed: Packed, bias: Tensor | None) -> Tensor:
-    """x [rows, inputs], quantised row by row with 127 levels, times the weights, plus bias: [rows, outputs]."""
-    rows, inputs = x.shape
-    y = torch.empty((rows, packed.outputs))
-    _check(
-        _call().multiply(
-            x.data_ptr(),
-            rows,
-            inputs,
-            packed.weight.data_ptr(),
-            packed.offset.data_ptr(),
-            packed.scale.data_ptr(),
-            None if bias is None else bias.data_ptr(),
-            packed.outputs,
-            y.data_ptr(),
-        )
-    )
-    return y
 
 
 def attend_to_own(projected: Tensor, keys: Tensor, values: Tensor, own: Tensor, start: int) -> Tensor:
