@@ -219,7 +219,8 @@ def add_scores(directory: Path, scores: Mapping[str, Any]) -> None:
 
 def _write_metadata(directory: Path, metadata: Metadata) -> None:
     with write_atomically(directory / METADATA) as file:
-        file.write(metadata.model_dump_json(indent=2) + "\n")
+        usual = {"weights"} if metadata.weights == "fp32" else None  # older versions refuse what they do not know
+        file.write(metadata.model_dump_json(indent=2, exclude=usual) + "\n")
 
 
 def read_recipe(directory: Path) -> dict[str, Any]:

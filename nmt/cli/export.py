@@ -49,10 +49,11 @@ def ctranslate2(model: Path, out: Path, quantization: str, force: bool) -> None:
 def _python(model: Path, out: Path) -> list[str]:
     """A program that translates a line with the exported model, and what it is."""
     from nmt.bundle import TOKENIZER, read_metadata, read_recipe
+    from nmt.search.options import BeamSearch
     from nmt.tokenizer.folder import read_description
 
     line = f"A line of {read_metadata(model).source_language}."
-    beam = read_recipe(model).get("search", {}).get("beam", 1)
+    beam = read_recipe(model).get("search", {}).get("beam", BeamSearch().beam)
     tokenizers = read_description(out / TOKENIZER)
     load = f"translator = ctranslate2.Translator({str(out)!r})"
     if any(tokenizer["options"]["kind"] != "sentencepiece" for tokenizer in tokenizers.values()):

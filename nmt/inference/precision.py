@@ -20,11 +20,12 @@ ModelT = TypeVar("ModelT", bound=nn.Module)
 def fastest_precision(model: nn.Module) -> Precision:
     """What this machine translates fastest with, without a loss that counts.
 
-    On a GPU bf16. On a CPU that multiplies bytes into 32 bits (AMX, AVX512-VNNI, AVX-VNNI) int8; a quantised model is
-    computed in int8 on any x86-64. Else fp32: emulated bf16 is slower, and int8 has to make do with 7 bits.
+    On a GPU bf16, if it has that. On a CPU that multiplies bytes into 32 bits (AMX, AVX512-VNNI, AVX-VNNI) int8; a
+    quantised model is computed in int8 on any x86-64. Else fp32: emulated bf16 is slower, and int8 has to make do with
+    7 bits.
     """
     if _on_gpu(model):
-        return "bf16"
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
     if is_quantized(model):
         return "int8" if is_supported() else "fp32"
     return "int8" if is_supported() and has_wide_accumulation() else "fp32"
@@ -36,7 +37,7 @@ def with_precision(model: ModelT, precision: Precision) -> ModelT:
     "bf16" converts the weights once. (Autocast would convert them again at every step of the search,
     which costs more than the products save.) The search's own sums stay in fp32.
     "int8" quantises weights that are not yet, and lays them out for this CPU.
-    "auto" is the precision of the weights as they are: fp32, or int8 for a quantised model.
+    "auto" is the precision of the weights as they are: fp32, or int8 for a quantised model, where that can be.
 
     Raises:
         UserError: int8 on a GPU, or on a CPU without the instructions.
@@ -44,7 +45,7 @@ def with_precision(model: ModelT, precision: Precision) -> ModelT:
     folded = fold_weight_norm(model)
     small = is_quantized(folded)
     if precision == "auto":
-        precision = fastest_precision(folded) if small else "fp32"
+        precision = "int8" if small and is_supported() and not _on_gpu(folded) else "fp32"
     if precision == "int8":
         _check_int8(folded)
         return packed(folded if small else quantized(folded))

@@ -127,12 +127,17 @@ def _check_fit(own: Mapping[str, Tensor], weights: Mapping[str, Tensor], where: 
     for name, tensor in own.items():
         if tensor.shape != weights[name].shape:
             raise UserError(where, f"{name} of shape {tuple(tensor.shape)}", f"{tuple(weights[name].shape)}")
-        if tensor.is_floating_point() != weights[name].is_floating_point():  # would be cut to integers in silence
+        if not _fits(tensor.dtype, weights[name].dtype):  # would be cut to integers in silence
             raise UserError(where, f"{name} of {_numbers(tensor)}", _numbers(weights[name]))
 
 
+def _fits(own: torch.dtype, theirs: torch.dtype) -> bool:
+    floats = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+    return theirs in floats if own.is_floating_point else own == theirs
+
+
 def _numbers(tensor: Tensor) -> str:
-    return "floating-point numbers" if tensor.is_floating_point() else "integers"
+    return "floating-point numbers" if tensor.is_floating_point() else str(tensor.dtype).removeprefix("torch.")
 
 
 def parameter_count(model: nn.Module) -> int:

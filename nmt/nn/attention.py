@@ -93,9 +93,7 @@ class SelfAttention(nn.Module):
         Returns:
             [B, T, D]
         """
-        queries, keys, values = (split_heads(part, self.heads) for part in self.input(x).chunk(3, dim=-1))
-        context = attend(queries, keys, values, mask, causal=mask is None, dropout=self.dropout)
-        output: Tensor = self.output(merge_heads(context))
+        output: Tensor = self.output(attend_to_self(self.input(x), self.heads, mask, self.dropout))
         return output
 
     def step(self, x: Tensor, past: KeysValues, place: Place) -> Tensor:
@@ -144,8 +142,8 @@ class CrossAttention(nn.Module):
         """
         projected = self.query(x)
         queries = split_heads(projected, self.heads)
-        few = x.shape[1] <= _FEW and not self.training and mask.is_contiguous()
-        if few and native.applies(projected, memory.keys, memory.values):
+        few = x.shape[1] <= _FEW and not self.training
+        if few and _reads(mask, projected) and native.applies(projected, memory.keys, memory.values):
             context = native.attend_to_source(projected, memory.keys, memory.values, mask)
         else:
             keys, values = memory.keys.transpose(1, 2), memory.values.transpose(1, 2)
@@ -154,6 +152,33 @@ class CrossAttention(nn.Module):
         if need_attention:
             weights = attention_weights(queries, memory.keys.transpose(1, 2), mask).mean(1)
         return self.output(context), weights
+
+
+def attend_to_self(projected: Tensor, heads: int, mask: Tensor | None, dropout: Dropout) -> Tensor:
+    """Attention of whole sequences to themselves.
+
+    Args:
+        projected: [B, T, 3D], queries, keys and values.
+        heads: H.
+        mask: [B, 1, 1, T] bool, True where a key may be attended to; None makes the attention causal.
+        dropout: of the weights.
+
+    Returns:
+        [B, T, D]
+    """
+    if mask is not None and not dropout.training and _reads(mask, projected) and native.applies(projected):
+        # To real tokens alone: the sums of torch's kernels round otherwise with other padding, by a millionth, and
+        # 8-bit layers would make a step of such a difference.
+        queries, keys, values = (part.contiguous() for part in projected.chunk(3, dim=-1))
+        shape = (*keys.shape[:2], heads, -1)
+        return native.attend_to_source(queries, keys.view(shape), values.view(shape), mask)
+    queries, keys, values = (split_heads(part, heads) for part in projected.chunk(3, dim=-1))
+    return merge_heads(attend(queries, keys, values, mask, causal=mask is None, dropout=dropout))
+
+
+def _reads(mask: Tensor, rows: Tensor) -> bool:
+    """Whether a mask is one that `native.attend_to_source` reads: of as many sentences, a byte a token."""
+    return mask.dtype == torch.bool and mask.shape[0] == rows.shape[0] and mask.is_contiguous()
 
 
 def attend_in_step(projected: Tensor, past: KeysValues, place: Place) -> Tensor:

@@ -74,7 +74,8 @@ class Decoded(Rows):
             return type(self)(self.layers, own.view_as(self.own), self.written)
         staying = torch.unique_consecutive(sentences)
         layers = [layer.upto(self.written).select(staying) for layer in self.layers]
-        return type(self)(layers, own.view(len(staying), -1, self.length), self.written)
+        beam = len(rows) // max(len(staying), 1)
+        return type(self)(layers, own.view(len(staying), beam, self.length), self.written)
 
     def _with_newest(self) -> Tensor:
         newest = torch.arange(self.written, self.written + self.beam, device=self.own.device)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from nmt.nn.attention import KeysValues, Place, attend, attend_in_step, merge_heads, split_heads
+from nmt.nn.attention import KeysValues, Place, attend_in_step, attend_to_self
 from nmt.nn.dropout import Dropout
 
 
@@ -29,9 +29,7 @@ class InjectedSelfAttention(nn.Module):
         Returns:
             [B, T, D]
         """
-        queries, keys, values = self._project(z, injection)
-        context = attend(queries, keys, values, mask, causal=mask is None, dropout=self.dropout)
-        output: Tensor = self.output(merge_heads(context))
+        output: Tensor = self.output(attend_to_self(self.input(z) + injection, self.heads, mask, self.dropout))
         return output
 
     def step(self, z: Tensor, injection: Tensor, past: KeysValues, place: Place) -> Tensor:
@@ -48,7 +46,3 @@ class InjectedSelfAttention(nn.Module):
         """
         output: Tensor = self.output(attend_in_step(self.input(z) + injection, past, place))
         return output
-
-    def _project(self, z: Tensor, injection: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        queries, keys, values = (split_heads(part, self.heads) for part in (self.input(z) + injection).chunk(3, dim=-1))
-        return queries, keys, values

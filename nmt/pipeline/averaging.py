@@ -35,7 +35,7 @@ def average_models(inputs: Sequence[Path], output: Path, like: Path | None = Non
     if len(files) < 2:
         raise UserError(" ".join(map(str, inputs)), "at least two sets of weights to average", str(len(files)))
     directories = [path for path in inputs if (path / METADATA).exists()]
-    for directory in directories:
+    for directory in (*directories, *([like] if like else [])):
         check_floating(directory, "Average the models that they were made from, and quantise the mean.")
     like = like or next(iter(directories), None) or _model_of_run(files[0])
     for directory in directories:

@@ -158,15 +158,26 @@ def _continue(
 ) -> _Continuations:
     """The 2K best continuations of each sentence by `logits` [N, V], which are overwritten; `length` counts it."""
     last = beams.limit <= length
-    at_limit = bool(last.any())
-    if not at_limit and options.token_margin is None and native.applies(logits, beams.live):
-        banned = (special.pad, special.bos, special.eos) if length <= options.min_length else (special.pad, special.bos)
-        sums, parents, tokens = native.best_continuations(logits, beams.live, 2 * options.beam, banned)
-        return _Continuations(sums, parents, tokens, tokens == special.eos)
+    if options.token_margin is not None or not native.applies(logits, beams.live):
+        return _continue_in_torch(logits, beams.live, last, length, options, special)
+    banned = (special.pad, special.bos, special.eos) if length <= options.min_length else (special.pad, special.bos)
+    sums, parents, tokens = native.best_continuations(logits, beams.live, 2 * options.beam, banned)
+    if last.any():  # these alone, so that no sentence is computed otherwise because another one ends
+        places = last.nonzero().squeeze(1)
+        own = logits.view(*beams.live.shape, -1)[places].flatten(0, 1)
+        ending = _continue_in_torch(own, beams.live[places], last[places], length, options, special)
+        sums[places], parents[places], tokens[places] = ending.sums, ending.parents, ending.tokens
+    return _Continuations(sums, parents, tokens, tokens == special.eos)
+
+
+def _continue_in_torch(
+    logits: Tensor, live: Tensor, last: Tensor, length: int, options: BeamSearch, special: SpecialTokens
+) -> _Continuations:
+    """The same for any device and option; live: [B, K]; last: [B] bool, whether a sentence has reached its limit."""
     log_probabilities = to_log_probabilities(logits)
     log_probabilities[:, special.pad] = NONE
     log_probabilities[:, special.bos] = NONE
-    if at_limit:  # what has reached the limit ends as it is
+    if last.any():  # what has reached the limit ends as it is
         rows = last.repeat_interleave(options.beam)
         eos = log_probabilities[rows, special.eos]
         log_probabilities[rows] = NONE
@@ -177,7 +188,7 @@ def _continue(
     if options.token_margin is not None:
         threshold = log_probabilities.amax(-1, keepdim=True) - options.token_margin
         log_probabilities.masked_fill_(log_probabilities < threshold, NONE)
-    sums, parents, tokens = best_continuations(log_probabilities, beams.live, 2 * options.beam)
+    sums, parents, tokens = best_continuations(log_probabilities, live, 2 * options.beam)
     return _Continuations(sums, parents, tokens, tokens == special.eos)
 
 

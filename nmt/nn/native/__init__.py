@@ -92,9 +92,6 @@ class Packed:
         _check(_call().multiply(x.data_ptr(), rows, self.inputs, *self._addresses, address, self.outputs, y.data_ptr()))
         return y
 
-    def __deepcopy__(self, memo: object) -> Packed:
-        return self  # it never changes, and holds addresses
-
 
 def has_product() -> bool:
     """Whether there is a `multiply` for this CPU: an x86-64 with AVX512-VNNI."""

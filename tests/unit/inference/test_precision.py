@@ -95,8 +95,12 @@ def test_int8_on_another_cpu_is_refused_and_auto_makes_do(monkeypatch: pytest.Mo
     assert all(tensor.is_floating_point() for tensor in named_weights(computed).values())
 
 
-def test_on_a_gpu_it_is_bf16_and_int8_is_refused() -> None:
+@pytest.mark.parametrize(("has_bf16", "expected"), [(True, "bf16"), (False, "fp32")])
+def test_on_a_gpu_it_is_bf16_if_it_has_that_and_int8_is_refused(
+    has_bf16: bool, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: has_bf16)
     model = transformer().to("meta")  # a device that is not a CPU, and that every machine has
-    assert fastest_precision(model) == "bf16"
+    assert fastest_precision(model) == expected
     with pytest.raises(UserError, match="--device cpu"):
         with_precision(model, "int8")
