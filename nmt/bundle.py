@@ -211,6 +211,27 @@ def read_metadata(directory: Path) -> Metadata:
         raise UserError(str(path), "a model's metadata", str(error).splitlines()[0]) from error
 
 
+def check_floating(directory: Path, fix: str) -> None:
+    """What cannot go on from rounded weights says so.
+
+    Raises:
+        UserError: this is no model directory, or its weights are 8-bit.
+    """
+    if read_metadata(directory).weights == "int8":
+        raise UserError(str(directory), "weights in floating point", "8-bit ones", fix)
+
+
+def check_apart(directory: Path, other: Path) -> None:
+    """What is made of a directory must not take its place, nor lie in it, nor around it.
+
+    Raises:
+        UserError: it would.
+    """
+    here, there = directory.resolve(), other.resolve()
+    if there.is_relative_to(here) or here.is_relative_to(there):
+        raise UserError(str(other), f"a directory apart from {directory}", "the same one, or one inside the other")
+
+
 def add_scores(directory: Path, scores: Mapping[str, Any]) -> None:
     """Records the scores of test sets in a model directory."""
     metadata = read_metadata(directory)

@@ -87,10 +87,8 @@ def _with_fastest(options: TranslationOptions, bundle: Bundle) -> TranslationOpt
     """The same options with "auto" decided, and said."""
     if options.precision != "auto":
         return options
-    from nmt.cpu import forget_old_kernels
     from nmt.inference.precision import fastest_precision
 
-    forget_old_kernels()  # asking may multiply already
     chosen = fastest_precision(bundle.model)
     click.echo(f"nmt: computing in {chosen}, the fastest here", err=True)
     return options.model_copy(update={"precision": chosen})

@@ -10,11 +10,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nmt.bundle import RECIPE, TOKENIZER, load_bundle, model_config, read_metadata, read_recipe, whole_directory
+from nmt.bundle import (
+    RECIPE,
+    TOKENIZER,
+    check_apart,
+    check_floating,
+    load_bundle,
+    model_config,
+    read_metadata,
+    read_recipe,
+    whole_directory,
+)
 from nmt.errors import UserError
 from nmt.interop.ctranslate2 import specs, transformer_spec
 from nmt.models.transformer import Transformer
-from nmt.models.weights import named_weights
 from nmt.tokenizer import save_tokenizers
 
 MODEL_FILE = "model.bin"
@@ -35,13 +44,9 @@ def export_ctranslate2(model: Path, out: Path, quantization: str | None = None) 
     """
     config = _transformer_config(model)
     _check_quantization(quantization)
-    here, there = model.resolve(), out.resolve()
-    if there.is_relative_to(here) or here.is_relative_to(there):
-        raise UserError(str(out), f"a directory apart from {model}", "the same one, or one inside the other")
+    check_apart(model, out)
+    check_floating(model, "Export the model that it was made from; --quantization int8 does it in CTranslate2's way.")
     bundle = load_bundle(model)
-    if not all(weight.is_floating_point() for weight in named_weights(bundle.model).values()):
-        fix = "Export the model that it was made from; --quantization int8 does it in CTranslate2's way."
-        raise UserError(str(model), "weights in floating point", "quantised ones", fix)
     spec = transformer_spec(bundle.model, config, bundle.tokenizers)
     spec.validate()
     spec.optimize(quantization=quantization)  # in place: the bundle's weights are spoilt

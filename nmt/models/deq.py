@@ -214,7 +214,7 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState]):
                 z, injections, past, place, memory.layers, memory.mask, need_attention=need_attention
             )
         z, attention = z.flatten(0, 1), None if attention is None else attention.flatten(0, 1)
-        state = DEQState(decoded.advanced(), z.to(state.last.dtype), state.applications + applications)
+        state = DEQState(decoded.advanced(place), z.to(state.last.dtype), state.applications + applications)
         return StepOutput(self.output(z), attention, state)
 
     def _solve(self, name: str, f: Map, start: Tensor, solver: Solver, real: Tensor, *, trained: bool) -> _Solved:

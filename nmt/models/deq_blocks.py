@@ -16,7 +16,7 @@ from nmt.nn.dropout import Dropout
 from nmt.nn.feedforward import Activation, FeedForward
 from nmt.nn.held import MaskShape
 from nmt.nn.injected_attention import InjectedSelfAttention
-from nmt.nn.normalization import normalized_sum_without_parameters
+from nmt.nn.normalization import normalized_sum
 from nmt.nn.weight_norm import use_weight_norm
 from nmt.options import Options, PositiveFloat, Probability, Size
 
@@ -151,11 +151,11 @@ class EncoderLayer(nn.Module):
 
     def attend(self, z: Tensor, update: Tensor) -> Tensor:
         """Adds what self-attention found."""
-        return normalized_sum_without_parameters(z, self.attention_dropout(update))
+        return normalized_sum(z, self.attention_dropout(update))
 
     def feed(self, z: Tensor) -> Tensor:
         """The feed-forward sub-block."""
-        return normalized_sum_without_parameters(z, self.feedforward_dropout(self.feedforward(z)))
+        return normalized_sum(z, self.feedforward_dropout(self.feedforward(z)))
 
 
 class DecoderLayer(EncoderLayer):
@@ -171,4 +171,4 @@ class DecoderLayer(EncoderLayer):
     ) -> tuple[Tensor, Tensor | None]:
         """What follows self-attention; z: [B, T, D], or in a step of search [B, K, D]."""
         update, attention = self.cross(z, memory, source_mask[:, None, None, :], need_attention=need_attention)
-        return self.feed(normalized_sum_without_parameters(z, self.cross_dropout(update))), attention
+        return self.feed(normalized_sum(z, self.cross_dropout(update))), attention

@@ -194,7 +194,7 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
             x, attention = layer.step(x, past, place, keys_values, memory.mask, need_attention=need_attention)
         logits = self.output(self.decoder_norm(x)).flatten(0, 1)
         attention = None if attention is None else attention.flatten(0, 1)
-        return StepOutput(logits, attention, TransformerState(decoded.advanced()))
+        return StepOutput(logits, attention, TransformerState(decoded.advanced(place)))
 
     def _decoder_layers(self) -> list[DecoderLayer]:
         return [layer for layer in self.decoder if isinstance(layer, DecoderLayer)]

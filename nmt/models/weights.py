@@ -100,12 +100,11 @@ def put_weights(model: nn.Module, weights: Mapping[str, Tensor], where: str) -> 
     """
     own = named_weights(model)
     _check_fit(own, weights, where)
-    persistent = own.keys()
     parameters = {
         id(old): nn.Parameter(weights[name].to(old.dtype), requires_grad=old.requires_grad)
         for name, old in model.named_parameters()
     }
-    buffers = {id(old): weights[name].to(old.dtype) for name, old in model.named_buffers() if name in persistent}
+    buffers = {id(old): weights[name].to(old.dtype) for name, old in model.named_buffers() if name in own}
     for module in model.modules():  # a tied weight is that of several modules
         for name, old in module._parameters.items():
             if old is not None:

@@ -58,13 +58,15 @@ class Decoded(Rows):
 
     def next_place(self) -> Place:
         """Makes room in all layers, and says where they are to write the next position."""
-        place = Place(self.written, self._with_newest())
+        newest = torch.arange(self.written, self.written + self.beam, device=self.own.device)
+        own = torch.cat([self.own, newest[None, :, None].expand(len(self.own), -1, -1)], dim=2)
+        place = Place(self.written, own)
         self.layers = [layer.with_room(place.end, _FIRST_ROOM * self.beam) for layer in self.layers]
         return place
 
-    def advanced(self) -> Self:
-        """The same after all layers have written there."""
-        return type(self)(self.layers, self._with_newest(), self.written + self.beam)
+    def advanced(self, place: Place) -> Self:
+        """The same after all layers have written at that place."""
+        return type(self)(self.layers, place.own, place.end)
 
     def select(self, rows: Tensor) -> Self:
         """As in `Rows`, for hypotheses [N]: those of a sentence stay together, and as many of each sentence."""
@@ -76,7 +78,3 @@ class Decoded(Rows):
         layers = [layer.upto(self.written).select(staying) for layer in self.layers]
         beam = len(rows) // max(len(staying), 1)
         return type(self)(layers, own.view(len(staying), beam, self.length), self.written)
-
-    def _with_newest(self) -> Tensor:
-        newest = torch.arange(self.written, self.written + self.beam, device=self.own.device)
-        return torch.cat([self.own, newest[None, :, None].expand(len(self.own), -1, -1)], dim=2)

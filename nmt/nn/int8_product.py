@@ -38,6 +38,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from nmt.cpu import forget_old_kernels
 from nmt.nn import native
 
 LEVELS = 127
@@ -81,7 +82,8 @@ def activation_levels() -> int:
 def has_wide_accumulation() -> bool:
     """Whether oneDNN multiplies bytes into 32 bits at once here (AMX, AVX512-VNNI, AVX-VNNI)."""
     # Asked by a product that overflows if it is not so, since the limit that a user may set (ONEDNN_MAX_CPU_ISA)
-    # counts too and torch does not tell it.
+    # counts too and torch does not tell it. It may be the first product of the process.
+    forget_old_kernels()
     weight = torch.full((16, 64), 127, dtype=torch.int8)
     x = torch.full((4, 64), 255, dtype=torch.uint8)
     found = _onednn(x, _pack(weight), torch.ones(16), offset=128)

@@ -8,10 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import nmt
-from nmt.bundle import METADATA, WEIGHTS, Metadata, load_bundle, model_config, read_metadata, read_recipe, save_bundle
+from nmt.bundle import (
+    METADATA,
+    WEIGHTS,
+    Metadata,
+    check_floating,
+    load_bundle,
+    model_config,
+    read_metadata,
+    read_recipe,
+    save_bundle,
+)
 from nmt.errors import UserError
 from nmt.models.weights import load_weights
-from nmt.pipeline.quantizing import check_floating
 from nmt.pipeline.training import MODEL, TRAIN
 from nmt.training.checkpoint import average_weights
 

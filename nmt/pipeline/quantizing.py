@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import nmt
-from nmt.bundle import FORMAT_VERSION, WEIGHTS, load_bundle, read_metadata, save_bundle
-from nmt.errors import UserError
+from nmt.bundle import FORMAT_VERSION, WEIGHTS, check_apart, check_floating, load_bundle, save_bundle
 from nmt.models.quantization import quantized
 
 
@@ -26,9 +25,7 @@ def quantize_model(model: Path, output: Path) -> tuple[int, int]:
             cannot be written.
     """
     check_floating(model, "Quantise the model that it was made from.")
-    here, there = model.resolve(), output.resolve()
-    if there.is_relative_to(here) or here.is_relative_to(there):
-        raise UserError(str(output), f"a directory apart from {model}", "the same one, or one inside the other")
+    check_apart(model, output)
     bundle = load_bundle(model)
     metadata = bundle.metadata.model_copy(
         update={
@@ -42,13 +39,3 @@ def quantize_model(model: Path, output: Path) -> tuple[int, int]:
     )
     save_bundle(output, quantized(bundle.model), bundle.tokenizers, bundle.recipe, metadata)
     return (model / WEIGHTS).stat().st_size, (output / WEIGHTS).stat().st_size
-
-
-def check_floating(model: Path, fix: str) -> None:
-    """What cannot go on from rounded weights says so.
-
-    Raises:
-        UserError: this is no model directory, or its weights are 8-bit.
-    """
-    if read_metadata(model).weights == "int8":
-        raise UserError(str(model), "weights in floating point", "8-bit ones", fix)

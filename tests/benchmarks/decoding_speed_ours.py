@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 from unittest.mock import patch
 
 from decoding_speed_data import LENGTH_PENALTY, LONGEST, Ids, Job, Pass  # beside this file
@@ -123,24 +123,18 @@ def translation(model: Path, setting: OurSetting) -> Callable[[Job, int], list[I
     from nmt.bundle import load_bundle
     from nmt.cpu import forget_old_kernels, keep_freed_memory
     from nmt.data.batch import pad
+    from nmt.inference.precision import with_precision
 
     keep_freed_memory()
     forget_old_kernels()
     torch.set_num_threads(setting.threads)
-    loaded = _with_precision(load_bundle(model).model, setting.precision)
+    loaded = with_precision(load_bundle(model).model, setting.precision)
 
     def translate(job: Job, beam: int) -> list[Ids]:
         found = _search(job.length, beam).search(loaded, *pad(job.sources))
         return [list(hypotheses[0].tokens) for hypotheses in found]
 
     return translate
-
-
-def _with_precision(model: Any, precision: str) -> Any:
-    from nmt.inference.precision import with_precision
-    from nmt.models.quantization import packed, quantized
-
-    return packed(quantized(model)) if precision == "int8" else with_precision(model, precision)  # type: ignore[arg-type]
 
 
 def _search(length: int, beam: int) -> BeamSearch:

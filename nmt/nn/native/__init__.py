@@ -1,9 +1,9 @@
 """What a step of decoding does between its matrix products, in C: each thing in one pass, and without torch's overhead.
 
 In eager torch these took more time than the products of a small model, and most of the rest of a large one's; and
-attention to one's own past needs a gather that torch can only do by copying. The C file is compiled when the package is
-installed, by whatever C compiler there is; without one, on a GPU, in another precision or where a gradient is wanted,
-the callers do the same in torch, which is what these are tested against.
+attention to one's own past needs a gather that torch can only do by copying. The C files are compiled when the package
+is installed, by whatever C compiler there is; without one, on a GPU, in another precision or where a gradient is
+wanted, the callers do the same in torch, which is what these are tested against.
 
 Call overhead decides: addresses go through ctypes, and nothing is checked again that the callers know.
 """
@@ -134,7 +134,7 @@ def attend_to_own(projected: Tensor, keys: Tensor, values: Tensor, own: Tensor, 
 
 
 def attend_to_source(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
-    """Attention of a few queries to the real tokens of their sentence.
+    """Attention to the real tokens of a sentence.
 
     Args:
         queries: [B, K, D].

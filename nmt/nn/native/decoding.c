@@ -1,7 +1,7 @@
 /* What a step of decoding does between its matrix products, each in one pass over memory instead of several.
  *
- * Plain C for the compiler to vectorise: no Python, no torch. All arrays are contiguous but where a stride is given;
- * rows are independent of each other, and sums are taken in an order that does not depend on the batch.
+ * Plain C for the compiler to vectorise: no Python, no torch. All arrays are contiguous; rows
+ * are independent of each other, and sums are taken in an order that does not depend on the batch.
  */
 #include <math.h>
 #include <stdint.h>

@@ -45,7 +45,7 @@ def test_a_step_sees_what_the_sequence_sees() -> None:
         for position in range(6):
             place = decoded.next_place()
             out = attention.step(x[:, position, None], decoded.layers[0], place)
-            decoded = decoded.advanced()
+            decoded = decoded.advanced(place)
             torch.testing.assert_close(out[:, 0], whole[:, position], atol=1e-5, rtol=0)
 
 

@@ -27,7 +27,7 @@ def nothing(sentences: int, beam: int) -> Decoded:
 def step(layer: SelfAttention, x: Tensor, decoded: Decoded) -> tuple[Tensor, Decoded]:
     """x: [B, K, D]."""
     place = decoded.next_place()
-    return layer.step(x, decoded.layers[0], place), decoded.advanced()
+    return layer.step(x, decoded.layers[0], place), decoded.advanced(place)
 
 
 @settings(max_examples=25, deadline=None)

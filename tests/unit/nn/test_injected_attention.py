@@ -61,4 +61,4 @@ def test_steps_give_what_the_whole_gives_however_often_a_position_is_tried(repea
             attention.step(torch.randn(3, 1, DIM, dtype=torch.float64), injection[:, now], past, place)
         found = attention.step(z[:, now], injection[:, now], past, place)
         torch.testing.assert_close(found, whole[:, now])
-        decoded = decoded.advanced()
+        decoded = decoded.advanced(place)
