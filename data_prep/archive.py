@@ -15,7 +15,7 @@ from typing import BinaryIO, cast
 
 from nmt.data.corpus import ShowProgress, unseen
 from nmt.errors import UserError
-from nmt.text import write_bytes_atomically
+from nmt.output import write_bytes_atomically
 
 _BLOCK_BYTES = 1 << 20
 _MEGABYTE = 10**6

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nmt.data.corpus import ShowProgress, unseen
 from nmt.errors import UserError
-from nmt.text import sync_directory
+from nmt.output import sync_directory
 
 _BLOCK_BYTES = 1 << 16
 _MEGABYTE = 10**6

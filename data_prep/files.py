@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from nmt.data.corpus import CorpusOptions, ParallelFiles, RawCorpus, ShowProgress, read_pairs, unseen
-from nmt.data.order import Permutation, derive_key
+from nmt.data.duplicates import pair_digest
+from nmt.data.order import derive_key
+from nmt.digest import file_digest
 from nmt.errors import UserError
-from nmt.options import Count, InputPath, Options, Size
-from nmt.text import file_digest, read_lines, write_atomically
+from nmt.options import InputPath, Options, Seed, Size, renewed
+from nmt.output import write_atomically
+from nmt.text import clean_line, read_lines
 
-_CHUNK_PAIRS = 1 << 14
 _STAMP = "files.json"
 
 
@@ -83,7 +86,7 @@ class Files(CorpusOptions):
     """Test sets to translate and score, by name."""
     validation_pairs: Size = 1000
     """How many pairs to hold out for validation, drawn by `seed`, when there is no `validation`."""
-    seed: Count = 1
+    seed: Seed = 1
     """Decides which pairs are held out."""
 
     @model_validator(mode="after")
@@ -132,36 +135,76 @@ class Files(CorpusOptions):
         stamp = {"corpus": self.model_dump(mode="json"), "inputs": {str(p): file_digest(p) for p in inputs}}
         names = [*(["train"] if training else []), *(["validation"] if self.validation is None else []), *sets]
         places = {name: self._place(name, directory) for name in names}
-        if _read_stamp(directory) == {**stamp, "outputs": _digests(places)}:
+        known = _read_stamp(directory)
+        known["corpus"] = renewed(Files, known.get("corpus"))  # an older version's options
+        if known == {**stamp, "outputs": _digests(places)}:
             return
         for name, files in sets.items():
             _write_pairs(places[name], files.pairs())
         if training:
-            everything = (pair for files in training for pair in files.pairs())
             if self.validation is None:
-                self._hold_out(training, everything, places)
+                self._hold_out(training, places)
             else:
-                _write_pairs(places["train"], everything)
+                _write_pairs(places["train"], _pairs(training))
         with write_atomically(directory / _STAMP) as handle:
             json.dump({**stamp, "outputs": _digests(places)}, handle, indent=2)
 
-    def _hold_out(
-        self, training: tuple[TextFiles, ...], pairs: Iterator[tuple[str, str]], places: dict[str, ParallelFiles]
-    ) -> None:
-        total = sum(1 for files in training for _ in files.pairs())
-        if total < 2 * self.validation_pairs:
+    def _hold_out(self, training: tuple[TextFiles, ...], places: dict[str, ParallelFiles]) -> None:
+        """Moves some pairs to the validation set, and leaves every copy of them out of training.
+
+        Which, the seed and their text decide and not where they stand; pairs that cleaning would drop are not taken.
+        """
+        waiting = self._choose(training)
+        chosen = frozenset(waiting)
+        with _writer(places["train"]) as train, _writer(places["validation"]) as validation:
+            for source, target in _pairs(training):
+                number = self._number(source, target)
+                if number not in chosen:
+                    train(source, target)
+                elif number in waiting:
+                    waiting.remove(number)
+                    validation(source, target)
+
+    def _choose(self, training: tuple[TextFiles, ...]) -> set[int]:
+        """The numbers of the pairs to hold out: the smallest ones."""
+        most, total = self.validation_pairs, 0
+        taken: set[int] = set()
+        negatives: list[int] = []  # a heap of them, the largest number first
+        for source, target in _pairs(training):
+            if self.cleaning.fault(clean_line(source), clean_line(target)) is not None:
+                continue
+            total += 1
+            number = self._number(source, target)
+            if number in taken:
+                continue
+            if len(taken) < most:
+                heapq.heappush(negatives, -number)
+            elif number < -negatives[0]:
+                taken.remove(-heapq.heapreplace(negatives, -number))
+            else:
+                continue
+            taken.add(number)
+        if total < 2 * most or len(taken) < most:
             raise UserError(
                 "corpus.validation_pairs",
-                f"at most {total // 2}, half of the {total} training pairs",
-                str(self.validation_pairs),
+                f"at most {min(total // 2, len(taken))}: half of the {total} training pairs that pass the cleaning, and "
+                "no more than there are different ones",
+                str(most),
                 "Lower it, or name files for corpus.validation.",
             )
-        ranks = Permutation(total, derive_key(self.seed))
-        with _writer(places["train"]) as train, _writer(places["validation"]) as validation:
-            for start in range(0, total, _CHUNK_PAIRS):
-                chunk = ranks(start, start + _CHUNK_PAIRS).tolist()
-                for rank, pair in zip(chunk, islice(pairs, len(chunk)), strict=True):
-                    (validation if rank < self.validation_pairs else train)(*pair)
+        return taken
+
+    def _number(self, source: str, target: str) -> int:
+        """Drawn for a pair by the seed and its text."""
+        return int.from_bytes(pair_digest(clean_line(source), clean_line(target), self._key))
+
+    @cached_property
+    def _key(self) -> bytes:
+        return derive_key(self.seed).to_bytes(8, "little")
+
+
+def _pairs(training: tuple[TextFiles, ...]) -> Iterator[tuple[str, str]]:
+    return (pair for files in training for pair in files.pairs())
 
 
 @contextmanager

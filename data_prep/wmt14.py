@@ -15,8 +15,9 @@ from data_prep.download import download
 from data_prep.sgm import read_segment_pairs
 from data_prep.wmt14_archives import ADDRESS, ARCHIVES, FRENCH_ONLY, SETS, TRAINING, ArchiveName, Members, TrainingPart
 from nmt.data.corpus import Cleaning, CorpusOptions, ParallelFiles, RawCorpus, ShowProgress, unseen
+from nmt.digest import file_digest
 from nmt.options import WorkPath
-from nmt.text import file_digest, write_atomically
+from nmt.output import write_atomically
 
 _TEST_SET = "newstest2014"
 

@@ -9,32 +9,41 @@ model/
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError, field_validator
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from nmt.documents import read_json_object, read_yaml
 from nmt.errors import UserError
 from nmt.models import ModelConfig
 from nmt.models.base import EncoderDecoder
 from nmt.models.quantization import quantized
-from nmt.models.weights import named_weights, put_weights, read_tensors, save_tensors
-from nmt.options import Count, Options, Size
-from nmt.text import write_atomically
+from nmt.models.weights import (
+    DamagedError,
+    check_shapes,
+    named_weights,
+    put_weights,
+    read_digest,
+    read_shapes,
+    read_tensors,
+    save_tensors,
+)
+from nmt.options import Count, Options, Size, Total, VocabularySize
+from nmt.output import write_atomically
 from nmt.tokenizer import load_tokenizers, save_tokenizers
 from nmt.tokenizer.base import TokenizerPair
 
-FORMAT_VERSION = 2
-"""1: weights in floating point; 2: weights of 8 bits too."""
+FORMAT_VERSION = 3
+"""1: weights in floating point; 2: weights of 8 bits too; 3: a digest of the weights."""
 WEIGHTS, RECIPE, TOKENIZER, METADATA = "weights.safetensors", "recipe.yaml", "tokenizer", "metadata.json"
 
 
@@ -49,26 +58,43 @@ class Metadata(Options):
     """Code of the language it reads."""
     target_language: str
     """Code of the language it writes."""
-    source_vocabulary: Size
+    source_vocabulary: VocabularySize
     """Pieces of the source vocabulary."""
-    target_vocabulary: Size
+    target_vocabulary: VocabularySize
     """Pieces of the target vocabulary."""
     tokenizer_digests: dict[str, str]
     """SHA-256 of the tokenizers that it was trained with, by side."""
     weights: Literal["fp32", "int8"] = "fp32"
     """Numbers that the weights are stored as."""
-    parameters: Size
+    weights_digest: str = ""
+    """SHA-256 of the weights' content, as their file has it too; empty in directories of older versions."""
+    parameters: Total
     """Number of trained values."""
     longest_source: Count = 0
     """Longest source sentence of training, in pieces."""
     longest_target: Count = 0
     """Longest target sentence of training, in pieces."""
+    several_sentences: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Share of the training lines whose source has more than one sentence; null: not known."""
     created: str
     """When it was written, ISO 8601, UTC."""
-    scores: dict[str, Any] = {}
-    """Scores by test set, each with its signature."""
+    scores: dict[str, dict[str, Any]] = {}
+    """Scores by test set: `lines`, and for each measure its `name`, `score`, `signature` and `details`."""
     provenance: dict[str, Any] = {}
     """Corpus, updates, and whatever else tells how it came to be."""
+
+    @field_validator("scores")
+    @classmethod
+    def _check_scores(cls, scores: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        for test, measures in scores.items():
+            for name, found in measures.items():
+                if name != "lines" and not _is_score(found):
+                    raise ValueError(f"{name} of {test} is no score with its signature")
+        return scores
+
+
+def _is_score(found: object) -> bool:
+    return isinstance(found, dict) and type(found.get("score")) in (int, float) and {"name", "signature"} <= set(found)
 
 
 @dataclass
@@ -99,7 +125,8 @@ def save_bundle(
         with (part / RECIPE).open("w", encoding="utf-8") as file:
             _yaml().dump(dict(recipe), file)
         save_tokenizers(tokenizers, part / TOKENIZER)
-        _write_metadata(part, metadata)
+        digest = read_digest(part / WEIGHTS)
+        _write_metadata(part, metadata.model_copy(update={"weights_digest": digest, "format_version": FORMAT_VERSION}))
 
 
 @contextmanager
@@ -130,14 +157,21 @@ def whole_directory(directory: Path) -> Iterator[Path]:
 
 
 def load_bundle(
-    directory: Path, device: torch.device | str = "cpu", model_options: Mapping[str, Any] | None = None
+    directory: Path,
+    device: torch.device | str = "cpu",
+    model_options: Mapping[str, Any] | None = None,
+    *,
+    verify: bool = True,
 ) -> Bundle:
     """Reads a model directory; the model is in evaluation mode.
+
+    What it says of itself is compared with what there is before anything of that size is made.
 
     Args:
         directory: the model directory.
         device: where the model is to be.
         model_options: stands in for the section `model` of the recipe; options of the same weights. None: as trained.
+        verify: compare the weights with their digest; what was loaded a moment ago need not be again.
 
     Raises:
         UserError: something is missing, damaged, or does not belong together.
@@ -147,18 +181,41 @@ def load_bundle(
     if model_options is not None:
         recipe = {**recipe, "model": dict(model_options)}
     tokenizers = load_tokenizers(directory / TOKENIZER)
+    _check_tokenizers(tokenizers, metadata, directory / TOKENIZER)
+    path = directory / WEIGHTS
+    model = _empty_model(model_config(recipe, directory), metadata, directory)
+    check_shapes(model, read_shapes(path), str(path))
+    if (digest := read_digest(path)) != metadata.weights_digest and metadata.weights_digest:
+        got = f"others ({digest[:12] or 'without a digest'})"
+        raise UserError(str(path), f"the weights that {METADATA} was written for ({metadata.weights_digest[:12]})", got)
+    weights, _ = read_tensors(path, verify=verify)
+    if verify and not digest:
+        _check_finite(weights, path)
+    put_weights(model, weights, str(path))
+    return Bundle(model.to(device).eval(), tokenizers, metadata, recipe)
+
+
+def _check_tokenizers(tokenizers: TokenizerPair, metadata: Metadata, directory: Path) -> None:
+    sizes = {"source": metadata.source_vocabulary, "target": metadata.target_vocabulary}
     for side, tokenizer in (("source", tokenizers.source), ("target", tokenizers.target)):
         trained_with = metadata.tokenizer_digests.get(side, "none")
         if tokenizer.digest != trained_with:
             raise UserError(
-                str(directory / TOKENIZER),
+                str(directory),
                 f"the {side} tokenizer that the model was trained with ({trained_with[:12]})",
                 f"another one ({tokenizer.digest[:12]})",
                 "Put the tokenizer of the training run back: another one gives the ids another meaning.",
             )
-    model = _empty_model(model_config(recipe, directory), metadata, directory)
-    put_weights(model, read_tensors(directory / WEIGHTS)[0], str(directory / WEIGHTS))
-    return Bundle(model.to(device).eval(), tokenizers, metadata, recipe)
+        if tokenizer.vocabulary_size != sizes[side]:
+            expected = f"{sizes[side]} {side} pieces, as {METADATA} says"
+            raise UserError(str(directory), expected, str(tokenizer.vocabulary_size))
+
+
+def _check_finite(weights: Mapping[str, Tensor], path: Path) -> None:
+    """For weights without a digest, which could be damaged unseen: numbers that no training leaves."""
+    for name, tensor in weights.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise DamagedError(str(path), "finite numbers", f"others in {name}", "Its training has diverged.")
 
 
 def _empty_model(config: ModelConfig, metadata: Metadata, directory: Path) -> EncoderDecoder[Any, Any]:
@@ -166,8 +223,8 @@ def _empty_model(config: ModelConfig, metadata: Metadata, directory: Path) -> En
     try:
         with torch.device("meta"), _NothingDrawn():
             model: EncoderDecoder[Any, Any] = config.build(metadata.source_vocabulary, metadata.target_vocabulary)
-    except ValueError as error:
-        raise UserError(str(directory), "a recipe and metadata that agree", str(error)) from error
+    except (ValueError, TypeError, RuntimeError, ArithmeticError) as error:  # what torch makes of impossible sizes
+        raise UserError(str(directory), "a recipe and metadata that agree", str(error).splitlines()[0]) from error
     return quantized(model) if metadata.weights == "int8" else model
 
 
@@ -197,18 +254,35 @@ def read_metadata(directory: Path) -> Metadata:
         UserError: this is no model directory, or one of a newer layout.
     """
     path = directory / METADATA
+    if not path.exists():
+        got, fix = _instead_of_a_model(directory)
+        raise UserError(str(directory), "a model directory", got, fix)
+    data = read_json_object(path, "a model's metadata")
+    version = data.get("format_version", 0)
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise UserError(str(path), f"format version {FORMAT_VERSION} or older", str(version), "Upgrade nmt.")
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        version = data.get("format_version", 0)
-        if isinstance(version, int) and version > FORMAT_VERSION:
-            raise UserError(str(path), f"format version {FORMAT_VERSION} or older", str(version), "Upgrade nmt.")
         return Metadata.model_validate(data)
-    except FileNotFoundError:
-        got = "no metadata.json in it" if directory.is_dir() else "no such directory"
-        fix = "`nmt run RECIPE` makes one, in runs/<corpus>_<source>_<target>/<recipe name>/model."
-        raise UserError(str(directory), "a model directory", got, fix) from None
-    except (OSError, ValueError, ValidationError, AttributeError) as error:
-        raise UserError(str(path), "a model's metadata", str(error).splitlines()[0]) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "as a whole"
+        raise UserError(f"{path}: {where}", "a model's metadata", str(first["msg"])) from error
+
+
+def _instead_of_a_model(directory: Path) -> tuple[str, str]:
+    """What is there, and what to do about it."""
+    if not directory.is_dir():
+        got = "no such directory" if not directory.exists() else "a file"
+    elif (directory / "model" / METADATA).exists():
+        return "the folder of a run", f"Its model is {directory / 'model'}."
+    elif (directory / "config.json").exists() and (directory / "vocab.json").exists():
+        return "a model in Hugging Face's layout", f"`nmt import marian {directory} OUT` makes one of a MarianMT model."
+    elif any(directory.glob("dict.*.txt")) and any(directory.glob("*.pt")):
+        fix = f"`nmt import fairseq CHECKPOINT --dictionaries {directory} OUT` makes one."
+        return "a checkpoint of fairseq with its dictionaries", fix
+    else:
+        got = f"no {METADATA} in it"
+    return got, "`nmt run RECIPE` makes one, in runs/<corpus>_<source>_<target>/<recipe name>/model."
 
 
 def check_floating(directory: Path, fix: str) -> None:
@@ -240,8 +314,7 @@ def add_scores(directory: Path, scores: Mapping[str, Any]) -> None:
 
 def _write_metadata(directory: Path, metadata: Metadata) -> None:
     with write_atomically(directory / METADATA) as file:
-        usual = {"weights"} if metadata.weights == "fp32" else None  # older versions refuse what they do not know
-        file.write(metadata.model_dump_json(indent=2, exclude=usual) + "\n")
+        file.write(metadata.model_dump_json(indent=2) + "\n")
 
 
 def read_recipe(directory: Path) -> dict[str, Any]:
@@ -251,10 +324,7 @@ def read_recipe(directory: Path) -> dict[str, Any]:
         UserError: it is missing or damaged.
     """
     path = directory / RECIPE
-    try:
-        recipe = _yaml().load(path)
-    except (OSError, YAMLError) as error:
-        raise UserError(str(path), "the resolved recipe", str(error).splitlines()[0]) from error
+    recipe, _ = read_yaml(path, "the resolved recipe")
     if not isinstance(recipe, dict):
         raise UserError(str(path), "the resolved recipe, a mapping", type(recipe).__name__)
     return recipe

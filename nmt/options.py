@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo
+from pydantic.fields import FieldInfo
 
 
 class Options(BaseModel):
@@ -22,11 +24,85 @@ class Options(BaseModel):
     )
 
 
-Count = Annotated[int, Field(ge=0)]
+OptionsT = TypeVar("OptionsT", bound=Options)
+
+
+class Effect(Enum):
+    """What an option decides where it does not shape what is made, said in the field's annotation.
+
+    What has none of these shapes the result: another value makes another one.
+    """
+
+    NOTHING = "where, how fast and with how much to see"
+    EXTENT = "how far the work goes"
+    CHOICE = "what is taken of what the work leaves"
+    CONTENT = "nothing by its name: the content of what it names counts"
+
+
+def with_effect(options: Options, *effects: Effect | None) -> dict[str, Any]:
+    """Those of the options, as plain values, that have one of these effects; None: those that shape the result."""
+    plain = options.model_dump(mode="json")
+    return {name: plain[name] for name, field in type(options).model_fields.items() if _effect(field) in effects}
+
+
+def _effect(field: FieldInfo) -> Effect | None:
+    return next((mark for mark in field.metadata if isinstance(mark, Effect)), None)
+
+
+# What a model directory or a recipe of a stranger may ask for has an end: it would be built, or looped over, however
+# large it is. Each bound is beyond what anybody has used.
+LARGEST = 2**31 - 1
+"""Of a whole number that says how many or how often."""
+WIDEST = 1 << 16
+"""Values in a vector of a network."""
+MOST_LAYERS = 1000
+MOST_ITERATIONS = 10_000
+"""Rounds of a solver."""
+MOST_TOKENS = 10_000_000
+"""Of a vocabulary."""
+MOST_BEAMS = 1000
+"""Hypotheses of a sentence that live at once."""
+LONGEST = 100_000
+"""Tokens of a sentence, and rows of a table of positions."""
+
+Count = Annotated[int, Field(ge=0, le=LARGEST)]
 """A whole number, zero allowed."""
 
-Size = Annotated[int, Field(gt=0)]
+Size = Annotated[int, Field(gt=0, le=LARGEST)]
 """A whole number of at least one."""
+
+Total = Annotated[int, Field(ge=0, le=2**63 - 1)]
+"""A count of what there is, such as a model's parameters or a corpus's tokens."""
+
+Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
+"""Of random draws."""
+
+Width = Annotated[int, Field(gt=0, le=WIDEST)]
+"""Values in a vector of a network, or heads, or positions that a convolution sees."""
+
+InheritedWidth = Annotated[int, Field(ge=0, le=WIDEST)]
+"""A width, or 0 for that of another part."""
+
+LayerCount = Annotated[int, Field(gt=0, le=MOST_LAYERS)]
+"""Layers of a network, or steps that are like layers."""
+
+Iterations = Annotated[int, Field(gt=0, le=MOST_ITERATIONS)]
+"""Most rounds of a solver."""
+
+VocabularySize = Annotated[int, Field(gt=0, le=MOST_TOKENS)]
+"""Tokens of a vocabulary."""
+
+BeamWidth = Annotated[int, Field(gt=0, le=MOST_BEAMS)]
+"""Hypotheses of a sentence that live at once."""
+
+PositionCount = Annotated[int, Field(gt=0, le=LONGEST)]
+"""Rows of a table of positions."""
+
+Length = Annotated[int, Field(ge=0, le=LONGEST)]
+"""Tokens of a sentence, zero allowed."""
+
+LengthFactor = Annotated[float, Field(ge=0.0, le=1000.0)]
+"""Tokens of a translation per token of its source."""
 
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
 """A probability below one (dropout, label smoothing)."""
@@ -34,13 +110,36 @@ Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
 PositiveFloat = Annotated[float, Field(gt=0.0)]
 NonNegativeFloat = Annotated[float, Field(ge=0.0)]
 
+_LONGEST_PATH = 4096
+
 
 def beside_recipe(path: Path, folder: Path | None) -> Path:
-    """Where a path of a recipe leads: relative ones start from its folder, or the current one if only that has it."""
-    path = path.expanduser()
+    """Where a path of a recipe leads: relative ones start from its folder, or the current one if only that has it.
+
+    Raises:
+        ValueError: no file can have this name.
+    """
+    path = _possible(path)
     if folder is None:
         return path
-    return path.absolute() if path.exists() and not (folder / path).exists() else folder / path
+    return path.absolute() if _exists(path) and not _exists(folder / path) else folder / path
+
+
+def _possible(path: Path) -> Path:
+    """The path with `~` written out."""
+    if len(str(path)) > _LONGEST_PATH or "\0" in str(path):
+        raise ValueError(f"a path of at most {_LONGEST_PATH} characters, none of them null")
+    try:
+        return path.expanduser()
+    except RuntimeError as error:  # ~somebody who is not there
+        raise ValueError(str(error)) from None
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name too long for this file system, a folder that may not be read
+        return False
 
 
 def _resolve(path: Path, information: ValidationInfo) -> Path:
@@ -52,22 +151,27 @@ InputPath = Annotated[Path, AfterValidator(_resolve)]
 """A file or folder as the recipe names it: relative to the recipe's folder, else to the current folder."""
 
 
-WorkPath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+WorkPath = Annotated[Path, AfterValidator(lambda path: _possible(path).absolute())]
 """A folder that is made where there is none: relative ones start from the current folder, as runs/ does."""
 
 
+def renewed_options(options: type[OptionsT], recorded: object) -> OptionsT | None:
+    """Recorded plain values as today's options, those that these have gained at their defaults; None: not valid now."""
+    try:
+        return TypeAdapter(options).validate_python(recorded)
+    except ValidationError:
+        return None
+
+
 def renewed(options: Any, recorded: object) -> object:  # noqa: ANN401 -- a type form
-    """Recorded plain values as today's version would record them: options that it has gained are at their defaults.
+    """The same as plain values again; what is not valid any more is returned as it is.
 
     Args:
         options: the Options class, or a union of some.
-        recorded: what an older version recorded; returned as it is where it is not valid any more.
+        recorded: what an older version recorded.
     """
-    try:
-        valid: Options = TypeAdapter(options).validate_python(recorded)
-    except ValidationError:
-        return recorded
-    return valid.model_dump(mode="json")
+    valid = renewed_options(options, recorded)
+    return recorded if valid is None else valid.model_dump(mode="json")
 
 
 def fill_from_preset(values: object, presets: Mapping[Any, Mapping[str, Any]], default: str) -> object:

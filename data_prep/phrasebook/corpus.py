@@ -11,7 +11,8 @@ from pydantic import Field
 
 from data_prep.phrasebook.splits import generate
 from nmt.data.corpus import CorpusOptions, ParallelFiles, RawCorpus, ShowProgress, unseen
-from nmt.text import file_digest, write_atomically
+from nmt.digest import file_digest
+from nmt.output import write_atomically
 
 LANGUAGES = ("en", "de")
 SPLITS = ("training", "validation", "test", "test_unseen")

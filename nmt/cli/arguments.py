@@ -1,4 +1,4 @@
-"""Arguments that several commands share."""
+"""Arguments and kinds of options that several commands share."""
 
 from __future__ import annotations
 
@@ -9,6 +9,18 @@ from typing import TypeVar
 import click
 
 R = TypeVar("R")
+
+
+def path_option(*names: str, help: str, required: bool = False) -> Callable[[Callable[..., R]], Callable[..., R]]:  # noqa: A002 -- click's word
+    """An option that names a file or folder, and may be given once: another one would go unnoticed."""
+
+    def once(context: click.Context, parameter: click.Parameter, values: tuple[Path, ...]) -> Path | None:
+        if len(values) > 1:
+            raise click.BadParameter(f"given {len(values)} times, where one is expected.", context, parameter)
+        return values[0] if values else None
+
+    kind = click.Path(path_type=Path)
+    return click.option(*names, multiple=True, required=required, type=kind, callback=once, help=help)
 
 
 def recipe_arguments(function: Callable[..., R]) -> Callable[..., R]:

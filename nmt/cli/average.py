@@ -6,15 +6,15 @@ from pathlib import Path
 
 import click
 
+from nmt.cli.arguments import path_option
 from nmt.cli.imported import refuse_existing
 
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="MODEL...")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Model directory to write.")
-@click.option(
+@path_option("-o", "--output", required=True, help="Model directory to write.")
+@path_option(
     "--like",
-    type=click.Path(path_type=Path),
     help="Model directory that tells architecture and tokenizer of bare weights files.  [default: model/ of their run]",
 )
 @click.option("--force", is_flag=True, help="Replace OUTPUT if it is a model directory.")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from nmt.cli.arguments import path_option
 from nmt.cli.model import (
+    Warned,
     device_option,
     load_model,
     model_option,
@@ -20,6 +22,7 @@ from nmt.cli.model import (
 )
 from nmt.cli.options import option_fields, with_changes
 from nmt.errors import UserError
+from nmt.evaluation.tokenization import Tokenization
 from nmt.inference.options import TranslationOptions
 from nmt.search import SearchConfig
 
@@ -32,10 +35,26 @@ _FILE = click.Path(path_type=Path)
 
 @click.command()
 @click.argument("model", required=False, type=_FILE)
-@click.option("--source", type=_FILE, help="Text that MODEL translates.")
-@click.option("--hypothesis", type=_FILE, help="Translations to score, instead of MODEL and --source.")
-@click.option("--reference", required=True, type=_FILE, help="The right translations, line by line.")
-@click.option("--compare", type=_FILE, help="Other translations, tested against the first by paired bootstrap.")
+@path_option("--source", help="Text that MODEL translates.")
+@path_option("--hypothesis", help="Translations to score, instead of MODEL and --source.")
+@click.option(
+    "--reference",
+    "references",
+    required=True,
+    multiple=True,
+    type=_FILE,
+    help="The right translations, line by line; given again for further ones of the same text.",
+)
+@path_option("--compare", help="Other translations, tested against the first by paired bootstrap.")
+@click.option(
+    "--tokenize",
+    type=click.Choice(get_args(Tokenization)),
+    default="auto",
+    show_default=True,
+    help="How BLEU and GLEU divide text into words, by sacrebleu's names. auto: by the model's target language, else by "
+    "the references: zh for Chinese, ja-mecab for Japanese (char where it is not installed), char for Thai, Lao, Khmer, "
+    "Burmese and Tibetan, 13a for all others.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @option_fields(SearchConfig, "search", defaults_from="the model's recipe")
 @option_fields(TranslationOptions, "translation")
@@ -46,8 +65,9 @@ def command(
     model: Path | None,
     source: Path | None,
     hypothesis: Path | None,
-    reference: Path,
+    references: tuple[Path, ...],
     compare: Path | None,
+    tokenize: Tokenization,
     as_json: bool,
     search: Mapping[str, Any],
     translation: Mapping[str, Any],
@@ -55,34 +75,34 @@ def command(
     workers: int | None,
     device: str,
 ) -> None:
-    """Score translations against --reference: BLEU, chrF and TER by sacrebleu, and GLEU.
+    """Score translations against one --reference or several: BLEU, chrF and TER by sacrebleu, and GLEU.
 
     Either MODEL and --source, which are translated first, or --hypothesis, a file of translations.
     Text is scored as it stands: cased, detokenised, with the signatures that make scores comparable.
     """
     from nmt.evaluation.bleu import check_lines, scores
-    from nmt.text import read_lines
+    from nmt.evaluation.tokenization import tokenizer_name
 
     given = {**search, **translation} | ({"model_option": model_options} if model_options else {})
     _check_inputs(model, source, hypothesis, given)
-    references = list(read_lines(reference))
-    other = None if compare is None else list(read_lines(compare))
-    if other is not None:
-        check_lines(other, references, str(compare))
-    if hypothesis is not None:
-        hypotheses, where = list(read_lines(hypothesis)), str(hypothesis)
-    else:
-        assert model is not None
-        assert source is not None
-        lines, where = list(read_lines(source)), str(source)
-        check_lines(lines, references, where)  # before the work
-        hypotheses = list(_translated(model, lines, search, translation, model_options, workers, device))
-    measured = scores(hypotheses, references, where)
+    right = [_read(path) for path in references]
+    other = None if compare is None else _read(compare)
+    where = str(hypothesis or source)
+    lines = _read(hypothesis or source)
+    for path, text in zip(references, right, strict=True):  # before the work
+        check_lines(lines, text, where, str(path))
+        if other is not None:
+            check_lines(other, text, str(compare), str(path))
+    language = ""
+    if model is not None:
+        language, lines = _translated(model, lines, search, translation, model_options, workers, device)
+    words = tokenizer_name(tokenize, language, right[0])
+    measured = scores(lines, right, where, words)
     compared = []
     if other is not None:
         from nmt.evaluation.significance import paired_bootstrap
 
-        compared = paired_bootstrap(hypotheses, other, references)
+        compared = paired_bootstrap(lines, other, right, words)
     if as_json:
         report = measured.json()
         if compared:
@@ -90,6 +110,18 @@ def command(
         sys.stdout.write(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     else:
         _show(measured, compared)
+    if note := measured.concern():
+        click.echo(f"nmt: warning: {note}", err=True)
+
+
+def _read(path: Path | None) -> list[str]:
+    from nmt.text import read_lines
+
+    assert path is not None
+    lines = Warned(read_lines(path), str(path))
+    read = list(lines)
+    lines.warn()
+    return read
 
 
 def _check_inputs(
@@ -113,20 +145,18 @@ def _translated(
     model_options: tuple[str, ...],
     workers: int | None,
     device: str,
-) -> Iterator[str]:
+) -> tuple[str, list[str]]:
+    """The language that the model writes, and its translation of each line."""
     from nmt.inference.stream import translate_stream
     from nmt.inference.windows import WINDOW_LINES, windows
 
     bundle = load_model(model, device, workers, model_options)
     settings = search_settings(bundle, search)
     options = with_changes(TranslationOptions(), translation)
-    cut = []
     groups = windows(lines, WINDOW_LINES)
-    for number, line in enumerate(translate_stream(model, bundle, groups, settings, options, workers), 1):
-        if line.chunks > 1:
-            cut.append(number)
-        yield line.text
-    warn_of_long_lines(cut)
+    found = list(translate_stream(model, bundle, groups, settings, options, workers))
+    warn_of_long_lines([number for number, line in enumerate(found, 1) if line.too_long])
+    return bundle.metadata.target_language, [line.text for line in found]
 
 
 def _show(measured: Scores, compared: list[Comparison]) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import click
 
 from nmt import __version__
+from nmt.cli.streams import Terminated, ended_by_signals, forget_unwritten, prepare_streams
 from nmt.errors import UserError
 
 USER_MISTAKE = 2
@@ -123,16 +126,20 @@ def command() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line and exits: 0 done, 2 a mistake of the user, 130 interrupted, 1 a bug (with traceback)."""
-    sys.exit(_status(arguments))
+    status = _status(arguments)
+    sys.exit(forget_unwritten(status))
 
 
 def _status(arguments: Sequence[str] | None) -> int:
     try:
-        result: Any = command.main(arguments, prog_name="nmt", standalone_mode=False)
-        sys.stdout.flush()
+        prepare_streams()
+        with ended_by_signals(), command.make_context("nmt", _arguments(arguments)) as context:
+            result: Any = command.invoke(context)
+            sys.stdout.flush()
+    except click.exceptions.Exit as ended:  # --help, --version
+        return ended.exit_code
     except UserError as error:
-        _complain(str(error))
-        return USER_MISTAKE
+        return _complain(str(error))
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         return 0
@@ -141,12 +148,36 @@ def _status(arguments: Sequence[str] | None) -> int:
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output went away (`nmt translate ... | head`): not an error, and nothing
-        # more can be written, not even by the interpreter's own flush at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Terminated as signal:
+        return signal.status
+    except BrokenPipeError:  # the reader of our output went away (`nmt translate ... | head`): not an error
         return 0
+    except OSError as error:
+        return _complain(str(_worded(error)))
+    except MemoryError as error:
+        return _complain(str(UserError("memory", "enough of it for this", str(error) or "too little", _LESS)))
     return result if isinstance(result, int) else 0
+
+
+_LESS = "Smaller batches, a smaller model or fewer processes need less."
+
+
+def _arguments(arguments: Sequence[str] | None) -> list[str]:
+    return list(sys.argv[1:] if arguments is None else arguments)
+
+
+def _worded(error: OSError) -> UserError:
+    """What the system refused, anywhere: a full disk, a missing permission, a file that is not there."""
+    if error.filename is not None:
+        where = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else str(error.filename)
+    else:
+        where = "nmt"
+    fixes = {
+        errno.ENOSPC: "Make room on the disk.",
+        errno.EDQUOT: "Make room in your quota.",
+        errno.EMFILE: "ulimit -n",
+    }
+    return UserError(where, "to be read or written", error.strerror or str(error), fixes.get(error.errno or 0, ""))
 
 
 def _usage(error: click.ClickException) -> str:
@@ -156,6 +187,8 @@ def _usage(error: click.ClickException) -> str:
     return message
 
 
-def _complain(message: str) -> None:
+def _complain(message: str) -> int:
     """One message on stderr; red on a terminal, plain in a file (click strips the colour there)."""
-    click.secho(f"nmt: {message}", fg="red", err=True)
+    with suppress(OSError):  # nobody listens
+        click.secho(f"nmt: {message}", fg="red", err=True)
+    return USER_MISTAKE

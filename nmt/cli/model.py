@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +10,7 @@ import click
 
 from nmt.cli.options import with_changes
 from nmt.errors import UserError
+from nmt.text import REPLACEMENT
 
 if TYPE_CHECKING:
     from nmt.bundle import Bundle
@@ -86,34 +84,45 @@ def search_settings(bundle: Bundle, changes: Mapping[str, Any]) -> SearchConfig:
 
     try:
         default: SearchConfig = TypeAdapter(SearchConfig).validate_python(
-            {"kind": "beam", **bundle.recipe.get("search", {})}
+            {"kind": "beam", **(bundle.recipe.get("search") or {})}
         )
-    except ValidationError as error:
-        expected = "a search that this version knows"
-        raise UserError("the model's recipe.yaml: search", expected, str(error.errors()[0]["msg"])) from error
+    except (ValidationError, TypeError) as error:
+        problem = str(error.errors()[0]["msg"]) if isinstance(error, ValidationError) else "no mapping"
+        raise UserError("the model's recipe.yaml: search", "a search that this version knows", problem) from error
     return with_changes(default, changes, SearchConfig)
 
 
-@contextmanager
-def reader_may_leave() -> Iterator[None]:
-    """Ends quietly when whoever reads standard output stops, as in `nmt translate … | head`.
+class Warned:
+    """Lines that pass through, and a warning of those that held bytes which are not UTF-8.
 
-    click would take it for an error. Nothing more can be written then, not even by the interpreter's
-    own flush at exit.
+    Args:
+        lines: as `nmt.text.read_lines` gives them.
+        where: the file, for the warning.
     """
-    try:
-        yield
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    def __init__(self, lines: Iterable[str], where: str) -> None:
+        self._lines, self._where, self._numbers = lines, where, list[int]()
+
+    def __iter__(self) -> Iterator[str]:
+        for number, line in enumerate(self._lines, 1):
+            if REPLACEMENT in line:
+                self._numbers.append(number)
+            yield line
+
+    def warn(self) -> None:
+        """One line on stderr, if there were any."""
+        if self._numbers:
+            message = f"{_listed(self._numbers)} of {self._where}: bytes that are not UTF-8, read as {REPLACEMENT}"
+            click.echo(f"nmt: warning: {message}; if it is Latin-1: iconv -f LATIN1 -t UTF-8", err=True)
 
 
 def warn_of_long_lines(numbers: Sequence[int]) -> None:
     """One line on stderr that names the lines which were translated in parts."""
-    if not numbers:
-        return
+    if numbers:
+        message = "longer than the model's training sentences, translated in parts"
+        click.echo(f"nmt: warning: {_listed(numbers)}: {message}", err=True)
+
+
+def _listed(numbers: Sequence[int]) -> str:
     shown = ", ".join(map(str, numbers[:10])) + (f" and {len(numbers) - 10} more" if len(numbers) > 10 else "")
-    word = "line" if len(numbers) == 1 else "lines"
-    click.echo(
-        f"nmt: warning: {word} {shown}: longer than the model's training sentences, translated in parts", err=True
-    )
+    return f"{'line' if len(numbers) == 1 else 'lines'} {shown}"

@@ -36,8 +36,9 @@ def command(recipe: Path, overrides: tuple[str, ...], runs: Path) -> None:
     console = stdout_console()
     with reporting(console) as reporter:
         result = run(resolved, runs, reporter)
-    console.print()
-    show_scores(result.scores, console)
+    if result.scores:
+        console.print()
+        show_scores(result.scores, console)
     _show_samples(result, console)
     _show_next_steps(result, console)
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nmt.cli.model import device_option, load_model, model_option, reader_may_leave
+from nmt.cli.arguments import path_option
+from nmt.cli.model import Warned, device_option, load_model, model_option
 from nmt.cli.options import option_fields, with_changes
 from nmt.inference.options import TranslationOptions
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--source", required=True, type=click.Path(path_type=Path), help="Text in the source language.")
-@click.option("--target", required=True, type=click.Path(path_type=Path), help="Its translation, line by line.")
+@path_option("--source", required=True, help="Text in the source language.")
+@path_option("--target", required=True, help="Its translation, line by line.")
 @click.option("--tokens", is_flag=True, help="Also the log-probability of each piece, after a tab.")
 @option_fields(TranslationOptions, "translation")
 @model_option
@@ -36,22 +37,24 @@ def command(
 ) -> None:
     """Print the natural log of the probability of each line of --target, given that of --source.
 
-    The end of the sentence counts as a token. One line out for each pair, in order.
+    The end of the sentence counts as a token. One line out for each pair, in order. A blank line is translated by a
+    blank one with certainty: 0.
     """
     from nmt.inference.scoring import score_lines
     from nmt.text import read_lines
 
+    sources, targets = (Warned(read_lines(path), str(path)) for path in (source, target))
     bundle = load_model(model, device, model_options=model_options)
     options = with_changes(TranslationOptions(), translation)
-    scored = score_lines(bundle.model, bundle.tokenizers, read_lines(source), read_lines(target), options)
-    with reader_may_leave():
-        for line in scored:
-            sys.stdout.write(_row(line, tokens) + "\n")
+    for line in score_lines(bundle.model, bundle.tokenizers, sources, targets, options):
+        sys.stdout.write(_row(line, tokens) + "\n")
+    sources.warn()
+    targets.warn()
 
 
 def _row(line: LineScore, tokens: bool) -> str:
     row = f"{line.log_probability:.4f}"
     if tokens:
-        pieces = zip((*line.pieces, "</s>"), line.token_log_probabilities, strict=True)
+        pieces = zip((*line.pieces, "</s>"), line.token_log_probabilities, strict=False)  # a blank line has none
         row += "\t" + " ".join(f"{piece}:{value:.4f}" for piece, value in pieces)
     return row

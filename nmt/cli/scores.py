@@ -24,9 +24,10 @@ def show_scores(scores: Mapping[str, Mapping[str, Any]], console: Console) -> No
         column.justify = "right"
     signatures: dict[str, str] = {}
     for name, of_set in scores.items():
-        measures = [of_set[measure] for measure in ("bleu", "chrf", "ter")]
-        table.add_row(name, *(f"{measure['score']:.1f}" for measure in measures), str(of_set["lines"]))
-        signatures |= {measure["signature"]: measure["name"] for measure in measures}
+        measures = [of_set.get(measure) for measure in ("bleu", "chrf", "ter")]
+        values = (f"{measure['score']:.1f}" if measure else "–" for measure in measures)
+        table.add_row(name, *values, str(of_set.get("lines", "–")))
+        signatures |= {str(measure["signature"]): str(measure["name"]) for measure in measures if measure}
     console.print(table)
     for signature, name in signatures.items():
         console.print(f"{name:<5} {signature}", style="dim", soft_wrap=True)

@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from nmt.cli.arguments import path_option
 from nmt.cli.model import (
+    Warned,
     device_option,
     load_model,
     model_option,
-    reader_may_leave,
     search_settings,
     warn_of_long_lines,
     workers_option,
 )
 from nmt.cli.options import option_fields, with_changes
+from nmt.cli.streams import standard_input
 from nmt.inference.options import TranslationOptions
 from nmt.search import SearchConfig
 
@@ -31,7 +33,11 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("input_file", metavar="[INPUT]", required=False, type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="File for the translations, written when whole.")
+@path_option(
+    "-o",
+    "--output",
+    help="File for the translations, written when whole; compressed if its name ends in .gz, .bz2 or .xz.",
+)
 @click.option("--scores", is_flag=True, help="Put the score and a tab before each translation.")
 @option_fields(SearchConfig, "search", defaults_from="the model's recipe")
 @option_fields(TranslationOptions, "translation")
@@ -52,35 +58,56 @@ def command(
     """Translate INPUT, or standard input, line by line.
 
     MODEL is a model directory. N lines in give N lines out, in order; a blank line stays blank. The
-    file may be gzip. With --n-best above 1 each line gives several: its number, the score and the
-    translation, between tabs.
+    file may be compressed (gzip, bzip2, xz). With --n-best above 1 each line gives several: its number, the score and
+    the translation, between tabs.
     """
-    from nmt.inference.stream import translate_stream
-    from nmt.inference.windows import WINDOW_LINES, arriving, windows
-    from nmt.text import read_lines
-
-    # A file is opened before the model is loaded: a wrong name shows at once.
-    lines = None if input_file is None else _opened(read_lines(input_file))
-    bundle = load_model(model, device, workers, model_options)
-    settings = search_settings(bundle, search)
-    if lines is not None:
-        groups = windows(lines, WINDOW_LINES)
-    else:
-        if sys.stdin.isatty():
-            click.echo("Type a sentence and press Enter; Ctrl-D ends.", err=True)
-        groups = arriving(read_lines(sys.stdin.buffer), WINDOW_LINES)
-    options = _with_fastest(with_changes(TranslationOptions(), translation), bundle)
-    found = translate_stream(model, bundle, groups, settings, options, workers)
-    cut: list[int] = []
-    with reader_may_leave(), _destination(output) as handle:
+    # What is wrong with input or output shows at once, before the model is loaded.
+    lines = Warned(_lines(input_file), str(input_file or "standard input"))
+    with _destination(output) as handle:
+        bundle = load_model(model, device, workers, model_options)
+        settings = search_settings(bundle, search)
+        options = _with_fastest(with_changes(TranslationOptions(), translation), bundle)
+        found = _translated(model, bundle, lines, input_file, settings, options, workers)
+        long: list[int] = []
         for number, line in enumerate(_shown(found, output), 1):
-            if line.chunks > 1:
-                cut.append(number)
+            if line.too_long:
+                long.append(number)
             for text in _rows(number, line, scores, settings.n_best):
                 handle.write(text + "\n")
             if output is None:
                 handle.flush()
-    warn_of_long_lines(cut)
+    warn_of_long_lines(long)
+    lines.warn()
+
+
+def _lines(input_file: Path | None) -> Iterator[str]:
+    """The lines of the file, whose first is read already, or of standard input."""
+    from itertools import chain, islice
+
+    from nmt.text import read_lines
+
+    if input_file is None:
+        return read_lines(standard_input())
+    lines = read_lines(input_file)
+    return chain(list(islice(lines, 1)), lines)
+
+
+def _translated(
+    model: Path,
+    bundle: Bundle,
+    lines: Iterable[str],
+    input_file: Path | None,
+    search: SearchConfig,
+    options: TranslationOptions,
+    workers: int | None,
+) -> Iterator[Translation]:
+    from nmt.inference.stream import translate_stream
+    from nmt.inference.windows import WINDOW_LINES, arriving, windows
+
+    if input_file is None and sys.stdin.isatty():
+        click.echo("Type a sentence and press Enter; Ctrl-D ends.", err=True)
+    groups = arriving(lines, WINDOW_LINES) if input_file is None else windows(lines, WINDOW_LINES)
+    return translate_stream(model, bundle, groups, search, options, workers)
 
 
 def _with_fastest(options: TranslationOptions, bundle: Bundle) -> TranslationOptions:
@@ -92,13 +119,6 @@ def _with_fastest(options: TranslationOptions, bundle: Bundle) -> TranslationOpt
     chosen = fastest_precision(bundle.model)
     click.echo(f"nmt: computing in {chosen}, the fastest here", err=True)
     return options.model_copy(update={"precision": chosen})
-
-
-def _opened(lines: Iterator[str]) -> Iterator[str]:
-    """The same lines, with the first one read already."""
-    from itertools import chain
-
-    return chain([line for line in [next(lines, None)] if line is not None], lines)
 
 
 def _rows(number: int, translation: Translation, scores: bool, n_best: int) -> Iterator[str]:
@@ -114,11 +134,11 @@ def _rows(number: int, translation: Translation, scores: bool, n_best: int) -> I
 
 @contextmanager
 def _destination(output: Path | None) -> Iterator[TextIO]:
-    """The output file, which appears when it is whole, or standard output in UTF-8 whatever the locale."""
-    from nmt.text import write_atomically
+    """The output file, which appears when it is whole, or standard output in UTF-8 even on a terminal."""
+    from nmt.output import write_compressed_atomically
 
     if output is not None:
-        with write_atomically(output) as handle:
+        with write_compressed_atomically(output) as handle:
             yield handle
         return
     stdout = sys.stdout

@@ -19,6 +19,12 @@ _DIGEST_BYTES = 16  # 128 bits: no two different pairs of any real corpus collid
 _RECORD = np.dtype([("high", "<u8"), ("low", "<u8"), ("pair", "<i8")])
 
 
+def pair_digest(source: str, target: str, key: bytes = b"") -> bytes:
+    """16 bytes that name a pair of lines without line feeds; under another key they are others."""
+    # 0x0A occurs in UTF-8 only as a line feed, so the joined bytes name the pair.
+    return hashlib.blake2b(f"{source}\n{target}".encode(), digest_size=_DIGEST_BYTES, key=key).digest()
+
+
 class DuplicateFinder:
     """Tells which of a sequence of pairs repeat an earlier one.
 
@@ -49,9 +55,7 @@ class DuplicateFinder:
 
     def add(self, source: str, target: str) -> None:
         """Takes note of the next pair; the lines hold no line feed."""
-        # 0x0A occurs in UTF-8 only as a line feed, so the joined bytes name the pair.
-        joined = f"{source}\n{target}".encode()
-        self._pending += hashlib.blake2b(joined, digest_size=_DIGEST_BYTES).digest()
+        self._pending += pair_digest(source, target)
         self._pairs += 1
         if self._pairs - self._flushed == _BUFFERED_PAIRS:
             self._flush()

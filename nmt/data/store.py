@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from nmt.data.pairs import ParallelFiles, read_pairs
 from nmt.errors import UserError
-from nmt.text import sync_directory, write_atomically
+from nmt.output import sync_directory, write_atomically
 from nmt.tokenizer.base import Tokenizer, TokenizerPair
 
 _FORMAT = 1

@@ -12,7 +12,12 @@ from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.metrics.ter import TER
 
 from nmt.errors import UserError
-from nmt.evaluation.gleu import SIGNATURE, corpus_gleu
+from nmt.evaluation.gleu import corpus_gleu, signature
+from nmt.evaluation.tokenization import DEFAULT, UNSPACED
+from nmt.evaluation.tokenization import tokenizer as words
+
+_ALIKE = 20.0
+"""chrF of texts that have something in common."""
 
 
 @dataclass(frozen=True)
@@ -48,46 +53,82 @@ class Scores:
         """In the order in which they are shown."""
         return self.bleu, self.chrf, self.ter, self.gleu
 
+    def concern(self) -> str:
+        """What a person should know of these scores; empty if all is well."""
+        if self.bleu.value > 0 or self.chrf.value < _ALIKE:
+            return ""
+        return (
+            f"BLEU is 0 although chrF is {self.chrf.value:.0f}: the text has few words of four in a row by this "
+            "tokenizer. Text without blanks, or of single words, wants another one (--tokenize char, or "
+            "evaluation.tokenize in a recipe)"
+        )
+
     def json(self) -> dict[str, Any]:
         """Plain data, for reports and `--json`."""
         measures = {"bleu": self.bleu, "chrf": self.chrf, "ter": self.ter, "gleu": self.gleu}
         return {**{name: measure.json() for name, measure in measures.items()}, "lines": self.lines}
 
 
-def metrics() -> dict[str, Metric]:
-    """New metric objects with the settings of the sacrebleu command's defaults (`-m bleu chrf ter`)."""
-    return {"BLEU": BLEU(), "chrF2": CHRF(), "TER": TER()}
+def metrics(tokenizer: str = DEFAULT) -> dict[str, Metric]:
+    """New metric objects with the settings of the sacrebleu command's defaults (`-m bleu chrf ter`).
+
+    Args:
+        tokenizer: sacrebleu's name of BLEU's tokenizer. Where it is one for text without blanks, TER divides Chinese
+            and Japanese into characters.
+
+    Raises:
+        UserError: the tokenizer cannot be had.
+    """
+    divided = tokenizer in UNSPACED
+    words(tokenizer)  # words its absence
+    return {"BLEU": BLEU(tokenize=tokenizer), "chrF2": CHRF(), "TER": TER(normalized=divided, asian_support=divided)}
 
 
-def scores(hypotheses: Sequence[str], references: Sequence[str], where: str = "hypotheses") -> Scores:
-    """Scores detokenised text, cased, against one reference.
+def scores(
+    hypotheses: Sequence[str],
+    references: Sequence[Sequence[str]],
+    where: str = "hypotheses",
+    tokenizer: str = DEFAULT,
+) -> Scores:
+    """Scores detokenised text, cased, against one or more references.
 
     Args:
         hypotheses: one translation a line, as a person would read it.
-        references: as many.
+        references: one or more texts of as many lines.
         where: what to call the hypotheses in an error (the file).
+        tokenizer: sacrebleu's name of the tokenizer of BLEU and GLEU, see `nmt.evaluation.tokenization`.
 
     Raises:
         UserError: different numbers of lines, or none.
     """
-    check_lines(hypotheses, references, where)
+    for lines in references:
+        check_lines(hypotheses, lines, where)
     measured = []
-    for name, metric in metrics().items():
-        score = metric.corpus_score(list(hypotheses), [list(references)])
+    for name, metric in metrics(tokenizer).items():
+        score = metric.corpus_score(list(hypotheses), [list(lines) for lines in references])
         details = score.format(score_only=False).split(" = ", 1)[1].partition(" ")[2] if name == "BLEU" else ""
         measured.append(Score(name, score.score, str(metric.get_signature()), details))
     bleu, chrf, ter = measured
-    gleu = Score("GLEU", corpus_gleu(hypotheses, references), SIGNATURE, "mean of sentences, in words")
+    value = corpus_gleu(hypotheses, references, tokenizer)
+    gleu = Score("GLEU", value, signature(tokenizer, len(references)), "mean of sentences, in words")
     return Scores(bleu, chrf, ter, gleu, len(hypotheses))
 
 
-def check_lines(hypotheses: Sequence[str], references: Sequence[str], where: str) -> None:
+def check_lines(
+    hypotheses: Sequence[str], references: Sequence[str], where: str, reference: str = "the reference"
+) -> None:
     """Refuses texts that are not line by line translations of each other.
+
+    Args:
+        hypotheses: lines.
+        references: as many.
+        where: what to call the hypotheses, for the error.
+        reference: likewise.
 
     Raises:
         UserError: different numbers of lines, or none.
     """
     if len(hypotheses) != len(references):
-        raise UserError(where, f"{len(references)} lines, as many as the reference has", f"{len(hypotheses)} lines")
+        raise UserError(where, f"{len(references)} lines, as many as {reference} has", f"{len(hypotheses)} lines")
     if not hypotheses:
         raise UserError(where, "at least one line", "none")

@@ -8,14 +8,17 @@ brevity penalty, and zero only where no token is shared. The value depends on wh
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Hashable, Iterable, Sequence
+
+from nmt.evaluation.tokenization import DEFAULT, tokenizer
 
 LONGEST = 4
 """Tokens of the longest n-gram."""
 
-SIGNATURE = "nrefs:1|case:mixed|tok:13a|orders:1-4|mean:sentences"
-"""What `corpus_gleu` computes, in the manner of sacrebleu."""
+
+def signature(tokenizer_name: str = DEFAULT, references: int = 1) -> str:
+    """What `corpus_gleu` computes, in the manner of sacrebleu."""
+    return f"nrefs:{references}|case:mixed|tok:{tokenizer_name}|orders:1-4|mean:sentences"
 
 
 def ngrams(tokens: Sequence[Hashable]) -> Counter[tuple[Hashable, ...]]:
@@ -46,30 +49,26 @@ def gleu(hypothesis: Sequence[Hashable], reference: Sequence[Hashable]) -> float
     return gleus([hypothesis], reference)[0]
 
 
-def corpus_gleu(hypotheses: Sequence[str], references: Sequence[str]) -> float:
-    """The mean over sentences of GLEU in words by sacrebleu's 13a tokenizer, cased: 0 to 100, as BLEU is shown.
+def corpus_gleu(hypotheses: Sequence[str], references: Sequence[Sequence[str]], tokenizer_name: str = DEFAULT) -> float:
+    """The mean over sentences of GLEU in words, cased: 0 to 100, as BLEU is shown.
 
     Args:
         hypotheses: detokenised lines.
-        references: as many.
+        references: one or more texts of as many lines; of several the most similar line counts.
+        tokenizer_name: as of BLEU.
     """
-    values = [gleu(words(line), words(right)) for line, right in zip(hypotheses, references, strict=True)]
-    return 100 * sum(values) / len(values) if values else 0.0
+    total = 0.0
+    for line, *rights in zip(hypotheses, *references, strict=True):
+        hypothesis = words(line, tokenizer_name)
+        total += max(gleu(hypothesis, words(right, tokenizer_name)) for right in rights)
+    return 100 * total / len(hypotheses) if hypotheses else 0.0
 
 
-def words(line: str) -> list[str]:
-    """The words of a detokenised line as BLEU counts them: sacrebleu's 13a tokenizer, cased."""
-    return _tokenizer()(line).split()
+def words(line: str, tokenizer_name: str = DEFAULT) -> list[str]:
+    """The words of a detokenised line as BLEU counts them, cased."""
+    return tokenizer(tokenizer_name)(line).split()
 
 
 def number_of_ngrams(length: int) -> int:
     """N-grams of 1 to 4 tokens, repeats included, in a sentence of this many tokens."""
     return sum(max(length - order, 0) for order in range(LONGEST))
-
-
-@lru_cache(maxsize=1)
-def _tokenizer() -> Callable[[str], str]:
-    from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
-
-    tokenizer: Callable[[str], str] = Tokenizer13a()  # type: ignore[no-untyped-call]
-    return tokenizer

@@ -9,6 +9,7 @@ from typing import Any
 from sacrebleu.significance import PairedTest, Result
 
 from nmt.evaluation.bleu import check_lines, metrics
+from nmt.evaluation.tokenization import DEFAULT
 
 
 @dataclass(frozen=True)
@@ -32,23 +33,30 @@ class Comparison:
 
 
 def paired_bootstrap(
-    baseline: Sequence[str], system: Sequence[str], references: Sequence[str], samples: int = 1000
+    baseline: Sequence[str],
+    system: Sequence[str],
+    references: Sequence[Sequence[str]],
+    tokenizer: str = DEFAULT,
+    samples: int = 1000,
 ) -> list[Comparison]:
     """Compares two translations of the same text; equals `sacrebleu -i baseline system --paired-bs`.
 
     Args:
         baseline: detokenised lines of one system.
         system: of the other.
-        references: as many lines.
+        references: one or more texts of as many lines.
+        tokenizer: of BLEU.
         samples: resamples of the test set.
 
     Raises:
         UserError: different numbers of lines.
     """
-    check_lines(baseline, references, "baseline")
-    check_lines(system, references, "compared hypotheses")
+    for lines in references:
+        check_lines(baseline, lines, "baseline")
+        check_lines(system, lines, "compared hypotheses")
     systems: list[tuple[str, Sequence[str]]] = [("baseline", list(baseline)), ("system", list(system))]
-    test = PairedTest(systems, metrics(), [list(references)], test_type="bs", n_samples=samples)
+    texts = [list(lines) for lines in references]
+    test = PairedTest(systems, metrics(tokenizer), texts, test_type="bs", n_samples=samples)
     signatures, columns = test()
     compared = []
     for name, signature in signatures.items():

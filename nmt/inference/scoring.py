@@ -14,7 +14,8 @@ from nmt.inference.options import TranslationOptions
 from nmt.inference.precision import with_precision
 from nmt.inference.windows import WINDOW_LINES, windows
 from nmt.models.base import EncoderDecoder
-from nmt.text import clean_line
+from nmt.nn.twin import evaluating
+from nmt.text import clean_line, is_blank
 from nmt.tokenizer.base import TokenizerPair
 
 
@@ -25,7 +26,8 @@ class LineScore:
     pieces: tuple[str, ...]
     """The target's pieces, without EOS."""
     token_log_probabilities: tuple[float, ...]
-    """Natural log of each piece's probability, and at last of EOS's."""
+    """Natural log of each piece's probability, and at last of EOS's; none for a blank line and its blank translation,
+    which is certain: no search writes anything else."""
 
     @property
     def log_probability(self) -> float:
@@ -68,18 +70,21 @@ def score_lines(
     targets: Iterable[str],
     options: TranslationOptions | None = None,
 ) -> Iterator[LineScore]:
-    """One score per pair of lines, in order; a blank target is scored as EOS alone.
+    """One score per pair of lines, in order; a blank target is scored as EOS alone, but with a blank source it is
+    certain.
 
     Raises:
         UserError: one side has more lines than the other.
     """
     options = options or TranslationOptions()
-    model = with_precision(model, options.precision).eval()
+    model = evaluating(with_precision(model, options.precision))
     for window in windows(_paired(sources, targets), WINDOW_LINES):
         source_ids = [tokenizers.source.encode(clean_line(source)) for source, _ in window]
         target_ids = [tokenizers.target.encode(clean_line(target)) for _, target in window]
-        for ids, values in zip(target_ids, score_ids(model, source_ids, target_ids, options.batch_tokens), strict=True):
-            yield LineScore(tuple(tokenizers.target.pieces(ids)), values)
+        scored = score_ids(model, source_ids, target_ids, options.batch_tokens)
+        for (source, target), ids, values in zip(window, target_ids, scored, strict=True):
+            certain = is_blank(source) and is_blank(target)
+            yield LineScore((), ()) if certain else LineScore(tuple(tokenizers.target.pieces(ids)), values)
 
 
 def _paired(sources: Iterable[str], targets: Iterable[str]) -> Iterator[tuple[str, str]]:

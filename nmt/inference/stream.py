@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nmt.bundle import Bundle
 from nmt.inference.options import TranslationOptions
-from nmt.inference.translator import Translation, Translator
+from nmt.inference.translator import TrainingText, Translation, Translator
 from nmt.inference.windows import WINDOW_LINES
 from nmt.inference.workers import Workers, default_workers
 from nmt.search import SearchConfig
@@ -47,7 +47,7 @@ def translate_stream(
                 yield from window
         return
     translator = Translator(
-        bundle.model, bundle.tokenizers, search, options, longest_source=bundle.metadata.longest_source
+        bundle.model, bundle.tokenizers, search, options, training_text=TrainingText.of(bundle.metadata)
     )
     for group in groups:
         yield from translator.translate_window(group)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
+from nmt.bundle import Metadata
 from nmt.cpu import forget_old_kernels, keep_freed_memory
 from nmt.data.batch import batches_by_length, pad
-from nmt.inference.chunks import chunk_limit, chunks
+from nmt.inference.chunks import CutLine, Cutter, chunk_limit, join
 from nmt.inference.options import TranslationOptions
 from nmt.inference.precision import with_precision
 from nmt.inference.windows import WINDOW_LINES, windows
 from nmt.models.base import EncoderDecoder
+from nmt.nn.twin import evaluating
 from nmt.search import SearchConfig
 from nmt.search.base import Hypothesis
 from nmt.text import clean_line
@@ -24,7 +26,7 @@ from nmt.tokenizer.base import TokenizerPair
 
 @dataclass(frozen=True)
 class Alternative:
-    """One translation of a line; sums over the line's chunks where it had to be cut."""
+    """One translation of a line; sums over the line's parts where it was cut."""
 
     text: str
     score: float
@@ -32,7 +34,7 @@ class Alternative:
     log_probability: float
     """Natural log of the probability of the tokens, EOS included."""
     attention: tuple[Tensor, ...] = ()
-    """[target tokens + 1, source tokens + 1] for each chunk, when asked for."""
+    """[target tokens + 1, source tokens + 1] for each part, when asked for."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,11 @@ class Translation:
     """What became of one line."""
 
     n_best: tuple[Alternative, ...]
-    """Best first, never empty; a blank line has one blank translation."""
-    chunks: int
+    """Best first, never empty, no text twice in a beam search; a blank line has one blank translation."""
+    parts: int
     """Parts that the line was translated in: 0 for a blank line, 1 for most."""
+    too_long: bool = False
+    """A sentence was cut because the model has seen none as long."""
 
     @property
     def text(self) -> str:
@@ -60,19 +64,35 @@ class Translation:
         return self.n_best[0].log_probability
 
 
-BLANK = Translation(n_best=(Alternative("", 0.0, 0.0),), chunks=0)
+@dataclass(frozen=True)
+class TrainingText:
+    """What is known of the source text that a model was trained on."""
+
+    longest_source: int = 0
+    """Pieces of its longest sentence; lines that are much longer are translated in parts. 0: not known."""
+    several_sentences: float | None = None
+    """Share of its lines with more than one sentence; None: not known."""
+    language: str = ""
+    """Its code."""
+
+    @classmethod
+    def of(cls, metadata: Metadata) -> Self:
+        """What a model directory says of it."""
+        return cls(metadata.longest_source, metadata.several_sentences, metadata.source_language)
+
+
+BLANK = Translation(n_best=(Alternative("", 0.0, 0.0),), parts=0)
 
 
 class Translator:
-    """Translates lines with one model, in this process.
+    """Translates lines with one model, in this process; several threads may use one model, or one translator.
 
     Args:
-        model: switched to evaluation mode while it translates.
+        model: computes in evaluation mode; it is not switched, so one that trains is left alone.
         tokenizers: the model's.
         search: settings of the search.
         options: how lines become batches.
-        longest_source: longest source sentence of the model's training, in pieces (metadata); lines
-            that are much longer are translated in parts.
+        training_text: what the model was trained on, which decides how a line is cut.
         need_attention: return attention.
     """
 
@@ -83,15 +103,21 @@ class Translator:
         search: SearchConfig,
         options: TranslationOptions | None = None,
         *,
-        longest_source: int = 0,
+        training_text: TrainingText | None = None,
         need_attention: bool = False,
     ) -> None:
         self.options = options or TranslationOptions()
         keep_freed_memory()
         forget_old_kernels()
-        self.model = with_precision(model, self.options.precision)
+        self.model = evaluating(with_precision(model, self.options.precision))
         self.tokenizers, self.search, self.need_attention = tokenizers, search, need_attention
-        self.limit = chunk_limit(longest_source)
+        known = training_text or TrainingText()
+        self.cutter = Cutter(
+            tokenizers.source,
+            chunk_limit(known.longest_source),
+            known.language,
+            split=self.options.splits(known.several_sentences),
+        )
         self.device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
 
     def translate(self, lines: Iterable[str], window: int = WINDOW_LINES) -> Iterator[Translation]:
@@ -101,41 +127,35 @@ class Translator:
 
     def translate_window(self, lines: Sequence[str]) -> list[Translation]:
         """Translates lines together: sorted by length, batched, and put back in order."""
-        encode = self.tokenizers.source.encode
-        parts = [chunks(clean_line(line), encode, self.limit) for line in lines]
-        flat = [ids for line in parts for ids in line]
-        found = iter(self._search(flat))
-        return [self._join([next(found) for _ in line]) if line else BLANK for line in parts]
+        cut = [self.cutter.cut(clean_line(line)) for line in lines]
+        found = iter(self._search([part.ids for line in cut for part in line.parts]))
+        return [self._join(line, [next(found) for _ in line.parts]) if line.parts else BLANK for line in cut]
 
     def _search(self, sources: Sequence[Sequence[int]]) -> list[list[Hypothesis]]:
         """The hypotheses of each source, in the order of the sources."""
-        training = self.model.training
-        self.model.eval()
         results: list[list[Hypothesis]] = [[] for _ in sources]
-        try:
-            for rows in batches_by_length([len(source) for source in sources], self.options.batch_tokens):
-                source, mask = pad([sources[row] for row in rows])
-                found = self.search.search(
-                    self.model, source.to(self.device), mask.to(self.device), need_attention=self.need_attention
-                )
-                for row, hypotheses in zip(rows, found, strict=True):
-                    results[row] = hypotheses
-        finally:
-            self.model.train(training)
+        for rows in batches_by_length([len(source) for source in sources], self.options.batch_tokens):
+            source, mask = pad([sources[row] for row in rows])
+            found = self.search.search(
+                self.model, source.to(self.device), mask.to(self.device), need_attention=self.need_attention
+            )
+            for row, hypotheses in zip(rows, found, strict=True):
+                results[row] = hypotheses
         return results
 
-    def _join(self, parts: Sequence[Sequence[Hypothesis]]) -> Translation:
-        """The translation of a line from its chunks'; the n-th best are joined with each other."""
-        alternatives = []
-        for place in range(min(map(len, parts))):
-            chosen = [hypotheses[place] for hypotheses in parts]
-            texts = (self.tokenizers.target.decode(hypothesis.tokens) for hypothesis in chosen)
-            alternatives.append(
-                Alternative(
-                    text=" ".join(text for text in texts if text),
-                    score=sum(hypothesis.score for hypothesis in chosen),
-                    log_probability=sum(hypothesis.log_probability for hypothesis in chosen),
-                    attention=tuple(h.attention for h in chosen if h.attention is not None),
-                )
+    def _join(self, line: CutLine, parts: Sequence[Sequence[Hypothesis]]) -> Translation:
+        """The translation of a line from its parts'; the n-th best are joined with each other."""
+        alternatives: dict[str, Alternative] = {}
+        for rank in range(min(map(len, parts))):
+            chosen = [hypotheses[rank] for hypotheses in parts]
+            text = join([self.tokenizers.target.decode(hypothesis.tokens) for hypothesis in chosen], line.parts)
+            alternative = Alternative(
+                text=text,
+                score=sum(hypothesis.score for hypothesis in chosen),
+                log_probability=sum(hypothesis.log_probability for hypothesis in chosen),
+                attention=tuple(h.attention for h in chosen if h.attention is not None),
             )
-        return Translation(tuple(alternatives), len(parts))
+            # Several segmentations of one text are several hypotheses; the best of them stands for all. Samples are
+            # what they are.
+            alternatives.setdefault(text if self.search.distinct else f"{rank}", alternative)
+        return Translation(tuple(alternatives.values()), len(parts), line.too_long)

@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from nmt.errors import UserError
+from nmt.processes import safe_imports
 
 if TYPE_CHECKING:  # a worker imports torch after it has seen to Ctrl-C
     from nmt.inference.options import TranslationOptions
@@ -67,7 +68,7 @@ class Workers:
 
     def __enter__(self) -> Self:
         context = multiprocessing.get_context("spawn")
-        with _interrupts_ignored():
+        with _interrupts_ignored(), safe_imports():
             for number in range(self.count):
                 here, there = context.Pipe()
                 process = context.Process(
@@ -175,12 +176,12 @@ def _work(
         import torch
 
         from nmt.bundle import load_bundle
-        from nmt.inference.translator import Translator
+        from nmt.inference.translator import TrainingText, Translator
 
         torch.set_num_threads(1)
-        bundle = load_bundle(directory, model_options=model_options)
+        bundle = load_bundle(directory, model_options=model_options, verify=False)  # the parent has
         translator = Translator(
-            bundle.model, bundle.tokenizers, search, options, longest_source=bundle.metadata.longest_source
+            bundle.model, bundle.tokenizers, search, options, training_text=TrainingText.of(bundle.metadata)
         )
         while True:
             connection.send(translator.translate_window(connection.recv()))

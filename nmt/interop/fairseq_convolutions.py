@@ -8,8 +8,9 @@ from itertools import groupby
 from typing import Any
 
 from nmt.interop.fairseq import FAIRSEQ_SPECIAL
-from nmt.interop.settings import MOST_LAYERS, Settings
+from nmt.interop.settings import Settings
 from nmt.models.convs2s import Convolutions, ConvS2S, DecoderConvolutions
+from nmt.options import LONGEST, MOST_LAYERS
 
 DEFAULTS: Mapping[str, Any] = {
     "encoder_embed_dim": 512,
@@ -38,7 +39,7 @@ def convs2s_config(settings: Settings) -> ConvS2S.Config:
     attending = [attention] * len(decoder) if isinstance(attention, bool) else attention
     if not isinstance(attending, list) or len(attending) != len(decoder) or not any(attending):
         raise settings.unsupported("decoder_attention", f"True, or a list for {len(decoder)} layers", attention)
-    rows = max(settings.size("max_source_positions"), settings.size("max_target_positions"))
+    rows = max(settings.size("max_source_positions", LONGEST), settings.size("max_target_positions", LONGEST))
     return ConvS2S.Config(
         embedding_dim=width,
         output_dim=settings.size("decoder_out_embed_dim"),

@@ -14,9 +14,10 @@ from torch import Tensor
 
 from nmt.interop.fairseq import reordered, started_from_eos
 from nmt.interop.renaming import Rule, rename
-from nmt.interop.settings import MOST_LAYERS, Settings
+from nmt.interop.settings import Settings
 from nmt.models.luong import Luong
 from nmt.nn.cells import LSTM
+from nmt.options import MOST_LAYERS
 
 DEFAULTS: Mapping[str, Any] = {
     "dropout": 0.1,

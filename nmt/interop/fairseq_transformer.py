@@ -8,6 +8,7 @@ from typing import Any
 from nmt.interop.settings import Settings
 from nmt.interop.transformer_sizes import transformer_sizes
 from nmt.models.transformer import Transformer
+from nmt.options import LONGEST
 
 DEFAULTS: Mapping[str, Any] = {
     "encoder_embed_dim": 512,
@@ -66,7 +67,7 @@ def transformer_config(settings: Settings) -> Transformer.Config:
             activation=settings.get("activation_fn"),
             norm="pre" if settings.get("encoder_normalize_before") else "post",
             positions="learned" if settings.get("encoder_learned_pos") else "sinusoidal",
-            learned_positions=max(size("max_source_positions"), size("max_target_positions")),
+            learned_positions=max(size("max_source_positions", LONGEST), size("max_target_positions", LONGEST)),
             scaled_embeddings=not settings.get("no_scale_embedding"),
             normalized_embeddings=bool(settings.get("layernorm_embedding")),
             tied_embeddings="none",

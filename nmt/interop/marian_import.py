@@ -10,6 +10,7 @@ from torch import Tensor
 
 import nmt
 from nmt.bundle import Bundle, Metadata
+from nmt.digest import file_digest
 from nmt.errors import UserError
 from nmt.interop import marian, marian_search
 from nmt.interop.marian import marian_weights, transformer_config
@@ -17,7 +18,7 @@ from nmt.interop.marian_text import marian_text, read_json
 from nmt.interop.pickle_data import load_pickle
 from nmt.interop.settings import Settings
 from nmt.models.weights import load_weights, parameter_count, read_tensors
-from nmt.text import file_digest
+from nmt.options import LONGEST
 
 WEIGHTS, OLDER_WEIGHTS = "model.safetensors", "pytorch_model.bin"
 """The second is a pickle, which most OPUS-MT models still come as; it is read as data, without running it."""
@@ -69,8 +70,8 @@ def import_marian(directory: Path, source_language: str | None = None, target_la
         target_vocabulary=target.vocabulary_size,
         tokenizer_digests={"source": source.digest, "target": target.digest},
         parameters=parameter_count(model),
-        longest_source=settings.size("max_position_embeddings") - 1,
-        longest_target=settings.size("max_position_embeddings") - 1,
+        longest_source=settings.size("max_position_embeddings", LONGEST) - 1,
+        longest_target=settings.size("max_position_embeddings", LONGEST) - 1,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         provenance={
             "imported_from": "marian",

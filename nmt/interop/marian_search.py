@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from nmt.interop.settings import Settings
+from nmt.options import LONGEST, MOST_BEAMS
 from nmt.search.options import BeamSearch
 
 DEFAULTS: Mapping[str, Any] = {"num_beams": 1, "length_penalty": 1.0, "early_stopping": False, "max_length": 20}
@@ -92,7 +93,7 @@ def marian_search(settings: Settings, pad: int, start: int, eos: int) -> MarianS
     early = settings.read("early_stopping", bool | Literal["never"], 'true, false or "never"')
     with settings.fitting():
         options = BeamSearch(
-            beam=settings.size("num_beams"),
+            beam=settings.size("num_beams", MOST_BEAMS),
             length_penalty=settings.read("length_penalty", _LengthPenalty, "a number of at least 0"),
             length_normalization="power",
             early_stopping=early is True,
@@ -113,5 +114,5 @@ def _tokens(settings: Settings, name: str) -> list[int] | None:
 def _longest(settings: Settings) -> int:
     """Most tokens of a translation before its end. `max_length` counts what the decoder starts from as well."""
     if settings.get("max_new_tokens") is not None:
-        return settings.size("max_new_tokens") - 1
-    return max(settings.size("max_length") - 2, 0)
+        return settings.size("max_new_tokens", LONGEST) - 1
+    return max(settings.size("max_length", LONGEST) - 2, 0)

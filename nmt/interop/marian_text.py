@@ -16,6 +16,7 @@ from typing import Any
 from nmt.errors import UserError
 from nmt.interop.marian import TokenOrder, our_order
 from nmt.interop.settings import Settings
+from nmt.options import MOST_TOKENS
 from nmt.tokenizer.base import TokenizerPair
 from nmt.tokenizer.sentencepiece_vocabulary import SentencePieceVocabularyTokenizer
 
@@ -50,13 +51,13 @@ def marian_text(directory: Path, settings: Settings) -> MarianText:
     config = Settings(read_json(path) if path.exists() else {}, NAMES, str(path))
     config.refuse(("sp_model_kwargs",))
     names = [_name(config.read(kind, str | dict[str, Any], "the name of a token")) for kind in NAMES]
-    vocabulary = _vocabulary(directory / "vocab.json", settings.size("vocab_size"))
+    vocabulary = _vocabulary(directory / "vocab.json", settings.size("vocab_size", MOST_TOKENS))
     _refuse_added(directory, config, names)
     if separate := config.flag("separate_vocabs"):
         if settings.flag("share_encoder_decoder_embeddings"):
             expected = "false, as separate_vocabs in tokenizer_config.json is true"
             raise settings.unsupported("share_encoder_decoder_embeddings", expected, "true")
-        size = settings.size("decoder_vocab_size" if settings.get("decoder_vocab_size") else "vocab_size")
+        size = settings.size("decoder_vocab_size" if settings.get("decoder_vocab_size") else "vocab_size", MOST_TOKENS)
         target = _vocabulary(directory / "target_vocab.json", size)
     else:
         target = vocabulary

@@ -10,13 +10,10 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 
 from nmt.errors import UserError
-from nmt.options import Count, Probability
+from nmt.options import WIDEST, Count, Probability
 
 _OFF: tuple[object, ...] = (None, False, 0, "", "None", [], {})
 """What a setting is where it changes nothing."""
-
-MOST_LAYERS = 1000
-"""More than any model has; a number without end would be built without end."""
 
 
 class Settings:
@@ -53,8 +50,8 @@ class Settings:
         except ValidationError:
             raise UserError(f"{self.where}: {name}", expected, _shown(value)) from None
 
-    def size(self, name: str, most: int = 1_000_000) -> int:
-        """A setting that must be a whole number of at least 1, and no more than memory could hold."""
+    def size(self, name: str, most: int = WIDEST) -> int:
+        """A setting that must be a whole number of at least 1, and no more than a width of ours may be."""
         size: int = self.read(name, Annotated[int, Field(ge=1, le=most)], f"a whole number from 1 to {most:,}")
         return size
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from nmt.interop.settings import MOST_LAYERS, Settings
+from nmt.interop.settings import Settings
+from nmt.options import MOST_LAYERS
 
 
 def transformer_sizes(settings: Settings, width: str, inner: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from nmt.nn.embedding import TokenEmbedding
 from nmt.nn.gradient import scale_gradient
 from nmt.nn.position import LearnedPositions, positions
 from nmt.nn.weight_norm import WeightNormLinear
-from nmt.options import Options, Probability, Size, fill_from_preset
+from nmt.options import MOST_LAYERS, LayerCount, Options, PositionCount, Probability, Width, fill_from_preset
 from nmt.tokenizer.base import SPECIAL
 
 R = math.sqrt(0.5)
@@ -33,11 +33,11 @@ EMBEDDING_STD = 0.1
 class Convolutions(Options):
     """Some equal layers, one upon the other."""
 
-    width: Size
+    width: Width
     """Channels of each layer's output."""
-    kernel: Size
+    kernel: Width
     """Positions that each layer sees."""
-    layers: Size = 1
+    layers: LayerCount = 1
     """How many of them."""
 
 
@@ -99,9 +99,9 @@ class ConvS2S(EncoderDecoder[ConvS2SMemory, ConvS2SState]):
         preset: Preset = "wmt_en_de"
         """Architectures of the authors' published models, which the options below override: iwslt_de_en (4+3 layers,
         256), wmt_en_ro (20+20, 512), wmt_en_de (15+15, 512 to 2048), wmt_en_fr (15+15, 512 to 4096)."""
-        embedding_dim: Size
+        embedding_dim: Width
         """Width of the embeddings, and of the encoder's output."""
-        output_dim: Size
+        output_dim: Width
         """Width of what the output layer reads."""
         encoder: tuple[Convolutions, ...] = Field(min_length=1)
         """Layers that read the source, lowest first: width, kernel, and how many of each."""
@@ -109,7 +109,7 @@ class ConvS2S(EncoderDecoder[ConvS2SMemory, ConvS2SState]):
         """Layers that write the target, likewise."""
         dropout: Probability = 0.1
         """Probability of zeroing an element of the embeddings, of each convolution's input and of the last layer."""
-        positions: Size = 1024
+        positions: PositionCount = 1024
         """Rows of the learned table of positions; those beyond it are given its last one."""
         tied_embeddings: Tying = "none"
         """Matrices that are one: source, target and output (needs a joint vocabulary), target and output, or none."""
@@ -126,6 +126,9 @@ class ConvS2S(EncoderDecoder[ConvS2SMemory, ConvS2SState]):
                     f"output_dim must be embedding_dim, {self.embedding_dim}, where the output layer is the target "
                     f"embedding (tied_embeddings: {self.tied_embeddings}), but it is {self.output_dim}"
                 )
+            for side, blocks in (("encoder", self.encoder), ("decoder", self.decoder)):
+                if (layers := sum(block.layers for block in blocks)) > MOST_LAYERS:
+                    raise ValueError(f"{side}: at most {MOST_LAYERS} layers in all, but there are {layers}")
             if not any(block.attention for block in self.decoder):
                 raise ValueError("decoder: at least one layer must have attention, or it would not see the source")
             return self

@@ -31,7 +31,7 @@ from nmt.nn.equilibrium import Equilibrium, Gradient, Implicit, JacobianPenalty,
 from nmt.nn.fixed_point import Anderson, Map, Narrowing, Picard, Solver
 from nmt.nn.held import hold
 from nmt.nn.position import SinusoidalPositions, positions
-from nmt.options import Count, Options, Size
+from nmt.options import MOST_LAYERS, Count, LayerCount, Options
 from nmt.tokenizer.base import SPECIAL
 
 CausalSolver = Annotated[Picard | Anderson, Field(discriminator="kind")]
@@ -43,7 +43,7 @@ class Pretraining(Options):
 
     updates: Count = 0
     """Updates before the equilibrium takes over; 0 for none."""
-    steps: Size = 2
+    steps: LayerCount = 2
     """Applications of each block in that time."""
 
 
@@ -90,7 +90,7 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState]):
         """Penalty on the block's sensitivity, which makes later solutions cheaper."""
         pretraining: Pretraining = Pretraining()
         """Shallow training at first."""
-        explicit_steps: Count = 0
+        explicit_steps: Annotated[int, Field(ge=0, le=MOST_LAYERS)] = 0
         """Instead of solving for a fixed point, apply each block so often, which is a weight-tied Transformer with so
         many layers; 0 to solve."""
 
@@ -183,7 +183,6 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState]):
         )
 
     def init_state(self, memory: DEQMemory, beam_size: int, max_length: int) -> DEQState:
-        self.positions.reserve(max_length)
         sentences, like = memory.mask.shape[0], memory.layers[0].keys
         layers = max(self._explicit_steps(), 1) * self.config.decoder_layers
         return DEQState(

@@ -18,7 +18,7 @@ from nmt.nn.held import MaskShape
 from nmt.nn.injected_attention import InjectedSelfAttention
 from nmt.nn.normalization import normalized_sum
 from nmt.nn.weight_norm import use_weight_norm
-from nmt.options import Options, PositiveFloat, Probability, Size
+from nmt.options import LayerCount, Options, PositiveFloat, Probability, Width
 
 LayerT = TypeVar("LayerT", bound="EncoderLayer")
 
@@ -27,15 +27,15 @@ class BlockOptions(Options):
     """Sizes of the blocks."""
 
     kind: str
-    model_dim: Size = 512
+    model_dim: Width = 512
     """Width of the embeddings and of the state."""
-    feedforward_dim: Size = 2048
+    feedforward_dim: Width = 2048
     """Inner width of the feed-forward blocks."""
-    heads: Size = 8
+    heads: Width = 8
     """Attention heads; model_dim must be a multiple."""
-    encoder_layers: Size = 1
+    encoder_layers: LayerCount = 1
     """Layers within the block that is iterated to read the source."""
-    decoder_layers: Size = 1
+    decoder_layers: LayerCount = 1
     """The same for the target."""
     dropout: Probability = 0.1
     """Probability of zeroing an element of the embeddings, of each sub-block's output and of the equilibrium."""

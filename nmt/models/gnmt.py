@@ -23,7 +23,7 @@ from nmt.nn.cells import LSTM, CellConfig, CellState, cells_of
 from nmt.nn.clipping import AnnealedLimit, Clipping
 from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
-from nmt.options import Count, Options, PositiveFloat, Probability, Size
+from nmt.options import MOST_LAYERS, InheritedWidth, LayerCount, Options, PositiveFloat, Probability, Width
 from nmt.tokenizer.base import SPECIAL
 
 FIRST_RESIDUAL = 2
@@ -59,13 +59,13 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
         """Deep residual recurrent encoder-decoder with attention (GNMT, Wu et al. 2016)."""
 
         kind: Literal["gnmt"] = "gnmt"
-        model_dim: Size = 1024
+        model_dim: Width = 1024
         """Width of the embeddings and of every layer."""
-        attention_dim: Count = 0
+        attention_dim: InheritedWidth = 0
         """Width of the attention's hidden layer; 0 for that of the model."""
-        encoder_layers: int = Field(8, ge=2)
+        encoder_layers: int = Field(8, ge=2, le=MOST_LAYERS)
         """Layers that read the source, the lowest of them in both directions."""
-        decoder_layers: Size = 8
+        decoder_layers: LayerCount = 8
         """Layers that write the target."""
         upper_context: Literal["previous", "current"] = "previous"
         """Which context the decoder's layers above the lowest see: the one that the lowest saw, made from its previous

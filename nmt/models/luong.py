@@ -22,7 +22,7 @@ from nmt.nn.cells import LSTM, CellConfig, CellState, cells_of
 from nmt.nn.dot_attention import DotAttention
 from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
-from nmt.options import Count, Options, PositiveFloat, Probability, Size
+from nmt.options import InheritedWidth, LayerCount, Options, PositiveFloat, Probability, Width
 from nmt.tokenizer.base import SPECIAL
 
 
@@ -55,17 +55,17 @@ class Luong(EncoderDecoder[LuongMemory, LuongState]):
         """Recurrent encoder-decoder with global attention and input feeding (Luong et al. 2015; fairseq's `lstm`)."""
 
         kind: Literal["luong"] = "luong"
-        layers: Size = 4
+        layers: LayerCount = 4
         """Layers that read the source, and as many that write the target."""
-        source_embedding_dim: Size = 1000
+        source_embedding_dim: Width = 1000
         """Width of the source embedding."""
-        target_embedding_dim: Size = 1000
+        target_embedding_dim: Width = 1000
         """Width of the target embedding."""
-        encoder_dim: Size = 1000
+        encoder_dim: Width = 1000
         """Width of the encoder's layers; where they are bidirectional, of each direction."""
-        decoder_dim: Size = 1000
+        decoder_dim: Width = 1000
         """Width of the decoder's layers. Where the encoder's output has another, its last states are projected."""
-        output_dim: Count = 0
+        output_dim: InheritedWidth = 0
         """Width of what the output layer reads, 0 for that of the decoder; another one takes a further projection. A
         tied output layer needs that of the target embedding."""
         bidirectional: bool = False

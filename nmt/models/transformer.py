@@ -20,7 +20,7 @@ from nmt.nn.embedding import TokenEmbedding
 from nmt.nn.feedforward import Activation, FeedForward
 from nmt.nn.normalization import normalized_sum
 from nmt.nn.position import LearnedPositions, Positions, SinusoidalPositions, positions
-from nmt.options import Count, Options, Probability, Size, fill_from_preset
+from nmt.options import InheritedWidth, LayerCount, Options, PositionCount, Probability, Width, fill_from_preset
 from nmt.tokenizer.base import SPECIAL
 
 Preset = Literal["tiny", "iwslt", "base", "big"]
@@ -66,19 +66,19 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
         preset: Preset = "base"
         """Named sizes that the options below override: tiny (4+4 layers, 128), iwslt (6+6, 512, feed-forward 1024),
         base (6+6, 512, feed-forward 2048), big (6+6, 1024, feed-forward 4096)."""
-        model_dim: Size = 512
+        model_dim: Width = 512
         """Width of the embeddings and of every layer."""
-        feedforward_dim: Size = 2048
+        feedforward_dim: Width = 2048
         """Inner width of the feed-forward blocks."""
-        decoder_feedforward_dim: Count = 0
+        decoder_feedforward_dim: InheritedWidth = 0
         """The same in the decoder, where it is another one; 0: the encoder's."""
-        heads: Size = 8
+        heads: Width = 8
         """Attention heads; model_dim must be a multiple."""
-        decoder_heads: Count = 0
+        decoder_heads: InheritedWidth = 0
         """The same in the decoder, where it is another number; 0: the encoder's."""
-        encoder_layers: Size = 6
+        encoder_layers: LayerCount = 6
         """Layers that read the source."""
-        decoder_layers: Size = 6
+        decoder_layers: LayerCount = 6
         """Layers that write the target."""
         dropout: Probability = 0.1
         """Probability of zeroing an element of the embeddings and of each block's output."""
@@ -94,7 +94,7 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
         """How a token's place is told: fixed sinusoids, of any length, or a learned table. `sinusoidal`: with the
         frequencies of tensor2tensor and fairseq, 10000^(-i/(D/2-1)), which end at exactly 1/10000;
         `sinusoidal_published`: with those of the paper's formula and of Hugging Face's Marian, 10000^(-2i/D)."""
-        learned_positions: Size = 1024
+        learned_positions: PositionCount = 1024
         """Rows of the learned table; has an effect only with `positions: learned`."""
         scaled_embeddings: bool = True
         """Multiply embeddings by sqrt(model_dim), as published; positions are added after it."""
@@ -178,7 +178,6 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
         return DecoderOutput(logits=self.output(self.decoder_norm(x)), attention=attention)
 
     def init_state(self, memory: TransformerMemory, beam_size: int, max_length: int) -> TransformerState:
-        self.target_positions.reserve(max_length)
         like, sentences = memory.layers[0].keys, memory.mask.shape[0]
         return TransformerState(Decoded.nothing(len(memory.layers), like, sentences, beam_size))
 

@@ -1,18 +1,30 @@
-"""A model's weights as named tensors, each shared tensor once."""
+"""A model's weights as named tensors, each shared tensor once; in files whose content is checked when it is read."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from nmt.documents import check_regular
 from nmt.errors import UserError
-from nmt.text import sync_directory
+from nmt.output import sync_directory, worded_errors
+
+DIGEST = "digest"
+"""Key of a file's own metadata: SHA-256 of all else in it. Files of other programs have none."""
+
+
+class DamagedError(UserError):
+    """A file of tensors that is not as it was written."""
 
 
 def named_weights(model: nn.Module) -> dict[str, Tensor]:
@@ -25,48 +37,113 @@ def named_weights(model: nn.Module) -> dict[str, Tensor]:
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Writes a safetensors file that appears whole or not at all, readable by whom the umask lets read.
 
+    Its metadata gets a digest of everything in it, by which `read_tensors` knows damage.
+
     Raises:
         UserError: the disk is full or the folder cannot be written to.
     """
     part = path.with_name(f".{path.name}.part")
-    try:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, part, dict(metadata))
-        umask = os.umask(0)
-        os.umask(umask)
-        part.chmod(0o666 & ~umask)  # the library makes files for their owner alone
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        part.replace(path)
-        sync_directory(path.parent)
-    except (OSError, SafetensorError) as error:
-        part.unlink(missing_ok=True)
-        raise UserError(str(path), "room and permission to write weights", str(error)) from error
+    content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with worded_errors(path):
+        try:
+            save_file(content, part, {**metadata, DIGEST: content_digest(content, metadata)})
+            umask = os.umask(0)
+            os.umask(umask)
+            part.chmod(0o666 & ~umask)  # the library makes files for their owner alone
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
+            part.replace(path)
+            sync_directory(path.parent)
+        except SafetensorError as error:  # what the library makes of an OSError
+            raise UserError(str(path), "room and permission to write weights", str(error)) from error
+        finally:
+            part.unlink(missing_ok=True)
 
 
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The tensors of a safetensors file and its metadata.
+def read_tensors(path: Path, *, verify: bool = True) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors of a safetensors file, mapped into memory, and its metadata.
+
+    Args:
+        path: the file.
+        verify: compare the content with the digest that the file carries, if it has one; what was compared a moment
+            ago need not be again.
 
     Raises:
-        UserError: it is missing or damaged.
+        DamagedError: it is not a safetensors file, or not as it was written.
+        UserError: it cannot be read.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise UserError(str(path), "a whole safetensors file", str(error)) from error
+    with _opened(path) as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        metadata: dict[str, str] = file.metadata() or {}
+    expected = metadata.pop(DIGEST, None)
+    if verify and expected is not None and content_digest(tensors, metadata) != expected:
+        raise DamagedError(str(path), "the content that was written", "damaged or edited data: its digest differs")
+    return tensors, metadata
 
 
 def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """The shape of each tensor of a safetensors file, without reading any.
 
     Raises:
-        UserError: it is missing or damaged.
+        UserError: as `read_tensors`.
     """
+    with _opened(path) as file:
+        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+
+
+def shapes_of(model: nn.Module) -> dict[str, tuple[int, ...]]:
+    """The shape of each weight by name."""
+    return {name: tuple(tensor.shape) for name, tensor in named_weights(model).items()}
+
+
+def shapes_difference(found: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]]) -> str:
+    """The first weight that is of another shape, or that only one side has, in words; empty if there is none."""
+    for name in {**found, **expected}:
+        if found.get(name) != expected.get(name):
+            return f"{name} of {_shape(found.get(name))} instead of {_shape(expected.get(name))}"
+    return ""
+
+
+def _shape(shape: tuple[int, ...] | None) -> str:
+    return "no values" if shape is None else " x ".join(map(str, shape)) or "one value"
+
+
+def read_digest(path: Path) -> str:
+    """The digest that a file says its content has; empty if it has none. The content is not read.
+
+    Raises:
+        UserError: as `read_tensors`.
+    """
+    with _opened(path) as file:
+        return str((file.metadata() or {}).get(DIGEST, ""))
+
+
+def content_digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    """SHA-256 of names, types, shapes and values of tensors on the CPU, and of other metadata; hexadecimal."""
+
+    def of_tensor(name: str) -> str:
+        tensor = tensors[name]
+        values = hashlib.sha256(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data).hexdigest()
+        return f"{name}\0{tensor.dtype}\0{list(tensor.shape)}\0{values}"
+
+    with ThreadPoolExecutor() as threads:  # a hash leaves Python's lock alone
+        parts = list(threads.map(of_tensor, sorted(tensors)))
+    parts += [f"{name}\0{metadata[name]}" for name in sorted(metadata)]
+    return hashlib.sha256("\0\0".join(parts).encode()).hexdigest()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:  # the library's reader has no types
+    """The file, open; errors of the library and of the system in words."""
+    expected = "a whole safetensors file"
     try:
+        check_regular(path, expected)
         with safe_open(path, framework="pt") as file:
-            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise UserError(str(path), "a whole safetensors file", str(error)) from error
+            yield file
+    except SafetensorError as error:
+        raise DamagedError(str(path), expected, str(error)) from error
+    except OSError as error:
+        raise UserError(str(path), expected, error.strerror or str(error)) from None
 
 
 def load_weights(model: nn.Module, weights: Mapping[str, Tensor], where: str) -> None:
@@ -80,10 +157,9 @@ def load_weights(model: nn.Module, weights: Mapping[str, Tensor], where: str) ->
     Raises:
         UserError: a weight is missing, left over, or of another shape or kind of number.
     """
-    own = named_weights(model)
-    _check_fit(own, weights, where)
+    _check_fit(model, weights, where)
     with torch.no_grad():
-        for name, tensor in own.items():
+        for name, tensor in named_weights(model).items():
             tensor.copy_(weights[name])
 
 
@@ -98,8 +174,8 @@ def put_weights(model: nn.Module, weights: Mapping[str, Tensor], where: str) -> 
     Raises:
         UserError: a weight is missing, left over, or of another shape or kind of number.
     """
+    _check_fit(model, weights, where)
     own = named_weights(model)
-    _check_fit(own, weights, where)
     parameters = {
         id(old): nn.Parameter(weights[name].to(old.dtype), requires_grad=old.requires_grad)
         for name, old in model.named_parameters()
@@ -114,8 +190,14 @@ def put_weights(model: nn.Module, weights: Mapping[str, Tensor], where: str) -> 
                 module._buffers[name] = buffers.get(id(buffer), buffer)
 
 
-def _check_fit(own: Mapping[str, Tensor], weights: Mapping[str, Tensor], where: str) -> None:
-    missing, unexpected = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
+def check_shapes(model: nn.Module, shapes: Mapping[str, tuple[int, ...]], where: str) -> None:
+    """Refuses the shapes of other weights than this model's, before any are read.
+
+    Raises:
+        UserError: a weight is missing, left over, or of another shape.
+    """
+    own = shapes_of(model)
+    missing, unexpected = sorted(own.keys() - shapes.keys()), sorted(shapes.keys() - own.keys())
     if missing or unexpected:
         raise UserError(
             where,
@@ -123,9 +205,14 @@ def _check_fit(own: Mapping[str, Tensor], weights: Mapping[str, Tensor], where: 
             f"{len(missing)} missing ({_some(missing)}), {len(unexpected)} unexpected ({_some(unexpected)})",
             "The weights belong to another model.",
         )
-    for name, tensor in own.items():
-        if tensor.shape != weights[name].shape:
-            raise UserError(where, f"{name} of shape {tuple(tensor.shape)}", f"{tuple(weights[name].shape)}")
+    for name, shape in own.items():
+        if shape != shapes[name]:
+            raise UserError(where, f"{name} of shape {shape}", f"{shapes[name]}")
+
+
+def _check_fit(model: nn.Module, weights: Mapping[str, Tensor], where: str) -> None:
+    check_shapes(model, {name: tuple(tensor.shape) for name, tensor in weights.items()}, where)
+    for name, tensor in named_weights(model).items():
         if not _fits(tensor.dtype, weights[name].dtype):  # would be cut to integers in silence
             raise UserError(where, f"{name} of {_numbers(tensor)}", _numbers(weights[name]))
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from nmt.nn.fixed_point import Anderson, Map, Solution, Solver
-from nmt.options import NonNegativeFloat, Options, Size
+from nmt.options import LayerCount, NonNegativeFloat, Options
 
 
 class Implicit(Options):
@@ -33,7 +33,7 @@ class Phantom(Options):
     """
 
     kind: Literal["phantom"] = "phantom"
-    steps: Size = 5
+    steps: LayerCount = 5
     """Applications of f that are recorded; memory grows with them. 1 is the Jacobian-free gradient."""
     damping: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Size of a step."""

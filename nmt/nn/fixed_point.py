@@ -20,7 +20,7 @@ from pydantic import Field
 from torch import Tensor
 
 from nmt.nn.rows import Rows
-from nmt.options import NonNegativeFloat, Options, PositiveFloat, Size
+from nmt.options import Iterations, NonNegativeFloat, Options, PositiveFloat
 
 Map = Callable[[Tensor], Tensor]
 
@@ -64,7 +64,7 @@ class _Solver(Options):
     tolerance: NonNegativeFloat = 1e-2
     """Relative residual |f(z) - z| / |f(z)| at which a row is done; 0 to use up max_iterations. In bf16 no residual
     falls far below 1e-2; in fp32 1e-3 is usual."""
-    max_iterations: Size = 12
+    max_iterations: Iterations = 12
     """Most applications of f."""
 
     @abstractmethod

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import threading
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 FIRST_POSITION = 2
 """The number of a sentence's first position: fairseq counts from its padding id + 1, and imported weights expect it."""
+
+_FIRST_LENGTH = 256
 
 
 def positions(mask: Tensor) -> Tensor:
@@ -26,7 +30,7 @@ def positions(mask: Tensor) -> Tensor:
 class SinusoidalPositions(nn.Module):
     """Sines, then cosines, of geometric frequencies (Vaswani et al. 2017, section 3.5).
 
-    The table is computed, grows when a longer sentence comes, and is no part of the weights.
+    The table is computed, grows when a longer sentence comes, and is no part of the weights. Threads may share it.
 
     Args:
         dim: D, width of a vector.
@@ -34,26 +38,31 @@ class SinusoidalPositions(nn.Module):
     """
 
     table: Tensor
+    _growing: ClassVar[threading.Lock] = threading.Lock()
 
     def __init__(self, dim: int, published: bool = False) -> None:
         super().__init__()
         self.dim = dim
         self.make = published_sinusoids if published else sinusoids
-        self.register_buffer("table", self.make(256, dim), persistent=False)
+        # on the CPU also where a model without weights is made, on the meta device: no file has these numbers
+        self.register_buffer("table", torch.empty(0, dim, device="cpu"), persistent=False)
 
     def forward(self, position: Tensor) -> Tensor:
-        """position: [...] int64 from 0. Returns [..., D]."""
+        """position: [...] int64 from 0, of which there is room for 256 without being reserved. Returns [..., D]."""
+        self.reserve(1)
         return nn.functional.embedding(position, self.table)
 
     def at(self, position: int) -> Tensor:
         """[D], of one position; unlike a lookup it sends nothing to the device."""
+        self.reserve(position + 1)
         return self.table[position]
 
     def reserve(self, length: int) -> None:
         """Makes the table long enough for `length` positions."""
         if length > len(self.table):
-            with torch.inference_mode(False):  # the table outlives the search that asks for it
-                self.table = self.make(2 * length, self.dim).to(self.table)
+            with self._growing, torch.inference_mode(False):  # the table outlives the search that asks for it
+                if length > len(self.table):
+                    self.table = self.make(max(2 * length, _FIRST_LENGTH), self.dim).to(self.table)
 
 
 class LearnedPositions(nn.Module):
@@ -100,6 +109,5 @@ def published_sinusoids(length: int, dim: int) -> Tensor:
 def _waves(first: int, length: int, exponent: Tensor) -> Tensor:
     """Sines and then cosines of position times 10000^-exponent."""
     frequency = torch.exp(exponent * -math.log(10_000))
-    # on the CPU also where a model without weights is made, on the meta device: no file has these numbers
     angle = torch.arange(first, first + length, dtype=torch.float64, device="cpu")[:, None] * frequency
     return torch.cat([angle.sin(), angle.cos()], dim=1).float()

@@ -11,6 +11,18 @@ from torch import nn
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
+def evaluating(module: ModuleT) -> ModuleT:
+    """The module in evaluation mode: itself where it is in it, else a copy that shares its tensors.
+
+    So nobody who uses a module meanwhile, a training or another thread, finds it switched.
+    """
+    if not any(part.training for part in module.modules()):
+        return module
+    copied = _twin(module, lambda part: False, lambda part: part)
+    assert isinstance(copied, type(module))
+    return copied.eval()
+
+
 def twin(
     module: ModuleT, replaced: Callable[[nn.Module], bool], replacement: Callable[[nn.Module], nn.Module]
 ) -> ModuleT:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from nmt.data.pairs import ParallelFiles
 from nmt.data.store import PairStore, build_store
 from nmt.errors import UserError
-from nmt.pipeline.record import read_record
+from nmt.inference.sentences import share_of_several
+from nmt.options import renewed
+from nmt.pipeline.record import Record, read_record
 from nmt.pipeline.reporter import Reporter
 from nmt.pipeline.stage import RECORDS, Stage, run_stage
 from nmt.pipeline.text import PreparedText
+from nmt.text import read_lines
 from nmt.tokenizer import TokenizerOptions, TokenizerPair, load_tokenizers
 
 TOKENIZER, TOKENIZER_VERSION = "tokenizer", 1
@@ -37,15 +40,26 @@ class PreparedIds:
     """Pairs, tokens and longest sentences of the training store."""
 
 
-def prepare_ids(options: TokenizerOptions, text: PreparedText, run: Path, reporter: Reporter) -> PreparedIds:
-    """Trains the tokenizers into `tokenizer/` and stores the token ids in `ids/`."""
+def prepare_ids(
+    options: TokenizerOptions, text: PreparedText, source_language: str, run: Path, reporter: Reporter
+) -> PreparedIds:
+    """Trains the tokenizers into `tokenizer/` and stores the token ids in `ids/`.
+
+    Args:
+        options: of the tokenizers.
+        text: what they are trained on, and cut.
+        source_language: its code.
+        run: the run directory.
+        reporter: is told what happens.
+    """
 
     def train_tokenizers(directory: Path) -> Mapping[str, Any]:
         pair = options.train(text.training.source, text.training.target, directory)
         return {"source_vocabulary": pair.source.vocabulary_size, "target_vocabulary": pair.target.vocabulary_size}
 
     inputs = text.inputs(text.training) | dict(options.digests())
-    stage = Stage(TOKENIZER, TOKENIZER_VERSION, options.model_dump(mode="json"), inputs, train_tokenizers)
+    plain = options.model_dump(mode="json")
+    stage = Stage(TOKENIZER, TOKENIZER_VERSION, plain, inputs, train_tokenizers, renewed=_renewed)
     tokenizer_record = run_stage(stage, run, reporter)
     tokenizers = load_tokenizers(run / TOKENIZER)
 
@@ -53,7 +67,9 @@ def prepare_ids(options: TokenizerOptions, text: PreparedText, run: Path, report
         for name, files in (("train", text.training), ("validation", text.validation)):
             keep_text = options.samples and name == "train"
             build_store(files.source, files.target, tokenizers, directory / name, keep_text=keep_text)
-        facts = store_facts(PairStore(directory / "train"))
+        facts: dict[str, Any] = store_facts(PairStore(directory / "train"))
+        lines = read_lines(text.training.source)
+        facts["several_sentences"] = share_of_several(lines, facts["pairs"], source_language)
         reporter.log("{pairs:,} pairs, {source_tokens:,} + {target_tokens:,} tokens".format(**facts))
         return facts
 
@@ -99,6 +115,11 @@ def store_facts(store: PairStore) -> dict[str, int]:
 def _chunks(pairs: int) -> Iterator[tuple[int, int]]:
     for start in range(0, pairs, _CHUNK_PAIRS):
         yield start, min(start + _CHUNK_PAIRS, pairs)
+
+
+def _renewed(record: Record) -> Record:
+    options = renewed(TokenizerOptions, record.options)
+    return replace(record, options=options) if isinstance(options, dict) else record
 
 
 def _named(stage: str, outputs: Mapping[str, str]) -> dict[str, str]:

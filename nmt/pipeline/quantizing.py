@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import nmt
-from nmt.bundle import FORMAT_VERSION, WEIGHTS, check_apart, check_floating, load_bundle, save_bundle
+from nmt.bundle import WEIGHTS, check_apart, check_floating, load_bundle, save_bundle
 from nmt.models.quantization import quantized
 
 
@@ -29,7 +29,6 @@ def quantize_model(model: Path, output: Path) -> tuple[int, int]:
     bundle = load_bundle(model)
     metadata = bundle.metadata.model_copy(
         update={
-            "format_version": FORMAT_VERSION,
             "nmt_version": nmt.__version__,
             "weights": "int8",
             "created": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nmt.text import file_digest, write_atomically
+from pydantic import TypeAdapter, ValidationError
+
+from nmt.digest import file_digest
+from nmt.output import write_atomically
 
 PRESENT = "present"
 """Stands for the digest of an output whose content may change after the stage."""
@@ -27,6 +31,8 @@ class Record:
     """SHA-256 of every input, by a name that does not depend on where it lies."""
     extent: Mapping[str, int] = field(default_factory=dict)
     """Options that only say how far to go; what is not in it has no limit."""
+    choice: Mapping[str, Any] = field(default_factory=dict)
+    """Options that only decide among what the work leaves."""
     finished: bool = False
     outputs: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 of every output, by its path in the stage's folder."""
@@ -43,11 +49,15 @@ class Record:
         """Whether both describe the same work, however far it got."""
         return (self.version, self.options, self.inputs) == (other.version, other.options, other.inputs)
 
-    def leads_to(self, other: Record) -> bool:
-        """Whether the same work, done further, is the other: it wants as much of everything, or more."""
-        return self.same_work(other) and all(
-            key in self.extent and self.extent[key] <= limit for key, limit in other.extent.items()
-        )
+    def reaches(self, other: Record) -> bool:
+        """Whether the same work, as far as it was to go, is all that the other wants, or more."""
+        return all(key in other.extent and other.extent[key] <= limit for key, limit in self.extent.items())
+
+    @property
+    def key(self) -> str:
+        """A short name of the work."""
+        content = json.dumps([self.version, self.options, self.inputs], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:8]
 
     def write(self, path: Path) -> None:
         """Writes the record as JSON, atomically."""
@@ -59,8 +69,8 @@ class Record:
 def read_record(path: Path) -> Record | None:
     """The record of an earlier run; None when there is none that this version understands."""
     try:
-        return Record(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return TypeAdapter(Record).validate_json(path.read_bytes())
+    except (OSError, ValidationError):
         return None
 
 
@@ -75,8 +85,8 @@ def difference(old: Record, new: Record) -> str:
     """What changed between two records of a stage, in a few words."""
     if old.version != new.version:
         return "made by another version of nmt"
-    before = _flat({**old.options, **old.extent})
-    after = _flat({**new.options, **new.extent})
+    before = _flat({**old.options, **old.extent, **old.choice})
+    after = _flat({**new.options, **new.extent, **new.choice})
     changed = [
         f"{key} {before.get(key, 'unset')} → {after.get(key, 'unset')}"
         for key in {**before, **after}

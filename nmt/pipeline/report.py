@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nmt.output import write_atomically
 from nmt.pipeline.environment import versions
 from nmt.pipeline.record import Record, read_record
 from nmt.pipeline.stage import RECORDS
-from nmt.text import write_atomically
 
 REPORT = "report.json"
 FORMAT = 1

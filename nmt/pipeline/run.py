@@ -5,7 +5,8 @@ runs/<corpus>_<source>_<target>/<recipe name>/
     prepare/     clean text, and a report of what was dropped and why
     tokenizer/   wordpiece models
     ids/         the text as token ids, mapped into memory by training
-    train/       checkpoints and TensorBoard scalars; train.previous/ holds those of other options
+    train/       checkpoints and TensorBoard scalars
+    previous/    trainings with other options, which are found again when the options change back
     model/       the model directory: all that translating needs
     translate/   translations of the test sets
     evaluate/    their scores
@@ -17,9 +18,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from nmt.evaluation.tokenization import tokenizer_name
+from nmt.output import write_atomically
 from nmt.pipeline.ids import PreparedIds, prepare_ids, prepared_ids
 from nmt.pipeline.lock import locked
 from nmt.pipeline.ranks import rank, refuse_several, wait_for_the_first
@@ -31,7 +35,6 @@ from nmt.pipeline.training import MODEL, TrainedModel, TrainingSettings, follow,
 from nmt.pipeline.training import train as train_weights
 from nmt.recipe import Recipe
 from nmt.recipe.show import as_yaml
-from nmt.text import write_atomically
 
 RESOLVED = "recipe.yaml"
 
@@ -45,7 +48,7 @@ class RunResult:
     scores: Mapping[str, Any]
     """By test set; see `nmt.evaluation.bleu.Scores.json`."""
     samples: list[Sample]
-    """Of the first test set."""
+    """Of the first test set; none where there is no test set."""
     report: Mapping[str, Any]
 
 
@@ -92,14 +95,20 @@ def run(recipe: Recipe, runs: Path, reporter: Reporter) -> RunResult:
     with locked(directory):
         text, trained = _train(recipe, directory, runs, reporter)
         tests, options = text.raw.tests, recipe.evaluation.translation
-        translations = translate_tests(
-            trained.directory, trained.digests, recipe.search, options, tests, directory, reporter
-        )
-        scores = evaluate_tests(translations, tests, directory, reporter)
-        trained.add_scores(scores)
+        scores: Mapping[str, Any] = {}
+        if tests:
+            translations = translate_tests(
+                trained.directory, trained.digests, recipe.search, options, tests, directory, reporter
+            )
+            tokenize = partial(tokenizer_name, recipe.evaluation.tokenize, recipe.corpus.target)
+            scores = evaluate_tests(translations, tests, tokenize, directory, reporter)
+            trained.add_scores(scores)
         report = write_report(directory, recipe.name, recipe.model_dump(mode="json"))
-        first = next(iter(tests))
-        shown = samples(tests[first], directory / TRANSLATE / first, recipe.evaluation.samples)
+        shown = [
+            sample
+            for name, files in list(tests.items())[:1]
+            for sample in samples(files, directory / TRANSLATE / name, recipe.evaluation.samples)
+        ]
     return RunResult(directory, trained.directory, scores, shown, report)
 
 
@@ -108,7 +117,7 @@ def _prepare(recipe: Recipe, directory: Path, reporter: Reporter) -> tuple[Prepa
         handle.write(as_yaml(recipe))
     raw = find_corpus(recipe.corpus, directory, reporter)
     text = prepare_text(recipe.corpus, raw, directory, reporter)
-    return text, prepare_ids(recipe.tokenizer, text, directory, reporter)
+    return text, prepare_ids(recipe.tokenizer, text, recipe.corpus.source, directory, reporter)
 
 
 def _train(recipe: Recipe, directory: Path, runs: Path, reporter: Reporter) -> tuple[PreparedText, TrainedModel]:
@@ -127,6 +136,7 @@ def _settings(recipe: Recipe) -> TrainingSettings:
         training=recipe.training,
         search=recipe.search,
         translation=recipe.evaluation.translation,
+        tokenize=recipe.evaluation.tokenize,
         languages=_languages(recipe),
         resegment=recipe.tokenizer.samples,
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nmt.pipeline.environment import peak_memory_bytes, versions
+from nmt.pipeline.previous import bring_back, set_aside
 from nmt.pipeline.record import Record, difference, digest_outputs, read_record
 from nmt.pipeline.reporter import Reporter
 
@@ -34,25 +35,29 @@ class Stage:
     """Writes the outputs into the folder it is given; returns facts for the report (plain JSON values).
     A KeyboardInterrupt or error leaves the stage undone."""
     extent: Mapping[str, int] = field(default_factory=dict)
-    """Limits that only say how far to go (no entry: no limit); a resumable stage continues when none falls."""
+    """Limits that only say how far to go (no entry: no limit). A resumable stage goes on when one rises; what went
+    further than is asked for stays as it is."""
+    choice: Mapping[str, Any] = field(default_factory=dict)
+    """Plain values that only decide among what the work leaves; a resumable stage that is finished chooses again when
+    they change."""
     resumable: bool = False
     """Whether `work` goes on from what it finds in its folder after an interruption."""
     recorded: str = "**/*"
     """Which files are the outputs, as a glob; the others come and go as they like."""
     unhashed: frozenset[str] = frozenset()
     """Outputs that must exist and whose content may change afterwards."""
-    renewed: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda options: options
-    """Recorded options as today's version would record them, with those that it has gained at their defaults: so that
-    a new version goes on with the work of an older one."""
+    renewed: Callable[[Record], Record] = lambda record: record
+    """An older version's record as today's would be, with options that it has gained at their defaults: so that a new
+    version goes on with the work of an older one."""
 
 
 def run_stage(stage: Stage, run: Path, reporter: Reporter) -> Record:
     """Does the stage, unless its recorded outputs already follow from these options and inputs.
 
-    An ordinary stage works in `<name>.part/`, which becomes `<name>/` when it is whole. A resumable
-    stage works in `<name>/` itself and counts as done only when its record says so; outputs that were
-    damaged since are removed for it to make again. When its options or inputs change, the old folder
-    is kept as `<name>.previous/` (the one before that is removed).
+    An ordinary stage works in `<name>.part/`, which becomes `<name>/` when it is whole. A resumable stage works in
+    `<name>/` itself and counts as done only when its record says so; outputs that were damaged since are removed for it
+    to make again. When its options or inputs change, the old folder is kept as `previous/<name>-<key>/`, and found
+    again when they change back: nothing that a resumable stage has made is ever deleted.
 
     Args:
         stage: what to do.
@@ -62,23 +67,26 @@ def run_stage(stage: Stage, run: Path, reporter: Reporter) -> Record:
     Returns:
         The record, with the facts of the run that made the outputs.
     """
-    record_path, directory = run / RECORDS / f"{stage.name}.json", run / stage.name
+    directory, record_path = run / stage.name, run / RECORDS / f"{stage.name}.json"
     wanted = _wanted(stage)
-    old = read_record(record_path)
-    if old is not None:
-        old = replace(old, options=_plain(stage.renewed(old.options)))
+    back = bring_back(run, wanted, record_path, lambda record: _renewed(stage, record)) if stage.resumable else ""
+    found = read_record(record_path)
+    old = None if found is None else _renewed(stage, found)
     broken = _broken(stage, old, directory)
     why = _reason(wanted, old, broken)
     if old is not None and not why:
-        reporter.stage_reused(stage.name, _unchanged(old))
+        reporter.stage_reused(stage.name, back or _unchanged(old, wanted))
         return old
-    continued = stage.resumable and old is not None and old.leads_to(wanted) and directory.is_dir()
-    reporter.stage_started(stage.name, why + _consequence(stage, directory, continued=continued))
-    start = time.monotonic()
+    continued = stage.resumable and old is not None and old.same_work(wanted) and directory.is_dir()
     earlier = old.seconds if continued and old else 0.0
     for name in broken:
         (directory / name).unlink(missing_ok=True)
-    place = _place(stage, wanted, directory, record_path, continued=continued)
+    aside = ""
+    if stage.resumable and not continued:
+        aside = set_aside(run, stage.name, old, record_path)
+    reporter.stage_started(stage.name, "; ".join(filter(None, (back or why, "continuing" if continued else "", aside))))
+    start = time.monotonic()
+    place = _place(stage, wanted, directory, record_path)
     try:
         facts = stage.work(place)
     except BaseException:
@@ -91,11 +99,10 @@ def run_stage(stage: Stage, run: Path, reporter: Reporter) -> Record:
         shutil.rmtree(directory, ignore_errors=True)
         place.replace(directory)
     seconds = time.monotonic() - start
-    outputs = digest_outputs(directory, stage.recorded, stage.unhashed)
     done = replace(
         wanted,
         finished=True,
-        outputs=outputs,
+        outputs=digest_outputs(directory, stage.recorded, stage.unhashed),
         facts=_plain(facts),
         seconds=earlier + seconds,
         peak_memory_bytes=peak_memory_bytes(),
@@ -107,10 +114,16 @@ def run_stage(stage: Stage, run: Path, reporter: Reporter) -> Record:
 
 
 def _wanted(stage: Stage) -> Record:
-    return Record(stage.name, stage.version, _plain(stage.options), _plain(stage.inputs), _plain(stage.extent))
+    extent, choice = _plain(stage.extent), _plain(stage.choice)
+    return Record(stage.name, stage.version, _plain(stage.options), _plain(stage.inputs), extent, choice)
 
 
-def _place(stage: Stage, wanted: Record, directory: Path, record_path: Path, *, continued: bool) -> Path:
+def _renewed(stage: Stage, record: Record) -> Record:
+    renewed = stage.renewed(record)
+    return replace(renewed, options=_plain(renewed.options), choice=_plain(renewed.choice))
+
+
+def _place(stage: Stage, wanted: Record, directory: Path, record_path: Path) -> Path:
     """The folder to work in; from here on the old record no longer vouches for anything."""
     if not stage.resumable:
         record_path.unlink(missing_ok=True)
@@ -118,10 +131,6 @@ def _place(stage: Stage, wanted: Record, directory: Path, record_path: Path, *, 
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
         return part
-    if not continued and directory.exists():
-        previous = directory.with_name(directory.name + ".previous")
-        shutil.rmtree(previous, ignore_errors=True)
-        directory.replace(previous)
     directory.mkdir(parents=True, exist_ok=True)
     wanted.write(record_path)
     return directory
@@ -143,20 +152,18 @@ def _reason(wanted: Record, old: Record | None, broken: Mapping[str, str]) -> st
     """Why the stage must run; empty when it need not."""
     if old is None:
         return "first time"
-    if not old.same_work(wanted) or (old.finished and old.extent != wanted.extent):
+    if not old.same_work(wanted):
         return difference(old, wanted)
-    return next(iter(broken.values()), "") if old.finished else "it was interrupted"
+    if not old.finished:
+        return "it was interrupted"
+    if not old.reaches(wanted) or old.choice != wanted.choice:
+        return difference(old, wanted)
+    return next(iter(broken.values()), "")
 
 
-def _consequence(stage: Stage, directory: Path, *, continued: bool) -> str:
-    if continued:
-        return "; continuing"
-    if stage.resumable and directory.is_dir():
-        return f"; starting anew, the old {stage.name}/ is kept in {stage.name}.previous/"
-    return ""
-
-
-def _unchanged(record: Record) -> str:
+def _unchanged(record: Record, wanted: Record) -> str:
+    if record.extent != wanted.extent:
+        return f"done further than is asked for: {difference(wanted, record)}"
     files = len(record.outputs)
     return f"same options and inputs, {files} {'file' if files == 1 else 'files'} unchanged"
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from nmt.bundle import WEIGHTS, read_metadata
+from nmt.digest import file_digest
 from nmt.errors import UserError
 from nmt.models import ModelConfig
 from nmt.models.base import EncoderDecoder
 from nmt.models.freezing import freeze
 from nmt.models.weights import load_weights, read_tensors
-from nmt.text import file_digest
 from nmt.tokenizer.base import TokenizerPair
 from nmt.training import Training
 

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from nmt.bundle import load_bundle
 from nmt.data.pairs import ParallelFiles
+from nmt.digest import file_digest
 from nmt.evaluation.bleu import scores
+from nmt.evaluation.tokenization import DEFAULT
 from nmt.inference.options import TranslationOptions
 from nmt.inference.stream import translate_stream
 from nmt.inference.translator import Translation
 from nmt.inference.windows import WINDOW_LINES, windows
+from nmt.options import renewed
+from nmt.output import write_atomically
 from nmt.pipeline.record import Record
 from nmt.pipeline.reporter import Reporter
 from nmt.pipeline.stage import Stage, run_stage
 from nmt.search import SearchConfig
-from nmt.text import file_digest, read_lines, write_atomically
+from nmt.text import read_lines
 
 TRANSLATE, TRANSLATE_VERSION = "translate", 1
 EVALUATE, EVALUATE_VERSION = "evaluate", 1
@@ -72,7 +76,17 @@ def translate_tests(
 
     plain = {"search": search.model_dump(mode="json"), "translation": options.model_dump(mode="json")}
     inputs = {**model_digests, **{f"test {name}": file_digest(files.source) for name, files in tests.items()}}
-    return run_stage(Stage(TRANSLATE, TRANSLATE_VERSION, plain, inputs, work), run, reporter)
+    stage = Stage(TRANSLATE, TRANSLATE_VERSION, plain, inputs, work, renewed=_renewed_translation)
+    return run_stage(stage, run, reporter)
+
+
+def _renewed_translation(record: Record) -> Record:
+    recorded = record.options
+    options = {
+        "search": renewed(SearchConfig, recorded.get("search")),
+        "translation": renewed(TranslationOptions, recorded.get("translation")),
+    }
+    return replace(record, options=options)
 
 
 def _translate(
@@ -100,9 +114,20 @@ def _translate(
 
 
 def evaluate_tests(
-    translations: Record, tests: Mapping[str, ParallelFiles], run: Path, reporter: Reporter
+    translations: Record,
+    tests: Mapping[str, ParallelFiles],
+    tokenize: Callable[[Iterable[str]], str],
+    run: Path,
+    reporter: Reporter,
 ) -> Mapping[str, Any]:
     """Scores `translate/` against the references as they were found, into `evaluate/scores.json`.
+
+    Args:
+        translations: the record of the stage before.
+        tests: by name.
+        tokenize: the tokenizer for references, by sacrebleu's name.
+        run: the run directory.
+        reporter: is told what happens.
 
     Returns:
         {test: {"bleu": {"score", "signature", …}, "chrf": …, "ter": …, "lines": …}}
@@ -112,14 +137,25 @@ def evaluate_tests(
         measured = {}
         for name, files in tests.items():
             hypotheses = list(read_lines(run / TRANSLATE / name))
-            measured[name] = scores(hypotheses, list(read_lines(files.target)), name).json()
+            found = scores(hypotheses, [list(read_lines(files.target))], name, tokenizers[name])
+            measured[name] = found.json()
+            if note := found.concern():
+                reporter.log(f"{name}: {note}")
         with write_atomically(directory / SCORES) as handle:
             json.dump(measured, handle, indent=2, ensure_ascii=False)
         return measured
 
+    tokenizers = {name: tokenize(read_lines(files.target)) for name, files in tests.items()}
     inputs = {f"{TRANSLATE} {name}": translations.outputs[name] for name in tests}
     inputs |= {f"reference {name}": file_digest(files.target) for name, files in tests.items()}
-    return run_stage(Stage(EVALUATE, EVALUATE_VERSION, {}, inputs, work), run, reporter).facts
+    stage = Stage(EVALUATE, EVALUATE_VERSION, {"tokenize": tokenizers}, inputs, work, renewed=_renewed)
+    return run_stage(stage, run, reporter).facts
+
+
+def _renewed(record: Record) -> Record:
+    """Of a version that had but one tokenizer."""
+    tests = [name.removeprefix(f"{TRANSLATE} ") for name in record.inputs if name.startswith(f"{TRANSLATE} ")]
+    return replace(record, options={"tokenize": dict.fromkeys(tests, DEFAULT), **record.options})
 
 
 def samples(files: ParallelFiles, hypotheses: Path, count: int) -> list[Sample]:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from nmt.data.clean import Cleaning, prepare_corpus
 from nmt.data.corpus import CorpusOptions
 from nmt.data.pairs import ParallelFiles, RawCorpus
+from nmt.digest import file_digest
 from nmt.options import renewed
+from nmt.output import write_atomically
+from nmt.pipeline.record import Record
 from nmt.pipeline.reporter import Reporter
 from nmt.pipeline.stage import Stage, run_stage
-from nmt.text import file_digest, write_atomically
 
 STAGE, VERSION = "prepare", 1
 REPORT = "report.json"
@@ -72,8 +74,9 @@ def clean_files(run: Path, name: str, source: str, target: str) -> ParallelFiles
     return ParallelFiles(*(run / STAGE / f"{name}.{language}" for language in (source, target)))
 
 
-def _renewed(recorded: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {**recorded, "cleaning": renewed(Cleaning, recorded.get("cleaning"))}
+def _renewed(record: Record) -> Record:
+    options = {**record.options, "cleaning": renewed(Cleaning, record.options.get("cleaning"))}
+    return replace(record, options=options)
 
 
 def _digests(raw: RawCorpus) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,13 @@ from nmt.bundle import METADATA, RECIPE, Metadata, add_scores, read_metadata, sa
 from nmt.data.store import PairStore
 from nmt.evaluation.bleu import metrics
 from nmt.evaluation.gleu import corpus_gleu
+from nmt.evaluation.tokenization import DEFAULT, Tokenization, tokenizer_name
 from nmt.inference.options import TranslationOptions
-from nmt.inference.translator import Translator
+from nmt.inference.translator import TrainingText, Translator
 from nmt.models import ModelConfig
 from nmt.models.base import EncoderDecoder
 from nmt.models.weights import load_weights, named_weights, parameter_count, read_tensors, save_tensors
-from nmt.options import renewed
+from nmt.options import Effect, renewed, renewed_options, with_effect
 from nmt.pipeline.ids import PreparedIds
 from nmt.pipeline.ranks import announce
 from nmt.pipeline.record import Record
@@ -39,10 +40,6 @@ TRAIN, TRAIN_VERSION = "train", 1
 MODEL, MODEL_VERSION = "model", 1
 FINAL = "final.safetensors"
 
-_WITHOUT_EFFECT_ON_THE_RESULT = {"processes", "device", "log_every", "save_every", "max_bad_updates"}
-_TOLD_OTHERWISE = {"updates", "patience", "start_from"}
-"""As the stage's extent, and by content."""
-
 
 @dataclass(frozen=True)
 class TrainingSettings:
@@ -54,6 +51,8 @@ class TrainingSettings:
     """Of validation. It helps to choose among the weights but does not shape them, so a change of it
     does not train anew."""
     translation: TranslationOptions
+    tokenize: Tokenization
+    """How the measures of validation divide text into words; like the search, it helps to choose."""
     languages: tuple[str, str]
     """Codes of source and target."""
     resegment: bool
@@ -84,7 +83,7 @@ def train(
         ids: what to train on.
         run: the run directory.
         reporter: is told what happens.
-        arguments: with which `python -m nmt` becomes one more process of this training.
+        arguments: with which `nmt` becomes one more process of this training.
 
     Raises:
         KeyboardInterrupt: a signal stopped it; the next run goes on.
@@ -109,10 +108,18 @@ def train(
         reporter.log(f"the model is the {result.chosen}: validation BLEU {result.bleu:.2f}")
         return _facts(result, model)
 
-    plain, extent = _plain_options(settings)
-    inputs = dict(ids.digests) | start_digests(settings.training)
+    extent = _extent(settings.training)
     stage = Stage(
-        TRAIN, TRAIN_VERSION, plain, inputs, work, extent=extent, resumable=True, recorded=FINAL, renewed=_renewed
+        TRAIN,
+        TRAIN_VERSION,
+        {"model": settings.model.model_dump(mode="json"), "training": _shaping(settings.training)},
+        dict(ids.digests) | start_digests(settings.training),
+        work,
+        extent=extent,
+        choice=_choice(settings.training, _words(settings, ids)),
+        resumable=True,
+        recorded=FINAL,
+        renewed=_renewed,
     )
     record = run_stage(stage, run, reporter)
     if not trained:
@@ -160,6 +167,7 @@ def save_model(
             parameters=parameter_count(model),
             longest_source=ids.facts["longest_source"],
             longest_target=ids.facts["longest_target"],
+            several_sentences=ids.facts.get("several_sentences"),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             provenance={
                 "pairs": ids.facts["pairs"],
@@ -198,52 +206,74 @@ def _train(
 
 def _validation_set(settings: TrainingSettings, ids: PreparedIds) -> ValidationSet:
     def translate(model: EncoderDecoder[Any, Any], lines: Sequence[str]) -> list[str]:
+        facts, language = ids.facts, settings.languages[0]
+        training_text = TrainingText(facts["longest_source"], facts.get("several_sentences"), language)
         translator = Translator(
-            model, ids.tokenizers, settings.search, settings.translation, longest_source=ids.facts["longest_source"]
+            model, ids.tokenizers, settings.search, settings.translation, training_text=training_text
         )
         return [translation.text for translation in translator.translate(lines)]
 
+    words = _words(settings, ids)
     return ValidationSet(
         store=PairStore(ids.validation),
         sources=list(read_lines(ids.validation_text.source)),
         references=list(read_lines(ids.validation_text.target)),
         translate=translate,
-        score=bleu_function(),
-        gleu=corpus_gleu if settings.training.refine or settings.training.best_by == "gleu" else None,
+        score=bleu_function(words),
+        gleu=gleu_function(words) if settings.training.refine or settings.training.best_by == "gleu" else None,
+        tokenizer=words,
     )
 
 
-def bleu_function() -> Callable[[Sequence[str], Sequence[str]], float]:
+def _words(settings: TrainingSettings, ids: PreparedIds) -> str:
+    """The tokenizer of the measures, by sacrebleu's name."""
+    return tokenizer_name(settings.tokenize, settings.languages[1], read_lines(ids.validation_text.target))
+
+
+def bleu_function(words: str) -> Callable[[Sequence[str], Sequence[str]], float]:
     """BLEU of hypotheses against references: the one number of `nmt evaluate`."""
-    bleu = metrics()["BLEU"]
+    bleu = metrics(words)["BLEU"]
     return lambda hypotheses, references: float(bleu.corpus_score(list(hypotheses), [list(references)]).score)
 
 
-def _plain_options(settings: TrainingSettings) -> tuple[dict[str, Any], dict[str, int]]:
-    """What the weights depend on, and how far training goes (where the schedule does not look ahead)."""
-    options = settings.training
-    plain = _shaping(options.model_dump(mode="json"))
-    extent = {"updates": options.updates}
-    if options.patience:
-        extent["patience"] = options.patience
+def gleu_function(words: str) -> Callable[[Sequence[str], Sequence[str]], float]:
+    """GLEU likewise."""
+    return lambda hypotheses, references: corpus_gleu(hypotheses, [references], words)
+
+
+def _shaping(options: Training) -> dict[str, Any]:
+    """What the weights depend on; how far training goes only where the schedule looks ahead."""
+    shaping = with_effect(options, None)
+    if options.schedule.listens:
+        shaping["validate_every"] = options.validate_every
     if _looks_ahead(options):
-        plain["updates"] = extent.pop("updates")
-    return {"model": settings.model.model_dump(mode="json"), "training": plain}, extent
+        shaping["updates"] = options.updates
+    return shaping
 
 
-def _shaping(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Of the options of training those that shape the weights."""
-    without = _WITHOUT_EFFECT_ON_THE_RESULT | _TOLD_OTHERWISE
-    return {name: value for name, value in options.items() if name not in without}
+def _extent(options: Training) -> dict[str, int]:
+    """How far training goes, where that does not shape the weights; no entry: no limit."""
+    extent = with_effect(options, Effect.EXTENT)
+    if _looks_ahead(options):
+        del extent["updates"]
+    return {name: limit for name, limit in extent.items() if limit}
 
 
-def _renewed(recorded: Mapping[str, Any]) -> dict[str, Any]:
-    model, training = recorded.get("model"), recorded.get("training")
-    options = renewed(Training, training)
-    if not isinstance(options, dict) or not isinstance(training, dict):
-        return dict(recorded)
-    ahead = {"updates": training["updates"]} if "updates" in training else {}
-    return {"model": renewed(ModelConfig, model), "training": _shaping(options) | ahead}
+def _choice(options: Training, words: str) -> dict[str, Any]:
+    """What chooses among the weights that training leaves."""
+    return {**with_effect(options, Effect.CHOICE), "words": None if options.best_by == "loss" else words}
+
+
+def _renewed(record: Record) -> Record:
+    """Of a version that recorded all options of training as shaping the weights, in the terms of today's."""
+    model, recorded = record.options.get("model"), record.options.get("training")
+    if not isinstance(recorded, dict):
+        return record
+    options = renewed_options(Training, {**record.extent, **recorded})
+    if options is None:
+        return record
+    shaping, choice = _shaping(options), {**_choice(options, DEFAULT), **record.choice}
+    return replace(record, options={"model": renewed(ModelConfig, model), "training": shaping}, choice=choice)
 
 
 def _looks_ahead(options: Training) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nmt.recipe.document import KeyPath
+from nmt.documents import KeyPath
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from nmt.bundle import METADATA, read_metadata, read_recipe
+from nmt.documents import KeyPath
 from nmt.errors import UserError
 from nmt.options import beside_recipe
-from nmt.recipe.document import KeyPath
 
 _SHAPES = "Leave the section `model` out, or keep to options that change no weight's shape, such as dropout."
 

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from nmt.documents import KeyPath
 from nmt.options import Options
-from nmt.recipe.document import KeyPath
 
 _SEQUENCES = (tuple, list, set, frozenset, Sequence)
 

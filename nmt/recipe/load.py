@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from nmt.documents import KeyPath
 from nmt.errors import UserError
 from nmt.options import Options
 from nmt.recipe.conflict import Conflict
-from nmt.recipe.document import Document, KeyPath, dotted, read_document
+from nmt.recipe.document import Document, dotted, read_document
 from nmt.recipe.inheritance import inherit
 from nmt.recipe.keys import add_default_kinds
 from nmt.recipe.overrides import Origins, apply_overrides, origin_of

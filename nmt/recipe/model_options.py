@@ -11,17 +11,17 @@ import torch
 from torch import Tensor
 
 from nmt.bundle import RECIPE, WEIGHTS, Metadata, model_config, read_metadata, read_recipe
+from nmt.documents import KeyPath
 from nmt.errors import UserError
 from nmt.models import ModelConfig
 from nmt.models.base import EncoderDecoder
 from nmt.models.quantization import quantized
-from nmt.models.weights import named_weights, read_shapes
+from nmt.models.weights import named_weights, read_shapes, shapes_difference, shapes_of
 from nmt.options import Options
-from nmt.recipe.document import Document, KeyPath
+from nmt.recipe.document import Document
 from nmt.recipe.keys import class_of
 from nmt.recipe.load import validated
 from nmt.recipe.overrides import Given, Origins, apply_overrides
-from nmt.recipe.start import shapes_difference
 
 FLAG = "--model-option"
 _GIVEN = Given(FLAG, "decoder_solver.max_iterations=4", ("model",))
@@ -101,7 +101,7 @@ def _difference(recorded: ModelConfig, changed: ModelConfig, directory: Path, me
     except ValueError as error:
         return str(error)
     stored = quantized(built) if metadata.weights == "int8" else built
-    if problem := shapes_difference(stored, read_shapes(directory / WEIGHTS)):
+    if problem := shapes_difference(shapes_of(stored), read_shapes(directory / WEIGHTS)):
         return problem
     if not _constants(built):
         return ""

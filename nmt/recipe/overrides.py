@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nmt.documents import KeyPath, parse_yaml
 from nmt.errors import UserError
-from nmt.recipe.document import Document, KeyPath, dotted, parse_yaml, shown
+from nmt.recipe.document import Document, dotted, shown
 
 Origins = dict[KeyPath, str]
 """Who set a key: `file:line`, or the override as it was typed."""
@@ -27,6 +28,8 @@ class Given:
 
 
 _OVERRIDES = Given()
+_DEEPEST = 20
+"""Parts of a key; those of a recipe have up to five."""
 
 
 def apply_overrides(
@@ -43,7 +46,7 @@ def apply_overrides(
     data = copy.deepcopy(document.data)
     origins: Origins = {path: f"{document.where}:{line}" for path, line in document.lines.items()}
     for override in overrides:
-        where = f"{given.name} {override!r}"
+        where = f"{given.name} {_short(override)!r}"
         parts, value = _parse(override, where, given.example)
         path = _set(data, [*given.section, *parts], value, where)
         for known in [known for known in origins if known[: len(path)] == path]:
@@ -61,11 +64,17 @@ def origin_of(path: KeyPath, origins: Origins, otherwise: str) -> str:
     return ", ".join(dict.fromkeys(inside)) if path else otherwise
 
 
+def _short(text: str) -> str:
+    return text if len(text) <= 200 else text[:197] + "..."
+
+
 def _parse(override: str, where: str, example: str) -> tuple[list[str], Any]:
     key, equals, text = override.partition("=")
     parts = [part.strip() for part in key.split(".")]
     if not equals or not all(parts):
         raise UserError(where, f"key=value, as in {example}", "something else")
+    if len(parts) > _DEEPEST:
+        raise UserError(where, f"a key of at most {_DEEPEST} parts", str(len(parts)))
     value, _ = parse_yaml(text, where)
     return parts, value
 

@@ -9,26 +9,38 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from nmt.documents import KeyPath
 from nmt.errors import UserError
 from nmt.options import Options
-from nmt.recipe.document import KeyPath, dotted, shown
+from nmt.recipe.document import dotted, shown
 from nmt.recipe.keys import Place, class_of, kinds, locate, option_classes
 from nmt.recipe.overrides import Origins, origin_of
 
+MOST_SHOWN = 20
+"""Mistakes of a recipe that are worded; the others are counted."""
+
 
 def problems_of(error: ValidationError, root: type[Options], data: Any, origins: Origins, file: str) -> list[UserError]:  # noqa: ANN401 -- parsed YAML
-    """One UserError per key at fault, in the order of the file."""
-    found: dict[KeyPath, UserError] = {}
+    """One UserError per key at fault, in the order of the file; of very many, the first ones and how many there are."""
+    order = {path: rank for rank, path in enumerate(origins)}  # of the file; then the overrides, as they were typed
+    at_fault: dict[KeyPath, list[tuple[Place, ErrorDetails]]] = {}
     for details in error.errors():
         place = _place(root, details)
-        where = f"{origin_of(place.path, origins, file)}: {dotted(place.path) or 'recipe'}"
-        problem = _problem(where, place, details, data)
-        earlier = found.get(place.path)
-        if earlier and earlier.expected != problem.expected:  # members of a union of plain types
-            problem = UserError(where, f"{earlier.expected} or {problem.expected}", problem.got, problem.fix)
-        found[place.path] = problem
-    order = {path: rank for rank, path in enumerate(origins)}  # of the file; then the overrides, as they were typed
-    return [found[path] for path in sorted(found, key=lambda path: _rank(path, order))]
+        at_fault.setdefault(place.path, []).append((place, details))
+    paths = sorted(at_fault, key=lambda path: _rank(path, order))
+    problems = [_worded(at_fault[path], data, origins, file) for path in paths[:MOST_SHOWN]]
+    if len(paths) > MOST_SHOWN:
+        problems.append(UserError(file, "a valid recipe", f"{len(paths) - MOST_SHOWN:,} more mistakes"))
+    return problems
+
+
+def _worded(faults: list[tuple[Place, ErrorDetails]], data: Any, origins: Origins, file: str) -> UserError:  # noqa: ANN401 -- parsed YAML
+    """What is wrong with one key: several faults are those of the members of a union of plain types."""
+    path = faults[0][0].path
+    where = f"{origin_of(path, origins, file)}: {dotted(path) or 'recipe'}"
+    problems = [_problem(where, place, details, data) for place, details in faults]
+    expected = " or ".join(dict.fromkeys(problem.expected for problem in problems))
+    return UserError(where, expected, problems[-1].got, problems[-1].fix)
 
 
 def raise_all(problems: Sequence[UserError], file: str) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from data_prep import CorpusConfig
+from nmt.evaluation.tokenization import Tokenization
 from nmt.inference.options import TranslationOptions
 from nmt.models import ModelConfig
 from nmt.options import Count, Options
@@ -24,6 +25,10 @@ class Evaluation(Options):
 
     translation: TranslationOptions = TranslationOptions()
     """How lines become batches; changes speed and memory, not the text."""
+    tokenize: Tokenization = "auto"
+    """How BLEU and GLEU divide text into words, in validation too: sacrebleu's tokenizers. auto: zh for Chinese,
+    ja-mecab for Japanese where it is installed, else char; ko-mecab for Korean where it is installed; char for Thai,
+    Lao, Khmer, Burmese and Tibetan; 13a for all others."""
     samples: Count = 5
     """How many translations of the first test set `nmt run` shows at its end."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from nmt.errors import UserError
 from nmt.models import ModelConfig
 from nmt.models.base import EncoderDecoder
 from nmt.models.freezing import freeze
-from nmt.models.weights import named_weights, read_shapes
+from nmt.models.weights import read_shapes, shapes_difference, shapes_of
 from nmt.recipe.conflict import Conflict
 from nmt.tokenizer import TokenizerOptions
 from nmt.tokenizer.existing import ExistingTokenizer
@@ -51,7 +51,7 @@ def _parts_conflicts(model: EncoderDecoder[Any, Any], frozen: Sequence[str], sta
             got="8-bit ones",
             fix="Start from the model that it was made from.",
         )
-    elif start and (problem := shapes_difference(model, read_shapes(start / WEIGHTS))):
+    elif start and (problem := shapes_difference(shapes_of(model), read_shapes(start / WEIGHTS))):
         yield Conflict(
             keys=(("model",), ("training", "start_from")),
             expected=f"options that change no weight's shape in {start}",
@@ -62,16 +62,3 @@ def _parts_conflicts(model: EncoderDecoder[Any, Any], frozen: Sequence[str], sta
         freeze(model, frozen)
     except UserError as error:
         yield Conflict(keys=(("training", "freeze"),), expected=error.expected, got=error.got, fix=error.fix)
-
-
-def shapes_difference(model: EncoderDecoder[Any, Any], theirs: Mapping[str, tuple[int, ...]]) -> str:
-    """The first weight that is of another shape, or that only one side has, in words; empty if there is none."""
-    ours = {name: tuple(tensor.shape) for name, tensor in named_weights(model).items()}
-    for name in {**ours, **theirs}:
-        if ours.get(name) != theirs.get(name):
-            return f"{name} of {_shape(ours.get(name))} instead of {_shape(theirs.get(name))}"
-    return ""
-
-
-def _shape(shape: tuple[int, ...] | None) -> str:
-    return "no values" if shape is None else " x ".join(map(str, shape)) or "one value"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from nmt.options import Count, NonNegativeFloat, Options, PositiveFloat, Size
+from nmt.options import BeamWidth, Count, Length, LengthFactor, NonNegativeFloat, Options, PositiveFloat, Seed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,11 +19,14 @@ LengthNormalization = Literal["gnmt", "power"]
 class BeamSearch(Options):
     """Settings of beam search."""
 
+    distinct: ClassVar[bool] = True
+    """Whether a line's alternatives are told apart by their text."""
+
     kind: Literal["beam"] = "beam"
     """Which search."""
-    beam: Size = 5
+    beam: BeamWidth = 5
     """Live hypotheses per sentence; 1 is greedy search."""
-    length_penalty: NonNegativeFloat = 0.6
+    length_penalty: Annotated[float, Field(ge=0, le=100)] = 0.6
     """Alpha of the length normalisation; 0 ranks by plain log-probability, which favours short output."""
     coverage_penalty: NonNegativeFloat = 0.0
     """Beta of the coverage penalty, which punishes source words that received little attention; 0 is off."""
@@ -42,16 +45,16 @@ class BeamSearch(Options):
     """End a sentence when `beam` of its hypotheses have finished and the best live one, if it ended at its present
     length, would be no better than the worst of them, as Hugging Face's transformers does, although it might still
     grow better with length. With beam 1 there is no difference."""
-    min_length: Count = 0
+    min_length: Length = 0
     """A translation has at least this many tokens; fairseq's has one. Where the limit below is less, that holds."""
-    max_length_factor: NonNegativeFloat = 2.0
+    max_length_factor: LengthFactor = 2.0
     """A translation has at most this many tokens per source token, plus `max_length_offset`."""
-    max_length_offset: Count = 10
+    max_length_offset: Length = 10
     """Tokens allowed on top of `max_length_factor` times the source length."""
     free_end_at_limit: bool = False
     """Count the end of a translation that reaches the limit as certain, as Hugging Face's `forced_eos_token_id` does;
     false counts its probability."""
-    n_best: Size = 1
+    n_best: BeamWidth = 1
     """Translations returned per sentence, at most `beam`."""
 
     @model_validator(mode="after")
@@ -74,9 +77,11 @@ class BeamSearch(Options):
 class Sampling(Options):
     """Settings of ancestral sampling: translations drawn at random, as back-translation wants them."""
 
+    distinct: ClassVar[bool] = False
+
     kind: Literal["sampling"] = "sampling"
     """Which search."""
-    seed: Count = 1
+    seed: Seed = 1
     """The random numbers follow from this and the source sentence alone: the same sentence twice gets the same
     translation twice, except where a number falls on the border of two tokens, whose probabilities may round otherwise
     in another batch."""
@@ -84,11 +89,11 @@ class Sampling(Options):
     """Draws from P ** (1 / temperature): below 1 more probable tokens, above 1 more varied ones."""
     top_k: Count = 0
     """Draws among that many most probable tokens; 0 for all."""
-    max_length_factor: NonNegativeFloat = 2.0
+    max_length_factor: LengthFactor = 2.0
     """A translation has at most this many tokens per source token, plus `max_length_offset`."""
-    max_length_offset: Count = 10
+    max_length_offset: Length = 10
     """Tokens allowed on top of `max_length_factor` times the source length."""
-    n_best: Size = 1
+    n_best: Annotated[int, Field(gt=0, le=100_000)] = 1
     """Samples returned per sentence, in the order in which they were drawn."""
 
     def search(

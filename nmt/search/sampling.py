@@ -103,7 +103,8 @@ def draw_samples(
         UserError: the model's logits are not numbers.
     """
     if not len(source):
-        return _Record(source, options.n_best, 1, special).drawn(1)
+        nothing = source.new_zeros((0, options.n_best, 1))
+        return Drawn(nothing, nothing.bool(), nothing[..., 0].float(), [])
     pieces = (source_mask.sum(1) - 1).clamp(min=0)
     limit = (pieces.double() * options.max_length_factor).floor().long() + options.max_length_offset + 1
     longest, rows = int(limit.max()), len(source) * options.n_best
@@ -113,7 +114,7 @@ def draw_samples(
         alive=torch.ones(rows, dtype=torch.bool, device=source.device),
         last=torch.full((rows,), special.bos, device=source.device),
     )
-    record = _Record(source, options.n_best, longest, special)
+    record = _Record(source, options.n_best, special)
     row_keys = _row_keys(keys, options.n_best)
     memory = model.encode(source, source_mask)
     state = model.init_state(memory, options.n_best, longest)
@@ -124,7 +125,7 @@ def draw_samples(
         forced = (sentences.limit <= length + 1).repeat_interleave(len(samples.last) // len(sentences.limit))
         token = torch.where(forced, special.eos, draw(_weights(log_p, options, special), uniform))
         samples.last = token
-        record.add(length, samples, ~forced, log_p.gather(1, token[:, None]).squeeze(1), output.attention)
+        record.add(samples, ~forced, log_p.gather(1, token[:, None]).squeeze(1), output.attention)
         samples.alive = samples.alive & (token != special.eos)
         ended, state = len(token) - int(samples.alive.sum()), output.state
         if ended == len(token):
@@ -135,42 +136,44 @@ def draw_samples(
                 sentences, memory = sentences.select(stay), memory.select(stay)
             if len(kept) < len(token):
                 samples, state = samples.select(kept), state.select(kept)
-    return record.drawn(length + 1)
+    return record.drawn()
 
 
 class _Record:
-    """What has been drawn, of the whole batch.
+    """What has been drawn, of the whole batch; it grows with the samples, whatever length they may have.
 
     Args:
         source: [B, S].
         count: K.
-        longest: places there may be.
     """
 
-    def __init__(self, source: Tensor, count: int, longest: int, special: SpecialTokens) -> None:
-        rows, device = len(source) * count, source.device
-        self.tokens = torch.full((rows, longest), special.pad, device=device)
-        self.mask = torch.zeros((rows, longest), dtype=torch.bool, device=device)
-        self.log_probability = torch.zeros(rows, device=device)
+    def __init__(self, source: Tensor, count: int, special: SpecialTokens) -> None:
+        self.log_probability = torch.zeros(len(source) * count, device=source.device)
+        self.tokens: list[Tensor] = []
+        self.mask: list[Tensor] = []
         self.attention: list[Tensor] = []
-        self._shape = (len(source), count)
+        self._shape, self._pad = (len(source), count), special.pad
 
-    def add(self, place: int, samples: _Samples, chosen: Tensor, log_p: Tensor, attention: Tensor | None) -> None:
-        """Writes the tokens of one place; `chosen` [N] is False where the limit forced EOS."""
+    def add(self, samples: _Samples, chosen: Tensor, log_p: Tensor, attention: Tensor | None) -> None:
+        """Writes the tokens of the next place; `chosen` [N] is False where the limit forced EOS."""
         rows, alive = samples.place[samples.alive], samples.alive
-        self.tokens[rows, place] = samples.last[alive]
-        self.mask[rows, place] = chosen[alive]
+        tokens = torch.full_like(self.log_probability, self._pad, dtype=torch.int64)
+        mask = torch.zeros_like(self.log_probability, dtype=torch.bool)
+        tokens[rows], mask[rows] = samples.last[alive], chosen[alive]
+        self.tokens.append(tokens)
+        self.mask.append(mask)
         self.log_probability[rows] += log_p[alive]
         if attention is not None:
-            whole = attention.new_zeros((len(self.tokens), attention.size(1)))
+            whole = attention.new_zeros((len(self.log_probability), attention.size(1)))
             whole[rows] = attention[alive]
             self.attention.append(whole.view(*self._shape, -1))
 
-    def drawn(self, length: int) -> Drawn:
-        """All of it, cut to the longest sample."""
+    def drawn(self) -> Drawn:
+        """All of it."""
+        shape = (*self._shape, len(self.tokens))
         return Drawn(
-            tokens=self.tokens[:, :length].reshape(*self._shape, length),
-            mask=self.mask[:, :length].reshape(*self._shape, length),
+            tokens=torch.stack(self.tokens, dim=-1).view(shape),
+            mask=torch.stack(self.mask, dim=-1).view(shape),
             log_probability=self.log_probability.view(self._shape),
             attention=self.attention,
         )

@@ -48,9 +48,10 @@ def load_tokenizers(directory: Path) -> TokenizerPair:
     models = read_description(directory)
     if set(models) == {"joint"}:
         shared = _load(directory, "joint", models["joint"])
-        return TokenizerPair(shared, shared)
+        return TokenizerPair(shared.reading(), shared)
     if set(models) == {"source", "target"}:
-        return TokenizerPair(*(_load(directory, side, models[side]) for side in ("source", "target")))
+        source, target = (_load(directory, side, models[side]) for side in ("source", "target"))
+        return TokenizerPair(source.reading(), target)
     raise UserError(str(directory / DESCRIPTION), "the models joint, or source and target", ", ".join(sorted(models)))
 
 
@@ -58,8 +59,12 @@ def _load(directory: Path, side: str, model: dict[str, Any]) -> Tokenizer:
     path = directory / f"{side}.model"
     try:
         options = TypeAdapter[SavedTokenizerOptions](SavedTokenizerOptions).validate_python(model["options"])
-        expected = model["sha256"]
-    except (ValidationError, KeyError, TypeError) as error:
-        raise UserError(str(directory / DESCRIPTION), "the options of a known tokenizer", str(error)) from None
+        expected = str(model["sha256"])
+    except ValidationError as error:
+        problem = str(error.errors()[0]["msg"])
+        raise UserError(f"{directory / DESCRIPTION}: {side}", "the options of a known tokenizer", problem) from None
+    except (KeyError, TypeError, AttributeError) as error:
+        expected = "a tokenizer's options and sha256"
+        raise UserError(f"{directory / DESCRIPTION}: {side}", expected, f"{type(error).__name__} {error}") from None
     check_digest(path, expected)
     return options.load(path)

@@ -38,6 +38,9 @@ class Tokenizer(Protocol):
     def options(self) -> Options:
         """What it was trained with. Their `kind` says which tokenizer it is; they can `load` its file."""
 
+    def reading(self) -> Tokenizer:
+        """The same tokenizer as it cuts text of the source side, which some read otherwise than they write."""
+
     def encode(self, line: str) -> list[int]:
         """Token ids of one line, without BOS and EOS; a blank line gives none."""
 

@@ -7,8 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from nmt.digest import file_digest
 from nmt.options import InputPath, Options
-from nmt.text import file_digest
 from nmt.tokenizer.base import TokenizerPair
 from nmt.tokenizer.folder import DESCRIPTION, save_tokenizers
 

@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from nmt.digest import file_digest
+from nmt.documents import read_json_object
 from nmt.errors import UserError
-from nmt.text import file_digest, write_atomically
+from nmt.output import write_atomically
 from nmt.tokenizer.base import TokenizerPair
 
 DESCRIPTION = "tokenizer.json"
@@ -41,13 +43,8 @@ def read_description(directory: Path) -> dict[str, Any]:
         UserError: it is missing, damaged, or of another version.
     """
     path = directory / DESCRIPTION
-    try:
-        description = json.loads(path.read_text(encoding="utf-8"))
-        form, models = description["format"], description["models"]
-    except OSError as error:
-        raise UserError(str(path), "a tokenizer's description", error.strerror or str(error)) from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(str(path), "a tokenizer's description", f"damaged JSON ({error})") from None
+    description = read_json_object(path, "a tokenizer's description")
+    form, models = description.get("format"), description.get("models")
     if form != _FORMAT or not isinstance(models, dict):
         raise UserError(str(path), f"format {_FORMAT}", f"format {form}", "Use the version of nmt that wrote it.")
     return models

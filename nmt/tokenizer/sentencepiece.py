@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import io
-import itertools
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import sentencepiece
 from pydantic import Field, model_validator
 
+from nmt.documents import read_bounded
 from nmt.errors import UserError
-from nmt.options import Count, Options, PositiveFloat, Probability, Size
-from nmt.text import clean_line, read_lines, write_bytes_atomically
+from nmt.options import Options, PositiveFloat, Probability, Seed, Size, VocabularySize
+from nmt.output import write_bytes_atomically
+from nmt.text import clean_line, read_lines
 from nmt.tokenizer.base import SPECIAL, TokenizerPair
 from nmt.tokenizer.folder import save_tokenizers
 
@@ -28,7 +29,21 @@ _SPACE_MARK, _SPACE_MARK_OF_THE_TEXT = "\u2581", "\ufdd0"
 # Part of the result: the parallel sums of unigram training round differently with another number.
 _TRAINING_THREADS = 4
 
+_SPECIAL_NAMES = ("<pad>", "<unk>", "<s>", "</s>")
+_BYTE_NAME = re.compile(r"<0x[0-9A-Fa-f]{2}>")
+
+# SentencePiece leaves longer lines out of its training, in silence. The limit is written into its models, so it stays
+# as it is, and longer lines are given to it in parts.
+_LONGEST_TRAINING_BYTES = 4192
+
+_APOSTROPHES = str.maketrans(dict.fromkeys("’‘‛ʼʻ′＇", "'"))
+
 _SILENT = 2  # SentencePiece's level of messages: errors only, and those come as exceptions
+
+_MOST_MODEL_BYTES = 1 << 28
+
+_Text = tuple[Path, Callable[[str], str]]
+"""A file, and what its lines are read as."""
 
 
 class SentencePieceOptions(Options):
@@ -37,7 +52,7 @@ class SentencePieceOptions(Options):
     kind: Literal["sentencepiece"] = "sentencepiece"
     algorithm: Literal["unigram", "bpe"] = "unigram"
     """`unigram`: the most probable segmentation under a unigram model (Kudo 2018). `bpe`: byte-pair merges."""
-    vocabulary_size: Size = 8000
+    vocabulary_size: VocabularySize = 8000
     """Number of token ids of each vocabulary, the four special ones and the 256 of byte fallback included."""
     joint: bool = True
     """One vocabulary for both languages (needed to tie source and target embeddings) instead of one each."""
@@ -49,17 +64,20 @@ class SentencePieceOptions(Options):
     character_coverage: float = Field(default=0.9995, gt=0.0, le=1.0)
     """Share of the running characters that get a piece of their own; the rarest others fall back to bytes."""
     user_defined_symbols: tuple[str, ...] = ()
-    """Strings that are always one token, such as placeholders or language tags."""
+    """Strings without blanks that are always one token, such as placeholders or language tags."""
+    apostrophes: Literal["keep", "plain"] = "keep"
+    """`plain` reads typographic apostrophes (’ ‘ ʼ and the like) of the source as ', so that both spellings of "don’t"
+    are the same words; the target keeps its own. It is part of the tokenizer, so translating does as training did."""
     unigram_alpha: PositiveFloat | None = None
     """Subword regularisation in training (unigram only): segmentations are drawn from their probability to
     this power. 0.1 to 0.5 are usual, smaller is more random; null always takes the best."""
-    unigram_candidates: Size | None = None
+    unigram_candidates: Annotated[int, Field(gt=0, le=10_000)] | None = None
     """Subword regularisation draws among this many best segmentations; null: among all."""
     bpe_dropout: Probability = 0.0
     """BPE dropout in training (bpe only; Provilkov et al. 2020): probability of skipping a merge. 0.1 is usual."""
     training_sentences: Size = 500_000
     """At most this many lines, drawn evenly over the corpus, train each vocabulary: bounds memory and time."""
-    seed: Count = 1
+    seed: Seed = 1
     """Decides which lines are drawn when the corpus has more than `training_sentences`."""
 
     @model_validator(mode="after")
@@ -72,8 +90,13 @@ class SentencePieceOptions(Options):
             raise ValueError("unigram_candidates has no effect without unigram_alpha")
         if len(set(self.user_defined_symbols)) < len(self.user_defined_symbols) or "" in self.user_defined_symbols:
             raise ValueError("user_defined_symbols must be distinct and not empty")
-        if any(clean_line(symbol) != symbol or _SPACE_MARK in symbol for symbol in self.user_defined_symbols):
-            raise ValueError("user_defined_symbols may not hold control characters, U+2581 or blanks at their ends")
+        for symbol in self.user_defined_symbols:
+            if clean_line(symbol) != symbol or _SPACE_MARK in symbol or " " in symbol:
+                raise ValueError(
+                    f"user_defined_symbols may not hold blanks, U+2581, control or invisible characters: {symbol!r}"
+                )
+            if symbol in _SPECIAL_NAMES or _BYTE_NAME.fullmatch(symbol):
+                raise ValueError(f"user_defined_symbols may not be the name of another token: {symbol!r}")
         return self
 
     @property
@@ -104,12 +127,17 @@ class SentencePieceOptions(Options):
             UserError: the text is too small for the vocabulary, or has too many distinct characters.
         """
         if self.joint:
-            shared = self._train((source_text, target_text))
-            pair = TokenizerPair(shared, shared)
+            shared = self._train((source_text, self.reads), (target_text, str))
+            pair = TokenizerPair(shared.reading(), shared)
         else:
-            pair = TokenizerPair(self._train((source_text,)), self._train((target_text,)))
+            source, target = self._train((source_text, self.reads)), self._train((target_text, str))
+            pair = TokenizerPair(source.reading(), target)
         save_tokenizers(pair, directory)
         return pair
+
+    def reads(self, line: str) -> str:
+        """A line of the source as it is cut."""
+        return line.translate(_APOSTROPHES) if self.apostrophes == "plain" else line
 
     def load(self, path: Path) -> SentencePieceTokenizer:
         """Reads the model file of a tokenizer that was trained with these options.
@@ -117,12 +145,15 @@ class SentencePieceOptions(Options):
         Raises:
             UserError: not a SentencePiece model.
         """
+        model = read_bounded(path, "a SentencePiece model", _MOST_MODEL_BYTES)
         try:
-            return SentencePieceTokenizer(path.read_bytes(), self)
-        except (OSError, RuntimeError) as error:
+            tokenizer = SentencePieceTokenizer(model, self)
+            tokenizer.check()
+        except (RuntimeError, ValueError) as error:
             raise UserError(str(path), "a SentencePiece model", str(error) or "something else") from None
+        return tokenizer
 
-    def _train(self, texts: tuple[Path, ...]) -> SentencePieceTokenizer:
+    def _train(self, *texts: _Text) -> SentencePieceTokenizer:
         model = io.BytesIO()
         try:
             sentencepiece.SentencePieceTrainer.train(
@@ -142,10 +173,10 @@ class SentencePieceOptions(Options):
                 minloglevel=_SILENT,
             )
         except RuntimeError as error:
-            raise self._explained(str(error), texts) from None
+            raise self._explained(str(error), [path for path, _ in texts]) from None
         return SentencePieceTokenizer(model.getvalue(), self)
 
-    def _explained(self, message: str, texts: tuple[Path, ...]) -> UserError:
+    def _explained(self, message: str, texts: Sequence[Path]) -> UserError:
         where = " and ".join(map(str, texts))
         if most := re.search(r"size too high \(\d+\)\. Please set it to a value <= (\d+)", message):
             return UserError(
@@ -172,15 +203,37 @@ class SentencePieceTokenizer:
     Args:
         model: the serialised model, as SentencePiece writes it.
         options: what it was trained with.
+        source: it cuts source text, which `options.apostrophes` may rewrite.
+
+    Raises:
+        RuntimeError: not a SentencePiece model.
     """
 
     _seeding = threading.Lock()
 
-    def __init__(self, model: bytes, options: SentencePieceOptions) -> None:
-        self._model, self._options = model, options
+    def __init__(self, model: bytes, options: SentencePieceOptions, *, source: bool = False) -> None:
+        if not model:  # which SentencePiece would take for none given
+            raise RuntimeError("an empty file")
+        self._model, self._options, self._source = model, options, source
+        self._read: Callable[[str], str] = options.reads if source else str
         self._processor = sentencepiece.SentencePieceProcessor(model_proto=model)
         self.digest = hashlib.sha256(model).hexdigest()
         self.vocabulary_size: int = self._processor.get_piece_size()
+
+    def reading(self) -> SentencePieceTokenizer:
+        """The same tokenizer for the source side."""
+        if self._source or self._options.apostrophes == "keep":
+            return self
+        return SentencePieceTokenizer(self._model, self._options, source=True)
+
+    def check(self) -> None:
+        """Raises:
+        ValueError: the model was not made by these options: other special tokens, or pieces that are no text.
+        """
+        found = tuple(getattr(self._processor, f"{name}_id")() for name in ("pad", "unk", "bos", "eos"))
+        if found != (wanted := (SPECIAL.pad, SPECIAL.unk, SPECIAL.bos, SPECIAL.eos)):
+            raise ValueError(f"padding, unknown, begin and end as the tokens {found} instead of {wanted}")
+        self.pieces(range(self.vocabulary_size))  # UnicodeDecodeError is a ValueError
 
     @property
     def options(self) -> SentencePieceOptions:
@@ -189,7 +242,7 @@ class SentencePieceTokenizer:
 
     def encode(self, line: str) -> list[int]:
         """Token ids of one line as `nmt.text.clean_line` gives it, without BOS and EOS."""
-        ids: list[int] = self._processor.encode(_escaped(line))
+        ids: list[int] = self._processor.encode(_escaped(self._read(line)))
         return ids
 
     def encode_sampled(self, lines: Sequence[str], seed: int) -> list[list[int]]:
@@ -199,7 +252,7 @@ class SentencePieceTokenizer:
         if not alpha:
             return [self.encode(line) for line in lines]
         candidates = -1 if options.unigram_candidates is None else options.unigram_candidates
-        text = [_escaped(line) for line in lines]
+        text = [_escaped(self._read(line)) for line in lines]
         result: list[list[int]] = []
 
         def sample() -> None:
@@ -233,25 +286,41 @@ class SentencePieceTokenizer:
             handle.write(self._model)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return SentencePieceTokenizer, (self._model, self._options)
+        return _restored, (self._model, self._options, self._source)
+
+
+def _restored(model: bytes, options: SentencePieceOptions, source: bool) -> SentencePieceTokenizer:
+    return SentencePieceTokenizer(model, options, source=source)
 
 
 def _escaped(line: str) -> str:
     return line.replace(_SPACE_MARK, _SPACE_MARK_OF_THE_TEXT) if _SPACE_MARK in line else line
 
 
-def _training_lines(texts: tuple[Path, ...], most: int, seed: int) -> Iterator[str]:
+def _training_lines(texts: Sequence[_Text], most: int, seed: int) -> Iterator[str]:
     """Exactly min(`most`, all) of the lines, in order, without holding them: one drawn from each of
-    `most` equal stretches of the text.
+    `most` equal stretches of the text. Lines that are too long for SentencePiece come in parts.
 
     Drawn, because every n-th line would be the same ones again and again in a text that repeats itself.
     """
-    total = sum(1 for path in texts for _ in read_lines(path))
+    total = sum(1 for path, _ in texts for _ in read_lines(path))
     most = min(most, total)
     random = Random(seed)
     drawn = (random.randrange(i * total // most, (i + 1) * total // most) for i in range(most))
     wanted = next(drawn, -1)
-    for number, line in enumerate(itertools.chain.from_iterable(map(read_lines, texts))):
+    lines = ((line, read) for path, read in texts for line in read_lines(path))
+    for number, (line, read) in enumerate(lines):
         if number == wanted:
-            yield _escaped(clean_line(line))
+            yield from _parts(_escaped(read(clean_line(line))))
             wanted = next(drawn, -1)
+
+
+def _parts(line: str) -> Iterator[str]:
+    """A line in as few parts as SentencePiece takes, cut at blanks where there are some."""
+    while len(line) * 4 > _LONGEST_TRAINING_BYTES and len(line.encode()) > _LONGEST_TRAINING_BYTES:
+        most = len(line.encode()[:_LONGEST_TRAINING_BYTES].decode(errors="ignore"))
+        blank = line.rfind(" ", 1, most)
+        cut = blank if blank > 0 else most
+        yield line[:cut]
+        line = line[cut:].lstrip(" ")
+    yield line

@@ -7,10 +7,11 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
+from nmt.documents import read_json_object
 from nmt.errors import UserError
-from nmt.text import write_bytes_atomically
+from nmt.output import write_bytes_atomically
 from nmt.tokenizer.base import SPECIAL
 
 T = TypeVar("T")
@@ -41,6 +42,10 @@ class VocabularyTokenizer(ABC):
         self.digest = hashlib.sha256(self._file).hexdigest()
         self.vocabulary_size = len(self._vocabulary)
 
+    def reading(self) -> Self:
+        """Itself: both sides are cut alike."""
+        return self
+
     @abstractmethod
     def encode(self, line: str) -> list[int]:
         """Token ids of one line as `nmt.text.clean_line` gives it, without BOS and EOS."""
@@ -70,10 +75,10 @@ def load_vocabulary_file(path: Path, expected: str, make: Callable[[Mapping[str,
     Raises:
         UserError: it is no such file.
     """
+    data = read_json_object(path, expected)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
         if data["format"] != _FORMAT:
             raise ValueError(f"format {data['format']}")
         return make(data)
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise UserError(str(path), expected, str(error) or "something else") from None

@@ -1,6 +1,7 @@
-"""What a training writes so that it can go on exactly where it was, and the weights it may end with.
+"""Checkpoints for exact resumption, and the candidates for the final weights.
 
     last.safetensors              everything that resuming needs: weights, optimiser, position
+    before.safetensors            the same of the time before, for the case that the last is damaged
     weights_00000500.safetensors  the weights alone, by name, at validations: to choose or average from
 
 Since the order of the data and every random draw are functions of the seed and the update, no generator is saved.
@@ -17,14 +18,15 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from nmt.errors import UserError
-from nmt.models.weights import named_weights, read_tensors, save_tensors
+from nmt.models.weights import DamagedError, named_weights, read_tensors, save_tensors
 from nmt.training.concern import Concern
 from nmt.training.ema import MovingAverage
 from nmt.training.flat import FlatParameters
 from nmt.training.statistics import Totals
 
-LAST = "last.safetensors"
-_ANEW = "The recipe or the version has changed since: move the folder train/ of the run away to train anew."
+LAST, BEFORE = "last.safetensors", "before.safetensors"
+_ANEW = "Move the folder train/ of the run away to train anew."
+_CHANGED = f"The recipe or the version has changed since. {_ANEW}"
 
 
 class Sums(BaseModel):
@@ -68,14 +70,22 @@ class Position(BaseModel):
     """What the model was concerned about."""
     validated: int = 0
     """Update of the last validation."""
+    measure: str = ""
+    """What `best` is a score by, in words; empty in checkpoints from before this was noted."""
     best: float | None = None
     """Best validation score so far, larger is better."""
+    best_loss: float | None = None
+    """Loss of the validation with that score: of equal scores the one with the lower loss is best."""
     best_bleu: float = 0.0
-    """BLEU of the validation with that score."""
+    """BLEU of that validation."""
     best_update: int = 0
     """When it was reached."""
     stale: int = 0
     """Validations since then."""
+    newest: float | None = None
+    """Score of the last validation."""
+    unchanged: int = 0
+    """Validations in a row, up to the last one, that had this score."""
     lowest_loss: float | None = None
     """Of all validations."""
     stale_loss: int = 0
@@ -96,40 +106,83 @@ class Checkpoints:
 
     def __init__(self, directory: Path, keep: int) -> None:
         self.directory, self.keep = directory, max(keep, 1)
+        self.fallen_back = ""
+        """Why the checkpoint before the last one was loaded, in words; empty if it was not."""
+        self._needed: set[Path] = set()
         directory.mkdir(parents=True, exist_ok=True)
 
+    def exists(self) -> bool:
+        """Whether there is one to go on from."""
+        return any((self.directory / name).exists() for name in (LAST, BEFORE))
+
     def save(self, position: Position, flat: FlatParameters, optimizer: Optimizer, ema: MovingAverage | None) -> None:
-        """Writes what resuming needs, replacing the older file at once; then forgets weights that it does not name."""
+        """Writes what resuming needs; then forgets weights that neither this checkpoint nor the one before it names."""
         tensors = _state(flat, ema)
         for name, value in optimizer.state[flat.values].items():
             tensors[f"optimizer.{name}"] = value
-        save_tensors(self.directory / LAST, tensors, {"position": position.model_dump_json()})
-        needed = {self.weights_path(update) for update in (*position.kept, position.best_update)}
+        last = self.directory / LAST
+        if last.exists():
+            last.replace(self.directory / BEFORE)
+        save_tensors(last, tensors, {"position": position.model_dump_json()})
+        needed, before = self._needed_by(position), self._needed
         for path in self.directory.glob("weights_*.safetensors"):
-            if path not in needed:
+            if path not in needed | before:
                 path.unlink()
+        self._needed = needed
 
     def load(self, flat: FlatParameters, optimizer: Optimizer, ema: MovingAverage | None) -> Position:
         """Restores model, optimiser and moving average; a fresh position where nothing was saved.
 
+        Where the last checkpoint is damaged it is the one before.
+
         Raises:
-            UserError: the file is damaged, of another model or of another version.
+            UserError: the files are damaged, or of another model or version.
         """
-        path = self.directory / LAST
-        if not path.exists():
-            return Position()
+        damage: list[DamagedError] = []
+        for path in (self.directory / LAST, self.directory / BEFORE):
+            if not path.exists():
+                continue
+            try:
+                position = self._restore(path, flat, optimizer, ema)
+            except DamagedError as error:
+                damage.append(error)
+                continue
+            if damage:
+                self.fallen_back = f"{damage[0].where} is damaged ({damage[0].got})"
+            self._needed = self._needed_by(position)
+            return position
+        if damage:
+            weights = "weights_*.safetensors beside it, which `nmt average` makes a model of, may be whole."
+            raise UserError(damage[0].where, damage[0].expected, damage[0].got, f"{_ANEW} The {weights}")
+        return Position()
+
+    def _restore(self, path: Path, flat: FlatParameters, optimizer: Optimizer, ema: MovingAverage | None) -> Position:
         tensors, metadata = read_tensors(path)
-        for name, tensor in _state(flat, ema).items():
-            saved = tensors.pop(name, torch.empty(0))
+        try:
+            position = Position.model_validate_json(metadata["position"])
+        except (KeyError, ValidationError) as error:
+            raise UserError(str(path), "a position that this version knows", type(error).__name__, _CHANGED) from error
+        own = _state(flat, ema)
+        for name, tensor in own.items():
+            saved = tensors.get(name, torch.empty(0))
             if saved.shape != tensor.shape:
-                raise UserError(str(path), f"{tensor.numel()} {name}", str(saved.numel()), _ANEW)
-            tensor.copy_(saved)
+                raise UserError(str(path), f"{tensor.numel()} {name}", str(saved.numel()), _CHANGED)
+        for name, tensor in own.items():
+            tensor.copy_(tensors.pop(name))
         for name, value in tensors.items():
             optimizer.state[flat.values][name.removeprefix("optimizer.")] = value.to(flat.values.device)
+        return position
+
+    def _needed_by(self, position: Position) -> set[Path]:
+        return {self.weights_path(update) for update in (*position.kept, position.best_update)}
+
+    def damage(self, update: int) -> str:
+        """What is wrong with the weights of an update, in words; empty if they can be used."""
         try:
-            return Position.model_validate_json(metadata["position"])
-        except (KeyError, ValidationError) as error:
-            raise UserError(str(path), "a position that this version knows", type(error).__name__, _ANEW) from error
+            read_tensors(self.weights_path(update))
+        except UserError as error:
+            return f"{error.where}: {error.got}"
+        return ""
 
     def save_weights(self, position: Position, model: nn.Module) -> None:
         """Writes the weights of this update."""

@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.distributed import TCPStore  # type: ignore[attr-defined]  # torch exports it without saying so
 
 from nmt.errors import UserError
+from nmt.processes import nmt_command
 
 T = TypeVar("T")
 
@@ -152,7 +153,7 @@ def process_count(requested: int, micro_batches: int, device: str) -> int:
 
 @contextmanager
 def started_processes(count: int, arguments: Sequence[str]) -> Iterator[None]:
-    """Makes this process rank 0 of `count` on this machine and starts the others as `python -m nmt ARGUMENTS`.
+    """Makes this process rank 0 of `count` on this machine and starts the others as `nmt ARGUMENTS`.
 
     Does nothing where there is one only, or torchrun has started them already. One thread each: two threads make the
     small operations of a small model slower, two processes do not.
@@ -174,8 +175,7 @@ def started_processes(count: int, arguments: Sequence[str]) -> Iterator[None]:
     try:
         for rank in range(1, count):
             environment = {**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank)}
-            command = [sys.executable, "-m", "nmt", *arguments]
-            children.append(subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL))
+            children.append(subprocess.Popen(nmt_command(arguments), env=environment, stdin=subprocess.DEVNULL))
         _wait_until_joined(store, children)
         os.environ.update(shared | {"RANK": "0", "LOCAL_RANK": "0"})
         yield

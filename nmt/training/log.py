@@ -11,7 +11,7 @@ from typing import Protocol
 
 from torch.utils.tensorboard import SummaryWriter
 
-from nmt.text import write_bytes_atomically
+from nmt.output import write_bytes_atomically
 
 WEIGHTS, AVERAGE = "weights", "average"
 """Whose validation it is."""

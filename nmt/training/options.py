@@ -6,28 +6,30 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from nmt.options import Count, InputPath, NonNegativeFloat, Options, Probability, Size
+from nmt.options import Count, Effect, InputPath, NonNegativeFloat, Options, Probability, Seed, Size
 from nmt.training.optimizer import Adam, OptimizerConfig
 from nmt.training.precision import TrainingPrecision
 from nmt.training.refine import Refinement
 from nmt.training.schedule import InverseSquareRoot, Schedule
 
+BestBy = Literal["bleu", "gleu", "loss"]
+
 
 class Training(Options):
     """How the network learns, and for how long."""
 
-    updates: Size = 100_000
+    updates: Annotated[Size, Effect.EXTENT] = 100_000
     """Most updates of the weights."""
     batch_tokens: Size = 4096
     """Size of an update's batch: sentences times the longest of them on either side, in pieces; over all processes."""
-    micro_batches: Size = 2
+    micro_batches: Annotated[int, Field(gt=0, le=10_000)] = 2
     """Parts that an update's batch is cut into. Their gradients are added up, so fewer tokens are in memory
     at once, and they are dealt out to the processes; the result depends on this number; that of the processes
     only changes the order of the sum, and so the last bits."""
-    processes: Count = 0
+    processes: Annotated[int, Field(ge=0, le=1024), Effect.NOTHING] = 0
     """Processes on this machine, each with one thread on a CPU; must divide micro_batches. 0: one per CPU core as far
     as micro_batches allows, one on a GPU. Under torchrun it has no effect."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Annotated[Literal["auto", "cpu", "cuda"], Effect.NOTHING] = "auto"
     """Where to compute; auto takes a GPU where there is one."""
     precision: TrainingPrecision = "auto"
     """Numbers of the matrix products; weights and sums are fp32 always. auto: bf16 where the processor has instructions
@@ -43,7 +45,7 @@ class Training(Options):
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Decay of an exponential moving average of the weights, which then is what validates, is kept and becomes the
     model; 0.999 is usual, 0 for none. It costs one more copy of the weights in memory."""
-    start_from: InputPath | None = None
+    start_from: Annotated[InputPath | None, Effect.CONTENT] = None
     """Model directory whose weights training starts from, for fine-tuning; `model`, `tokenizer` and `search` come from
     it too where the recipe leaves them out. A relative path is looked for in the recipe's folder, then in the current
     one. null for random weights."""
@@ -55,21 +57,22 @@ class Training(Options):
     for none."""
     max_length: Size = 1024
     """Longest sentence that is trained on, in pieces on either side; longer pairs are left out and counted."""
-    seed: Count = 1
+    seed: Seed = 1
     """Of the initial weights, the order of the data and all random draws."""
-    validate_every: Size = 500
-    """Updates between validations, which also write weights to choose and average from."""
-    patience: Count = 0
+    validate_every: Annotated[Size, Effect.NOTHING] = 500
+    """Updates between validations, which also write weights to choose and average from. It shapes the weights only
+    where the schedule listens to validations (`plateau`)."""
+    patience: Annotated[Count, Effect.EXTENT] = 0
     """Validations without a better score after which training ends; 0 for never."""
-    best_by: Literal["bleu", "gleu", "loss"] = "bleu"
+    best_by: Annotated[BestBy, Effect.CHOICE] = "bleu"
     """What tells the best weights: BLEU or GLEU (in words) of the validation set, by the recipe's search, or its
-    loss."""
-    average_checkpoints: Size = 8
+    loss. Of equal scores, as where BLEU is 0 throughout, the lower loss is better."""
+    average_checkpoints: Annotated[Size, Effect.CHOICE] = 8
     """How many of the newest validated weights are averaged at the end; the average becomes the model if it validates
     better than the best single ones. 1 for no averaging."""
-    save_every: Size = 500
+    save_every: Annotated[Size, Effect.NOTHING] = 500
     """Updates between checkpoints to resume from; a signal (Ctrl-C, SIGTERM) also writes one."""
-    log_every: Size = 50
+    log_every: Annotated[Size, Effect.NOTHING] = 50
     """Updates between log lines and TensorBoard points."""
-    max_bad_updates: Size = 10
+    max_bad_updates: Annotated[Size, Effect.NOTHING] = 10
     """Updates in a row whose gradient may be infinite or not a number; such an update is skipped."""

@@ -30,7 +30,7 @@ from nmt.data.batch import Batch, batches_by_length
 from nmt.data.order import derive_key, hash_numbers
 from nmt.models.base import EncoderDecoder, Memory
 from nmt.nn.loss import weighted_log_likelihood
-from nmt.options import Count, NonNegativeFloat, Options, PositiveFloat
+from nmt.options import Length, LengthFactor, NonNegativeFloat, Options, PositiveFloat
 from nmt.tokenizer.base import SPECIAL
 from nmt.training.objective import Objective, cross_entropy
 
@@ -43,7 +43,7 @@ _SAMPLING = 1
 class Refinement(Options):
     """Training by reward: the expected GLEU of the model's own samples, mixed with likelihood (GNMT, section 5)."""
 
-    samples: Annotated[int, Field(ge=2)] = 15
+    samples: Annotated[int, Field(ge=2, le=100_000)] = 15
     """Translations drawn for each sentence (m); the mean of their rewards is the baseline."""
     likelihood_weight: NonNegativeFloat = 0.017
     """Of the log-probability of the whole reference, against a reward that is at most 1. `label_smoothing` applies to
@@ -53,9 +53,9 @@ class Refinement(Options):
     temperature: PositiveFloat = 1.0
     """What is refined is P ** (1 / temperature), normalised at each token; samples come from it. Below 1 they are more
     like what search finds, which helps after training with label smoothing: that puts noise into plain samples."""
-    max_length_factor: NonNegativeFloat = 2.0
+    max_length_factor: LengthFactor = 2.0
     """A sample has at most this many tokens per source token, plus `max_length_offset`."""
-    max_length_offset: Count = 10
+    max_length_offset: Length = 10
     """Tokens allowed on top of `max_length_factor` times the source length."""
     dropout: bool = False
     """Keep the model's dropout while samples are scored. They are drawn without, so the gradient is then that of a

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -23,6 +23,9 @@ class ScheduleOptions(Options, ABC):
             updates: how many there are in all.
             reductions: how often validations have called for a lower rate.
         """
+
+    listens: ClassVar[bool] = False
+    """Whether validations change the rate, so that when they come shapes the weights."""
 
     def reduces(self, stale: int, reductions: int) -> bool:
         """Whether a validation calls for a lower rate.
@@ -143,6 +146,8 @@ class Plateau(ScheduleOptions):
 
     As ConvS2S was trained (Gehring et al. 2017, section 4.2): 0.25, then a tenth after each epoch, until under 1e-4.
     """
+
+    listens: ClassVar[bool] = True
 
     kind: Literal["plateau"] = "plateau"
     learning_rate: PositiveFloat = 0.25

@@ -7,11 +7,13 @@ import threading
 from types import FrameType
 from typing import Self
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopRequest:
-    """Within it, the first SIGINT or SIGTERM only sets `requested`; a second one acts as it always does.
+    """Within it, the first SIGINT, SIGTERM or SIGHUP only sets `requested`; a second one acts as it always does.
+
+    A signal that is ignored, as SIGHUP under nohup, stays so.
 
     Outside the main thread, where Python allows no handlers, signals are left alone.
     """
@@ -22,7 +24,8 @@ class StopRequest:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._handle) for number in _SIGNALS}
+            wanted = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+            self._before = {number: signal.signal(number, self._handle) for number in wanted}
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -7,7 +7,7 @@ nothing, and the number of processes only the order in which micro-batches are a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ from nmt.errors import UserError
 from nmt.models.base import EncoderDecoder
 from nmt.models.weights import load_weights, parameter_count, read_tensors
 from nmt.tokenizer.base import TokenizerPair
-from nmt.training.checkpoint import LAST, Checkpoints, Position, average_weights
+from nmt.training.checkpoint import Checkpoints, Position, average_weights
 from nmt.training.distributed import World
 from nmt.training.ema import MovingAverage
 from nmt.training.flat import FlatParameters
@@ -35,9 +35,10 @@ from nmt.training.objective import cross_entropy
 from nmt.training.options import Training
 from nmt.training.precision import resolve_precision
 from nmt.training.refine import Refiner
+from nmt.training.selection import Selection
 from nmt.training.signals import StopRequest
 from nmt.training.statistics import numbers
-from nmt.training.validation import Validation, ValidationSet, validate
+from nmt.training.validation import ValidationSet, validate
 from nmt.training.window import Window
 
 Model = EncoderDecoder[Any, Any]
@@ -119,7 +120,8 @@ class Trainer:
             raise UserError(
                 str(directory), "the same checkpoint in all processes", "others", "Put runs/ on a shared disk."
             )
-        if options.start_from and not (self.checkpoints.directory / LAST).exists():
+        self.selection = Selection(self.position, options.best_by, validation.tokenizer)
+        if options.start_from and not self.checkpoints.exists():
             self.position.validated = -1  # how good the start was, is worth knowing, and it may stay the best
         self.position.precision = self.position.precision or resolve_precision(options.precision, world.device)
         self.window = Window(self.position, world, options.micro_batches, refining=refiner is not None)
@@ -190,6 +192,8 @@ class Trainer:
                     frozen=sum(p.numel() for p in self.model.parameters() if not p.requires_grad),
                 )
             )
+            if self.checkpoints.fallen_back:
+                self.log.note(self.position.update, f"{self.checkpoints.fallen_back}: going on from the one before it")
 
     def _batches(self) -> Iterator[npt.NDArray[np.int64]]:
         """The batches that are left, moving the position along; ends with the last update."""
@@ -282,7 +286,7 @@ class Trainer:
 
     def _validation_is_due(self) -> bool:
         update = self.position.update
-        at_one = update % self.options.validate_every == 0 or update == self.options.updates
+        at_one = update % self.options.validate_every == 0 or update >= self.options.updates
         return at_one and update > self.position.validated
 
     def _validate(self) -> None:
@@ -292,14 +296,12 @@ class Trainer:
             found = validate(self.model, self.validation, self.world)
             if self.world.first:
                 self.checkpoints.save_weights(done, self.model)
-        best = done.best is None or self._score(found) > done.best
-        if best:
-            done.best, done.best_bleu, done.best_update, done.stale = self._score(found), found.bleu, done.update, 0
-        else:
-            done.stale += 1
+        best = self.selection.consider(found, done.update)
         self.checkpoints.keep_update(done)
         if self.log:
             self.log.validated(found.event(done.update, best=best))
+            if concern := self.selection.concern():
+                self.log.note(done.update, concern)
         self._reconsider_rate(found.loss)
 
     def _forget_validations(self, number: int) -> None:
@@ -307,7 +309,8 @@ class Trainer:
         done = self.position
         if self.log and done.best is not None:
             self.log.note(number, "the model has changed its way of computing; it is judged anew from here")
-        done.best, done.lowest_loss, done.stale, done.stale_loss, done.kept = None, None, 0, 0, []
+        self.selection.forget()
+        done.lowest_loss, done.stale_loss, done.kept = None, 0, []
 
     def _reconsider_rate(self, loss: float) -> None:
         """Lets the schedule lower its rate where the validation loss has stopped falling."""
@@ -335,15 +338,17 @@ class Trainer:
         done = self.position
         if stopped:
             return TrainingResult(False, done, "", 0.0, self.sampler.left_out)
+        kept = self._usable(dict.fromkeys((done.best_update, *done.kept)))
+        if done.best is None or done.best_update not in kept:
+            self._judge_anew(kept)
+        last = [update for update in done.kept if update in kept][-self.options.average_checkpoints :]
         chosen, bleu = f"best single weights (update {done.best_update})", done.best_bleu
-        kept = done.kept[-self.options.average_checkpoints :]
-        if len(kept) > 1:
-            self._use(kept)
+        if len(last) > 1:
+            self._use(last)
             average = validate(self.model, self.validation, self.world)
-            better = self._score(average) > (-math.inf if done.best is None else done.best)
+            better = self.selection.beats_the_best(average)
             if better:
-                chosen = f"average of the last {len(kept)} (updates {kept[0]} to {kept[-1]})"
-                bleu = average.bleu
+                chosen, bleu = f"average of the last {len(last)} (updates {last[0]} to {last[-1]})", average.bleu
             if self.log:
                 self.log.validated(average.event(done.update, best=better, what=AVERAGE))
             if better:
@@ -351,12 +356,29 @@ class Trainer:
         self._use([done.best_update])
         return TrainingResult(True, done, chosen, bleu, self.sampler.left_out)
 
-    def _score(self, found: Validation) -> float:
-        """What is compared; larger is better."""
-        if self.options.best_by == "gleu":
-            assert found.gleu is not None
-            return found.gleu
-        return found.bleu if self.options.best_by == "bleu" else -found.loss
+    def _usable(self, updates: Iterable[int]) -> list[int]:
+        """Of these updates those whose weights are on disk and whole, as the first process finds them."""
+        damage = {update: self.checkpoints.damage(update) if self.world.first else "" for update in updates}
+        damage = self.world.gather([damage])[0]
+        for update, problem in damage.items():
+            if problem and self.log and (update in self.position.kept or self.position.best is not None):
+                self.log.note(self.position.update, f"weights of update {update} are left out: {problem}")
+        usable = [update for update, problem in damage.items() if not problem]
+        if not usable:
+            directory = self.checkpoints.directory
+            fix = "Raise training.updates to train on from the last checkpoint, which leaves new ones."
+            raise UserError(str(directory), "weights of a validation to make the model of", "none that are whole", fix)
+        return usable
+
+    def _judge_anew(self, updates: Sequence[int]) -> None:
+        """Validates weights that are kept, whose earlier scores do not count or are of weights that are lost."""
+        self.selection.forget()
+        for update in updates:
+            self._use([update])
+            found = validate(self.model, self.validation, self.world)
+            self.selection.consider(found, update)
+            if self.log:
+                self.log.note(self.position.update, f"weights of update {update} judged anew: {found.worded()}")
 
     def _use(self, updates: Sequence[int]) -> None:
         """Puts the mean of saved weights, which only the first process is sure to find on disk, into the model."""

@@ -32,6 +32,8 @@ class ValidationSet:
     """Hypotheses and references to BLEU."""
     gleu: Callable[[Sequence[str], Sequence[str]], float] | None = None
     """The same to GLEU, where somebody looks at it."""
+    tokenizer: str = "13a"
+    """How both divide text into words, by sacrebleu's name."""
     batch_tokens: int = 4096
     """Tokens of a batch's longer side when the loss is computed, padding and EOS included."""
     samples: int = 3
@@ -49,6 +51,11 @@ class Validation:
     statistics: Mapping[str, float]
     """What the model reports of itself, with the references as targets."""
     gleu: float | None = None
+
+    def worded(self) -> str:
+        """For a person."""
+        gleu = "" if self.gleu is None else f"  GLEU {self.gleu:.2f}"
+        return f"perplexity {math.exp(min(self.loss, 100.0)):.2f}  BLEU {self.bleu:.2f}{gleu}"
 
     def event(self, update: int, *, best: bool, what: str = WEIGHTS) -> Validated:
         """For the log."""

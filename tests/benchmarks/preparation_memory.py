@@ -33,7 +33,8 @@ UPDATES = 30
 
 def repeat_corpus(factor: int, directory: Path) -> None:
     """Writes train.{en,de}, validation.{en,de}: distinct repeats of Multi30k."""
-    from nmt.text import read_lines, write_atomically
+    from nmt.output import write_atomically
+    from nmt.text import read_lines
 
     data = Path(os.environ.get("NMT_DATA", ROOT.parent / "shared" / "data")) / "multi30k"
     for language in ("en", "de"):

@@ -39,7 +39,6 @@ def save_tiny_model(directory: Path, config: ModelConfig = TRANSFORMER) -> Path:
     torch.manual_seed(1)
     model = config.build(VOCABULARY, VOCABULARY)
     metadata = Metadata(
-        format_version=1,
         nmt_version="0",
         source_language="en",
         target_language="de",
@@ -48,7 +47,7 @@ def save_tiny_model(directory: Path, config: ModelConfig = TRANSFORMER) -> Path:
         tokenizer_digests={"source": tokenizers.source.digest, "target": tokenizers.target.digest},
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         created="2000-01-01T00:00:00Z",
-        scores={"news": scores(["the cat sat down"], ["the cat sat up"], "hypothesis").json()},
+        scores={"news": scores(["the cat sat down"], [["the cat sat up"]], "hypothesis").json()},
         provenance={},
         longest_source=20,
         longest_target=20,

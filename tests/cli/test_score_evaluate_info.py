@@ -40,7 +40,7 @@ def run(command: object, *arguments: object) -> Result:
 
 def test_evaluate_files(files: dict[str, str]) -> None:
     found = run(evaluate, "--hypothesis", files["good"], "--reference", files["reference"])
-    expected = scores([line.replace("dog", "cat") for line in LINES], LINES)
+    expected = scores([line.replace("dog", "cat") for line in LINES], [LINES])
     assert f"{expected.bleu.value:.1f}" in found.output
     assert f"BLEU|{expected.bleu.signature}" in found.output
     assert f"{expected.gleu.value:.1f}" in found.output

@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_leaves
 
 import nmt.bundle
 from nmt.bundle import (
+    FORMAT_VERSION,
     METADATA,
     RECIPE,
     TOKENIZER,
@@ -28,7 +29,7 @@ from nmt.bundle import (
 from nmt.errors import UserError
 from nmt.inference.precision import with_precision
 from nmt.models.transformer import Transformer
-from nmt.models.weights import named_weights, parameter_count
+from nmt.models.weights import named_weights, parameter_count, save_tensors
 from nmt.nn.int8_product import is_supported
 from nmt.pipeline.quantizing import quantize_model
 from nmt.tokenizer import SentencePieceOptions, save_tokenizers
@@ -131,6 +132,53 @@ def test_weights_of_another_model_are_refused(saved: Path, small: Path, numbers:
         load_bundle(saved)
 
 
+@pytest.mark.parametrize("numbers", ["fp32", "int8"])
+def test_one_bit_of_the_weights_is_noticed(saved: Path, small: Path, numbers: str) -> None:
+    saved = small if numbers == "int8" else saved
+    path = saved / WEIGHTS
+    intact = path.read_bytes()
+    end = 8 + int.from_bytes(intact[:8], "little")
+    for place in (end, end + 1001, len(intact) - 1):
+        damaged = bytearray(intact)
+        damaged[place] ^= 1
+        path.write_bytes(damaged)
+        with pytest.raises(UserError, match="damaged or edited"):
+            load_bundle(saved)
+        load_bundle(saved, verify=False)  # a worker, whose parent has looked
+    path.write_bytes(intact)
+    load_bundle(saved)
+
+
+def test_weights_of_another_training_are_noticed(saved: Path) -> None:
+    bundle = load_bundle(saved)
+    for parameter in bundle.model.parameters():
+        parameter.data.add_(1.0)
+    save_tensors(saved / WEIGHTS, named_weights(bundle.model), {})
+    with pytest.raises(UserError, match=r"the weights that metadata\.json was written for"):
+        load_bundle(saved)
+
+
+def test_weights_without_a_digest_are_taken_if_they_can_be_right(saved: Path) -> None:
+    """As an older version, or another program, wrote them."""
+    weights = load_file(saved / WEIGHTS)
+    save_file(weights, saved / WEIGHTS)
+    data = json.loads((saved / METADATA).read_text())
+    del data["weights_digest"], data["several_sentences"]
+    (saved / METADATA).write_text(json.dumps({**data, "format_version": 1}))
+    load_bundle(saved)
+    weights["decoder.0.cross.output.bias"][3] = float("inf")
+    save_file(weights, saved / WEIGHTS)
+    with pytest.raises(UserError, match=r"finite numbers, got others in decoder\.0\.cross\.output\.bias"):
+        load_bundle(saved)
+
+
+def test_a_tokenizer_of_another_size_is_refused_though_its_digest_agrees(saved: Path) -> None:
+    data = json.loads((saved / METADATA).read_text())
+    (saved / METADATA).write_text(json.dumps({**data, "source_vocabulary": 41, "target_vocabulary": 41}))
+    with pytest.raises(UserError, match=r"41 source pieces, as metadata\.json says, got 40"):
+        load_bundle(saved)
+
+
 def test_neither_kind_of_weights_is_taken_for_the_other(saved: Path, small: Path) -> None:
     floats, integers = (load_file(directory / WEIGHTS) for directory in (saved, small))
     for directory, weights in ((saved, integers), (small, floats)):
@@ -140,14 +188,13 @@ def test_neither_kind_of_weights_is_taken_for_the_other(saved: Path, small: Path
     name = "source_embedding.weight"
     for directory, weights, other in ((saved, floats, integers), (small, integers, floats)):
         save_file(weights | {name: other[name]}, directory / WEIGHTS)
-        with pytest.raises(UserError, match=f"{name} of "):
+        with pytest.raises(UserError, match=f"{name} of |was written for"):
             load_bundle(directory)
 
 
-def test_only_8_bit_weights_ask_for_the_layout_that_has_them(saved: Path, small: Path) -> None:
-    """What an older version can read says so."""
-    versions = [json.loads((directory / METADATA).read_text())["format_version"] for directory in (saved, small)]
-    assert versions == [1, 2]
+def test_a_directory_says_which_layout_it_has_and_which_numbers(saved: Path, small: Path) -> None:
+    versions = {json.loads((directory / METADATA).read_text())["format_version"] for directory in (saved, small)}
+    assert versions == {FORMAT_VERSION}
     assert [read_metadata(directory).weights for directory in (saved, small)] == ["fp32", "int8"]
 
 
@@ -159,8 +206,8 @@ def test_the_weights_that_are_read_are_the_models_own(
     read: dict[str, torch.Tensor] = {}
     original = nmt.bundle.read_tensors
 
-    def remembered(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-        tensors, metadata = original(path)
+    def remembered(path: Path, *, verify: bool) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+        tensors, metadata = original(path, verify=verify)
         read.update(tensors)
         return tensors, metadata
 
@@ -231,9 +278,10 @@ def test_a_newer_layout_asks_for_a_newer_version(saved: Path) -> None:
 
 def test_scores_are_added_and_nothing_else_changes(saved: Path) -> None:
     before = read_metadata(saved)
-    add_scores(saved, {"news": {"bleu": {"score": 1.0}}})
+    scores = {"news": {"bleu": {"name": "BLEU", "score": 1.0, "signature": "x"}, "lines": 3}}
+    add_scores(saved, scores)
     after = read_metadata(saved)
-    assert after.scores == {"news": {"bleu": {"score": 1.0}}}
+    assert after.scores == scores
     assert after.model_copy(update={"scores": {}}) == before
 
 

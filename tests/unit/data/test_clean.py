@@ -18,7 +18,7 @@ Pairs = list[tuple[str, str]]
 
 
 def write(directory: Path, name: str, pairs: Pairs) -> ParallelFiles:
-    directory.mkdir(exist_ok=True)
+    directory.mkdir(exist_ok=True, parents=True)
     files = ParallelFiles(directory / f"{name}.a", directory / f"{name}.b")
     files.source.write_bytes("".join(source + "\n" for source, _ in pairs).encode())
     files.target.write_bytes("".join(target + "\n" for _, target in pairs).encode())
@@ -59,11 +59,13 @@ def test_each_rule_by_hand(tmp_path: Path) -> None:
     counts = {rule: dropped.pairs for rule, dropped in report.dropped.items()}
     assert counts == {
         "empty": 2,
+        "encoding": 0,
         "max_characters": 1,
         "max_words": 1,
         "max_length_ratio": 1,
         "max_word_ratio": 1,
         "duplicate": 1,
+        "overlap": 0,
     }
     assert tuple(counts) == RULES
     raw = tmp_path / "raw"
@@ -94,6 +96,56 @@ def test_laws(tmp_path_factory: pytest.TempPathFactory, training: Pairs, held: P
     assert report.pairs_read == len(training)
     assert report.pairs_kept + sum(dropped.pairs for dropped in report.dropped.values()) == report.pairs_read
     assert not prepare(directory, [training], Cleaning(deduplicate=False), held).dropped["duplicate"].pairs
+
+
+def test_what_nobody_can_see_is_empty(tmp_path: Path) -> None:
+    unseen = ["\u200b", "\u00ad", "\ufeff", "\u200d", "\u2060 \u200e"]
+    report = prepare(tmp_path, [[("a", "b"), *((line, "x") for line in unseen)]], Cleaning(), [("a", "a")])
+    assert (report.dropped["empty"].pairs, report.pairs_kept) == (len(unseen), 1)
+
+
+def test_pairs_that_are_held_are_counted_and_dropped_on_request(tmp_path: Path) -> None:
+    training = [("a", "b"), ("a\u200b", " b"), ("a", "other"), ("c", "d"), ("e", "f")]
+    held = [("a", "b"), ("c", "x"), ("", "")]
+    kept = {"keep": ["b", "other", "d", "f"], "drop": ["other", "d", "f"], "drop_sources": ["f"]}
+    for overlap, targets in kept.items():
+        report = prepare(tmp_path / overlap, [training], Cleaning(overlap=overlap), held)
+        assert [target for _, target in read(tmp_path / overlap, "train")] == targets
+        found = report.overlap["validation"]
+        assert (found.pairs, found.sources) == (1, 3)
+        assert report.dropped["overlap"].pairs == 4 - len(targets)
+        assert ("validation", "3", "1 training pairs are the same, 3 have the same source") in report.rows()
+
+
+def latin1(directory: Path, name: str, pairs: Pairs) -> ParallelFiles:
+    files = write(directory, name, pairs)
+    files.target.write_bytes("".join(target + "\n" for _, target in pairs).encode("latin-1"))
+    return files
+
+
+def test_damaged_lines_are_dropped_and_named(tmp_path: Path) -> None:
+    good = [(f"line {number}", f"Zeile für {number}") for number in range(50)]
+    files = write(tmp_path, "train", good)
+    with files.target.open("ab") as target, files.source.open("ab") as source:
+        target.write("f\xfcr\n".encode("latin-1"))
+        source.write(b"for\n")
+    raw = RawCorpus(training=(files,), validation=write(tmp_path, "validation", good[:2]), tests={})
+    report = prepare_corpus(raw, Cleaning(), "en", "de", tmp_path / "clean")
+    assert report.dropped["encoding"].examples == (f"{files.target}:51",)
+    assert report.pairs_kept == 50
+
+
+@pytest.mark.parametrize("name", ["train", "validation"])
+def test_a_file_in_another_encoding_is_refused(tmp_path: Path, name: str) -> None:
+    pairs = [(f"line {number}", f"Zeile {'für' if number % 3 else 'und'} {number}") for number in range(60)]
+    raw = RawCorpus(
+        training=((latin1 if name == "train" else write)(tmp_path, "train", pairs),),
+        validation=(latin1 if name == "validation" else write)(tmp_path, "validation", pairs),
+        tests={},
+    )
+    with pytest.raises(UserError, match=rf"{name}\.b:2: expected text in UTF-8, .* in 40 of 40 lines .*iconv -f LATIN1"):
+        prepare_corpus(raw, Cleaning(), "en", "de", tmp_path / "clean")
+    assert not (tmp_path / "clean" / "train.en").exists()
 
 
 def test_nothing_left_or_nothing_there(tmp_path: Path) -> None:

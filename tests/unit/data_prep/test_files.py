@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 
 from data_prep.files import Files
 from nmt.data.pairs import read_pairs
+from nmt.digest import file_digest
 from nmt.errors import UserError
 
 PAIRS = [(f"source {i}", f"target {i}") for i in range(40)]
@@ -70,13 +72,44 @@ def test_held_out_pairs(recipe: Path, tmp_path: Path) -> None:
     assert sorted(train + validation) == sorted(PAIRS)
     assert held_out(recipe, tmp_path / "2", training=[TSV]) == (train, validation)
     assert held_out(recipe, tmp_path / "3", seed=2)[1] != validation
-    train, validation = held_out(recipe, tmp_path / "4", training=[TEXT, TSV])
-    assert sorted(train + validation) == sorted(PAIRS + PAIRS)
-    assert len(validation) == 10
+
+
+def test_no_copy_of_a_held_out_pair_is_trained_on(recipe: Path, tmp_path: Path) -> None:
+    """Copies are told by their cleaned text."""
+    spaced = "".join(f" {source} \t{target}\u200b\n" for source, target in PAIRS)
+    (recipe / "data" / "c.tsv").write_text(spaced, encoding="utf-8")
+    train, validation = held_out(recipe, tmp_path / "1", training=[TEXT, TSV, {"tsv": "data/c.tsv"}])
+    assert (len(train), len(validation)) == (90, 10)
+    assert {source.strip() for source, _ in train} == {source for source, _ in PAIRS} - {s for s, _ in validation}
+    assert held_out(recipe, tmp_path / "2")[1] == validation  # they follow from the text, and not from where it stands
+
+
+def test_what_cleaning_drops_is_not_held_out(recipe: Path, tmp_path: Path) -> None:
+    (recipe / "data" / "d.tsv").write_text("\tempty\n" * 50 + "\u200b\tinvisible\n" + "a\tb\n" * 3 + "c\td\n")
+    with pytest.raises(UserError, match="at most 2: half of the 4 training pairs that pass the cleaning"):
+        held_out(recipe, tmp_path, training=[{"tsv": "data/d.tsv"}], validation_pairs=3)
+    train, validation = held_out(recipe, tmp_path, training=[{"tsv": "data/d.tsv"}], validation_pairs=1)
+    assert validation in ([("a", "b")], [("c", "d")])
+    assert validation[0] not in train
+
+
+def test_pairs_that_an_older_version_held_out_stay_so(recipe: Path, tmp_path: Path) -> None:
+    """Its run would be trained anew otherwise."""
+    held_out(recipe, tmp_path)
+    stamp = json.loads((tmp_path / "files.json").read_text())
+    del stamp["corpus"]["cleaning"]["overlap"]
+    old = {"train": PAIRS[10:], "validation": PAIRS[:10]}
+    for name, pairs in old.items():
+        for side, language in enumerate(("en", "de")):
+            path = tmp_path / f"{name}.{language}"
+            path.write_text("".join(f"{pair[side]}\n" for pair in pairs))
+            stamp["outputs"][path.name] = file_digest(path)
+    (tmp_path / "files.json").write_text(json.dumps(stamp))
+    assert held_out(recipe, tmp_path) == (old["train"], old["validation"])
 
 
 def test_too_few_to_hold_out(recipe: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="at most 20, half of the 40 training pairs, got 21"):
+    with pytest.raises(UserError, match="at most 20: half of the 40 training pairs .* got 21"):
         held_out(recipe, tmp_path, validation_pairs=21)
 
 

@@ -72,5 +72,5 @@ def test_tokens_may_be_ids() -> None:
 def test_corpus_is_the_mean_of_sentences_in_words() -> None:
     assert words("Sie sah (zwei) Hunde, 3.5 km weit.") == "Sie sah ( zwei ) Hunde , 3.5 km weit .".split()
     # "Ja ." against "Ja !": one of three n-grams; the other pair is equal
-    assert corpus_gleu(["Ja.", "Ein Haus."], ["Ja!", "Ein Haus."]) == pytest.approx(100 * (1 / 3 + 1) / 2)
-    assert corpus_gleu([], []) == 0.0
+    assert corpus_gleu(["Ja.", "Ein Haus."], [["Ja!", "Ein Haus."]]) == pytest.approx(100 * (1 / 3 + 1) / 2)
+    assert corpus_gleu([], [[]]) == 0.0

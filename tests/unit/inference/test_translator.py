@@ -8,11 +8,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nmt.inference.chunks import is_blank
 from nmt.inference.options import TranslationOptions
-from nmt.inference.translator import Translator
+from nmt.inference.translator import TrainingText, Translator
 from nmt.search import BeamSearch
-from nmt.text import clean_line
+from nmt.text import clean_line, is_blank
 from nmt.tokenizer.base import TokenizerPair
 from tests.unit.inference.tiny import ALPHABET, Backwards, CharacterTokenizer
 
@@ -29,7 +28,7 @@ def translator(batch_tokens: int = 200, beam: int = 2, n_best: int = 1, need_att
         TokenizerPair(tokenizer, tokenizer),
         BeamSearch(beam=beam, n_best=n_best),
         TranslationOptions(batch_tokens=batch_tokens),
-        longest_source=60,
+        training_text=TrainingText(longest_source=60),
         need_attention=need_attention,
     )
 
@@ -49,10 +48,10 @@ def test_a_blank_line_is_blank_and_the_model_is_not_asked(line: str) -> None:
     one = translator()
     (found,) = one.translate([line])
     if is_blank(clean_line(line)):
-        assert (found.text, found.score, found.log_probability, found.chunks) == ("", 0.0, 0.0, 0)
+        assert (found.text, found.score, found.log_probability, found.parts) == ("", 0.0, 0.0, 0)
         assert not one.model.batches  # type: ignore[attr-defined]
     else:
-        assert found.chunks == 1
+        assert found.parts == 1
         assert len(one.model.batches) == 1  # type: ignore[attr-defined]
 
 
@@ -60,7 +59,7 @@ def test_a_long_line_is_translated_in_parts_and_nothing_is_lost() -> None:
     letters = random.Random(3)
     line = " ".join("".join(letters.choices(string.ascii_letters, k=letters.randint(1, 12))) for _ in range(5000))
     (found,) = translator(batch_tokens=4000).translate([line])
-    assert found.chunks > 100
+    assert found.parts > 100
     assert sorted(found.text.replace(" ", "")) == sorted(line.replace(" ", ""))
     assert found.log_probability < 0
 
@@ -86,28 +85,22 @@ def test_windows_stream() -> None:
     assert len(read) <= 6
 
 
-def test_the_model_comes_back_in_the_mode_it_was_in() -> None:
-    one = translator()
-    for training in (True, False):
-        one.model.train(training)
-        list(one.translate(["abc"]))
-        assert one.model.training is training
+def test_a_model_that_trains_is_left_alone() -> None:
+    tokenizer = CharacterTokenizer()
+    model = Backwards(tokenizer.vocabulary_size).train()
+    dropout = model.register_module("dropout", torch.nn.Dropout()) or model.get_submodule("dropout")
+    one = Translator(model, TokenizerPair(tokenizer, tokenizer), BeamSearch(beam=2))
+    assert [found.text for found in one.translate(["abc"])] == ["cba"]
+    assert model.training
+    assert dropout.training
+    model.weight.data.neg_()  # the weights are shared
+    assert [found.text for found in one.translate(["abc"])] != ["cba"]
 
 
 def test_n_best_and_attention() -> None:
     (found,) = translator(beam=3, n_best=3, need_attention=True).translate(["abc"])
     assert found.text == "cba"
-    assert len(found.n_best) == 3  # of equally probable ones, some may differ in tokens that have no text
+    assert len({alternative.text for alternative in found.n_best}) == len(found.n_best)
     assert [alternative.score for alternative in found.n_best] == sorted((a.score for a in found.n_best), reverse=True)
     (attention,) = found.n_best[0].attention
     assert torch.equal(attention.argmax(1), torch.tensor([2, 1, 0, 3]))
-
-
-@pytest.mark.parametrize("line", ["", " ", "\u3000", "\x00", "\u200b", "\ufeff \u200e"])
-def test_what_nobody_can_see_is_blank(line: str) -> None:
-    assert is_blank(line)
-
-
-@pytest.mark.parametrize("line", ["a", "。", "🙂", "\u200ba", "-"])
-def test_what_can_be_seen_is_not_blank(line: str) -> None:
-    assert not is_blank(line)

@@ -24,6 +24,9 @@ class CharacterTokenizer:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
+    def reading(self) -> CharacterTokenizer:
+        return self
+
     def encode(self, line: str) -> list[int]:
         self.asked.append(line)
         return [ALPHABET.find(character) + 4 if character in ALPHABET else SPECIAL.unk for character in line]

@@ -54,7 +54,7 @@ TOKENIZER = SentencePieceOptions(vocabulary_size=290)
 def prepare(corpus: Files, run: Path, tokenizer: SentencePieceOptions = TOKENIZER) -> tuple[PreparedIds, Listener]:
     listener = Listener()
     text = prepare_text(corpus, find_corpus(corpus, run, listener), run, listener)
-    ids = prepare_ids(tokenizer, text, run, listener)
+    ids = prepare_ids(tokenizer, text, corpus.source, run, listener)
     listener.worked.remove("corpus")
     return ids, listener
 
@@ -68,6 +68,7 @@ def test_the_stages_and_what_they_report(corpus: Files, tmp_path: Path) -> None:
     lengths = [len(training.source(pair)) for pair in range(len(training))]
     assert ids.facts["longest_source"] == max(lengths)
     assert ids.facts["source_tokens"] == sum(lengths)
+    assert ids.facts["several_sentences"] == 0.0
     assert ids.tokenizers.source.decode(training.source(0).tolist()) == "one one one"
 
 

@@ -8,16 +8,16 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from nmt.digest import file_digest
 from nmt.pipeline.record import Record
 from nmt.pipeline.reporter import Silent
 from nmt.pipeline.stage import Stage, run_stage
-from nmt.text import file_digest
 
 
 @dataclass
@@ -117,8 +117,11 @@ def test_a_damaged_output(stages: TwoStages, damage: str) -> None:
     assert output.read_text() == "3"
 
 
-def test_a_damaged_record(stages: TwoStages) -> None:
-    (stages.run / "stages" / "count.json").write_text('{"stage": ')
+@pytest.mark.parametrize(
+    "content", ['{"stage": ', "null", "[]", '{"stage": "count", "version": 1, "options": null, "inputs": {}}', "\xff"]
+)
+def test_a_damaged_record(stages: TwoStages, content: str) -> None:
+    (stages.run / "stages" / "count.json").write_text(content, encoding="latin-1")
     assert stages()[0] == ["upper reused", "count started"]
 
 
@@ -233,12 +236,117 @@ def test_a_resumable_stage_continues_extends_restarts(tmp_path: Path) -> None:
     assert train(1, 6) == ("train started: steps 4 → 6; continuing", ["4", "5"])
     event, done = train(2, 7)
     assert len(done) == 7
-    assert event.startswith("train started: rate 1 → 2, steps 6 → 7; starting anew")
-    assert len(list((tmp_path / "train.previous").iterdir())) == 6
+    assert event.startswith("train started: rate 1 → 2, steps 6 → 7; starting anew; the old train/ is kept in previous/")
+    (kept,) = (tmp_path / "previous").glob("train-*[0-9a-f]")
+    assert len(list(kept.iterdir())) == 6
+
+
+def test_what_went_further_than_is_asked_for_stays(tmp_path: Path) -> None:
+    train = Steps(tmp_path)
+    train(1, 5)
+    assert train(1, 3) == ("train reused", [])
+    assert train(1, 5) == ("train reused", [])
+    assert train(1, 6)[1] == ["5"]
+    train(2, 9, stop=4)
+    event, done = train(2, 3)  # interrupted behind what is asked for now
+    assert (event, done) == ("train started: it was interrupted; continuing", [])
+    assert train(2, 3)[0] == "train reused"
+
+
+def test_nothing_that_was_made_is_lost_and_all_is_found_again(tmp_path: Path) -> None:
+    train = Steps(tmp_path)
+    train(1, 3)
+    train(2, 3, stop=1)
+    assert train(1, 3) == ("train reused", [])
     event, done = train(2, 3)
-    assert done == ["0", "1", "2"]
-    assert event.startswith("train started: steps 7 → 3; starting anew")
-    assert len(list((tmp_path / "train.previous").iterdir())) == 7
+    assert event.startswith("train started: back from previous/train-")
+    assert event.endswith("; continuing")
+    assert done == ["1", "2"]
+    assert train(1, 4) == (f"train started: back from previous/{only(tmp_path)}/; continuing", ["3"])
+    assert train(2, 3)[0] == "train reused"
+    assert train(1, 4)[0] == "train reused"
+    assert (tmp_path / "train" / "0").read_text() == "1"
+
+
+def only(run: Path) -> str:
+    """The name of the one work that is set aside, as it was before the last move."""
+    (kept,) = (path.name for path in (run / "previous").iterdir() if path.is_dir())
+    records = sorted((run / "previous").glob("*.json"))
+    assert [path.stem for path in records] == [kept]
+    from nmt.pipeline.record import read_record
+
+    record = read_record(run / "stages" / "train.json")
+    assert record is not None
+    return f"train-{record.key}"
+
+
+def test_work_whose_record_is_lost_is_kept_too(tmp_path: Path) -> None:
+    train = Steps(tmp_path)
+    for _ in range(2):
+        train(1, 2)
+        (tmp_path / "stages" / "train.json").unlink()
+    train(1, 2)
+    assert sorted(path.name for path in (tmp_path / "previous").iterdir()) == ["train-unrecorded", "train-unrecorded-2"]
+
+
+KILLED_BETWEEN = """
+    import os, signal, sys
+    from pathlib import Path
+    from nmt.pipeline.reporter import Silent
+    from nmt.pipeline.stage import Stage, run_stage
+
+    left = int(sys.argv[3])
+    replace, unlink = Path.replace, Path.unlink
+
+    def counted(original):
+        def call(path, *arguments, **names):
+            global left
+            if "train" in path.name or "train" in str(arguments):
+                left -= 1
+                if left < 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+            return original(path, *arguments, **names)
+        return call
+
+    Path.replace, Path.unlink = counted(replace), counted(unlink)
+
+    def work(directory):
+        if not (directory / "made").exists():
+            (directory / "made").write_text(sys.argv[2])
+        return {}
+
+    run_stage(Stage("train", 1, {"rate": sys.argv[2]}, {}, work, resumable=True), Path(sys.argv[1]), Silent())
+"""
+
+
+@pytest.mark.parametrize("moves", range(8))
+def test_killed_while_moving_it_loses_nothing(tmp_path: Path, moves: int) -> None:
+    def run(rate: str, moves: int) -> int:
+        command = [sys.executable, "-c", textwrap.dedent(KILLED_BETWEEN), str(tmp_path), rate, str(moves)]
+        return subprocess.run(command, check=False).returncode
+
+    assert [run(rate, 99) for rate in "ab"] == [0, 0]
+    assert run("a", moves) in (0, -signal.SIGKILL)
+    made = {path.read_text(): path.stat().st_ino for path in tmp_path.glob("**/made")}
+    assert set(made) == {"a", "b"}
+    for rate in "abab":
+        assert run(rate, 99) == 0
+        assert (tmp_path / "train" / "made").read_text() == rate
+        assert (tmp_path / "train" / "made").stat().st_ino == made[rate], "it was made again"
+
+
+def test_a_choice_is_made_again_and_the_work_is_not(tmp_path: Path) -> None:
+    listener = Listener()
+
+    def work(directory: Path) -> Mapping[str, Any]:
+        (directory / "worked").write_text("x")
+        return {}
+
+    for choice in ("a", "a", "b"):
+        stage = Stage("train", 1, {"rate": 1}, {}, work, choice={"best": choice}, resumable=True)
+        run_stage(stage, tmp_path, listener)
+    events = ["train started: first time", "train reused", "train started: best a → b; continuing"]
+    assert listener.events == events
 
 
 @pytest.mark.parametrize("steps", [3, 4])
@@ -301,8 +409,11 @@ def test_an_option_that_a_new_version_has_gained_is_no_change(tmp_path: Path) ->
     def work(directory: Path) -> Mapping[str, Any]:
         return {}
 
+    def with_gained(record: Record) -> Record:
+        return replace(record, options={"gained": 0, **record.options})
+
     def stage(**options: Any) -> Stage:
-        return Stage("work", 1, options, {}, work, renewed=lambda recorded: {"gained": 0, **recorded})
+        return Stage("work", 1, options, {}, work, renewed=with_gained)
 
     for options in ({"old": 1}, {"old": 1, "gained": 0}, {"old": 1, "gained": 2}):
         run_stage(stage(**options), tmp_path, listener)

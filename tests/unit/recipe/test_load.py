@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import Field, model_validator
 
 from nmt.errors import UserError
-from nmt.options import Options, PositiveFloat, Size
+from nmt.options import LARGEST, Options, PositiveFloat, Size
 from nmt.recipe.document import read_document
 from nmt.recipe.load import load_options
 from nmt.recipe.recipe import Conflict
@@ -174,7 +174,7 @@ def test_binary_files(tmp_path: Path, content: bytes) -> None:
 def test_no_file_or_a_folder(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="No such file"):
         read_document(tmp_path / "absent.yaml")
-    with pytest.raises(UserError, match="directory"):
+    with pytest.raises(UserError, match="a folder"):
         read_document(tmp_path)
 
 
@@ -289,7 +289,7 @@ NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), min_si
         Root,
         name=NAMES | st.sampled_from(["no", "null", "1e5", "2024-01-01", "~", "a: b", "#", "true", ""]),
         model=st.sampled_from([Adam(), Sgd(momentum=0.5)]),
-        training=st.builds(Learning, updates=st.integers(14), learning_rate=st.floats(1e-300, 1e300)),
+        training=st.builds(Learning, updates=st.integers(14, LARGEST), learning_rate=st.floats(1e-300, 1e300)),
         items=st.lists(st.builds(Item, path=NAMES), max_size=3).map(tuple),
         weights=st.dictionaries(NAMES, st.floats(allow_nan=False, allow_infinity=False), max_size=3),
     )

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nmt.digest import file_digest
 from nmt.errors import UserError
-from nmt.text import clean_line, file_digest
+from nmt.text import clean_line
 from nmt.tokenizer import load_tokenizers, save_tokenizers
 from nmt.tokenizer.base import SPECIAL, TokenizerPair
 from nmt.tokenizer.bpe import Merges

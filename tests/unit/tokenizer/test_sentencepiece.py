@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import pickle
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sentencepiece
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -105,20 +107,25 @@ def test_user_defined_symbols_and_normalization(train: Train) -> None:
     assert without.decode(without.encode("baker ☃ mo")) == "baker mo"
 
 
+def plain(*paths: Path) -> list[tuple[Path, Callable[[str], str]]]:
+    """Texts that are read as they are."""
+    return [(path, str) for path in paths]
+
+
 def test_a_cap_on_sentences_takes_exactly_that_many(texts: tuple[Path, Path]) -> None:
     total = len(SOURCE) + len(TARGET)
     for most in (1, 7, total - 1, total, total + 5):
-        lines = list(_training_lines(texts, most, seed=3))
+        lines = list(_training_lines(plain(*texts), most, seed=3))
         assert len(lines) == min(most, total)
         assert set(lines) <= {*SOURCE, *TARGET}
-    half = list(_training_lines(texts, total // 2, seed=3))
+    half = list(_training_lines(plain(*texts), total // 2, seed=3))
     assert sum(line in set(SOURCE) for line in half) == total // 4
-    assert len({tuple(_training_lines(texts, 10, seed)) for seed in range(5)}) > 1
+    assert len({tuple(_training_lines(plain(*texts), 10, seed)) for seed in range(5)}) > 1
 
 
 def test_a_cap_on_sentences_sees_all_of_a_text_that_repeats_itself(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("".join(f"line {i}\n" for i in range(100)) * 100)
-    lines = list(_training_lines((tmp_path / "text",), 1000, seed=1))
+    lines = list(_training_lines(plain(tmp_path / "text"), 1000, seed=1))
     assert len(lines) == 1000
     assert len(set(lines)) > 95  # every tenth line would give ten different ones
 
@@ -236,3 +243,54 @@ def test_pickling_keeps_the_model(train: Train) -> None:
     copy = pickle.loads(pickle.dumps(tokenizer))
     assert copy.digest == tokenizer.digest
     assert copy.encode(SOURCE[0]) == tokenizer.encode(SOURCE[0])
+
+
+def test_lines_longer_than_sentencepiece_takes_are_trained_on_in_parts(tmp_path: Path) -> None:
+    """It leaves lines of more than 4,192 bytes out, in silence: 1,410 Chinese characters are too many."""
+    path = tmp_path / "text"
+    path.write_text("短句。\n" * 30 + "我们看见了很长的句子" * 200 + "\n" + "word " * 2000 + "\n", encoding="utf-8")
+    parts = list(_training_lines(plain(path), 1000, seed=1))
+    assert all(len(part.encode()) <= 4192 for part in parts)
+    assert "".join(parts[30:]).replace(" ", "") == "我们看见了很长的句子" * 200 + "word" * 2000
+    assert all(part.startswith("word") for part in parts if "word" in part)
+    options = SentencePieceOptions(vocabulary_size=280, character_coverage=1.0)
+    pair = options.train(path, path, tmp_path / "tokenizer")
+    assert "很" in "".join(pair.source.pieces(pair.source.encode("很长")))  # which only the long line has
+
+
+@pytest.mark.parametrize("symbol", ["</s>", "<unk>", "<pad>", "<s>", "<0x41>", "IS MAN", "a\u00a0b", " x", "\u200b"])
+def test_symbols_that_would_never_match_or_are_taken_are_refused(symbol: str) -> None:
+    with pytest.raises(ValidationError, match="user_defined_symbols may not"):
+        SentencePieceOptions(user_defined_symbols=(symbol,))
+
+
+def test_typographic_apostrophes_of_the_source_are_plain_ones(texts: tuple[Path, Path], tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_text("".join(line.replace(".", " don’t.") + "\n" for line in SOURCE), encoding="utf-8")
+    for joint in (True, False):
+        options = SentencePieceOptions(vocabulary_size=350, joint=joint, apostrophes="plain")
+        trained = options.train(source, texts[1], tmp_path / f"{joint}")
+        for pair in (trained, load_tokenizers(tmp_path / f"{joint}"), pickle.loads(pickle.dumps(trained))):
+            assert pair.source.encode("I don’t") == pair.source.encode("I don't")
+            assert pair.target.decode(pair.target.encode("l’été l'été")) == "l’été l'été"
+            assert pair.joint is joint
+        assert "don’t" not in "".join(_training_lines([(source, options.reads)], 10_000, 1))
+    kept = SentencePieceOptions(vocabulary_size=350).train(source, texts[1], tmp_path / "kept")
+    assert kept.source is kept.target
+    assert kept.source.encode("don’t") != kept.source.encode("don't")
+
+
+def test_a_model_of_other_options_is_refused(texts: tuple[Path, Path], tmp_path: Path) -> None:
+    """Its digest may agree: a stranger can write both."""
+    path = tmp_path / "joint.model"
+    options = SentencePieceOptions(vocabulary_size=300)
+    for ids, said in ((dict(pad_id=3, eos_id=0), "end as the tokens"), (None, "empty")):
+        model = io.BytesIO()
+        if ids is not None:
+            given = {"pad_id": 0, "unk_id": 1, "bos_id": 2, "eos_id": 3, **ids}
+            sentencepiece.SentencePieceTrainer.train(
+                sentence_iterator=iter(SOURCE), model_writer=model, vocab_size=100, minloglevel=2, **given
+            )
+        path.write_bytes(model.getvalue())
+        with pytest.raises(UserError, match=said):
+            options.load(path)

@@ -14,8 +14,9 @@ import sentencepiece
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nmt.digest import file_digest
 from nmt.errors import UserError
-from nmt.text import clean_line, file_digest
+from nmt.text import clean_line
 from nmt.tokenizer import SPECIAL, TokenizerPair, load_tokenizers, save_tokenizers
 from nmt.tokenizer.existing import ExistingTokenizer
 from nmt.tokenizer.sentencepiece_vocabulary import SentencePieceVocabularyOptions, SentencePieceVocabularyTokenizer

@@ -1,0 +1,190 @@
+"""Files that appear when they are whole, and wherever else a user may want output to go.
+
+Every failure to write is a UserError that names the place: a full disk, a folder, a missing permission.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import io
+import lzma
+import os
+import re
+import socket
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, BinaryIO, TextIO, cast
+
+from nmt.errors import UserError
+
+_BUFFER_BYTES = 1 << 18
+_UNFINISHED = re.compile(r"\.nmt-[0-9a-f]{8}-(?P<host>.+)-(?P<process>\d+)\.part")
+_OPEN_FILES = tuple(map(Path, ("/dev/stdout", "/dev/stderr", "/dev/fd", "/proc")))
+"""Names of what is open already, which is never replaced, even where it is a regular file."""
+
+_COMPRESSORS: dict[str, Callable[[IO[bytes]], IO[bytes]]] = {
+    ".gz": lambda file: cast(IO[bytes], gzip.GzipFile(fileobj=file, filename="", mode="wb", mtime=0)),
+    ".bz2": lambda file: cast(IO[bytes], bz2.BZ2File(file, "wb")),
+    ".xz": lambda file: cast(IO[bytes], lzma.LZMAFile(file, "wb")),
+}
+
+
+@contextmanager
+def write_atomically(path: Path) -> Iterator[TextIO]:
+    r"""A UTF-8 text handle, line ends "\n", on a file that appears at `path` only when it is whole.
+
+    The text goes to a temporary file in the same folder (made if need be) that replaces `path` when the block ends, and
+    is removed when the block raises; one that a killed process left for the same file is removed too. An existing
+    file's permissions are kept, links are followed, and what is no regular file (a pipe, a device, `/dev/stdout`) is
+    written to, not replaced. The place is checked when the block is entered.
+
+    Raises:
+        UserError: it cannot be written there.
+    """
+    with write_bytes_atomically(path) as binary, _as_text(binary) as text:
+        yield text
+
+
+@contextmanager
+def write_compressed_atomically(path: Path) -> Iterator[TextIO]:
+    """As `write_atomically`, compressed where the name ends in .gz, .bz2 or .xz."""
+    compress = _COMPRESSORS.get(path.suffix.lower())
+    with write_bytes_atomically(path) as binary:
+        if compress is None:
+            with _as_text(binary) as text:
+                yield text
+        else:
+            with compress(binary) as compressed, _as_text(compressed) as text:
+                yield text
+
+
+@contextmanager
+def write_bytes_atomically(path: Path) -> Iterator[BinaryIO]:
+    """As `write_atomically`, with a binary handle."""
+    with worded_errors(path):
+        place = _place(path)
+        if place is None:
+            with path.open("wb", buffering=_BUFFER_BYTES) as handle:
+                yield handle
+            return
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _remove_unfinished(place)
+        temporary = _temporary(place)
+        try:
+            with temporary.open("wb", buffering=_BUFFER_BYTES) as handle:
+                if place.exists():
+                    _take_over(place, handle.fileno())
+                yield handle
+                handle.flush()
+                os.fsync(handle.fileno())
+            temporary.replace(place)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_directory(place.parent)
+
+
+@contextmanager
+def worded_errors(path: Path) -> Iterator[None]:
+    """An OSError of the block as a UserError: it could not be written, and where."""
+    try:
+        yield
+    except BrokenPipeError:  # the reader went away: for the caller to decide what that means
+        raise
+    except OSError as error:
+        named = error.filename if isinstance(error.filename, str) else None
+        where = named if named and not _UNFINISHED.fullmatch(Path(named).name) else str(path)
+        got = error.strerror or str(error)
+        raise UserError(where, "a place that can be written to", got, _WAYS_OUT.get(type(error), "")) from None
+
+
+_WAYS_OUT: dict[type[OSError], str] = {
+    IsADirectoryError: "Name a file in it.",
+    PermissionError: "Choose another place, or change its permissions.",
+}
+
+
+def sync_directory(directory: Path) -> None:
+    """Makes renames inside this folder survive a loss of power."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _as_text(binary: IO[bytes]) -> Iterator[TextIO]:
+    text = io.TextIOWrapper(cast(BinaryIO, binary), encoding="utf-8", newline="\n", write_through=False)
+    try:
+        yield text
+        text.flush()
+    finally:
+        text.detach()
+
+
+def _place(path: Path) -> Path | None:
+    """The regular file that a path leads to, there or not yet; None where it leads to something to write into.
+
+    Raises:
+        OSError: a folder, a file without permission to write, or a name that no file can have.
+    """
+    if str(path) in ("", "."):
+        raise IsADirectoryError(0, "no file name", None)
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return path.resolve()
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(0, "a folder", str(path))
+    if not stat.S_ISREG(mode) or any(path.absolute().is_relative_to(folder) for folder in _OPEN_FILES):
+        return None
+    if not os.access(path, os.W_OK):
+        raise PermissionError(0, "a file that may not be written", str(path))
+    return path.resolve()
+
+
+def _temporary(path: Path) -> Path:
+    """Beside the file, named after it, the machine and this process; short, however long the file's name is."""
+    return path.with_name(f"{_stem(path)}-{_host()}-{os.getpid()}.part")
+
+
+def _stem(path: Path) -> str:
+    return f".nmt-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:8]}"
+
+
+def _host() -> str:
+    return re.sub(r"[^\w.]", "_", socket.gethostname())[:60] or "unknown"
+
+
+def _remove_unfinished(path: Path) -> None:
+    """Removes what processes of this machine that are gone had begun to write here."""
+    for leftover in path.parent.glob(f"{_stem(path)}-*.part"):
+        made = _UNFINISHED.fullmatch(leftover.name)
+        if made and made["host"] == _host() and not _runs(int(made["process"])):
+            leftover.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # another user's, or no number of a process
+        return True
+    return process != os.getpid()  # this one has begun nothing here: an earlier process had its number
+
+
+def _take_over(path: Path, descriptor: int) -> None:
+    """Gives the new file the permissions, and as far as possible the owner, of the one that it will replace."""
+    before = path.stat()
+    os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
+    if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
+        try:
+            os.fchown(descriptor, before.st_uid, before.st_gid)
+        except OSError:  # of another owner: only root may give files away
+            return

@@ -1,0 +1,79 @@
+"""Which weights become the model: the best ones of all validations, or the average of the last ones."""
+
+from __future__ import annotations
+
+import math
+
+from nmt.training.checkpoint import Position
+from nmt.training.options import BestBy
+from nmt.training.validation import Validation
+
+_SUSPICIOUS = 3
+"""Validations in a row with the same score, after which a person is told that it tells nothing."""
+
+
+class Selection:
+    """Judges validations by one measure, and by the loss where the measure makes no difference.
+
+    What it knows is in the position, so that it goes on after a resumption.
+
+    Args:
+        position: where the training stands.
+        best_by: the measure.
+        words: the tokenizer that divides text for BLEU and GLEU, which are other scores with another one.
+    """
+
+    def __init__(self, position: Position, best_by: BestBy, words: str) -> None:
+        self._position, self._best_by = position, best_by
+        self.measure = "loss" if best_by == "loss" else f"{best_by.upper()} ({words})"
+        """In words."""
+        before = position.measure or self.measure.replace(f"({words})", "(13a)")
+        if position.best is not None and before != self.measure:
+            self.forget()
+        position.measure = self.measure
+
+    def forget(self) -> None:
+        """Takes no earlier score for comparable; the weights that are kept stay candidates."""
+        done = self._position
+        done.best, done.best_loss, done.stale, done.newest, done.unchanged = None, None, 0, None, 0
+
+    def beats_the_best(self, found: Validation) -> bool:
+        """Whether a validation is better than the best one so far."""
+        done = self._position
+        if done.best is None:
+            return True
+        score = self._score(found)
+        # Checkpoints from before the loss was noted have none: then of equals the later is taken.
+        known = math.inf if done.best_loss is None else done.best_loss
+        return score > done.best or (score == done.best and found.loss < known)
+
+    def consider(self, found: Validation, update: int) -> bool:
+        """Takes in the validation of an update; whether it is the best so far."""
+        done, score = self._position, self._score(found)
+        best = self.beats_the_best(found)
+        if best:
+            done.best, done.best_loss, done.best_bleu, done.best_update = score, found.loss, found.bleu, update
+        done.stale = 0 if best else done.stale + 1
+        done.unchanged = done.unchanged + 1 if score == done.newest else 1
+        done.newest = score
+        return best
+
+    def concern(self) -> str:
+        """What a person should know of the measure, once: that it tells weights apart no longer, or never did."""
+        done = self._position
+        if self._best_by == "loss" or done.unchanged != _SUSPICIOUS:
+            return ""
+        return (
+            f"{self.measure} was {done.newest:.1f} at {_SUSPICIOUS} validations in a row and does not tell weights "
+            "apart: of equal ones the lower loss is better. Text without blanks, or of single words, wants another "
+            "evaluation.tokenize (char, say), or training.best_by: loss"
+        )
+
+    def _score(self, found: Validation) -> float:
+        """What is compared; larger is better."""
+        if self._best_by == "gleu":
+            assert found.gleu is not None
+            return found.gleu
+        if self._best_by == "bleu":
+            return found.bleu
+        return -found.loss if math.isfinite(found.loss) else -math.inf
