@@ -6,6 +6,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(
 VENV ?= .venv
 PIP_FLAGS ?=
 PYTEST_FLAGS ?=
+PYTEST_PROCESSES ?= 2
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt $(PIP_FLAGS)
@@ -35,8 +36,9 @@ lint: $(INSTALLED_TEST) ## ruff: lint and format, without changing anything
 types: $(INSTALLED_TEST) ## mypy, strict
 	$(BIN)/mypy
 
+# A file's tests stay in one process: they share what is trained for them.
 unit: $(INSTALLED_TEST) ## pytest alone; PYTEST_FLAGS="-m 'not slow' -k beam" narrows it
-	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -n $(PYTEST_PROCESSES) --dist loadfile $(PYTEST_FLAGS)
 
 format: $(INSTALLED_TEST) ## let ruff fix and format the code
 	$(BIN)/ruff check --fix .
@@ -66,10 +68,11 @@ $(INSTALLED): pyproject.toml constraints.txt $(wildcard nmt/nn/native/*.[ch]) | 
 	$(PIP) --no-build-isolation --editable .
 	@touch $@
 
-# fairseq, which tests/parity compares with, is built from source against this torch. In an isolated build it would take
-# the newest torch there is; so what its build needs goes before it.
+# fairseq, which tests/parity compares with, is built from source. In an isolated build it would take the newest torch
+# there is; so what its build needs goes before it. Its extensions of torch, which nothing here needs, would take minutes.
 $(INSTALLED_TEST): $(INSTALLED)
 	@echo "Installing the test tools and fairseq (compiled: minutes on a first run)"
 	$(PIP) setuptools wheel numpy cython
+	PYTHONPATH=$(CURDIR)/tests/parity/fairseq_build $(PIP) --no-build-isolation --no-deps fairseq-fixed
 	$(PIP) --no-build-isolation --editable '.[test,fairseq]'
 	@touch $@

@@ -187,8 +187,8 @@ class Files(CorpusOptions):
         if total < 2 * most or len(taken) < most:
             raise UserError(
                 "corpus.validation_pairs",
-                f"at most {min(total // 2, len(taken))}: half of the {total} training pairs that pass the cleaning, and "
-                "no more than there are different ones",
+                f"at most {min(total // 2, len(taken))}: half of the {total} training pairs that pass the cleaning, "
+                "and no more than there are different ones",
                 str(most),
                 "Lower it, or name files for corpus.validation.",
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,7 +56,7 @@ def check_regular(path: Path, expected: str) -> None:
         UserError: it is there and not a regular file.
         OSError: it is not there.
     """
-    if not stat.S_ISREG(os.stat(path).st_mode):
+    if not stat.S_ISREG(path.stat().st_mode):
         got = "a folder" if path.is_dir() else "a pipe, a device or the like"
         raise UserError(str(path), expected, got)
 

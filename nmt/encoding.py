@@ -63,7 +63,7 @@ _BZIP2 = [b"BZh%d" % level + block for level in range(1, 10) for block in (b"1AY
 
 _COMPRESSED = (
     _Kind("gzip", b"\x1f\x8b", _gzip),
-    _Kind("xz", b"\xfd7zXZ\x00", lambda stream: lzma.LZMAFile(stream)),
+    _Kind("xz", b"\xfd7zXZ\x00", lzma.LZMAFile),
     *(_Kind("bzip2", magic, lambda stream: bz2.BZ2File(stream)) for magic in _BZIP2),
 )
 _ENCODED = (

@@ -51,9 +51,9 @@ _FILE = click.Path(path_type=Path)
     type=click.Choice(get_args(Tokenization)),
     default="auto",
     show_default=True,
-    help="How BLEU and GLEU divide text into words, by sacrebleu's names. auto: by the model's target language, else by "
-    "the references: zh for Chinese, ja-mecab for Japanese (char where it is not installed), char for Thai, Lao, Khmer, "
-    "Burmese and Tibetan, 13a for all others.",
+    help="How BLEU and GLEU divide text into words, by sacrebleu's names. auto: by the model's target language, else "
+    "by the references: zh for Chinese, ja-mecab for Japanese (char where it is not installed), char for Thai, Lao, "
+    "Khmer, Burmese and Tibetan, 13a for all others.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @option_fields(SearchConfig, "search", defaults_from="the model's recipe")

@@ -78,6 +78,7 @@ def forget_unwritten(status: int) -> int:
     Returns:
         the same, or that of a mistake if the output cannot be written.
     """
+    is_own = sys.stdout is sys.__stdout__  # not a stand-in, whose owner sees to it
     try:
         sys.stdout.flush()
         return status
@@ -91,7 +92,7 @@ def forget_unwritten(status: int) -> int:
         return status
     finally:
         with suppress(OSError, ValueError):
-            if status or sys.stdout.closed:
+            if is_own and (status or sys.stdout.closed):
                 _give_to_null(_STDOUT)
 
 

@@ -25,7 +25,7 @@ from pydantic import TypeAdapter
 
 from nmt.bundle import load_bundle
 from nmt.inference.options import TranslationOptions
-from nmt.inference.translator import Translation, Translator
+from nmt.inference.translator import TrainingText, Translation, Translator
 from nmt.search import SearchConfig
 from nmt.text import read_lines
 
@@ -113,8 +113,8 @@ def main() -> int:
 
     def translator(model: torch.nn.Module) -> Translator:
         options = TranslationOptions(batch_tokens=ANY, precision="fp32")
-        longest = bundle.metadata.longest_source
-        return Translator(model, bundle.tokenizers, search, options, longest_source=longest)
+        text = TrainingText.of(bundle.metadata)
+        return Translator(model, bundle.tokenizers, search, options, training_text=text)
 
     single, exact = translator(bundle.model), translator(copy.deepcopy(bundle.model).double())
     first, *others = arrangements(len(lines), arguments.batch, arguments.seed)

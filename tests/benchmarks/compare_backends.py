@@ -107,13 +107,13 @@ def load(model: Path) -> None:
 
 def decode(recipe: Recipe, beam: int, lines: Sequence[str]) -> Decoded:
     """Translates lines with the model of this process."""
-    from nmt.inference.translator import Translator
+    from nmt.inference.translator import TrainingText, Translator
 
     bundle = _state["bundle"]
     search = recipe.search.model_copy(update={"beam": beam, "n_best": 1})
-    options, longest = recipe.evaluation.translation, bundle.metadata.longest_source
+    options, text = recipe.evaluation.translation, TrainingText.of(bundle.metadata)
     start, processor = time.perf_counter(), time.process_time()
-    translator = Translator(bundle.model, bundle.tokenizers, search, options, longest_source=longest)
+    translator = Translator(bundle.model, bundle.tokenizers, search, options, training_text=text)
     texts = [translation.text for translation in translator.translate(lines)]
     seconds, processor = time.perf_counter() - start, time.process_time() - processor
     tokens = sum(len(bundle.tokenizers.target.encode(text)) + 1 for text in texts)

@@ -46,9 +46,9 @@ from sacrebleu.metrics.bleu import BLEUScore
 from nmt.bundle import Bundle, load_bundle
 from nmt.evaluation.bleu import metrics
 from nmt.evaluation.significance import paired_bootstrap
-from nmt.inference.chunks import chunks
+from nmt.inference.chunks import Cutter
 from nmt.inference.options import TranslationOptions
-from nmt.inference.translator import Translation, Translator
+from nmt.inference.translator import TrainingText, Translation, Translator
 from nmt.search import BeamSearch
 from nmt.text import clean_line, read_lines
 from nmt.tokenizer.base import Tokenizer
@@ -120,15 +120,15 @@ def attended(pieces: Sequence[str], attention: torch.Tensor) -> Attended:
 
 
 def measure(
-    sources: Sequence[str], translations: Sequence[Translation], tokenizer: Tokenizer, limit: int
+    sources: Sequence[str], translations: Sequence[Translation], tokenizer: Tokenizer, cutter: Cutter
 ) -> tuple[Attended, int]:
     """Returns the counts over a text, and how many of its lines were cut."""
     total, cut = Attended(), 0
     for source, translation in zip(sources, translations, strict=True):
-        parts = chunks(clean_line(source), tokenizer.encode, limit)
+        parts = cutter.cut(clean_line(source)).parts
         cut += len(parts) > 1
-        for ids, attention in zip(parts, translation.n_best[0].attention, strict=True):
-            total.add(attended(tokenizer.pieces(ids), attention))
+        for part, attention in zip(parts, translation.n_best[0].attention, strict=True):
+            total.add(attended(tokenizer.pieces(part.ids), attention))
     return total, cut
 
 
@@ -138,12 +138,10 @@ def translated(bundle: Bundle, text: Text, coverage_penalty: float) -> tuple[lis
         beam=BEAM, length_penalty=LENGTH_PENALTY, coverage_penalty=coverage_penalty, length_normalization="gnmt"
     )
     options = TranslationOptions.model_validate(bundle.recipe.get("evaluation", {}).get("translation", {}))
-    longest = UNCUT if text.whole else bundle.metadata.longest_source
-    translator = Translator(
-        bundle.model, bundle.tokenizers, search, options, longest_source=longest, need_attention=True
-    )
+    seen = TrainingText(UNCUT) if text.whole else TrainingText.of(bundle.metadata)
+    translator = Translator(bundle.model, bundle.tokenizers, search, options, training_text=seen, need_attention=True)
     found = list(translator.translate(text.sources))
-    return found, *measure(text.sources, found, bundle.tokenizers.source, translator.limit)
+    return found, *measure(text.sources, found, bundle.tokenizers.source, translator.cutter)
 
 
 def rows(model: Path, bundle: Bundle, text: Text) -> Iterator[str]:
@@ -166,7 +164,7 @@ def rows(model: Path, bundle: Bundle, text: Text) -> Iterator[str]:
 
 def p_value(baseline: list[str], system: list[str], references: list[str]) -> float:
     """Returns the probability of such a difference in BLEU between systems that are equally good."""
-    (bleu,) = (one for one in paired_bootstrap(baseline, system, references) if one.name == "BLEU")
+    (bleu,) = (one for one in paired_bootstrap(baseline, system, [references]) if one.name == "BLEU")
     return bleu.p_value
 
 

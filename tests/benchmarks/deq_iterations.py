@@ -49,7 +49,7 @@ from nmt.bundle import Bundle, load_bundle
 from nmt.evaluation.bleu import metrics
 from nmt.inference.options import TranslationOptions
 from nmt.inference.scoring import score_lines
-from nmt.inference.translator import Translator
+from nmt.inference.translator import TrainingText, Translator
 from nmt.models.deq import DEQ, DEQState
 from nmt.models.deq_blocks import DecoderBlock
 from nmt.nn.fixed_point import Anderson, Picard
@@ -131,8 +131,8 @@ class Row:
     def translator(self, work: Work | None = None) -> Translator:
         """Translates by the recipe's search; adds to `work`."""
         search: SearchConfig = TypeAdapter(SearchConfig).validate_python(self.bundle.recipe["search"])
-        longest = self.bundle.metadata.longest_source
-        made = Translator(self.model, self.bundle.tokenizers, search, self.options, longest_source=longest)
+        text = TrainingText.of(self.bundle.metadata)
+        made = Translator(self.model, self.bundle.tokenizers, search, self.options, training_text=text)
         made.model = copy.copy(made.model)  # a copy of the model may be the model itself
         model, step, start = made.model, made.model.step, STARTS[self.start]
 

@@ -40,7 +40,7 @@ from nmt.cpu import keep_freed_memory
 from nmt.evaluation.bleu import metrics
 from nmt.inference.options import Precision, TranslationOptions
 from nmt.inference.scoring import score_lines
-from nmt.inference.translator import Translator
+from nmt.inference.translator import TrainingText, Translator
 from nmt.pipeline.quantizing import quantize_model
 from nmt.search import SearchConfig
 
@@ -81,9 +81,9 @@ class Side:
         options = TranslationOptions.model_validate(self.bundle.recipe.get("evaluation", {}).get("translation", {}))
         self.options = options.model_copy(update={"precision": self.precision})
         search: SearchConfig = TypeAdapter(SearchConfig).validate_python(self.bundle.recipe["search"])
-        longest = self.bundle.metadata.longest_source
+        text = TrainingText.of(self.bundle.metadata)
         self.translator = Translator(
-            self.bundle.model, self.bundle.tokenizers, search, self.options, longest_source=longest
+            self.bundle.model, self.bundle.tokenizers, search, self.options, training_text=text
         )
 
     def judge(self, sources: Sequence[str], references: Sequence[str]) -> str:

@@ -81,7 +81,7 @@ def test_mistakes_exit_2_with_one_message(arguments: list[str], says: str, capsy
 def test_what_a_command_raises(
     error: BaseException, code: int, printed: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli.command, "main", raising(error))
+    monkeypatch.setattr(cli.command, "invoke", raising(error))
     assert status("run") == code
     assert capsys.readouterr().err == printed
 

@@ -12,16 +12,15 @@ import click
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from safetensors.torch import load_file, save_file
 
-from nmt.bundle import METADATA, WEIGHTS, load_bundle, read_metadata
+from nmt.bundle import METADATA, WEIGHTS, load_bundle, read_metadata, save_bundle
 from nmt.cli.info import command as info
 from nmt.cli.quantize import command
 from nmt.cli.score import command as score
 from nmt.cli.translate import command as translate
 from nmt.errors import UserError
 from nmt.inference.options import TranslationOptions
-from nmt.inference.translator import Translator
+from nmt.inference.translator import TrainingText, Translator
 from nmt.models.transformer import Transformer
 from nmt.nn.int8_product import has_wide_accumulation, is_supported
 from nmt.search import BeamSearch
@@ -127,7 +126,7 @@ def test_n_hostile_lines_in_n_lines_out(small: Path) -> None:
         bundle.tokenizers,
         BeamSearch(beam=2, max_length_factor=1.0, max_length_offset=3),
         TranslationOptions(precision="int8"),
-        longest_source=20,
+        training_text=TrainingText(longest_source=20),
     )
     ordinary = [number for number in range(len(hostile_lines()[::11])) if number % 3 == 0]
     same = 0
@@ -204,10 +203,11 @@ def test_damage_is_a_clear_error_and_nothing_is_written(model: Path, small: Path
 
 def test_a_diverged_model_says_so(model: Path, tmp_path: Path) -> None:
     """Rounding does not hide numbers that are none."""
-    shutil.copytree(model, tmp_path / "model")
-    weights = load_file(model / WEIGHTS)
     for name, bad in (("source_embedding.weight", float("nan")), ("decoder.0.cross.output.weight", float("inf"))):
-        save_file(weights | {name: torch.full_like(weights[name], bad)}, tmp_path / "model" / WEIGHTS)
+        bundle = load_bundle(model)
+        with torch.no_grad():
+            bundle.model.get_parameter(name).fill_(bad)
+        save_bundle(tmp_path / "model", bundle.model, bundle.tokenizers, bundle.recipe, bundle.metadata)
         quantize(tmp_path / "model", tmp_path / "out", "--force")
         with pytest.raises(UserError, match="finite"):
             nmt(translate, tmp_path / "out", "--workers", "0", given="the dog\n")

@@ -16,6 +16,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests.command import nmt as in_process
+
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = "one two three four five six seven eight nine ten eleven twelve".split()
 RECIPE = """
@@ -44,11 +46,16 @@ evaluation: {samples: 2}
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
+    return write_recipe(tmp_path)
+
+
+def write_recipe(folder: Path) -> Path:
+    """A recipe and the files that it names."""
     lines = [f"{a} {b} {c}" for a in WORDS for b in WORDS for c in WORDS[:3]]
     for name, chosen in (("train", lines), ("validation", lines[:4]), ("test", lines[5:9])):
         pairs = "".join(f"{line}\t{line[::-1]}\n" for line in chosen)
-        (tmp_path / f"{name}.tsv").write_text(pairs, encoding="utf-8")
-    path = tmp_path / "small.yaml"
+        (folder / f"{name}.tsv").write_text(pairs, encoding="utf-8")
+    path = folder / "small.yaml"
     path.write_text(RECIPE, encoding="utf-8")
     return path
 
@@ -62,11 +69,9 @@ def environment(recipe: Path) -> dict[str, str]:
 
 
 def nmt(recipe: Path, name: str, *overrides: str, code: int = 0) -> str:
-    done = subprocess.run(
-        command(name, recipe, *overrides), env=environment(recipe), capture_output=True, text=True, check=False
-    )
+    """What a command of this process says, on standard output or, where it ends with a mistake, on standard error."""
+    done = in_process(name, recipe, *overrides, environment=environment(recipe))
     assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
     return done.stdout if code == 0 else done.stderr
 
 
@@ -133,8 +138,9 @@ def test_prepare_then_train_then_more_updates_then_another_rate(recipe: Path) ->
     assert "updates 8 → 10; continuing" in output
     assert "going on after update 8" in output
     output = nmt(recipe, "train", "training.updates=10", "training.seed=2")
-    assert "training.seed 1 → 2; starting anew, the old train/ is kept in train.previous/" in output
-    assert (directory(recipe) / "train.previous" / "final.safetensors").exists()
+    assert "training.seed 1 → 2; starting anew; the old train/ is kept in previous/train-" in output
+    (kept,) = (directory(recipe) / "previous").glob("train-*/final.safetensors")
+    assert kept.stat().st_size
     output = nmt(recipe, "train", "training.updates=10", "training.seed=2", "training.processes=2", "search.beam=3")
     assert "train" in reused(output)  # neither shapes the weights
 
@@ -156,15 +162,22 @@ def final_weights(recipe: Path) -> bytes:
     return (directory(recipe) / "train" / "final.safetensors").read_bytes()
 
 
-LONG: Sequence[str] = ("training.updates=300", "training.validate_every=1000")
+LONG: Sequence[str] = ("training.updates=40", "training.validate_every=1000")
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The weights of a training from one end to the other."""
+    recipe = write_recipe(tmp_path_factory.mktemp("uninterrupted"))
+    nmt(recipe, "train", *LONG)
+    return final_weights(recipe)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_training_goes_on_to_the_same_weights(recipe: Path, number: signal.Signals) -> None:
-    nmt(recipe, "train", *LONG)
-    expected = final_weights(recipe)
-    os.rename(directory(recipe), directory(recipe).with_name("whole"))  # noqa: PTH104 -- a folder
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_an_interrupted_training_goes_on_to_the_same_weights(
+    recipe: Path, uninterrupted: bytes, number: signal.Signals
+) -> None:
     process = started(recipe, *LONG)
     process.send_signal(number)
     output, _ = process.communicate()
@@ -174,7 +187,7 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(recipe: Path, numbe
     output = nmt(recipe, "train", *LONG)
     assert "it was interrupted; continuing" in output
     assert "going on after update" in output
-    assert final_weights(recipe) == expected
+    assert final_weights(recipe) == uninterrupted
 
 
 @pytest.mark.slow
@@ -207,10 +220,12 @@ def test_two_processes_of_our_own_and_of_torchrun_train_the_same_model(recipe: P
         assert done.stdout.count("The model is in") == 1
         assert ("train" in reused(done.stdout)) == again
         assert final_weights(recipe) == expected
-    message = subprocess.run(
-        [*torchrun, *command("run", recipe)[2:]], env=environment(recipe), capture_output=True, text=True, check=False
-    ).stderr
-    assert "torchrun … -m nmt train RECIPE" in message
+
+
+def test_only_training_runs_under_torchrun(recipe: Path) -> None:
+    done = in_process("run", recipe, environment=environment(recipe) | {"WORLD_SIZE": "2"})
+    assert done.returncode == 2
+    assert "torchrun … -m nmt train RECIPE" in done.stderr
 
 
 def test_a_mistake_in_the_data_is_told_and_leaves_nothing(recipe: Path) -> None:

@@ -17,7 +17,7 @@ _SMALL = {"model_dim": 16, "feedforward_dim": 24, "heads": 2, "encoder_layers": 
 _DEEP = {"model_dim": 16, "encoder_layers": 4, "decoder_layers": 4, "initial_range": 0.6}
 _CONVOLUTIONS = {"embedding_dim": 12, "output_dim": 12}
 
-_EQUILIBRIUM = {"model_dim": 16, "feedforward_dim": 24, "heads": 2, "initial_std": 0.15}
+_EQUILIBRIUM = {"model_dim": 16, "feedforward_dim": 24, "heads": 2, "initial_std": 0.1}
 _EXACT = {"tolerance": 3e-7, "max_iterations": 300}  # blocks with random weights hardly contract
 
 _RECURRENT = {"source_embedding_dim": 12, "target_embedding_dim": 12, "initial_range": 0.6}

@@ -143,6 +143,7 @@ def test_neither_batch_mates_nor_padding_change_a_result(
         torch.testing.assert_close(logits[row, : alone.shape[1]], alone[0], atol=TOLERANCE, rtol=0)
 
 
+@settings(max_examples=15)
 @given(examples=pairs, position=st.integers(1, 9))
 def test_a_later_target_token_changes_nothing_before_it(
     model: Model, examples: list[tuple[list[int], list[int]]], position: int
@@ -159,6 +160,7 @@ def test_a_later_target_token_changes_nothing_before_it(
     assert not torch.equal(after[:, position], before[:, position])
 
 
+@settings(max_examples=6)
 @given(examples=pairs)
 def test_attention_is_a_distribution_over_real_source_tokens(
     model: Model, examples: list[tuple[list[int], list[int]]]
@@ -170,7 +172,7 @@ def test_attention_is_a_distribution_over_real_source_tokens(
     assert (attention.masked_select(~batch.source_mask[:, None, :].expand_as(attention)) == 0).all()
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(examples=pairs)
 def test_search_with_a_coverage_penalty_translates_alone_as_in_a_batch(
     model: Model, examples: list[tuple[list[int], list[int]]]
@@ -188,7 +190,7 @@ def test_search_with_a_coverage_penalty_translates_alone_as_in_a_batch(
         assert found.attention.shape == (len(found.tokens) + 1, len(source) + 1)
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(examples=pairs)
 def test_samples_are_those_of_the_sentence_alone_with_the_probability_of_teacher_forcing(
     model: Model, examples: list[tuple[list[int], list[int]]]
@@ -246,6 +248,8 @@ def test_it_learns_a_few_pairs_by_heart(request: Any, model: Model) -> None:
     for _ in range(150):
         optimizer.zero_grad()
         objective = cross_entropy(model, batch, 0.0)
+        if objective.likelihood / batch.target_tokens < 0.05:
+            break
         objective.loss.backward()
         optimizer.step()
     assert objective.likelihood / batch.target_tokens < 0.05

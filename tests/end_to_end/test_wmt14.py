@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +10,7 @@ import pytest
 
 from nmt.bundle import read_recipe
 from tests.cli.model_directory import ordinary_line
+from tests.command import Done, nmt
 from tests.loopback import Server, serving
 from tests.wmt14_archives import FILES, Pair, write_archives
 
@@ -74,15 +72,13 @@ def from_server(server: Server, checksums: dict[str, str]) -> list[str]:
     return [f"corpus.address={server.url}", f"corpus.checksums={json.dumps(checksums)}"]
 
 
-def nmt_run(recipe: Path, runs: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if name != "NMT_DATA"}
-    return subprocess.run(
-        [sys.executable, "-m", "nmt", "run", str(recipe), *overrides, "--runs", str(runs)],
-        capture_output=True,
-        text=True,
-        env={**environment, "PYTHONPATH": str(ROOT)},
-        check=False,
-    )
+def nmt_run(recipe: Path, runs: Path, *overrides: str) -> Done:
+    return nmt("run", recipe, *overrides, "--runs", runs)
+
+
+@pytest.fixture(autouse=True)
+def _no_corpora(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NMT_DATA", raising=False)
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from tests.conftest import corpus_directory
 from tests.parity.fairseq_programs import write_lines
 from tests.parity.reference import their_ids
 
-LINES = 1000
+LINES = 600
 
 
 @pytest.fixture(scope="module", params=["de", "en"])
@@ -67,6 +67,6 @@ def _codes(directory: Path, lines: list[str], kind: str) -> Path:
     from subword_nmt.learn_bpe import learn_bpe
 
     codes = io.StringIO()
-    learn_bpe(io.StringIO("\n".join(lines)), codes, 1000)
+    learn_bpe(io.StringIO("\n".join(lines)), codes, 500)
     learned = codes.getvalue().splitlines()
     return write_lines(directory / "codes", learned if kind == "subword_nmt" else [f"{pair} 1" for pair in learned[1:]])

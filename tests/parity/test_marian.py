@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from nmt.bundle import Bundle, load_bundle
 from nmt.cli.import_marian import command
 from nmt.data.batch import Batch, collate
-from nmt.inference.translator import Translator
+from nmt.inference.translator import TrainingText, Translator
 from nmt.interop.marian_import import import_marian
 from nmt.search.options import BeamSearch
 from nmt.text import clean_line
@@ -277,5 +277,5 @@ def their_translations(directory: Path, lines: list[str]) -> list[str]:
 
 def our_translations(bundle: Bundle, lines: list[str]) -> list[str]:
     search = BeamSearch.model_validate(bundle.recipe["search"])
-    translator = Translator(bundle.model, bundle.tokenizers, search, longest_source=bundle.metadata.longest_source)
+    translator = Translator(bundle.model, bundle.tokenizers, search, training_text=TrainingText.of(bundle.metadata))
     return [translation.text for translation in translator.translate(lines)]

@@ -56,7 +56,7 @@ def test_a_place_that_cannot_be_is_told_before_the_work(tmp_path: Path, name: st
 
 
 def test_no_name_is_no_place() -> None:
-    with pytest.raises(UserError, match="no file name"), write_atomically(Path("")):
+    with pytest.raises(UserError, match="no file name"), write_atomically(Path()):
         pytest.fail("the block was entered")
 
 

@@ -143,7 +143,9 @@ def test_a_file_in_another_encoding_is_refused(tmp_path: Path, name: str) -> Non
         validation=(latin1 if name == "validation" else write)(tmp_path, "validation", pairs),
         tests={},
     )
-    with pytest.raises(UserError, match=rf"{name}\.b:2: expected text in UTF-8, .* in 40 of 40 lines .*iconv -f LATIN1"):
+    with pytest.raises(
+        UserError, match=rf"{name}\.b:2: expected text in UTF-8, .* in 40 of 40 lines .*iconv -f LATIN1"
+    ):
         prepare_corpus(raw, Cleaning(), "en", "de", tmp_path / "clean")
     assert not (tmp_path / "clean" / "train.en").exists()
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import signal
-import subprocess
-import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +15,7 @@ from hypothesis import strategies as st
 from nmt.data.store import PairStore, build_store
 from nmt.errors import UserError
 from nmt.tokenizer.base import TokenizerPair
+from tests.forked import Forked
 from tests.unit.data.conftest import MakeStore, Numbers
 
 sentence = st.lists(st.integers(4, 65_535), max_size=6)
@@ -92,38 +91,23 @@ def test_a_failed_build_leaves_the_old_store(make_store: MakeStore, tmp_path: Pa
     assert [p.name for p in store.directory.parent.iterdir() if p.name.endswith(".part")] == []
 
 
-BUILD = """
-import sys
-from pathlib import Path
-from nmt.data.store import build_store
-from nmt.tokenizer.base import TokenizerPair
-from tests.unit.data.conftest import Numbers
-source, target, directory = map(Path, sys.argv[1:])
-print("ready", flush=True)
-build_store(source, target, TokenizerPair(Numbers(), Numbers()), directory)
-"""
-
-
 @pytest.mark.slow
 def test_killed_at_any_moment_it_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
-    for name in ("source", "target"):
-        (tmp_path / name).write_text("5 6 7\n" * 50_000)
+    source, target, directory = (tmp_path / name for name in ("source", "target", "store"))
+    for path in (source, target):
+        path.write_text("5 6 7\n" * 50_000)
     seen = set()
     for delay in (0.0, 0.05, 0.15, 0.3, 0.6, 10.0):
-        command = [sys.executable, "-c", BUILD, *(str(tmp_path / name) for name in ("source", "target", "store"))]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[3])
-        assert process.stdout is not None
-        process.stdout.readline()
-        try:
-            process.wait(timeout=delay)
-        except subprocess.TimeoutExpired:
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait()
-        process.stdout.close()
-        whole = (tmp_path / "store").exists()
+        process = Forked(lambda: build_store(source, target, TokenizerPair(Numbers(), Numbers()), directory))
+        deadline = time.monotonic() + delay
+        while process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        whole = directory.exists()
         seen.add(whole)
         if whole:
-            assert len(PairStore(tmp_path / "store")) == 50_000
+            assert len(PairStore(directory)) == 50_000
     assert seen == {True, False}
     assert {path.name for path in tmp_path.iterdir()} == {"source", "target", "store"}
 
@@ -135,10 +119,10 @@ def resident_kib() -> int:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
 def test_reading_everything_keeps_little_resident(make_store: MakeStore) -> None:
-    pairs = 1500
-    store = make_store([[5] * 20_000] * pairs, [[6]] * pairs, keep_text=False)  # 60 MB of ids
+    pairs = 500
+    store = make_store([[5] * 20_000] * pairs, [[6]] * pairs, keep_text=False)  # 20 MB of ids
     before = resident_kib()
     for i in range(pairs):
         store.source(i)
     store.release()
-    assert resident_kib() - before < 30_000
+    assert resident_kib() - before < 10_000

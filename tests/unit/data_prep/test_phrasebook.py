@@ -120,9 +120,8 @@ def test_address_decides_du_or_sie(splits: dict[str, list[Sentence]]) -> None:
             assert name in split_names()[0].women + split_names()[0].men, sentence
 
 
-@pytest.mark.parametrize("hash_seed", ["0", "1"])
-def test_the_same_in_another_process(hash_seed: str) -> None:
-    environment = os.environ | {"PYTHONHASHSEED": hash_seed}
+def test_the_same_in_another_process() -> None:
+    environment = os.environ | {"PYTHONHASHSEED": "1"}  # here it is drawn, or another number
     run = subprocess.run(
         [sys.executable, "-c", DIGEST], capture_output=True, text=True, check=True, env=environment,
         cwd=Path(__file__).parents[3],

@@ -236,7 +236,9 @@ def test_a_resumable_stage_continues_extends_restarts(tmp_path: Path) -> None:
     assert train(1, 6) == ("train started: steps 4 → 6; continuing", ["4", "5"])
     event, done = train(2, 7)
     assert len(done) == 7
-    assert event.startswith("train started: rate 1 → 2, steps 6 → 7; starting anew; the old train/ is kept in previous/")
+    assert event.startswith(
+        "train started: rate 1 → 2, steps 6 → 7; starting anew; the old train/ is kept in previous/"
+    )
     (kept,) = (tmp_path / "previous").glob("train-*[0-9a-f]")
     assert len(list(kept.iterdir())) == 6
 

@@ -113,7 +113,9 @@ def test_counting_parameters_allocates_nothing_and_counts_shared_ones_once(tmp_p
     size = recipe.tokenizer.vocabulary_size
     model = recipe.model.build(size, size)
     assert parameter_counts(recipe.model, recipe.tokenizer)["total"] == sum(p.numel() for p in model.parameters())
-    huge = load_recipe(smallest(tmp_path), ["model.model_dim=65536", "model.encoder_layers=100", "model.decoder_layers=100"])
+    huge = load_recipe(
+        smallest(tmp_path), ["model.model_dim=65536", "model.encoder_layers=100", "model.decoder_layers=100"]
+    )
     assert parameter_counts(huge.model, huge.tokenizer)["total"] > 10**12
     assert torch.get_default_device() == torch.device("cpu")
 

@@ -284,7 +284,7 @@ def test_a_model_of_other_options_is_refused(texts: tuple[Path, Path], tmp_path:
     """Its digest may agree: a stranger can write both."""
     path = tmp_path / "joint.model"
     options = SentencePieceOptions(vocabulary_size=300)
-    for ids, said in ((dict(pad_id=3, eos_id=0), "end as the tokens"), (None, "empty")):
+    for ids, said in (({"pad_id": 3, "eos_id": 0}, "end as the tokens"), (None, "empty")):
         model = io.BytesIO()
         if ids is not None:
             given = {"pad_id": 0, "unk_id": 1, "bos_id": 2, "eos_id": 3, **ids}

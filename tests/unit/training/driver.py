@@ -1,16 +1,11 @@
-"""A small real training, as a process of its own.
-
-    python -m tests.unit.training.driver DIRECTORY [updates] [refine | deq]
-
-Several of them with RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT set train together.
-"""
+"""A small real training, to be run in processes of their own."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -21,7 +16,7 @@ from nmt.models.transformer import Transformer
 from nmt.nn.equilibrium import Implicit, JacobianPenalty
 from nmt.nn.fixed_point import Anderson, Picard
 from nmt.pipeline.refining import make_refiner
-from nmt.tokenizer import SentencePieceOptions
+from nmt.tokenizer import SentencePieceOptions, load_tokenizers
 from nmt.tokenizer.base import TokenizerPair
 from nmt.training import Training
 from nmt.training.distributed import World, join_world
@@ -156,21 +151,19 @@ def group_threads() -> list[str]:
     return [name for name in names if "gloo" in name]
 
 
-def main() -> None:
-    """Trains in DIRECTORY on the data that lies beside it."""
-    torch.set_num_threads(1)
-    directory = Path(sys.argv[1])
-    from nmt.tokenizer import load_tokenizers
+def drive(directory: Path, updates: int = 24, kind: Literal["plain", "refine", "deq"] = "plain") -> None:
+    """Trains in a directory on the data that lies beside it.
 
+    Several processes with RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT set train together.
+    """
     tokenizers = load_tokenizers(directory.parent / "tok")
-    changes: dict[str, Any] = {"updates": int(sys.argv[2])} if len(sys.argv) > 2 else {}
     with join_world("cpu") as world:
-        if sys.argv[3:] == ["refine"]:
-            training = refining(**changes, optimizer=SGD())
-        elif sys.argv[3:] == ["deq"]:
-            training = reporting(**changes)
+        if kind == "refine":
+            training = refining(updates=updates, optimizer=SGD())
+        elif kind == "deq":
+            training = reporting(updates=updates)
         else:
-            training = options(**changes, best_by="loss")
+            training = options(updates=updates, best_by="loss")
         result: TrainingResult = trainer(
             directory,
             PairStore(directory.parent / "ids"),
@@ -178,12 +171,8 @@ def main() -> None:
             world,
             training,
             refiner=make_refiner(training, tokenizers),
-            **({"config": equilibrium()} if sys.argv[3:] == ["deq"] else {}),
+            **({"config": equilibrium()} if kind == "deq" else {}),
         ).train()
     assert not group_threads(), "the group's threads outlive it, and may end the process while it shuts down"
     if world.first:
         sys.stdout.write(f"{result.position.update} {result.chosen}\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -279,7 +279,7 @@ def test_killed_and_resumed_it_is_the_same(data: tuple[Path, PairStore, Tokenize
 def test_two_processes_give_the_weights_of_one(data: tuple[Path, PairStore, TokenizerPair]) -> None:
     training = refining(optimizer=SGD())  # Adam makes much of rounding where there is no gradient
     alone, together = train(data, "accumulating", training, Silence()), data[0] / "together"
-    run_two_processes(together, "14", "refine")
+    run_two_processes(together, 14, "refine")
     # but for rounding: parts of a micro-batch are added up one by one, so the order of the sum is another
     torch.testing.assert_close(final_weights(alone), final_weights(together), atol=1e-6, rtol=0)
     assert np.array(progress(together)) == pytest.approx(np.array(progress(alone)), rel=1e-4)

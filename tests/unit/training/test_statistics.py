@@ -163,11 +163,11 @@ def test_the_lines_do_not_depend_on_processes_and_stops(data: Prepared) -> None:
         trainer(directory / name, store, tokenizers, ALONE, training, config=equilibrium()).train()
 
     alone("alone")
-    run_two_processes(directory / "together", "16", "deq")
-    run_two_processes(directory / "in_turn", "9", "deq")
-    run_two_processes(directory / "again", "9", "deq")
+    run_two_processes(directory / "together", 16, "deq")
+    run_two_processes(directory / "in_turn", 9, "deq")
+    run_two_processes(directory / "again", 9, "deq")
     alone("in_turn")
-    run_two_processes(directory / "again", "16", "deq")
+    run_two_processes(directory / "again", 16, "deq")
     expected = lines(directory / "alone")
     assert {"encoder_residual", "decoder_backward_iterations", "encoder_jacobian"} <= set(expected[12])
     for name in ("together", "in_turn", "again"):

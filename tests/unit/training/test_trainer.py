@@ -7,8 +7,6 @@ import os
 import random
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +26,8 @@ from nmt.training.distributed import World, process_count, started_processes
 from nmt.training.optimizer import NAG, AdamThenSGD
 from nmt.training.schedule import Constant, Plateau
 from nmt.training.trainer import Trainer
-from tests.unit.training.driver import Silence, options, prepared, trainer
+from tests.forked import Forked
+from tests.unit.training.driver import Silence, drive, options, prepared, trainer
 
 ALONE = World(0, 1, torch.device("cpu"))
 
@@ -60,14 +59,11 @@ def logged(directory: Path) -> list[dict[str, Any]]:
     return records
 
 
-def start(directory: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.unit.training.driver", str(directory), *arguments]
-    return subprocess.Popen(
-        command, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+def start(directory: Path, *arguments: Any, **environment: str) -> Forked:
+    return Forked(lambda: drive(directory, *arguments), environment)
 
 
-def run_two_processes(directory: Path, *arguments: str) -> None:
+def run_two_processes(directory: Path, *arguments: Any) -> None:
     """One training, to its end."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -75,7 +71,7 @@ def run_two_processes(directory: Path, *arguments: str) -> None:
     shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "GLOO_SOCKET_IFNAME": "lo"}
     ranks = [start(directory, *arguments, RANK=str(rank), **shared) for rank in (0, 1)]
     for rank in ranks:
-        _, errors = rank.communicate(timeout=300)
+        _, errors = rank.wait(timeout=300)
         assert rank.returncode == 0, errors
 
 
@@ -108,20 +104,17 @@ def test_a_training_in_two_parts_is_the_training_in_one(data: Prepared) -> None:
 @pytest.mark.slow
 def test_killed_at_ten_random_moments_it_ends_with_the_same_weights(data: Prepared) -> None:
     whole = train(data, "unkilled", updates=60)
-    killed, kills = data[0] / "killed", 0
+    killed = data[0] / "killed"
     moments = random.Random(11)
-    while kills < 10:
-        process = start(killed, "60")
-        before = _updates(killed)
-        deadline = time.monotonic() + 60  # past the imports first: most of the kills shall hit the loop itself
-        while _updates(killed) <= before and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.005)
+    for _ in range(10):
+        process, before = start(killed, 60), _updates(killed)
+        while _updates(killed) <= before and process.poll() is None:  # past the start: the kill shall hit the loop
+            time.sleep(0.001)
         time.sleep(moments.uniform(0.0, 0.04))
         process.send_signal(signal.SIGKILL)
-        process.communicate()
-        kills += 1
-    process = start(killed, "60")
-    _, errors = process.communicate(timeout=300)
+        process.wait()
+    process = start(killed, 60)
+    _, errors = process.wait(timeout=300)
     assert process.returncode == 0, errors
     assert torch.equal(final_weights(whole), final_weights(killed))
     assert [r for r in logged(whole) if r["event"] == "progress"] == [
@@ -215,15 +208,15 @@ def test_two_processes_give_the_weights_of_one_that_accumulates_two(data: Prepar
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_saves_and_ends_cleanly(data: Prepared, number: signal.Signals) -> None:
     directory = data[0] / f"signal{number}"
-    process = start(directory, "100000")
+    process = start(directory, 100_000)
     deadline = time.monotonic() + 60
     while _updates(directory) < 3 and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(number)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.wait(timeout=60)
     assert process.returncode == 0, errors
     assert "Traceback" not in errors
     stopped_at = int(output.split()[0])

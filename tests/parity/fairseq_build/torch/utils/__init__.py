@@ -1,0 +1,1 @@
+"""What fairseq's setup.py imports cpp_extension from."""
