@@ -10,7 +10,7 @@ model/
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +20,12 @@ import torch
 from pydantic import Field, TypeAdapter, ValidationError, field_validator
 from ruamel.yaml import YAML
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
 from nmt.documents import read_json_object, read_yaml
 from nmt.errors import UserError
 from nmt.models import ModelConfig
 from nmt.models.base import EncoderDecoder
+from nmt.models.empty import empty_model
 from nmt.models.quantization import quantized
 from nmt.models.weights import (
     DamagedError,
@@ -219,32 +219,11 @@ def _check_finite(weights: Mapping[str, Tensor], path: Path) -> None:
 
 
 def _empty_model(config: ModelConfig, metadata: Metadata, directory: Path) -> EncoderDecoder[Any, Any]:
-    """The model with weights that have a shape and no values, which take neither memory nor time."""
     try:
-        with torch.device("meta"), _NothingDrawn():
-            model: EncoderDecoder[Any, Any] = config.build(metadata.source_vocabulary, metadata.target_vocabulary)
-    except (ValueError, TypeError, RuntimeError, ArithmeticError) as error:  # what torch makes of impossible sizes
-        raise UserError(str(directory), "a recipe and metadata that agree", str(error).splitlines()[0]) from error
+        model = empty_model(config, metadata.source_vocabulary, metadata.target_vocabulary)
+    except ValueError as error:
+        raise UserError(str(directory), "a recipe and metadata that agree", str(error)) from error
     return quantized(model) if metadata.weights == "int8" else model
-
-
-class _NothingDrawn(TorchFunctionMode):
-    """Leaves tensors as they are where they would be filled at random.
-
-    On the meta device torch does that in Python, whose parts take a second to import.
-    """
-
-    def __torch_function__(
-        self,
-        func: Callable[..., object],
-        types: object,
-        args: tuple[object, ...] = (),
-        kwargs: dict[str, object] | None = None,
-    ) -> object:
-        kwargs = kwargs or {}
-        if func.__name__ in ("normal_", "uniform_"):  # a tensor's and those of nn.init, which name their arguments
-            return args[0] if args else kwargs["tensor"]
-        return func(*args, **kwargs)
 
 
 def read_metadata(directory: Path) -> Metadata:

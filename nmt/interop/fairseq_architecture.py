@@ -18,10 +18,12 @@ from nmt.interop.fairseq_lstm import lstm_weights, luong_config
 from nmt.interop.fairseq_transformer import DEFAULTS as TRANSFORMER_DEFAULTS
 from nmt.interop.fairseq_transformer import shares_output, transformer_config
 from nmt.interop.fairseq_versions import upgraded
+from nmt.interop.renaming import copied
 from nmt.interop.settings import Settings
 from nmt.models import ModelConfig
 from nmt.models.base import EncoderDecoder
-from nmt.models.weights import load_weights
+from nmt.models.empty import empty_model
+from nmt.models.weights import put_weights
 
 TRANSFORMERS = (
     "transformer",
@@ -61,11 +63,12 @@ def build_model(
     _check_vocabulary(checkpoint, "decoder", target_vocabulary)
     try:
         config, weights = _converted(checkpoint, where)
-        model = config.build(source_vocabulary, target_vocabulary)
+        model = empty_model(config, source_vocabulary, target_vocabulary)
+        put_weights(model, copied(_filled_up(weights)), where)
     # settings of another type, tensors with other axes
     except (ValueError, TypeError, RuntimeError, IndexError) as error:
-        raise UserError(where, "settings and weights of one fairseq model", str(error).splitlines()[0]) from error
-    load_weights(model, _filled_up(weights), where)
+        got = (str(error) or "others").splitlines()[0]
+        raise UserError(where, "settings and weights of one fairseq model", got) from error
     return config, model.eval()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import Any
 from torch import Tensor
 
 from nmt.errors import UserError
-from nmt.interop.pickle_data import load_pickle, plain
+from nmt.interop.pickle_data import load_pickle, plain, plain_tensors
 
 KIND = "a fairseq checkpoint"
 
+_LONGEST_NAME = 100
 _NESTED = ("encoder", "decoder", "quant_noise")
 """Groups of a model's settings that new checkpoints may nest: `encoder: {layers: 6}` is `encoder_layers: 6`."""
 
@@ -50,9 +52,7 @@ def read_checkpoint(path: Path) -> FairseqCheckpoint:
     if not isinstance(state, Mapping) or not state:
         found = f"the entries {_names(content)}" if isinstance(content, Mapping) else type(content).__name__
         raise UserError(str(path), f"{KIND}, with weights under `model`", found)
-    others = [name for name, tensor in state.items() if not isinstance(tensor, Tensor) or not isinstance(name, str)]
-    if others:
-        raise UserError(str(path), "nothing but named tensors under `model`", _names(others))
+    weights = plain_tensors(state, path, "nothing but named tensors under `model`")
     try:
         settings, updates = _settings(content, path), _updates(content)
     except ValueError as error:
@@ -60,10 +60,10 @@ def read_checkpoint(path: Path) -> FairseqCheckpoint:
     model = _flat(settings["model"])
     return FairseqCheckpoint(
         path=path,
-        architecture=str(model.get("arch") or model.get("_name") or "unknown"),
+        architecture=_short(model.get("arch") or model.get("_name") or "unknown"),
         model=model,
         **{name: _named(settings[name], name) for name in ("task", "bpe", "tokenizer")},
-        state=dict(state),
+        state=weights,
         updates=updates,
     )
 
@@ -100,9 +100,13 @@ def _updates(content: Mapping[str, Any]) -> int | None:
     history = plain(content.get("optimizer_history"))
     last = history[-1] if isinstance(history, list) and history else None
     updates = last.get("num_updates") if isinstance(last, Mapping) else None
-    return updates if isinstance(updates, int) else None
+    return updates if isinstance(updates, int) and 0 <= updates < 1 << 63 else None
 
 
 def _names(values: object) -> str:
-    names = list(map(str, values)) if isinstance(values, (Mapping, list)) else []
+    names = [_short(value) for value in values] if isinstance(values, (Mapping, list)) else []
     return ", ".join(names[:5]) + (", …" if len(names) > 5 else "") or "nothing"
+
+
+def _short(value: object) -> str:
+    return value if isinstance(value, str) and len(value) < _LONGEST_NAME else reprlib.repr(value)

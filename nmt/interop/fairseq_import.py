@@ -14,6 +14,7 @@ from nmt.interop.fairseq_architecture import build_model
 from nmt.interop.fairseq_checkpoint import FairseqCheckpoint, read_checkpoint
 from nmt.interop.fairseq_text import TextChoices, build_text
 from nmt.models.weights import parameter_count
+from nmt.options import LONGEST
 from nmt.search.options import BeamSearch
 
 SEARCH = BeamSearch(
@@ -95,7 +96,8 @@ def _most(checkpoint: FairseqCheckpoint, side: str) -> int:
 def _positions(checkpoint: FairseqCheckpoint, side: str) -> int:
     """Positions of the model or of the task, whichever has fewer."""
     name = f"max_{side}_positions"
-    found = [value for section in (checkpoint.model, checkpoint.task) if isinstance(value := section.get(name), int)]
+    told = [section.get(name) for section in (checkpoint.model, checkpoint.task)]
+    found = [min(value, LONGEST) for value in told if isinstance(value, int)]
     table = checkpoint.state.get(f"{'encoder' if side == 'source' else 'decoder'}.embed_positions.weight")
     learned = [] if table is None else [len(table) - 2]  # two rows are for the ids up to padding
     return max(min([*found, *learned], default=1024), 2)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from nmt.documents import read_bounded
 from nmt.errors import UserError
 from nmt.interop.fairseq_checkpoint import FairseqCheckpoint
 from nmt.interop.fairseq_dictionary import read_dictionary
 from nmt.tokenizer.base import Tokenizer, TokenizerPair
 from nmt.tokenizer.bpe import Merges, read_merges
 from nmt.tokenizer.moses_bpe import MosesBPEOptions, MosesBPETokenizer
+from nmt.tokenizer.sentencepiece import MOST_MODEL_BYTES
 from nmt.tokenizer.sentencepiece_vocabulary import SentencePieceVocabularyTokenizer
 
 SubwordKind = Literal["none", "sentencepiece", "subword_nmt", "fastbpe"]
@@ -22,6 +25,8 @@ CODES_NAMES = ("bpecodes", "code")
 SENTENCEPIECE_NAMES = ("sentencepiece.bpe.model", "spm.model")
 """What published models call these files, which lie beside the dictionaries."""
 
+_LANGUAGE = re.compile(r"[^\s/\\\0]{1,40}")
+"""What can be a part of a file's name."""
 _SPACE = "\u2581"
 _MOSES_WORDS = ("&apos;", "&quot;", "&apos;s", "@-@")
 _ENOUGH = 0.02
@@ -84,7 +89,7 @@ def _languages(checkpoint: FairseqCheckpoint, choices: TextChoices) -> tuple[str
     found = []
     for side, chosen in (("source", choices.source_language), ("target", choices.target_language)):
         language = chosen or checkpoint.task.get(f"{side}_lang")
-        if not isinstance(language, str) or not language:
+        if not isinstance(language, str) or not _LANGUAGE.fullmatch(language):
             fix = f"Give --{side}-language: the xx of dict.xx.txt."
             raise UserError(str(checkpoint.path), f"the {side} language among its settings", "none", fix)
         found.append(language)
@@ -146,10 +151,10 @@ def _refuse_flags_without_effect(choices: TextChoices, bpe: SubwordKind, words: 
 def _sentencepiece(choices: TextChoices, vocabularies: Sequence[Sequence[str]]) -> list[Tokenizer]:
     option = "--sentencepiece-model"
     path = _file(choices.sentencepiece_model, choices.dictionaries, SENTENCEPIECE_NAMES, option)
+    model = read_bounded(path, "a SentencePiece model", MOST_MODEL_BYTES)
     try:
-        model = path.read_bytes()
         return [SentencePieceVocabularyTokenizer(model, vocabulary) for vocabulary in vocabularies]
-    except (OSError, RuntimeError) as error:
+    except RuntimeError as error:
         raise UserError(str(path), "a SentencePiece model", str(error) or "something else") from None
     except ValueError as error:
         raise UserError(str(choices.dictionaries), "dictionaries of SentencePiece's pieces", str(error)) from None

@@ -129,7 +129,10 @@ def marian_weights(
     Raises:
         UserError: there are other weights than those of a MarianMT model; all of them are named.
     """
-    state = {name.removeprefix("model."): weight.float() for name, weight in state.items()}
+    state = {
+        name.removeprefix("model."): weight.float() if weight.is_floating_point() else weight
+        for name, weight in state.items()
+    }
     state.setdefault("final_logits_bias", torch.zeros(1, len(set(order.target))))
     _check_positions(state, where)
     for names in _ONE_MATRIX[tying]:
@@ -206,8 +209,9 @@ def _rows(order: Sequence[int], where: str) -> Callable[[Tensor], Tensor]:
     size = len(set(order))
 
     def take(table: Tensor) -> Tensor:
-        if len(table) != size:
-            raise UserError(where, f"tables of {size} tokens, as the vocabulary", f"one of {len(table)}")
+        if not table.dim() or len(table) != size:
+            got = f"one of {len(table)}" if table.dim() else "one value"
+            raise UserError(where, f"tables of {size} tokens, as the vocabulary", got)
         return table[torch.tensor(order)]
 
     return take

@@ -14,10 +14,12 @@ from nmt.digest import file_digest
 from nmt.errors import UserError
 from nmt.interop import marian, marian_search
 from nmt.interop.marian import marian_weights, transformer_config
-from nmt.interop.marian_text import marian_text, read_json
-from nmt.interop.pickle_data import load_pickle
+from nmt.interop.marian_text import marian_text, read_object
+from nmt.interop.pickle_data import load_pickle, plain_tensors
+from nmt.interop.renaming import copied
 from nmt.interop.settings import Settings
-from nmt.models.weights import load_weights, parameter_count, read_tensors
+from nmt.models.empty import empty_model
+from nmt.models.weights import parameter_count, put_weights, read_tensors
 from nmt.options import LONGEST
 
 WEIGHTS, OLDER_WEIGHTS = "model.safetensors", "pytorch_model.bin"
@@ -45,12 +47,13 @@ def import_marian(directory: Path, source_language: str | None = None, target_la
     Raises:
         UserError: a file is missing or damaged, or asks for what we do not have.
     """
-    values = read_json(directory / "config.json")
+    _refuse_native(directory)
+    values = read_object(directory / "config.json")
     settings = Settings(values, marian.DEFAULTS, str(directory / "config.json"))
     config = transformer_config(settings)
     generation = directory / "generation_config.json"
     search = marian_search.marian_search(
-        Settings(read_json(generation), marian_search.DEFAULTS, str(generation))
+        Settings(read_object(generation), marian_search.DEFAULTS, str(generation))
         if generation.exists()
         else Settings(values, marian_search.DEFAULTS, settings.where),
         *(settings.token(f"{name}_token_id") for name in ("pad", "decoder_start", "eos")),
@@ -58,10 +61,10 @@ def import_marian(directory: Path, source_language: str | None = None, target_la
     text = marian_text(directory, settings)
     source, target = text.tokenizers.source, text.tokenizers.target
     path, state = _read_weights(directory)
-    weights = marian_weights(state, config.tied_embeddings, text.order, str(path), never_pad=search.never_pad)
     with settings.fitting():
-        model = config.build(source.vocabulary_size, target.vocabulary_size)
-    load_weights(model, weights, str(path))
+        weights = marian_weights(state, config.tied_embeddings, text.order, str(path), never_pad=search.never_pad)
+        model = empty_model(config, source.vocabulary_size, target.vocabulary_size)
+        put_weights(model, copied(weights), str(path))
     metadata = Metadata(
         nmt_version=nmt.__version__,
         source_language=_language("source", source_language or text.source_language),
@@ -89,6 +92,19 @@ def import_marian(directory: Path, source_language: str | None = None, target_la
     return Bundle(model.eval(), text.tokenizers, metadata, recipe)
 
 
+def _refuse_native(directory: Path) -> None:
+    """Marian's own files, which transformers converts."""
+    native = [path.name for path in sorted(directory.glob("*.npz"))[:1] + sorted(directory.glob("*.yml"))[:1]]
+    if native and not (directory / "config.json").exists():
+        raise UserError(
+            str(directory),
+            "a MarianMT model in Hugging Face's layout",
+            f"Marian's own ({', '.join(native)})",
+            "transformers 4 converts it: python -m transformers.models.marian.convert_marian_to_pytorch --src "
+            f"{directory} --dest OUT",
+        )
+
+
 def _language(side: str, name: str | None) -> str:
     if not name:
         got = "no source_lang" if side == "source" else "no target_lang"
@@ -101,7 +117,7 @@ def _read_weights(directory: Path) -> tuple[Path, Mapping[str, Tensor]]:
     """The file and what is in it."""
     path = directory / WEIGHTS
     if path.exists():
-        return path, read_tensors(path)[0]
+        return path, plain_tensors(read_tensors(path)[0], path, f"the weights of {marian.KIND}")
     path = directory / OLDER_WEIGHTS
     if not path.exists():
         others = [found.name for pattern in _OTHER_WEIGHTS for found in sorted(directory.glob(pattern))]
@@ -111,9 +127,4 @@ def _read_weights(directory: Path) -> tuple[Path, Mapping[str, Tensor]]:
             ", ".join(others) or "neither",
             "Load the model with transformers and call save_pretrained: it writes the first." if others else "",
         )
-    state = load_pickle(path, marian.KIND)
-    if not isinstance(state, Mapping) or not all(
-        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in state.items()
-    ):
-        raise UserError(str(path), f"the weights of {marian.KIND}", "something else")
-    return path, state
+    return path, plain_tensors(load_pickle(path, marian.KIND), path, f"the weights of {marian.KIND}")

@@ -7,17 +7,18 @@ line where the vocabulary has no such token; and a translation is one line with 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nmt.documents import read_bounded, read_json_object
 from nmt.errors import UserError
 from nmt.interop.marian import TokenOrder, our_order
 from nmt.interop.settings import Settings
 from nmt.options import MOST_TOKENS
 from nmt.tokenizer.base import TokenizerPair
+from nmt.tokenizer.sentencepiece import MOST_MODEL_BYTES
 from nmt.tokenizer.sentencepiece_vocabulary import SentencePieceVocabularyTokenizer
 
 NAMES = {"unk_token": "<unk>", "eos_token": "</s>", "pad_token": "<pad>"}
@@ -48,7 +49,7 @@ def marian_text(directory: Path, settings: Settings) -> MarianText:
         UserError: a file is missing or damaged, does not go with config.json, or asks for what we do not have.
     """
     path = directory / "tokenizer_config.json"
-    config = Settings(read_json(path) if path.exists() else {}, NAMES, str(path))
+    config = Settings(read_object(path) if path.exists() else {}, NAMES, str(path))
     config.refuse(("sp_model_kwargs",))
     names = [_name(config.read(kind, str | dict[str, Any], "the name of a token")) for kind in NAMES]
     vocabulary = _vocabulary(directory / "vocab.json", settings.size("vocab_size", MOST_TOKENS))
@@ -79,22 +80,13 @@ def marian_text(directory: Path, settings: Settings) -> MarianText:
     )
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON file that holds an object.
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object in one of the model's files.
 
     Raises:
         UserError: it cannot be read, or holds something else.
     """
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        expected = "a file of a MarianMT model in Hugging Face's layout"
-        raise UserError(str(path), expected, error.strerror or str(error)) from None
-    except (ValueError, RecursionError) as error:
-        raise UserError(str(path), "JSON", str(error)) from None
-    if not isinstance(found, dict):
-        raise UserError(str(path), "a JSON object", type(found).__name__)
-    return found
+    return read_json_object(path, "a file of a MarianMT model in Hugging Face's layout")
 
 
 def _name(token: object) -> str:
@@ -103,7 +95,7 @@ def _name(token: object) -> str:
 
 
 def _vocabulary(path: Path, size: int) -> dict[str, int]:
-    vocabulary = read_json(path)
+    vocabulary = read_object(path)
     ids = vocabulary.values()
     if len(vocabulary) != size or not all(type(token) is int for token in ids) or set(ids) != set(range(size)):
         got = f"{len(vocabulary)} tokens" if len(vocabulary) != size else "other ids"
@@ -114,7 +106,7 @@ def _vocabulary(path: Path, size: int) -> dict[str, int]:
 def _refuse_added(directory: Path, config: Settings, names: Sequence[str]) -> None:
     """Tokens that were added to a tokenizer later are found in text before SentencePiece sees it."""
     path = directory / "added_tokens.json"
-    added = set(read_json(path)) if path.exists() else set()
+    added = set(read_object(path)) if path.exists() else set()
     noted = config.read("added_tokens_decoder", dict[str, Any] | None, "tokens by their ids") or {}
     added |= {_name(token) for token in noted.values()}
     if others := added - set(names):
@@ -141,9 +133,8 @@ def _order(vocabulary: Mapping[str, int], names: Sequence[str], start: int | Non
 def _tokenizer(path: Path, vocabulary: Mapping[str, int], order: Sequence[int]) -> SentencePieceVocabularyTokenizer:
     by_id = {token: name for name, token in vocabulary.items()}
     pad, unk, _, eos, *others = [by_id[token] for token in order]
+    model = read_bounded(path, "a SentencePiece model", MOST_MODEL_BYTES)
     try:
-        return SentencePieceVocabularyTokenizer(path.read_bytes(), [pad, unk, _START, eos, *others])
-    except OSError as error:
-        raise UserError(str(path), "a SentencePiece model", error.strerror or str(error)) from None
+        return SentencePieceVocabularyTokenizer(model, [pad, unk, _START, eos, *others])
     except (RuntimeError, ValueError) as error:
         raise UserError(str(path), "a SentencePiece model", str(error)) from None

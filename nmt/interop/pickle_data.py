@@ -1,13 +1,15 @@
 """Reads PyTorch checkpoints of other programs as plain data. Nothing that they name is imported or run.
 
-A pickle is a program: it names functions and classes to call. Here torch's restricted unpickler reads it, which builds
-tensors and containers and refuses every other name, and the names in ALLOWED, which checkpoints use for settings and
-bookkeeping, all mean the same inert class: it keeps what it is given. Not even `argparse.Namespace` is the real one.
+A pickle is a program: it names functions and classes to call. Its instructions are looked through first
+(nmt/interop/pickle_scan.py). Then torch's restricted unpickler reads it, which builds tensors and containers and
+refuses every other name, and the names in ALLOWED, which checkpoints use for settings and bookkeeping, all mean the
+same inert class: it keeps what it is given. Not even `argparse.Namespace` is the real one.
 """
 
 from __future__ import annotations
 
 import re
+import reprlib
 import zipfile
 from collections.abc import Iterator, Mapping
 from itertools import count
@@ -15,8 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
+from nmt.documents import check_regular
 from nmt.errors import UserError
+from nmt.interop.pickle_scan import check_pickle
 
 ALLOWED = (
     "argparse.Namespace",
@@ -53,6 +58,11 @@ _REFERENCE = re.compile(r"\$\{([\w.]+)\}")
 _MOST_REFERENCES = 16
 _MOST_VALUES, _DEEPEST = 100_000, 100
 """Of settings; real ones are some thousand, and not ten deep."""
+_MOST_TENSORS, _LONGEST_NAME = 20_000, 200
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+_INTEGERS = (torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8, torch.bool)
+_MOST_REPEATS = 4
+"""How often all of a file's bytes may be seen in its tensors; a matrix that is tied has two or three names."""
 
 
 class StandIn:
@@ -85,29 +95,51 @@ def load_pickle(path: Path, kind: str) -> Any:  # noqa: ANN401 -- that is for th
         kind: what it should be, for errors: "a ... checkpoint".
 
     Raises:
-        UserError: it cannot be read, is something else, or names what is not in ALLOWED, which is not run.
+        UserError: it cannot be read, is something else, names what is not in ALLOWED, which is not run, or would build
+            what is larger than any checkpoint.
     """
     try:
-        with path.open("rb"):
-            pass
+        check_regular(path, kind)
+        check_pickle(path, kind, ALLOWED)
         with torch.serialization.safe_globals([(StandIn, name) for name in ALLOWED]):
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except OSError as error:
         raise UserError(str(path), kind, error.strerror or str(error)) from None
+    except UserError:
+        raise
     except Exception as error:  # a file of another kind, or one made with intent, can raise anything
-        raise _refused(path, kind, str(error)) from None
+        raise UserError(str(path), kind, (str(error).strip() or "another file").splitlines()[0]) from None
 
 
-def _refused(path: Path, kind: str, message: str) -> UserError:
-    name = re.search(r"GLOBAL ([\w.]+)", message)
-    if name:
-        return UserError(
-            str(path),
-            f"{kind} that holds tensors and settings",
-            f"one that names {name[1]}",
-            "Nothing was run. Loading it the unrestricted way could run anything: do not, unless you trust its source.",
-        )
-    return UserError(str(path), kind, message.strip().splitlines()[0] if message.strip() else "another file")
+def plain_tensors(found: object, path: Path, expected: str) -> dict[str, Tensor]:
+    """What a file says are weights, if it is nothing but dense tensors of real numbers on the CPU, by name.
+
+    Args:
+        found: a part of what a file held.
+        path: the file.
+        expected: what it should be, for errors.
+
+    Raises:
+        UserError: it is something else, a tensor among it is of another kind, or they are larger than the file.
+    """
+    if not isinstance(found, Mapping):
+        raise UserError(str(path), expected, type(found).__name__)
+    for name, value in found.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            raise UserError(str(path), expected, f"{reprlib.repr(name)}: {type(value).__name__}")
+    if len(found) > _MOST_TENSORS or max(map(len, found), default=0) > _LONGEST_NAME:
+        got = f"{len(found):,} of them, the longest name of {max(map(len, found)):,} characters"
+        raise UserError(str(path), expected, got)
+    for name, tensor in found.items():
+        if tensor.dtype not in _FLOATS + _INTEGERS or tensor.layout != torch.strided or tensor.device.type != "cpu":
+            kinds = (tensor.dtype, *((tensor.layout,) if tensor.layout != torch.strided else ()), tensor.device)
+            got = f"{name} of {', '.join(str(kind).removeprefix('torch.') for kind in kinds)}"
+            raise UserError(str(path), f"{expected}, of ordinary real numbers", got)
+    values = sum(tensor.numel() * tensor.element_size() for tensor in found.values())
+    if values > _MOST_REPEATS * path.stat().st_size:
+        got = f"tensors of {values:,} bytes in a file of {path.stat().st_size:,}"
+        raise UserError(str(path), f"{expected}, each written out", got)
+    return dict(found)
 
 
 def plain(value: object, root: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 -- any plain value

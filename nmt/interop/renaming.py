@@ -11,6 +11,9 @@ import torch
 from torch import Tensor
 
 from nmt.errors import UserError
+from nmt.options import MOST_LAYERS
+
+_MOST_NAMES = 30
 
 
 def unchanged(x: Tensor) -> Tensor:
@@ -72,19 +75,26 @@ def rename(
     return ours
 
 
+def copied(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same in memory of their own: those of a file follow what becomes of the file."""
+    return {name: tensor.clone() for name, tensor in weights.items()}
+
+
 def _layers(rule: Rule, weights: Iterable[str]) -> range:
     """The layers that the file has, counted by any weight of them; one without a number where there are no layers."""
     before, layered, _ = rule.theirs[0].partition("{}")
     if not layered:
         return range(1)
-    numbers = [re.match(re.escape(before) + r"(\d+)", name) for name in weights]
-    return range(max((int(number[1]) + 1 for number in numbers if number), default=0))
+    numbers = [re.match(re.escape(before) + r"([0-9]{1,4})(?![0-9])", name) for name in weights]
+    found = [int(number[1]) for number in numbers if number and int(number[1]) < MOST_LAYERS]
+    return range(max(found, default=-1) + 1)  # a weight of any later layer is left over, and named
 
 
 def _list(names: Iterable[str]) -> str:
-    """All names, those of several layers as one: "decoder.layers.*.fc3.bias (6 of them)"."""
+    """The names, those of several layers as one: "decoder.layers.*.fc3.bias (6 of them)"; not more than can be read."""
     groups: dict[str, list[str]] = {}
     for name in names:
         groups.setdefault(re.sub(r"(?<=\.)\d+(?=\.)", "*", name), []).append(name)
     shown = [group[0] if len(group) == 1 else f"{name} ({len(group)} of them)" for name, group in groups.items()]
-    return ", ".join(shown) or "none"
+    more = [f"and {len(shown) - _MOST_NAMES:,} more"] if len(shown) > _MOST_NAMES else []
+    return ", ".join(shown[:_MOST_NAMES] + more) or "none"

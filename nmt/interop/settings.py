@@ -76,7 +76,7 @@ class Settings:
 
     @contextmanager
     def fitting(self) -> Iterator[None]:
-        """For the making of our options, or a model, from settings that were read one by one.
+        """For the making of our options, or a model, from settings that were read one by one, and weights of any shape.
 
         Raises:
             UserError: the options do not go together, or no memory is large enough for the model.
@@ -87,7 +87,7 @@ class Settings:
             first = error.errors()[0]
             name = "".join(f"{part}: " for part in first["loc"])
             raise UserError(self.where, "settings that go together", name + str(first["msg"])) from error
-        except (ValueError, RuntimeError, MemoryError) as error:
+        except (ValueError, TypeError, IndexError, RuntimeError, MemoryError) as error:
             got = (str(error) or "more than there is memory for").splitlines()[0]
             raise UserError(self.where, "settings of one model", got) from error
 

@@ -15,6 +15,7 @@ from nmt.documents import KeyPath
 from nmt.errors import UserError
 from nmt.models import ModelConfig
 from nmt.models.base import EncoderDecoder
+from nmt.models.empty import empty_model
 from nmt.models.quantization import quantized
 from nmt.models.weights import named_weights, read_shapes, shapes_difference, shapes_of
 from nmt.options import Options
@@ -96,8 +97,7 @@ def _difference(recorded: ModelConfig, changed: ModelConfig, directory: Path, me
     """What keeps the changed options from the weights, in words; empty if nothing."""
     sizes = metadata.source_vocabulary, metadata.target_vocabulary
     try:
-        with torch.device("meta"):
-            built = changed.build(*sizes)
+        built = empty_model(changed, *sizes)
     except ValueError as error:
         return str(error)
     stored = quantized(built) if metadata.weights == "int8" else built

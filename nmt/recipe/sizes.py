@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import torch
-
 from nmt.models import ModelConfig
+from nmt.models.empty import empty_model
 from nmt.tokenizer import TokenizerOptions
 
 
 def parameter_counts(model: ModelConfig, tokenizer: TokenizerOptions) -> dict[str, int]:
     """Parameters by part of the model, shared ones counted once (with the first part), and `total`."""
-    with torch.device("meta"):
-        built = model.build(*tokenizer.vocabulary_sizes)
+    built = empty_model(model, *tokenizer.vocabulary_sizes)
     seen: set[int] = set()
     counts: dict[str, int] = {}
     for name, parameter in built.named_parameters():

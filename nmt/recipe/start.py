@@ -6,12 +6,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from nmt.bundle import WEIGHTS, read_metadata
 from nmt.errors import UserError
 from nmt.models import ModelConfig
 from nmt.models.base import EncoderDecoder
+from nmt.models.empty import empty_model
 from nmt.models.freezing import freeze
 from nmt.models.weights import read_shapes, shapes_difference, shapes_of
 from nmt.recipe.conflict import Conflict
@@ -38,8 +37,7 @@ def start_conflicts(model: ModelConfig, tokenizer: TokenizerOptions, training: T
             fix="Leave the section `tokenizer` out.",
         )
     elif start or training.freeze:
-        with torch.device("meta"):
-            built = model.build(*tokenizer.vocabulary_sizes)
+        built = empty_model(model, *tokenizer.vocabulary_sizes)
         yield from _parts_conflicts(built, training.freeze, start)
 
 

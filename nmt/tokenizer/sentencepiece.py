@@ -40,7 +40,8 @@ _APOSTROPHES = str.maketrans(dict.fromkeys("’‘‛ʼʻ′＇", "'"))
 
 _SILENT = 2  # SentencePiece's level of messages: errors only, and those come as exceptions
 
-_MOST_MODEL_BYTES = 1 << 28
+MOST_MODEL_BYTES = 1 << 28
+"""Of a SentencePiece model; real ones have a few megabytes."""
 
 _Text = tuple[Path, Callable[[str], str]]
 """A file, and what its lines are read as."""
@@ -145,7 +146,7 @@ class SentencePieceOptions(Options):
         Raises:
             UserError: not a SentencePiece model.
         """
-        model = read_bounded(path, "a SentencePiece model", _MOST_MODEL_BYTES)
+        model = read_bounded(path, "a SentencePiece model", MOST_MODEL_BYTES)
         try:
             tokenizer = SentencePieceTokenizer(model, self)
             tokenizer.check()

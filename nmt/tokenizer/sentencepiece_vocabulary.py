@@ -53,7 +53,7 @@ class SentencePieceVocabularyTokenizer(VocabularyTokenizer):
         options: nothing to choose so far.
 
     Raises:
-        ValueError: the vocabulary has too few entries, or one twice.
+        ValueError: the vocabulary has too few entries, or one twice; a piece is not UTF-8.
         RuntimeError: not a SentencePiece model.
     """
 
@@ -69,6 +69,7 @@ class SentencePieceVocabularyTokenizer(VocabularyTokenizer):
         if not model:  # which SentencePiece would take for none given
             raise RuntimeError("an empty SentencePiece model")
         self._processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+        self._processor.id_to_piece(list(range(self._processor.get_piece_size())))  # those that are no text raise here
 
     @property
     def options(self) -> SentencePieceVocabularyOptions:

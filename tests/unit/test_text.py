@@ -98,7 +98,7 @@ def test_gzip_is_told_by_content_not_by_name(tmp_path: Path) -> None:
 COMPRESS = {"gzip": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
 
 
-@given(hostile_bytes, st.sampled_from(sorted(COMPRESS)), st.sampled_from(sorted(COMPRESS)))
+@given(hostile_bytes.map(b"x".__add__), st.sampled_from(sorted(COMPRESS)), st.sampled_from(sorted(COMPRESS)))
 def test_compression_is_told_by_content_one_in_another_too(data: bytes, inner: str, outer: str) -> None:
     expected = list(read_lines(io.BytesIO(data)))
     packed = COMPRESS[inner](data)

@@ -105,7 +105,7 @@ def test_settings_without_end(tmp_path: Path, write: Callable[..., Path], value:
         ([1, 2], "list"),
         ({"weights": {}, "step": 3}, "the entries weights, step"),
         ({"model": {}}, "the entries model"),
-        ({"model": {"a": 1}, "args": {"arch": "transformer"}}, "nothing but named tensors.*got a"),
+        ({"model": {"a": 1}, "args": {"arch": "transformer"}}, "nothing but named tensors.*got 'a': int"),
         ({"model": {"a": torch.zeros(1)}, "epoch": 3}, "under `args` or `cfg`, got model, epoch"),
         ({"model": {"a": torch.zeros(1)}, "args": 3}, "under `args` or `cfg`"),
     ],
