@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import io
@@ -11,7 +12,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, cast
+from typing import BinaryIO, Self, cast
 
 from nmt.data.corpus import ShowProgress, unseen
 from nmt.errors import UserError
@@ -20,6 +21,9 @@ from nmt.output import write_bytes_atomically
 _BLOCK_BYTES = 1 << 20
 _MEGABYTE = 10**6
 _GZIP_MAGIC = b"\x1f\x8b"
+_MOST_HEADER_BYTES = 1 << 20
+_DAMAGE = (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, ValueError, OverflowError, RecursionError)
+"""What tarfile and gzip make of it; the last three, of a header that makes no sense."""
 
 
 def extract_members(
@@ -55,7 +59,7 @@ def extract_members(
             hashed = _Hashed(file, checksum, lambda done, size: progress(done, size, f"MB of {archive.name} read"))
             try:
                 _copy_members(io.BufferedReader(hashed, _BLOCK_BYTES), members, outputs)
-            except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
+            except _DAMAGE as error:
                 problem = str(error) or type(error).__name__
                 raise UserError(str(archive), "a whole tar archive", f"a damaged one ({problem})", repair) from None
             except _MissingError as error:
@@ -66,7 +70,8 @@ def extract_members(
                 raise UserError(str(archive), f"the archive {checksum}", f"another one, {found}", repair)
     except OSError as error:
         where = str(error.filename or archive)
-        raise UserError(where, "to be read or written", error.strerror or str(error), "Is the disk full?") from None
+        fix = "Make room on the disk." if error.errno == errno.ENOSPC else ""
+        raise UserError(where, "to be read or written", error.strerror or str(error), fix) from None
     return digests[0].removeprefix("sha256:")
 
 
@@ -80,7 +85,7 @@ def _copy_members(stream: io.BufferedReader[_Hashed], members: Mapping[str, Path
     packed = stream.peek(len(_GZIP_MAGIC)).startswith(_GZIP_MAGIC)
     content = cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if packed else stream
     handles: dict[str, BinaryIO] = {}
-    with tarfile.open(fileobj=content, mode="r|", errorlevel=2) as tar:
+    with tarfile.open(fileobj=content, mode="r|", errorlevel=2, tarinfo=_BoundedInfo) as tar:
         for member in tar:
             name = str(PurePosixPath(member.name))  # "./training/x" is training/x
             if name not in members or not member.isreg():
@@ -99,6 +104,22 @@ def _copy_members(stream: io.BufferedReader[_Hashed], members: Mapping[str, Path
     for name in members:
         if name not in handles:
             raise _MissingError(name)
+
+
+class _BoundedInfo(tarfile.TarInfo):
+    """A member whose name and attributes, which are read into memory, are of a size that such things have."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str | None, errors: str) -> Self:
+        info = super().frombuf(buf, encoding, errors)  # type: ignore[arg-type]  # None: the system's encoding
+        if info.type not in _OWN_TYPES and info.size > _MOST_HEADER_BYTES:
+            raise tarfile.ReadError(f"a name or attributes of {info.size:,} bytes")
+        return info
+
+
+_OWN_TYPES = (*tarfile.REGULAR_TYPES, tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE)
+_OWN_TYPES += (tarfile.CHRTYPE, tarfile.BLKTYPE)
+"""Of members; the others tell something of the next one."""
 
 
 class _Hashed(io.RawIOBase):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
+import re
 import time
 import urllib.error
 import urllib.request
@@ -58,12 +59,13 @@ def download(
             continued = part.fetch(url, unchecked=checksum is None)
         except urllib.error.HTTPError as error:
             error.close()
-            problem = f"HTTP status {error.code} ({error.reason})"
+            problem = _line(f"HTTP status {error.code} ({error.reason})")
             if error.code in _PERMANENT and error.code not in _PASSING:
                 break
             continue
-        except (OSError, http.client.HTTPException) as error:  # URLError, timeouts and resets are OSErrors
-            problem = str(getattr(error, "reason", error)) or type(error).__name__
+        # URLError, timeouts and resets are OSErrors; an address or a header that makes no sense is a ValueError
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            problem = _line(getattr(error, "reason", error)) or type(error).__name__
             continue
         found = part.checksum(checksum)
         if found == checksum:
@@ -115,7 +117,7 @@ class _Part:
         # Without "identity" a server may compress on the way, and ranges would count other bytes.
         request = urllib.request.Request(url, headers={"Accept-Encoding": "identity", "User-Agent": "nmt"})
         have = self.path.stat().st_size if self.path.exists() else 0
-        tag = self.tag_path.read_text(encoding="latin-1") if self.tag_path.exists() else ""
+        tag = _usable(self.tag_path.read_text(encoding="latin-1")) if self.tag_path.exists() else ""
         if have and (tag or not unchecked):
             request.add_header("Range", f"bytes={have}-")
             if tag:
@@ -137,21 +139,38 @@ class _Part:
         return continued
 
     def _receive(self, response: http.client.HTTPResponse, *, continued: bool) -> None:
-        announced, received = response.headers.get("Content-Length"), 0
+        announced, received = _announced(response), 0
+        # Into memory of our own: a server that announces a chunk of -1 bytes would be read to its end at once.
+        memory = memoryview(bytearray(_BLOCK_BYTES))
         if not continued:  # the old tag must never stand beside bytes of another file
             self.tag_path.unlink(missing_ok=True)
         with self.path.open("ab" if continued else "wb") as handle:
             # A strong ETag or a date names the file; a weak ETag may not be used so (RFC 9110, 13.1.5).
             tag = response.headers.get("ETag") or response.headers.get("Last-Modified") or ""
             if not tag.startswith("W/"):
-                self.tag_path.write_text(tag, encoding="latin-1")
-            while block := response.read(_BLOCK_BYTES):
-                handle.write(block)
-                received += len(block)
+                self.tag_path.write_text(_usable(tag), encoding="latin-1")
+            while arrived := response.readinto(memory):
+                handle.write(memory[:arrived])
+                received += arrived
                 if announced is not None:
-                    size = handle.tell() - received + int(announced)
+                    size = handle.tell() - received + announced
                     self.progress(handle.tell() // _MEGABYTE, size // _MEGABYTE, f"MB of {self.name}")
             handle.flush()
             os.fsync(handle.fileno())
-        if announced is not None and received < int(announced):
+        if announced is not None and received < announced:
             raise OSError(f"the connection broke after {received} of {announced} bytes")
+
+
+def _line(message: object) -> str:
+    return " ".join(str(message).split())
+
+
+def _announced(response: http.client.HTTPResponse) -> int | None:
+    """How many bytes the server says it sends; None where it says nothing, or nonsense."""
+    length = response.headers.get("Content-Length") or ""
+    return int(length) if re.fullmatch(r"[0-9]{1,18}", length) and not response.chunked else None
+
+
+def _usable(tag: str) -> str:
+    """The tag, if it can be sent back in a header; else none."""
+    return tag if re.fullmatch(r"[\x20-\x7e]{1,1000}", tag) else ""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -56,7 +58,7 @@ def _python(model: Path, out: Path) -> list[str]:
     beam = read_recipe(model).get("search", {}).get("beam", BeamSearch().beam)
     tokenizers = read_description(out / TOKENIZER)
     load = f"translator = ctranslate2.Translator({str(out)!r})"
-    if any(tokenizer["options"]["kind"] != "sentencepiece" for tokenizer in tokenizers.values()):
+    if not all(_is_plain(tokenizer["options"]) for tokenizer in tokenizers.values()):
         return [
             "# this tokenizer needs nmt",
             "import ctranslate2, pathlib, nmt.tokenizer, nmt.interop.ctranslate2",
@@ -80,3 +82,8 @@ def _python(model: Path, out: Path) -> list[str]:
         f"pieces = source.encode({line!r}, out_type=str)",
         f"print(target.decode(translator.translate_batch([pieces], beam_size={beam})[0].hypotheses[0]))",
     ]
+
+
+def _is_plain(options: Mapping[str, Any]) -> bool:
+    """Whether SentencePiece alone cuts text as this tokenizer does."""
+    return options["kind"] == "sentencepiece" and options.get("apostrophes", "keep") == "keep"

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from torch import Tensor
 
 from nmt.evaluation.gleu import gleus, words
+from nmt.evaluation.tokenization import DEFAULT
 from nmt.inference.precision import with_precision
 from nmt.models.base import EncoderDecoder
 from nmt.search import Sampling
@@ -19,8 +20,14 @@ from nmt.training import Training
 from nmt.training.refine import Refinement, Refiner, Reward
 
 
-def make_refiner(training: Training, tokenizers: TokenizerPair) -> Refiner | None:
-    """The refiner of a recipe's `training.refine`; None where it has none."""
+def make_refiner(training: Training, tokenizers: TokenizerPair, tokenizer_name: str = DEFAULT) -> Refiner | None:
+    """The refiner of a recipe's `training.refine`; None where it has none.
+
+    Args:
+        training: of the recipe.
+        tokenizers: of the model.
+        tokenizer_name: what divides text into the words of the reward, by sacrebleu's name.
+    """
     options = training.refine
     if options is None:
         return None
@@ -39,17 +46,17 @@ def make_refiner(training: Training, tokenizers: TokenizerPair) -> Refiner | Non
     return Refiner(
         options=options,
         sample=sample,
-        reward=make_reward(options, tokenizers.target),
+        reward=make_reward(options, tokenizers.target, tokenizer_name),
         label_smoothing=training.label_smoothing,
         batch_tokens=max(training.batch_tokens // training.micro_batches, 1),
     )
 
 
-def make_reward(options: Refinement, tokenizer: Tokenizer) -> Reward:
+def make_reward(options: Refinement, tokenizer: Tokenizer, tokenizer_name: str = DEFAULT) -> Reward:
     """GLEU in the unit that the options name."""
 
     def text(ids: Sequence[int]) -> list[str]:
-        return words(tokenizer.decode(ids))
+        return words(tokenizer.decode(ids), tokenizer_name)
 
     def of_words(hypotheses: Sequence[Sequence[int]], reference: Sequence[int]) -> list[float]:
         return gleus(map(text, hypotheses), text(reference))

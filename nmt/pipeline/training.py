@@ -112,7 +112,11 @@ def train(
     stage = Stage(
         TRAIN,
         TRAIN_VERSION,
-        {"model": settings.model.model_dump(mode="json"), "training": _shaping(settings.training)},
+        {
+            "model": settings.model.model_dump(mode="json"),
+            "training": _shaping(settings.training),
+            **_reward(settings.training, _words(settings, ids)),
+        },
         dict(ids.digests) | start_digests(settings.training),
         work,
         extent=extent,
@@ -199,7 +203,7 @@ def _train(
         world,
         TrainingReporter(reporter, settings.training.updates),
         resegment=settings.resegment,
-        refiner=make_refiner(settings.training, ids.tokenizers),
+        refiner=make_refiner(settings.training, ids.tokenizers, _words(settings, ids)),
     )
     return trainer.train(), trainer.model
 
@@ -251,6 +255,11 @@ def _shaping(options: Training) -> dict[str, Any]:
     return shaping
 
 
+def _reward(options: Training, words: str) -> dict[str, Any]:
+    """How the reward of a refinement divides text into words, where that is not as it always was."""
+    return {"reward": words} if options.refine and options.refine.unit == "words" and words != DEFAULT else {}
+
+
 def _extent(options: Training) -> dict[str, int]:
     """How far training goes, where that does not shape the weights; no entry: no limit."""
     extent = with_effect(options, Effect.EXTENT)
@@ -273,7 +282,8 @@ def _renewed(record: Record) -> Record:
     if options is None:
         return record
     shaping, choice = _shaping(options), {**_choice(options, DEFAULT), **record.choice}
-    return replace(record, options={"model": renewed(ModelConfig, model), "training": shaping}, choice=choice)
+    model = renewed(ModelConfig, model)
+    return replace(record, options={**record.options, "model": model, "training": shaping}, choice=choice)
 
 
 def _looks_ahead(options: Training) -> bool:

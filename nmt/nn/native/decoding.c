@@ -40,7 +40,7 @@ INLINE float exponential(float x) {
     p = p * r + 1.6666665459e-1f;
     p = p * r + 5.0000001201e-1f;
     p = p * r * r + r + 1.0f;
-    union { int32_t i; float f; } power = {((int32_t)n + 127) << 23};
+    union { uint32_t i; float f; } power = {(uint32_t)((int32_t)n + 127) << 23};
     return p * power.f;
 }
 

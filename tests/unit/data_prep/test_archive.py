@@ -135,3 +135,30 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file where a folder should be")
     with pytest.raises(UserError, match=r"out/a\.en: expected a place that can be written to, got Not a directory"):
         extract(archive, tmp_path / "out")
+
+
+def header(name: bytes, size: int, kind: bytes) -> bytes:
+    entry = tarfile.TarInfo(name.decode())
+    entry.type = kind
+    entry.size = 0
+    raw = bytearray(entry.tobuf(tarfile.GNU_FORMAT))
+    raw[124:136] = b"\x80" + size.to_bytes(11, "big")  # a number of any size, in GNU's way
+    raw[148:156] = b" " * 8
+    raw[148:156] = b"%06o\0 " % sum(raw)
+    return bytes(raw)
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE])
+def test_a_name_of_gigabytes_is_not_read(tmp_path: Path, kind: bytes) -> None:
+    whole = gzip.decompress(pack(tmp_path / "a.tgz", list(CONTENT.items())).read_bytes())
+    (tmp_path / "a.tar").write_bytes(header(b"././@LongLink", 3 << 30, kind) + whole)
+    with pytest.raises(UserError, match="a name or attributes of 3,221,225,472 bytes.*Delete it"):
+        extract(tmp_path / "a.tar", tmp_path / "out")
+    assert not list((tmp_path / "out").glob("*"))
+
+
+def test_headers_about_headers_without_end(tmp_path: Path) -> None:
+    chain = (header(b"././@LongLink", 512, tarfile.GNUTYPE_LONGNAME) + b"a".ljust(512, b"\0")) * 5000
+    (tmp_path / "a.tar").write_bytes(chain)
+    with pytest.raises(UserError, match="a damaged one"):
+        extract(tmp_path / "a.tar", tmp_path / "out")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -128,3 +131,68 @@ def test_a_busy_server_is_asked_again(server: Server, tmp_path: Path) -> None:
 def test_no_server(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"(?s)127\.0\.0\.1:9/file.*refused.*Put it there"):
         download("http://127.0.0.1:9/file", tmp_path / "file", attempts=2, wait_seconds=0.001, by_hand="Put it there.")
+
+
+@contextmanager
+def answering(answer: bytes) -> Iterator[str]:
+    """The address of a server that gives everybody these bytes and hangs up."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = listening.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(1 << 16)
+                    connection.sendall(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/file.gz"
+        listening.shutdown(socket.SHUT_RDWR)
+    thread.join()
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize("length", [b"abc", b"-1", b"1e9", b"9" * 5000, b"\xff", b""])
+def test_a_length_that_is_none_is_as_good_as_nothing(length: bytes, tmp_path: Path) -> None:
+    with answering(OK + b"Content-Length: " + length + b"\r\n\r\n" + CONTENT) as url:
+        download(url, tmp_path / "file.gz", checksum=SHA256, attempts=1)
+    assert (tmp_path / "file.gz").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        OK + b"Transfer-Encoding: chunked\r\n\r\n-5\r\nabcde\r\n0\r\n\r\n",
+        OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nabcde\r\n0\r\n\r\n",
+        OK + b"Transfer-Encoding: chunked\r\n\r\nfffffffffffffff\r\nabcde",
+        b"HTTP/1.1 302 Found\r\nLocation: http://[::1/\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: http://\x00/\xff\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: /file.gz\r\n\r\n",
+        b"HTTP/9 abc\r\n\r\n",
+        b"\x00" * 100,
+        b"",
+    ],
+)
+def test_an_answer_that_makes_no_sense_is_told_in_words(answer: bytes, tmp_path: Path) -> None:
+    with answering(answer) as url, pytest.raises(UserError, match="expected the file, got .") as refused:
+        download(url, tmp_path / "file.gz", checksum=SHA256, attempts=2, wait_seconds=0.001)
+    assert "\n" not in str(refused.value)
+    assert not (tmp_path / "file.gz").exists()
+
+
+def test_a_tag_that_is_none_is_not_sent_back(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "file.gz.part").write_bytes(CONTENT[:1000])
+    (tmp_path / "file.gz.part.tag").write_text('"v1"\r\nEvil: 1')
+    fetch(server, tmp_path / "file.gz")
+    assert (tmp_path / "file.gz").read_bytes() == CONTENT
+    folded = OK + b'ETag: "a\r\n b"\r\nContent-Length: 512000\r\n\r\n' + CONTENT[:5]
+    with answering(folded) as url, pytest.raises(UserError, match="broke after 5"):
+        download(url, tmp_path / "other.gz", attempts=2, wait_seconds=0.001)
+    assert (tmp_path / "other.gz.part.tag").read_text() == ""

@@ -308,6 +308,8 @@ def test_the_unit_of_the_reward(data: tuple[Path, PairStore, TokenizerPair]) -> 
     assert in_words == [3 / 6]  # two words and their pair, of three words, two pairs and the triple
     assert in_words == gleus([words(tokenizer.decode(hypothesis))], words(tokenizer.decode(reference)))
     assert in_pieces == gleus([hypothesis], reference)
+    in_characters = make_reward(Refinement(unit="words"), tokenizer, "char")([hypothesis], reference)
+    assert in_characters == gleus([list("einszweiBaum")], list("einszweiHaus"))  # for text without blanks
 
 
 def test_gleu_of_the_validation_chooses_the_weights(data: tuple[Path, PairStore, TokenizerPair]) -> None:
