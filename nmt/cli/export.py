@@ -86,4 +86,4 @@ def _python(model: Path, out: Path) -> list[str]:
 
 def _is_plain(options: Mapping[str, Any]) -> bool:
     """Whether SentencePiece alone cuts text as this tokenizer does."""
-    return options["kind"] == "sentencepiece" and options.get("apostrophes", "keep") == "keep"
+    return bool(options["kind"] == "sentencepiece" and options.get("apostrophes", "keep") == "keep")

@@ -36,13 +36,19 @@ def inherit(data: Mapping[str, Any], where: Callable[[KeyPath], str], folder: Pa
     start = read_recipe(directory)
     result = dict(data)
     result.setdefault("tokenizer", {"kind": "existing", "directory": str(directory.absolute())})
-    search, theirs = data.get("search", {}), start.get("search", {})
+    search, theirs = data.get("search", {}), _section(start, "search")
     if isinstance(search, Mapping) and search.get("kind", theirs.get("kind")) == theirs.get("kind"):
         result["search"] = {**theirs, **search}
     model = data.get("model", {})
     if isinstance(model, Mapping):
-        result["model"] = _completed(model, start.get("model", {}), where, directory)
+        result["model"] = _completed(model, _section(start, "model"), where, directory)
     return result
+
+
+def _section(recipe: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A section of a model's recipe; one that is missing or damaged gives nothing."""
+    section = recipe.get(name)
+    return section if isinstance(section, Mapping) else {}
 
 
 def _model_directory(named: str, where: str, folder: Path | None) -> Path:

@@ -102,6 +102,6 @@ def _set(data: dict[str, Any], parts: list[str], value: object, where: str) -> K
 
 
 def _index(part: str, items: list[Any], path: KeyPath, where: str) -> int:
-    if part.isdecimal() and int(part) < len(items):
+    if part.isdecimal() and len(part) < _DEEPEST and int(part) < len(items):
         return int(part)
     raise UserError(where, f"an index from 0 to {len(items) - 1} after {dotted(path)}", repr(part))

@@ -81,9 +81,9 @@ def test_it_does_what_the_recipe_would_have_done(model: Path, early: Path, text:
 def test_worker_processes_do_it_too(model: Path, text: Path) -> None:
     found = {
         workers: output(translate, model, text, "--scores", *EARLY, "--workers", workers).splitlines()
-        for workers in (0, 1)
+        for workers in (0, 2)
     }
-    assert found[0] == found[1]
+    assert found[0] == found[2]
     assert len(found[0]) == len(LINES)
     assert found[0] != output(translate, model, text, "--scores", "--workers", 0).splitlines()
 
@@ -189,9 +189,9 @@ def test_the_stream_follows_the_model_that_it_is_given(model: Path) -> None:
     bundle = load_bundle(model, model_options=changed_model(model, ["decoder_solver.max_iterations=1"]))
     found = [
         [line.score for line in translate_stream(model, bundle, iter([LINES]), BeamSearch(), TranslationOptions(), n)]
-        for n in (0, 1)
+        for n in (0, 2)
     ]
-    assert found[0] == found[1]
+    assert found[0] == found[2]
 
 
 @pytest.mark.parametrize("name", ["translate", "evaluate", "score"])

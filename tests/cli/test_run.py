@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,8 @@ def nmt(recipe: Path, name: str, *overrides: str, code: int = 0) -> str:
 
 
 def directory(recipe: Path) -> Path:
-    return recipe.parent / "runs" / "tiny_en_xx" / "small"
+    japanese = "target: ja" in recipe.read_text(encoding="utf-8")
+    return recipe.parent / "runs" / ("tiny_en_ja" if japanese else "tiny_en_xx") / "small"
 
 
 def report(recipe: Path) -> Any:
@@ -147,11 +149,13 @@ def test_prepare_then_train_then_more_updates_then_another_rate(recipe: Path) ->
 
 def started(recipe: Path, *overrides: str) -> subprocess.Popen[str]:
     """A training that has written a checkpoint."""
+    last = directory(recipe) / "train" / "checkpoints" / "last.safetensors"
+    before = last.stat().st_ino if last.exists() else None
     process = subprocess.Popen(
         command("train", recipe, *overrides), env=environment(recipe), stdout=subprocess.PIPE, text=True
     )
     deadline = time.monotonic() + 60
-    while not (directory(recipe) / "train" / "checkpoints" / "last.safetensors").exists():
+    while not last.exists() or last.stat().st_ino == before:
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -257,3 +261,92 @@ def test_training_goes_on_from_a_model_directory(recipe: Path) -> None:
     assert reused(nmt(tuned, "train", *settings)) == {"prepare", "tokenizer", "ids", "train", "model"}
     save_file({name: tensor * 0.5 for name, tensor in before.items()}, start / "weights.safetensors")
     assert "train" not in reused(nmt(tuned, "train", *settings))  # another start, whatever its name
+
+
+KANA = dict(zip(WORDS, "いち に さん よん ご ろく なな はち きゅう じゅう じゅういち じゅうに".split(), strict=True))
+
+
+def validations(recipe: Path) -> list[dict[str, Any]]:
+    text = (directory(recipe) / "train" / "log.jsonl").read_text(encoding="utf-8")
+    return [record for record in map(json.loads, text.splitlines()) if record["event"] == "validated"]
+
+
+def with_targets(recipe: Path, language: str, target: Callable[[list[str]], str]) -> None:
+    """The same sentences with other translations."""
+    for path in recipe.parent.glob("*.tsv"):
+        sources = [line.split("\t")[0] for line in path.read_text(encoding="utf-8").splitlines()]
+        text = "".join(f"{source}\t{target(source.split())}\n" for source in sources)
+        path.write_text(text, encoding="utf-8")
+    recipe.write_text(recipe.read_text(encoding="utf-8").replace("target: xx", f"target: {language}"), encoding="utf-8")
+
+
+SHORT: Sequence[str] = ("training.updates=40", "training.validate_every=8", "training.save_every=100")
+
+
+@pytest.mark.slow
+def test_where_bleu_stays_0_the_lowest_loss_is_the_best(recipe: Path) -> None:
+    """One-word targets, as in inflection: 13a finds no four words in a row."""
+    with_targets(recipe, "xx", lambda words: words[0] + words[1])
+    output = nmt(recipe, "run", *SHORT)
+    assert "BLEU (13a) was 0.0 at 3 validations in a row" in output
+    found = validations(recipe)
+    assert {event["bleu"] for event in found} == {0.0}
+    chosen = [event for event in found if event["best"]][-1]
+    assert chosen["loss"] == min(event["loss"] for event in found) < found[0]["loss"]
+    assert report(recipe)["training"]["chosen"] != "best single weights (update 8)"
+
+
+@pytest.mark.slow
+def test_text_without_blanks_is_measured_by_what_divides_it(recipe: Path) -> None:
+    """Japanese: by default not in the words of 13a, of which a line is one."""
+    with_targets(recipe, "ja", lambda words: "".join(KANA[word] for word in words))
+    settings = (*SHORT, "tokenizer.vocabulary_size=320", "evaluation.tokenize=char")
+    output = nmt(recipe, "run", *settings, "search.max_length_offset=10")
+    assert "tok:char" in report(recipe)["scores"]["mine"]["bleu"]["signature"]
+    assert "BLEU (char) was 0.0 at 3 validations in a row" in output  # it has learned nothing yet
+    assert "train" in reused(nmt(recipe, "run", *settings, "search.max_length_offset=12"))
+    nmt(recipe, "run", *settings[:-1], "search.max_length_offset=10")  # auto: by the language
+    assert re.search("tok:(ja-mecab|char)", report(recipe)["scores"]["mine"]["bleu"]["signature"])
+    again = nmt(recipe, "run", *settings[:-1], "evaluation.tokenize=13a", "search.max_length_offset=10")
+    assert "train      … (words char → 13a; continuing)" in again or "ja-mecab → 13a; continuing)" in again
+    assert "judged anew" in again
+
+
+@pytest.mark.slow
+def test_a_finished_training_is_kept_and_found_again(recipe: Path) -> None:
+    nmt(recipe, "train")
+    expected = final_weights(recipe)
+    other = ("training.seed=2", "training.updates=100000")
+    process = started(recipe, *other)
+    process.kill()
+    process.communicate()
+    output = nmt(recipe, "train")
+    assert "train" in reused(output)
+    assert "back from previous/train-" in output
+    assert final_weights(recipe) == expected
+    (kept,) = (directory(recipe) / "previous").glob("train-*.json")  # the interrupted one, which goes on likewise
+    assert json.loads(kept.read_text())["options"]["training"]["seed"] == 2
+
+
+@pytest.mark.slow
+def test_limits_and_choices_do_not_train_anew(recipe: Path) -> None:
+    nmt(recipe, "train")
+    expected = final_weights(recipe)
+    output = nmt(recipe, "train", "training.updates=4")
+    assert "train" in reused(output)
+    assert "done further than is asked for" in output
+    assert final_weights(recipe) == expected
+    assert "starting anew" not in nmt(recipe, "train", "training.validate_every=3")
+    assert final_weights(recipe) == expected
+    output = nmt(recipe, "train", "training.best_by=loss", "training.average_checkpoints=1")
+    assert "starting anew" not in output
+    assert "going on after update 8" in output
+    assert not (directory(recipe) / "previous").exists()
+
+
+@pytest.mark.slow
+def test_a_run_without_test_sets_ends_well(recipe: Path) -> None:
+    recipe.write_text(recipe.read_text(encoding="utf-8").replace("  tests: {mine: {tsv: test.tsv}}\n", ""))
+    output = nmt(recipe, "run")
+    assert "Translate a sentence of your own" in output
+    assert report(recipe)["scores"] == {}
