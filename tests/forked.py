@@ -11,6 +11,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import IO, NoReturn
 
 
@@ -20,9 +21,16 @@ class Forked:
     Args:
         work: the process ends with it: with status 0, that of its SystemExit, or 1 and a traceback.
         environment: variables that stand in for those there are.
+        streams: descriptors that stand in for standard input (nothing), output and error (kept), by number; None: the
+            stream is closed.
     """
 
-    def __init__(self, work: Callable[[], object], environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        work: Callable[[], object],
+        environment: Mapping[str, str] | None = None,
+        streams: Mapping[int, int | None] | None = None,
+    ) -> None:
         self._out, self._err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 -- `wait` closes them
         self.returncode: int | None = None
         """As subprocess has it; None while it runs."""
@@ -32,7 +40,8 @@ class Forked:
             warnings.simplefilter("ignore", DeprecationWarning)  # of newer Pythons, about threads: none of ours run
             self.pid = os.fork()
         if self.pid == 0:
-            _run(work, environment or {}, self._out, self._err)
+            usual = {0: os.open(os.devnull, os.O_RDONLY), 1: self._out.fileno(), 2: self._err.fileno()}
+            _run(work, environment or {}, {**usual, **(streams or {})})
 
     def poll(self) -> int | None:
         """Its status, if it has ended."""
@@ -64,16 +73,22 @@ class Forked:
             return _read(self._out), _read(self._err)
 
 
-def _run(work: Callable[[], object], environment: Mapping[str, str], out: IO[bytes], err: IO[bytes]) -> NoReturn:
+def _run(work: Callable[[], object], environment: Mapping[str, str], streams: Mapping[int, int | None]) -> NoReturn:
     """In the copy: never returns into what the original was doing."""
     status = 1
     try:
         os.environ.update(environment)
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.dup2(out.fileno(), 1)
-        os.dup2(err.fileno(), 2)
+        for number, descriptor in streams.items():
+            if descriptor is not None:
+                os.dup2(descriptor, number)
         for number, name in enumerate(("stdin", "stdout", "stderr")):
-            stream = io.TextIOWrapper(io.FileIO(number, "w" if number else "r", closefd=False), encoding="utf-8")
+            stream = None
+            if streams[number] is None:
+                os.close(number)
+            else:
+                raw = io.FileIO(number, "w" if number else "r", closefd=False)
+                buffered = io.BufferedWriter(raw) if number else io.BufferedReader(raw)
+                stream = io.TextIOWrapper(buffered, encoding="utf-8", line_buffering=number == 2)
             setattr(sys, name, stream)
             setattr(sys, f"__{name}__", stream)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -85,11 +100,10 @@ def _run(work: Callable[[], object], environment: Mapping[str, str], out: IO[byt
     except BaseException:
         traceback.print_exc()
     finally:
-        try:
-            sys.stdout.flush()
-            sys.stderr.flush()
-        finally:
-            os._exit(status)
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(Exception):
+                stream.flush()
+        os._exit(status)
 
 
 def _read(file: IO[bytes]) -> str:

@@ -31,10 +31,17 @@ def stderr_console() -> Console:
 
 
 def _console(*, stderr: bool) -> Console:
-    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    console = _Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=False)
     if not is_live(console):
         console.width = _FILE_WIDTH  # of a file, rich would assume 80 columns and cut tables
     return console
+
+
+class _Console(Console):
+    """A console that leaves it to the command what a reader that went away means; rich's would end with status 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise
 
 
 def is_live(console: Console) -> bool:
