@@ -52,7 +52,10 @@ def _section(recipe: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _model_directory(named: str, where: str, folder: Path | None) -> Path:
-    directory = beside_recipe(Path(named), folder)
+    try:
+        directory = beside_recipe(Path(named), folder)
+    except ValueError as error:
+        raise UserError(where, "a model directory", f"a name that no folder has ({error})") from None
     if (directory / METADATA).exists():
         return directory
     tried = dict.fromkeys(str(path.absolute()) for path in (directory, Path(named).expanduser()))

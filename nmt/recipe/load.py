@@ -77,7 +77,8 @@ def validated(
         # Strict, and through JSON: "4" and true are not numbers, but a list may fill a tuple.
         return root.model_validate_json(json.dumps(_plain(data)), strict=True, context={"directory": directory})
     except ValidationError as error:
-        raise_all(problems_of(error, root, data, origins, file), file)
+        problems, more = problems_of(error, root, data, origins, file)
+        raise_all(problems, file, more)
         raise AssertionError("a validation error without errors") from error
 
 

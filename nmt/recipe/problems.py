@@ -20,8 +20,14 @@ MOST_SHOWN = 20
 """Mistakes of a recipe that are worded; the others are counted."""
 
 
-def problems_of(error: ValidationError, root: type[Options], data: Any, origins: Origins, file: str) -> list[UserError]:  # noqa: ANN401 -- parsed YAML
-    """One UserError per key at fault, in the order of the file; of very many, the first ones and how many there are."""
+def problems_of(
+    error: ValidationError,
+    root: type[Options],
+    data: Any,  # noqa: ANN401 -- parsed YAML
+    origins: Origins,
+    file: str,
+) -> tuple[list[UserError], int]:
+    """One UserError per key at fault, in the order of the file; of very many, the first ones and how many follow."""
     order = {path: rank for rank, path in enumerate(origins)}  # of the file; then the overrides, as they were typed
     at_fault: dict[KeyPath, list[tuple[Place, ErrorDetails]]] = {}
     for details in error.errors():
@@ -29,9 +35,7 @@ def problems_of(error: ValidationError, root: type[Options], data: Any, origins:
         at_fault.setdefault(place.path, []).append((place, details))
     paths = sorted(at_fault, key=lambda path: _rank(path, order))
     problems = [_worded(at_fault[path], data, origins, file) for path in paths[:MOST_SHOWN]]
-    if len(paths) > MOST_SHOWN:
-        problems.append(UserError(file, "a valid recipe", f"{len(paths) - MOST_SHOWN:,} more mistakes"))
-    return problems
+    return problems, len(paths) - len(problems)
 
 
 def _worded(faults: list[tuple[Place, ErrorDetails]], data: Any, origins: Origins, file: str) -> UserError:  # noqa: ANN401 -- parsed YAML
@@ -43,13 +47,13 @@ def _worded(faults: list[tuple[Place, ErrorDetails]], data: Any, origins: Origin
     return UserError(where, expected, problems[-1].got, problems[-1].fix)
 
 
-def raise_all(problems: Sequence[UserError], file: str) -> None:
-    """Raises one UserError that shows them all; does nothing when there are none."""
+def raise_all(problems: Sequence[UserError], file: str, more: int = 0) -> None:
+    """Raises one UserError that shows them all, and how many more there are; does nothing when there are none."""
     if len(problems) == 1:
         raise problems[0]
     if problems:
-        listing = "".join(f"\n  {problem}" for problem in problems)
-        raise UserError(file, "a valid recipe", f"{len(problems)} mistakes", listing)
+        listing = "".join(f"\n  {problem}" for problem in problems) + (f"\n  and {more:,} more" if more else "")
+        raise UserError(file, "a valid recipe", f"{len(problems) + more:,} mistakes", listing)
 
 
 def nearest(word: object, known: Iterable[str]) -> str:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -12,6 +13,7 @@ from nmt.cli.score import command as score
 from nmt.errors import UserError
 from nmt.evaluation.bleu import scores
 from tests.cli.model_directory import ordinary_line, save_tiny_model
+from tests.command import succeed
 
 LINES = [ordinary_line(n) for n in range(12)]
 
@@ -89,3 +91,54 @@ def test_info(model: Path) -> None:
     bleu = metadata["scores"]["news"]["bleu"]
     assert f"{bleu['score']:.1f}" in shown
     assert bleu["signature"] in shown
+
+
+def test_several_references(files: dict[str, str]) -> None:
+    both = ("--reference", files["reference"], "--reference", files["bad"])
+    report = json.loads(run(evaluate, "--hypothesis", files["good"], *both, "--json").output)
+    expected = scores([line.replace("dog", "cat") for line in LINES], [LINES, LINES[::-1]])
+    assert report == expected.json()
+    assert "nrefs:2" in report["bleu"]["signature"]
+    with pytest.raises(UserError, match="expected 11 lines"):
+        run(evaluate, "--hypothesis", files["good"], "--reference", files["reference"], "--reference", files["short"])
+    for flag in ("--hypothesis", "--compare"):
+        with pytest.raises(click.UsageError, match=f"{flag}.*once"):
+            run(evaluate, *both, "--hypothesis", files["good"], flag, files["bad"], flag, files["good"])
+
+
+def test_identical_text_scores_100_whatever_the_language(tmp_path: Path) -> None:
+    for text in (
+        "三只小鸟在树上唱歌。\n猫坐着。\n",
+        "猫が座っています。\n犬\n",
+        "나는 학교에 갑니다.\n네\n",
+        "สวัสดีครับ\nแมว\n",
+    ):
+        (tmp_path / "text").write_text(text, encoding="utf-8")
+        found = run(evaluate, "--hypothesis", tmp_path / "text", "--reference", tmp_path / "text", "--json")
+        report = json.loads(found.stdout)
+        assert report["bleu"]["score"] == pytest.approx(100), text
+        assert report["gleu"]["score"] == pytest.approx(100), text
+        assert not found.stderr
+    chinese = "三只小鸟在树上唱歌。\n"
+    (tmp_path / "text").write_text(chinese, encoding="utf-8")
+    by_13a = ("--hypothesis", tmp_path / "text", "--reference", tmp_path / "text", "--tokenize", "13a")
+    assert "tok:13a" in run(evaluate, *by_13a).stdout
+    assert "tok:zh" in run(evaluate, *by_13a[:-2]).stdout
+
+
+def test_a_measure_of_0_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("eins\n", encoding="utf-8")
+    (tmp_path / "b").write_text("zwei\n", encoding="utf-8")
+    done = run(evaluate, "--hypothesis", tmp_path / "a", "--reference", tmp_path / "b")
+    assert "BLEU" in done.stderr
+    assert "--tokenize" in done.stderr or "char" in done.stderr
+
+
+def test_a_blank_line_is_certain_in_every_command(model: Path, tmp_path: Path) -> None:
+    for name in ("source", "target"):
+        (tmp_path / name).write_text("the dog\n\n\u200b\n", encoding="utf-8")
+    arguments = ("--source", tmp_path / "source", "--target", tmp_path / "target")
+    scored = run(score, model, *arguments).stdout.splitlines()
+    assert scored[1:] == ["0.0000", "0.0000"]
+    translated = succeed("translate", model, tmp_path / "source", "--scores", "--precision", "fp32").splitlines()
+    assert translated[1:] == ["0.0000\t", "0.0000\t"]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -101,6 +104,82 @@ def test_output_file_equals_standard_output_and_gzip_is_read(model: Path, tmp_pa
     expected = succeed("translate", model, "--precision", "fp32", given=text)
     assert (tmp_path / "deep" / "out").read_text(encoding="utf-8") == expected
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "unpack"), [(".gz", gzip.decompress), (".bz2", bz2.decompress), (".XZ", lzma.decompress)]
+)
+def test_output_is_compressed_as_its_name_says(
+    suffix: str, unpack: Callable[[bytes], bytes], model: Path, tmp_path: Path
+) -> None:
+    text = "".join(ordinary_line(n) + "\n" for n in range(5))
+    expected = succeed("translate", model, "--precision", "fp32", given=text)
+    succeed("translate", model, "-o", tmp_path / f"out{suffix}", "--precision", "fp32", given=text)
+    assert unpack((tmp_path / f"out{suffix}").read_bytes()).decode() == expected
+
+
+@pytest.mark.parametrize("pack", [lambda text: text.encode("utf-16"), lambda text: lzma.compress(text.encode()),
+                                  lambda text: b"\xef\xbb\xbf" + text.encode()])  # fmt: skip
+def test_text_is_read_in_what_it_comes_as(pack: Callable[[str], bytes], model: Path, tmp_path: Path) -> None:
+    text = "".join(ordinary_line(n) + "\n" for n in range(5))
+    expected = succeed("translate", model, "--precision", "fp32", given=text)
+    (tmp_path / "text").write_bytes(pack(text))
+    assert succeed("translate", model, tmp_path / "text", "--precision", "fp32") == expected
+    assert succeed("translate", model, "--precision", "fp32", given=pack(text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"PK\x03\x04rest", "a zip archive"),
+        (b"\x28\xb5\x2f\xfdrest", "a zstd file. Unpack it first: zstd -d FILE"),
+        ("ein Hund\n".encode("utf-16-le") * 20, "UTF-16 without a byte order mark. Convert it first: iconv"),
+        (gzip.compress(b"the dog\n" * 1000)[:-20], "damaged"),
+    ],
+)
+def test_what_is_no_text_is_refused(data: bytes, words: str, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(data)
+    done = nmt("translate", model, tmp_path / "file", "-o", tmp_path / "out", "--workers", 0)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_bytes_of_another_encoding_are_named(model: Path) -> None:
+    given = b"the dog\nein gro\xdfer Hund\n"
+    done = nmt("translate", model, "--workers", 0, "--precision", "fp32", given=given)
+    assert (done.returncode, done.stdout.count("\n")) == (0, 2)
+    assert "line 2 of standard input: bytes that are not UTF-8" in done.stderr
+    assert "iconv -f LATIN1 -t UTF-8" in done.stderr
+
+
+def test_invisible_characters_change_nothing(model: Path) -> None:
+    plain = "the dog sees the cat in the street.\n"
+    expected = succeed("translate", model, "--precision", "fp32", given=plain)
+    for character in "\u00ad\u200b\u2060\ufeff\u200e\u200f\u202a\u202e":
+        hidden = plain.replace("dog", f"d{character}og")
+        assert succeed("translate", model, "--precision", "fp32", given=hidden) == expected, ascii(character)
+        assert succeed("translate", model, "--precision", "fp32", given=f"{character} {character}\n") == "\n"
+    for character in "\u200c\u200d":  # Persian, Hindi and emoji are spelled with them
+        assert succeed("translate", model, "--precision", "fp32", given=plain.replace("dog", f"d{character}og"))
+
+
+def test_the_sentences_of_a_line_are_translated_one_by_one_where_that_is_wanted(model: Path) -> None:
+    """A line in, a line out; blank lines stay. `auto` leaves a line whole where nothing is known of the training."""
+    sentences = [ordinary_line(n).capitalize() for n in (1, 2, 3)]
+    alone = succeed("translate", model, "--precision", "fp32", given="".join(f"{s}\n" for s in sentences)).splitlines()
+    text = " ".join(sentences) + "\n\n" + sentences[0] + "\n"
+    split = succeed("translate", model, "--precision", "fp32", "--split", "on", given=text)
+    assert split == " ".join(alone) + "\n\n" + alone[0] + "\n"
+    whole = succeed("translate", model, "--precision", "fp32", "--split", "off", given=text)
+    assert whole == succeed("translate", model, "--precision", "fp32", given=text) != split
+
+
+def test_an_n_best_list_has_no_text_twice(model: Path) -> None:
+    text = "".join(ordinary_line(n) + "\n" for n in range(10))
+    output = succeed("translate", model, "--precision", "fp32", "--beam", 6, "--n-best", 6, given=text)
+    rows = [line.split("\t") for line in output.splitlines()]
+    assert len({(number, translation) for number, _, translation in rows}) == len(rows)
 
 
 def test_samples_follow_from_seed_and_sentence_alone(model: Path) -> None:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
 import shutil
+import time
+from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from ruamel.yaml import YAML
 from safetensors.torch import load_file, save_file
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -287,3 +293,105 @@ def test_scores_are_added_and_nothing_else_changes(saved: Path) -> None:
 
 def test_nothing_is_unpickled(saved: Path) -> None:
     assert {path.suffix for path in saved.rglob("*") if path.is_file()} <= {".safetensors", ".yaml", ".json", ".model"}
+
+
+def changed(path: Path, **values: Any) -> None:
+    """Other values for keys of a JSON or YAML file; JSON is YAML."""
+    read = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**read, **values}), encoding="utf-8")
+
+
+def model_of(**options: Any) -> dict[str, Any]:
+    return {"model": {**CONFIG.model_dump(mode="json"), **options}}
+
+
+HOSTILE: dict[str, Callable[[Path], object]] = {
+    "a billion layers": lambda model: changed(model / RECIPE, **model_of(encoder_layers=10**9)),
+    "a thousand layers": lambda model: changed(model / RECIPE, **model_of(encoder_layers=1000)),
+    "wide": lambda model: changed(model / RECIPE, **model_of(model_dim=10**6)),
+    "as wide as can be": lambda model: changed(model / RECIPE, **model_of(model_dim=65536, feedforward_dim=65536)),
+    "wider than any number": lambda model: changed(model / RECIPE, **model_of(feedforward_dim=10**30)),
+    "text for a number": lambda model: changed(model / RECIPE, **model_of(heads="many")),
+    "no mapping": lambda model: changed(model / RECIPE, model=[1]),
+    "nothing": lambda model: (model / RECIPE).write_text(""),
+    "a list": lambda model: (model / RECIPE).write_text("[1]"),
+    "a tag": lambda model: (model / RECIPE).write_text("model: !!int x"),
+    "aliases": lambda model: (model / RECIPE).write_text(
+        "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(f"{c}: &{c} [{','.join([f'*{p}'] * 9)}]\n" for p, c in ALPHABET)
+    ),
+    "deep metadata": lambda model: (model / METADATA).write_text("[" * 100_000),
+    "no digest": lambda model: changed(model / METADATA, tokenizer_digests=None),
+    "a vocabulary beyond memory": lambda model: changed(model / METADATA, source_vocabulary=10**12),
+    "a score that is none": lambda model: changed(model / METADATA, scores={"test": {"bleu": 1}}),
+    "a deep tokenizer": lambda model: (model / TOKENIZER / "tokenizer.json").write_text('{"a":' * 50_000),
+    "no checksum": lambda model: changed(
+        model / TOKENIZER / "tokenizer.json", models={"joint": {"options": {"kind": "sentencepiece"}, "sha256": None}}
+    ),
+    "an empty tokenizer": lambda model: (model / TOKENIZER / "joint.model").write_bytes(b""),
+    "a pipe for weights": lambda model: piped(model / WEIGHTS),
+    "a pipe for a tokenizer": lambda model: piped(model / TOKENIZER / "joint.model"),
+    "a pipe for a recipe": lambda model: piped(model / RECIPE),
+    "no end": lambda model: linked(model / METADATA, "/dev/zero"),
+    "no end of weights": lambda model: linked(model / WEIGHTS, "/dev/zero"),
+    "weights without a header": lambda model: (model / WEIGHTS).write_bytes(b"\xff" * 100),
+    "weights with a header of terabytes": lambda model: (model / WEIGHTS).write_bytes((1 << 42).to_bytes(8, "little")),
+}
+ALPHABET = list(pairwise("abcdefghij"))
+
+
+def piped(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def linked(path: Path, to: str) -> None:
+    path.unlink()
+    path.symlink_to(to)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_strangers_directory_is_refused_soon_and_in_words(saved: Path, name: str) -> None:
+    HOSTILE[name](saved)
+    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+    with pytest.raises(UserError) as refused:
+        load_bundle(saved)
+    assert len(str(refused.value)) < 2000
+    assert time.process_time() - start < 20
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # KiB
+
+
+@pytest.mark.parametrize(
+    ("make", "got", "fix"),
+    [
+        (lambda folder: None, "no such directory", "`nmt run RECIPE` makes one"),
+        (lambda folder: folder.write_text(""), "a file", "`nmt run RECIPE` makes one"),
+        (lambda folder: folder.mkdir(), "no metadata.json in it", "`nmt run RECIPE` makes one"),
+        (lambda folder: touched(folder, "model/metadata.json"), "the folder of a run", "Its model is .*/model"),
+        (lambda folder: touched(folder, "config.json", "vocab.json"), "Hugging Face", "`nmt import marian"),
+        (lambda folder: touched(folder, "model.pt", "dict.en.txt"), "fairseq", "`nmt import fairseq"),
+    ],
+)
+def test_what_is_no_model_directory_says_what_it_is(
+    make: Callable[[Path], object], got: str, fix: str, tmp_path: Path
+) -> None:
+    make(tmp_path / "folder")
+    with pytest.raises(UserError, match=f"folder: expected a model directory, got .*{got}.*{fix}"):
+        load_bundle(tmp_path / "folder")
+
+
+def touched(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def test_directories_of_earlier_versions_load(saved: Path) -> None:
+    """Of version 1, which had no digest, and did not know of sentences."""
+    metadata = json.loads((saved / METADATA).read_text())
+    later = ("weights", "weights_digest", "several_sentences")
+    earlier = {name: value for name, value in metadata.items() if name not in later}
+    (saved / METADATA).write_text(json.dumps(earlier | {"format_version": 1}))
+    save_file(load_file(saved / WEIGHTS), saved / WEIGHTS, {"format": "pt"})
+    expected = load_bundle(saved)
+    assert expected.metadata.several_sentences is None
+    assert expected.metadata.weights == "fp32"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from nmt.recipe.keys import option_classes
 from nmt.recipe.schema import recipe_schema
 from nmt.recipe.show import as_yaml
 from nmt.recipe.sizes import parameter_counts
+from nmt.tokenizer import SentencePieceOptions
 from tests.cli.model_directory import save_tiny_model
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -106,6 +108,46 @@ def test_files_of_the_recipe_start_from_its_folder(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(text, encoding="utf-8")
     assert str(tmp_path / "train.tsv") in as_yaml(load_recipe(path))
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "model.encoder_layers=1000000000",
+        "model.encoder_layers=1001",
+        "model.model_dim=1000000",
+        "model.feedforward_dim=1e30",
+        "model.heads=4000000000000000000",
+        "model.learned_positions=1000000000",
+        "tokenizer.vocabulary_size=1000000000",
+        "search.beam=1000000",
+        "search.max_length_offset=1000000000",
+        "search.max_length_factor=1e18",
+        "training.batch_tokens=99999999999",
+        "training.seed=99999999999999999999",
+        "training.average_checkpoints=1e15",
+        "training.start_from=~nosuchuser/x",
+        f"training.start_from={'x' * 5000}",
+        "a" + ".a" * 3000 + "=1",
+        "training.updates=" + "9" * 5000,
+        "model.dropout=.nan",
+        "model=" + "[" * 300,
+    ],
+)
+def test_sizes_have_bounds(override: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError) as refused:
+        parameter_counts(load_recipe(smallest(tmp_path), [override]).model, SentencePieceOptions())
+    assert len(str(refused.value)) < 1500
+
+
+def test_very_many_wrong_keys_are_told_soon(tmp_path: Path) -> None:
+    """As many as a recipe may have; of more, only that they are too many."""
+    start = time.process_time()
+    with pytest.raises(UserError, match=r"(?s)got 9,000 mistakes.*key19: expected a key.*and 8,980 more"):
+        load_recipe(smallest(tmp_path, "".join(f"key{n}: 1\n" for n in range(9000))))
+    with pytest.raises(UserError, match="at most 20,000 keys and values"):
+        load_recipe(smallest(tmp_path, "".join(f"k{n}: 1\n" for n in range(25_000))))
+    assert time.process_time() - start < 30
 
 
 def test_counting_parameters_allocates_nothing_and_counts_shared_ones_once(tmp_path: Path) -> None:
