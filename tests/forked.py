@@ -34,6 +34,8 @@ class Forked:
         self._out, self._err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 -- `wait` closes them
         self.returncode: int | None = None
         """As subprocess has it; None while it runs."""
+        self.peak_bytes = 0
+        """Its largest resident memory, that of the original included, when it has ended."""
         sys.stdout.flush()
         sys.stderr.flush()
         with warnings.catch_warnings():
@@ -46,9 +48,9 @@ class Forked:
     def poll(self) -> int | None:
         """Its status, if it has ended."""
         if self.returncode is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            pid, status, used = os.wait4(self.pid, os.WNOHANG)
             if pid:
-                self.returncode = os.waitstatus_to_exitcode(status)
+                self.returncode, self.peak_bytes = os.waitstatus_to_exitcode(status), used.ru_maxrss * 1024
         return self.returncode
 
     def send_signal(self, number: int) -> None:
