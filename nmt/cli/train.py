@@ -16,8 +16,8 @@ def command(recipe: Path, overrides: tuple[str, ...], runs: Path) -> None:
     """Train the model of RECIPE, preparing the data first where that is needed.
 
     Goes on where an interrupted training stopped. After a change of the options that decide the
-    result, training starts anew and the old checkpoints are kept in train.previous/; more
-    training.updates continue the training that is there.
+    result, training starts anew; what was there is kept in previous/ and found again when they
+    change back. More training.updates continue the training that is there.
 
     On several GPUs or machines: torchrun --nproc-per-node=N -m nmt train RECIPE
     """
