@@ -136,6 +136,7 @@ def test_text_is_read_in_what_it_comes_as(pack: Callable[[str], bytes], model: P
         ("ein Hund\n".encode("utf-16-le") * 20, "UTF-16 without a byte order mark. Convert it first: iconv"),
         (gzip.compress(b"the dog\n" * 1000)[:-20], "damaged"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "bytes",
 )
 def test_what_is_no_text_is_refused(data: bytes, words: str, model: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(data)

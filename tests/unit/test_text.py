@@ -151,6 +151,7 @@ def tarred() -> bytes:
         ("plain English, and long enough to be sure of it\n".encode("utf-16-be"), "iconv -f UTF-16BE"),
         (gzip.compress(gzip.compress(gzip.compress(b"a\n"))), "a gzip file"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "bytes",
 )
 def test_what_is_no_text_is_refused_before_a_line_of_it_counts(data: bytes, said: str, tmp_path: Path) -> None:
     (tmp_path / "text").write_bytes(data)
