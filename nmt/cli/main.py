@@ -156,7 +156,27 @@ def _status(arguments: Sequence[str] | None) -> int:
         return _complain(str(_worded(error)))
     except MemoryError as error:
         return _complain(str(UserError("memory", "enough of it for this", str(error) or "too little", _LESS)))
+    except Exception as error:
+        ending = _signal_behind(error)
+        if ending is None:
+            raise
+        return ending
     return result if isinstance(result, int) else 0
+
+
+def _signal_behind(error: BaseException) -> int | None:
+    """The exit status of the signal in whose unwinding this happened, if it did.
+
+    A signal raises between any two instructions, also where a lock is being given back: what breaks then is its doing.
+    """
+    behind: BaseException | None = error
+    while behind is not None:
+        if isinstance(behind, KeyboardInterrupt):
+            return INTERRUPTED
+        if isinstance(behind, Terminated):
+            return behind.status
+        behind = behind.__context__
+    return None
 
 
 _LESS = "Smaller batches, a smaller model or fewer processes need less."

@@ -33,11 +33,16 @@ def arriving(lines: Iterable[str], size: int) -> Iterator[list[str]]:
     Raises:
         what reading the lines raises, once the lines before are out.
     """
-    arrived: queue.Queue[str | BaseException | None] = queue.Queue(maxsize=4 * size)
+    # SimpleQueue waits in C: a signal that raises in the midst of Queue's waiting would leave its lock in disorder.
+    arrived: queue.SimpleQueue[str | BaseException | None] = queue.SimpleQueue()
+    places: queue.SimpleQueue[None] = queue.SimpleQueue()
+    for _ in range(4 * size):
+        places.put(None)
 
     def read() -> None:
         try:
             for line in lines:
+                places.get()
                 arrived.put(line)
             arrived.put(None)
         except BaseException as error:  # handed over to the thread that consumes
@@ -51,6 +56,7 @@ def arriving(lines: Iterable[str], size: int) -> Iterator[list[str]]:
         group: list[str] = []
         while isinstance(item, str):
             group.append(item)
+            places.put(None)
             if len(group) == size:
                 break
             try:

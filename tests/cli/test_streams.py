@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
+import nmt.cli.main as main_module
 from nmt.cli.main import main
+from nmt.cli.streams import Terminated
 from tests.cli.model_directory import ordinary_line, save_tiny_model
 from tests.command import nmt, succeed
 from tests.forked import Forked
@@ -132,9 +134,23 @@ def test_interrupting_the_prompt_ends_the_process_properly(model: Path) -> None:
     os.kill(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     os.close(master)
-    assert process.returncode == 130
+    assert process.returncode == 130, errors.decode()
     assert b"Traceback" not in errors
     assert b"Fatal" not in errors
+
+
+@pytest.mark.parametrize(("signalled", "status"), [(KeyboardInterrupt(), 130), (Terminated(signal.SIGTERM), 143)])
+def test_what_breaks_while_a_signal_unwinds_is_the_signal(
+    signalled: BaseException, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        try:
+            raise signalled
+        finally:
+            threading.Lock().release()  # as in the midst of Condition.wait
+
+    monkeypatch.setattr(main_module.command, "invoke", interrupted)
+    assert main_module._status(["info", "model"]) == status
 
 
 @pytest.fixture
