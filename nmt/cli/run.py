@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,8 @@ def command(recipe: Path, overrides: tuple[str, ...], runs: Path) -> None:
         console.print()
         show_scores(result.scores, console)
     _show_samples(result, console)
-    _show_next_steps(result, console)
+    _show_topics(resolved.corpus.topics, console)
+    _show_next_steps(result, next(iter(resolved.corpus.topics.values()), ""), console)
 
 
 def _show_samples(result: RunResult, console: Console) -> None:
@@ -51,8 +53,19 @@ def _show_samples(result: RunResult, console: Console) -> None:
         console.print(f"hypothesis  {sample.hypothesis}", style="bold", soft_wrap=True)
 
 
-def _show_next_steps(result: RunResult, console: Console) -> None:
-    sentence = result.samples[0].source if result.samples else "…"
+def _show_topics(topics: Mapping[str, str], console: Console) -> None:
+    """What the model knows, for someone who thinks of a first sentence."""
+    if not topics:
+        return
+    console.print()
+    console.print("It knows:", soft_wrap=True)
+    width = max(map(len, topics))
+    for topic, sentence in topics.items():
+        console.print(f"  {topic:<{width}}  {sentence}", soft_wrap=True)
+
+
+def _show_next_steps(result: RunResult, sentence: str, console: Console) -> None:
+    sentence = sentence or (result.samples[0].source if result.samples else "…")
     console.print()
     console.print(f"Report:      {result.directory / 'report.json'}", soft_wrap=True)
     console.print(f"Model:       {result.model}", soft_wrap=True)

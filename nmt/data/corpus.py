@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -57,6 +57,11 @@ class CorpusOptions(Options, ABC):
     def name(self) -> str:
         """Name of the folder under runs/ that holds the runs on this corpus."""
         return f"{self.kind}_{self.source}_{self.target}"
+
+    @property
+    def topics(self) -> Mapping[str, str]:
+        """What a model trained on it can be asked, by topic, each with a sentence to try; shown when a run ends."""
+        return {}
 
     @abstractmethod
     def fetch(self, directory: Path, progress: ShowProgress = unseen) -> RawCorpus:
