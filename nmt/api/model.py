@@ -76,9 +76,8 @@ class Model:
     """A trained model; `nmt.load` makes one.
 
     Nothing in it changes once it is loaded: any number of threads may call its methods at the same time, without a
-    lock, and each gets what it would get alone. (Torch computes outside of Python's global lock, so two threads are
-    faster than one; `workers` are faster still.) A `Pool` is for one thread. A process that forked while a thread was
-    translating should load the model anew, as with all of torch.
+    lock, and each gets what it would get alone. They are hardly faster together than one after the other, since they
+    wait for each other's Python: that is what `workers` are for. A `Pool` is for one thread.
 
     `beam`, `n_best` and `search` mean the same everywhere: `beam` and `n_best` change these fields of the search;
     `search` is a whole one (`nmt.BeamSearch(beam=4, length_penalty=1.0)`, `nmt.Sampling(seed=3)`), or a mapping of the

@@ -35,7 +35,8 @@ def load_recipe(recipe: Path | Mapping[str, Any], overrides: Overrides = ()) -> 
         UserError: with every mistake, each as file:line (or the override), key, expected, got, fix.
     """
     if not isinstance(recipe, Path):
-        return load_options(Recipe, Document("recipe", plain(dict(recipe)), {}), overrides, conflicts, None, inherit)
+        given = Document("recipe", plain(dict(recipe)), {})
+        return load_options(Recipe, given, overrides, conflicts, Path.cwd(), inherit)
     path = recipe
     document = read_document(path)
     named = Document(document.where, {"name": path.stem, **document.data}, document.lines)
