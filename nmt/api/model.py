@@ -77,7 +77,8 @@ class Model:
 
     Nothing in it changes once it is loaded: any number of threads may call its methods at the same time, without a
     lock, and each gets what it would get alone. They are hardly faster together than one after the other, since they
-    wait for each other's Python: that is what `workers` are for. A `Pool` is for one thread.
+    wait for each other's Python: that is what `workers` are for. A `Pool` is for one thread. Of the process as a whole
+    one setting is changed: the C library keeps memory that was freed (`nmt.cpu.keep_freed_memory`).
 
     `beam`, `n_best` and `search` mean the same everywhere: `beam` and `n_best` change these fields of the search;
     `search` is a whole one (`nmt.BeamSearch(beam=4, length_penalty=1.0)`, `nmt.Sampling(seed=3)`), or a mapping of the

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self, cast
 
 import torch
@@ -35,7 +35,7 @@ class Alternative:
     """Natural log of the probability of the tokens, EOS included."""
     tokens: tuple[str, ...] = ()
     """The pieces that the model wrote, without EOS; those of all parts where the line was cut."""
-    attention: Tensor | None = None
+    attention: Tensor | None = field(default=None, compare=False, repr=False)
     """[target tokens, source tokens] float32 on the CPU, when asked for: see `Translation.attention`."""
 
 

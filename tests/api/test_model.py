@@ -84,7 +84,10 @@ def test_attention_has_a_row_for_each_token_and_a_column_for_each_of_the_source(
     assert found.attention.dtype == torch.float32
     assert found.attention.min() >= 0
     assert found.attention.sum(1).max() < 1  # the rest is for the end of the sentence
-    assert found.text == model.translate(line).text
+    assert found == model.translate(line)
+    drawn = model.translate(line, search=nmt.Sampling(seed=3, max_length_factor=1.0), attention=True)
+    assert drawn.attention is not None
+    assert drawn.attention.shape == (len(drawn.tokens), len(drawn.source_tokens))
     assert model.translate(line).attention is None
     blank = model.translate("", attention=True).attention
     assert blank is not None
