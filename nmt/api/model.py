@@ -232,7 +232,7 @@ class Model:
         n_best: int | None = None,
         search: SearchSettings | None = None,
     ) -> Pool:
-        """Processes of one thread each that load this model, for a `with` block: the fastest way on a CPU.
+        """Processes of one thread each that load this model, for a `with` block: for long texts on a CPU.
 
         Starting them takes seconds, most of it to import torch. They give the same translations as `translate`.
 
