@@ -72,7 +72,7 @@ Start here:
   echo "Where is the station?" | nmt translate runs/phrasebook_en_de/transformer_tiny/model
 
 A RECIPE is a YAML file that says what everything is set to. KEY=VALUE after it changes one setting,
-as in training.updates=500. A MODEL is the directory `model/` of a run; it can be copied anywhere.
+as in training.updates=500. A MODEL is the folder of a run, or its `model/`, which can be copied anywhere.
 """
 
 
