@@ -60,7 +60,10 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     ),
     (
         "Recipes",
-        (Entry("recipe", "Check a recipe, show it with every default, or print its JSON schema."),),
+        (
+            Entry("init", "Write a recipe that fits your own files, with the reasons in it."),
+            Entry("recipe", "Check, show, list and copy recipes, or print their JSON schema."),
+        ),
     ),
 )
 
@@ -68,11 +71,14 @@ HELP = """Neural machine translation: recipe -> trained model -> translations ->
 
 \b
 Start here:
-  nmt run recipes/phrasebook_en_de/transformer_tiny.yaml
+  nmt run phrasebook_en_de/transformer_tiny
   echo "Where is the station?" | nmt translate runs/phrasebook_en_de/transformer_tiny/model
 
-A RECIPE is a YAML file that says what everything is set to. KEY=VALUE after it changes one setting,
-as in training.updates=500. A MODEL is the folder of a run, or its `model/`, which can be copied anywhere.
+or with your own text:
+  nmt init train.en train.fr
+
+A RECIPE is a YAML file that says what everything is set to, or the name of one that `nmt recipe list`
+shows. KEY=VALUE after it changes one setting, as in training.updates=500. A MODEL is the folder of a run, or its `model/`, which can be copied anywhere.
 """
 
 

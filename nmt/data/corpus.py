@@ -58,6 +58,11 @@ class CorpusOptions(Options, ABC):
         """Name of the folder under runs/ that holds the runs on this corpus."""
         return f"{self.kind}_{self.source}_{self.target}"
 
+    @property
+    def download(self) -> str:
+        """How much `fetch` downloads where the files are not there yet, for a person; empty: nothing ever."""
+        return ""
+
     @abstractmethod
     def fetch(self, directory: Path, progress: ShowProgress = unseen) -> RawCorpus:
         """Finds, downloads or makes the files; quick when they are there and whole.
