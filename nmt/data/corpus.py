@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -11,12 +11,14 @@ from pydantic import Field, model_validator
 
 from nmt.data.clean import Cleaning
 from nmt.data.pairs import ParallelFiles, RawCorpus, read_pairs
+from nmt.data.survey import NamedText
 from nmt.options import Options
 
 __all__ = [
     "Cleaning",
     "CorpusOptions",
     "LanguageCode",
+    "NamedText",
     "ParallelFiles",
     "RawCorpus",
     "ShowProgress",
@@ -57,6 +59,11 @@ class CorpusOptions(Options, ABC):
     def name(self) -> str:
         """Name of the folder under runs/ that holds the runs on this corpus."""
         return f"{self.kind}_{self.source}_{self.target}"
+
+    @property
+    def named_texts(self) -> Sequence[NamedText]:
+        """The files that the options name; none where the corpus finds or makes its own."""
+        return ()
 
     @property
     def download(self) -> str:
