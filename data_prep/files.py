@@ -102,6 +102,11 @@ class Files(CorpusOptions):
         return f"{self.label}_{self.source}_{self.target}"
 
     @property
+    def held_out(self) -> int:
+        """Those, where no validation set is named."""
+        return self.validation_pairs if self.validation is None else 0
+
+    @property
     def named_texts(self) -> Sequence[NamedText]:
         """Training, validation and test text, as the recipe has them."""
         sets: dict[KeyPath, TextFiles] = {("training", number): files for number, files in enumerate(self.training)}

@@ -86,7 +86,7 @@ def languages_of_table(path: Path) -> tuple[str, str] | None:
 
 
 def common_stem(source: Path, target: Path) -> str:
-    """What is left of two names without language, compression and the ending of text: train of train.en.gz and …fr.gz."""
+    """What two names share, without language, compression and the ending of text: train of train.en.gz, train.fr."""
     ours, theirs = _words(source), _words(target)
     kept = [word for word in ours if word in theirs and not known_code(word) and word not in ("txt", "tsv", "csv")]
     return "_".join(kept)

@@ -77,8 +77,9 @@ Start here:
 or with your own text:
   nmt init train.en train.fr
 
-A RECIPE is a YAML file that says what everything is set to, or the name of one that `nmt recipe list`
-shows. KEY=VALUE after it changes one setting, as in training.updates=500. A MODEL is the folder of a run, or its `model/`, which can be copied anywhere.
+A RECIPE is a YAML file that says what everything is set to, or the name of one of `nmt recipe list`.
+KEY=VALUE after it changes one setting, as in training.updates=500. A MODEL is the folder of a run, or
+its `model/`, which can be copied anywhere.
 """
 
 

@@ -1,4 +1,4 @@
-"""`nmt recipe`: check a recipe, show it with every default, list and copy those that come with nmt, print the JSON schema."""
+"""`nmt recipe`: check a recipe, show it with every default, list and copy shipped ones, print the JSON schema."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from nmt.cli.arguments import recipe_arguments, refuse_existing_file, shipped
+from nmt.cli.examined import load_examined
 from nmt.output import write_atomically
 from nmt.shipped import shipped_recipes
 
@@ -79,18 +80,17 @@ def copy_recipe(name: str, folder: Path, force: bool) -> None:
 @command.command()
 @recipe_arguments
 def check(recipe: Path, overrides: tuple[str, ...]) -> None:
-    """Validate RECIPE and count the parameters of its model; nothing is downloaded or trained.
+    """Validate RECIPE, read the files that it names, and count the parameters of its model; nothing is downloaded.
 
-    Every mistake is shown at once, with its line, the nearest valid key and the allowed values. "so far" is
-    the sum up to a part: papers often count without the last ones.
+    Every mistake is shown at once, with its line, the nearest valid key and the allowed values; what is hardly meant is
+    a warning. "so far" is the sum up to a part: papers often count without the last ones.
     """
     from rich.table import Table
 
     from nmt.cli.console import stdout_console
-    from nmt.recipe import load_recipe
     from nmt.recipe.sizes import parameter_counts
 
-    resolved = load_recipe(recipe, overrides)
+    resolved = load_examined(recipe, overrides)
     counts = parameter_counts(resolved.model, resolved.tokenizer)
     total = counts.pop("total")
     table = Table("part", box=None, pad_edge=False)
@@ -101,6 +101,9 @@ def check(recipe: Path, overrides: tuple[str, ...]) -> None:
     table.add_row("total", f"{total:,}")
     console = stdout_console()
     console.print(table)
+    if download := resolved.corpus.download:
+        note = f"The corpus ({download}, where it is not there yet) is fetched by `nmt run`, and not looked at here."
+        console.print(note, soft_wrap=True)
     console.print(f"{recipe}: OK")
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nmt.cli.arguments import recipe_arguments, runs_option
+from nmt.cli.examined import load_examined
 from nmt.cli.scores import show_scores
 
 if TYPE_CHECKING:
@@ -28,9 +29,8 @@ def command(recipe: Path, overrides: tuple[str, ...], runs: Path) -> None:
     A second run does only what is missing or changed, decided by content and not by time.
     """
     from nmt.cli.console import reporting, stdout_console
-    from nmt.recipe import load_recipe
 
-    resolved = load_recipe(recipe, overrides)  # before anything slow is imported
+    resolved = load_examined(recipe, overrides, quick=True)  # before anything slow is imported
     from nmt.pipeline.run import run
 
     console = stdout_console()

@@ -66,6 +66,11 @@ class CorpusOptions(Options, ABC):
         return ()
 
     @property
+    def held_out(self) -> int:
+        """Pairs that are taken out of the training text for validation."""
+        return 0
+
+    @property
     def download(self) -> str:
         """How much `fetch` downloads where the files are not there yet, for a person; empty: nothing ever."""
         return ""

@@ -1,4 +1,4 @@
-"""What sizes fit how much text: the rules of `nmt init`, from what has worked in the shipped recipes and in the field."""
+"""What sizes fit how much text: the rules of `nmt init`, from what works in the shipped recipes and in the field."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ _TIERS = (
 )
 
 LEARNING_RATES: dict[Size, float] = {"tiny": 5e-3, "small": 1e-3, "iwslt": 5e-4, "base": 7e-4}
-"""Peaks by size: a small model takes a high one. Of tiny, recipes/multi30k_en_de; of base, equation 3 of Vaswani et al."""
+"""Peaks by size: a small model takes a high one. tiny: recipes/multi30k_en_de; base: equation 3 of Vaswani et al."""
 
 _RESERVED = 4 + 256  # special tokens, and the bytes that unknown characters are spelled with
 _PIECES_OF_A_WORD = 0.5

@@ -22,8 +22,7 @@ MODELS: Mapping[Size, Mapping[str, str | int]] = {
 
 _MODEL_REASONS: Mapping[Size, str] = {
     "tiny": "4+4 layers, width 128: a larger model learns so few sentences by heart.",
-    "small": "4+4 layers, width 256. On a GPU {pairs} pairs would get `preset: iwslt` or more; on a CPU this one comes to "
-    "its end in days.",
+    "small": "4+4 layers, width 256. On a GPU {pairs} pairs would get a larger one.",
     "iwslt": "6+6 layers, width 512, feed-forward 1024.",
     "base": "6+6 layers, width 512, feed-forward 2048: the model of Vaswani et al. (2017).",
 }
@@ -58,16 +57,22 @@ def starter_recipe(plan: Plan, text: Text, machine: Machine, fit: Fit, folder: P
         fit: the settings.
         folder: where the recipe will be, from which its paths start.
     """
-    sections = (_corpus(plan, fit, folder.resolve()), _tokenizer(text, fit), _model(text, fit))
-    sections = (_heading(plan, text, machine), *sections, _training(machine, fit), _search(fit))
+    sections = (
+        _heading(plan, text, machine),
+        _corpus(plan, fit, folder.resolve()),
+        _tokenizer(fit),
+        _model(text, fit),
+        _training(machine, fit),
+        _search(fit),
+    )
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
 
 
 def _heading(plan: Plan, text: Text, machine: Machine) -> Iterator[str]:
     yield f"# {language_name(plan.source)} -> {language_name(plan.target)}, {text.pairs:,} pairs of lines."
     yield "#"
-    yield f"# Written by `nmt init` for this much text and for {described(machine)}. It is a start: every number"
-    yield "# may be changed, here or on the command line (nmt run RECIPE training.updates=500). `nmt recipe show RECIPE`"
+    yield f"# Written by `nmt init` for this much text and for {described(machine)}. It is a start: every number may"
+    yield "# be changed, here or on the command line (nmt run RECIPE training.updates=500). `nmt recipe show RECIPE`"
     yield "# prints it with every other option, explained."
 
 
@@ -97,10 +102,10 @@ def _corpus(plan: Plan, fit: Fit, folder: Path) -> Iterator[str]:
         yield f"  # tests: {{news: {{source: news.{plan.source}, target: news.{plan.target}}}}}"
 
 
-def _tokenizer(text: Text, fit: Fit) -> Iterator[str]:
+def _tokenizer(fit: Fit) -> Iterator[str]:
     yield "tokenizer:"
-    yield "  # Pieces of both languages together, 256 bytes among them that spell whatever is unknown. The less text there"
-    yield "  # is, the fewer pieces are seen often enough to be learnt."
+    yield "  # Pieces of both languages together, 256 bytes among them that spell whatever is unknown. The less text,"
+    yield "  # the fewer pieces are seen often enough to be learnt."
     yield f"  vocabulary_size: {fit.vocabulary}"
     yield "  # ’ of the source is read as ', in training and translation alike."
     yield "  apostrophes: plain"
@@ -121,14 +126,14 @@ def _training(machine: Machine, fit: Fit) -> Iterator[str]:
     yield f"  updates: {fit.updates}"
     yield "  patience: 10"
     yield f"  validate_every: {fit.validate_every}"
-    yield "  # Pieces per update, padding included, on the longer side of the batch: small batches for little text, so that"
-    yield f"  # there are updates enough; in {fit.micro_batches} parts, {_why_parts(machine)}."
+    yield "  # Pieces per update, padding included, on the longer side of the batch: few for little text, so that there"
+    yield f"  # are updates enough. In {fit.micro_batches} parts, {_why_parts(machine)}."
     yield f"  batch_tokens: {fit.batch_tokens}"
     yield f"  micro_batches: {fit.micro_batches}"
     yield "  optimizer: {kind: adam, betas: [0.9, 0.98]}"
     yield "  schedule:"
-    yield "    # The rate rises to its peak in the warm-up, a fraction of the updates, and falls with the square root of"
-    yield "    # the update. A small model takes a high peak."
+    yield "    # The rate rises to its peak in the warm-up, a part of the updates, and falls with their square root. A"
+    yield "    # small model takes a high peak."
     yield "    kind: inverse_sqrt"
     yield f"    learning_rate: {fit.learning_rate}"
     yield f"    warmup_updates: {fit.warmup}"

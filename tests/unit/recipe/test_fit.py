@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from nmt.recipe.fit import FEWEST_PAIRS, Machine, Text, fitted
 from nmt.recipe.sizes import parameter_counts
 from nmt.recipe.starter import MODELS
 from nmt.shipped import shipped_recipes
+from nmt.text import read_lines
 from nmt.tokenizer import SentencePieceOptions
 from tests.cli.model_directory import WORDS
 
@@ -94,8 +96,4 @@ def test_sentencepiece_trains_that_vocabulary(pairs: int, language: str, multi30
 
 
 def first_lines(path: Path, count: int) -> list[str]:
-    from itertools import islice
-
-    from nmt.text import read_lines
-
     return list(islice(read_lines(path), count))
