@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +12,7 @@ import click
 
 from nmt.cli.arguments import path_option, refuse_existing_file
 from nmt.cli.inputs import STANDARD
+from nmt.cli.program import next_commands
 from nmt.errors import UserError
 from nmt.languages import common_stem, known_code, language_name, languages_of_pair, languages_of_table
 
@@ -138,9 +137,10 @@ def _text(training: Survey, files: Sequence[Path]) -> Text:
 def _machine() -> Machine:
     import torch
 
+    from nmt.inference.workers import default_workers
     from nmt.recipe.fit import Machine
 
-    return Machine(len(os.sched_getaffinity(0)), torch.cuda.is_available())
+    return Machine(default_workers(), torch.cuda.is_available())
 
 
 def _plan(
@@ -179,7 +179,6 @@ def _show(recipe: Path, plan: Plan, text: Text, machine: Machine, fit: Fit) -> N
     """What was decided, why, and what to type next."""
     from nmt.recipe.starter import described
 
-    name = shlex.quote(str(recipe))
     held = "as given" if plan.validation else f"{fit.validation_pairs} pairs, held out"
     rows = {
         "languages": f"{language_name(plan.source)} ({plan.source}) to {language_name(plan.target)} ({plan.target})",
@@ -192,4 +191,4 @@ def _show(recipe: Path, plan: Plan, text: Text, machine: Machine, fit: Fit) -> N
     }
     for heading, row in rows.items():
         click.echo(f"{heading:<11} {row}")
-    click.echo(f"\n{recipe} says why. Next:\n  nmt recipe check {name}\n  nmt run {name}")
+    click.echo(f"\n{recipe} says why. Next:\n{next_commands(recipe)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from itertools import accumulate, takewhile
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import click
 
 from nmt.cli.arguments import recipe_arguments, refuse_existing_file, shipped
 from nmt.cli.examined import load_examined
+from nmt.cli.program import next_commands
 from nmt.output import write_atomically
 from nmt.shipped import shipped_recipes
 
@@ -72,9 +72,7 @@ def copy_recipe(name: str, folder: Path, force: bool) -> None:
     refuse_existing_file(copy, force)
     with write_atomically(copy) as file:
         file.write(path.read_text(encoding="utf-8"))
-    click.echo(f"{copy} is yours to change. Then:")
-    click.echo(f"  nmt recipe check {shlex.quote(str(copy))}")
-    click.echo(f"  nmt run {shlex.quote(str(copy))}")
+    click.echo(f"{copy} is yours to change. Then:\n{next_commands(copy)}")
 
 
 @command.command()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +10,7 @@ import click
 
 from nmt.cli.arguments import recipe_arguments, runs_option
 from nmt.cli.examined import load_examined
+from nmt.cli.program import program
 from nmt.cli.scores import show_scores
 
 if TYPE_CHECKING:
@@ -58,13 +57,5 @@ def _show_next_steps(result: RunResult, console: Console) -> None:
     console.print(f"Model:       {result.model}", soft_wrap=True)
     console.print("Translate a sentence of your own:", soft_wrap=True)
     console.print(
-        f"  echo {shlex.quote(sentence)} | {_program()} translate {shlex.quote(str(result.model))}", soft_wrap=True
+        f"  echo {shlex.quote(sentence)} | {program()} translate {shlex.quote(str(result.model))}", soft_wrap=True
     )
-
-
-def _program() -> str:
-    """What to type for `nmt`: it need not be on the path, as after `make quickstart`."""
-    if shutil.which("nmt"):
-        return "nmt"
-    started = Path(sys.argv[0])
-    return shlex.quote(str(started)) if started.stem == "nmt" else f"{shlex.quote(sys.executable)} -m nmt"
