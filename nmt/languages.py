@@ -67,9 +67,15 @@ def known_code(word: str) -> str | None:
 def languages_of_pair(source: Path, target: Path) -> tuple[str, str] | None:
     """The languages of two files, by what differs in their names: train.en and train.fr, corpus.en-fr.en and …fr.
 
-    None where the names do not tell.
+    Where these do not tell, the names of their folders may: en/train.txt and fr/train.txt. None: neither tells.
     """
-    ours, theirs = _words(source), _words(target)
+    return _differing(_words(source.name), _words(target.name)) or _differing(
+        _words(source.parent.name), _words(target.parent.name)
+    )
+
+
+def _differing(ours: list[str], theirs: list[str]) -> tuple[str, str] | None:
+    """The last languages in which the words of two names differ."""
     if len(ours) == len(theirs):
         differing = [pair for pair in zip(ours, theirs, strict=True) if pair[0] != pair[1]]
         found = [(known_code(one), known_code(other)) for one, other in differing]
@@ -81,13 +87,13 @@ def languages_of_pair(source: Path, target: Path) -> tuple[str, str] | None:
 
 def languages_of_table(path: Path) -> tuple[str, str] | None:
     """The languages of a file of pairs, by its name: pairs.en-fr.tsv, en_fr.tsv. None where it does not tell."""
-    codes = [known_code(word) for word in _words(path)]
+    codes = [known_code(word) for word in _words(path.name)]
     return next(((one, other) for one, other in pairwise(codes) if one and other and one != other), None)
 
 
 def common_stem(source: Path, target: Path) -> str:
     """What two names share, without language, compression and the ending of text: train of train.en.gz, train.fr."""
-    ours, theirs = _words(source), _words(target)
+    ours, theirs = _words(source.name), _words(target.name)
     kept = [word for word in ours if word in theirs and not known_code(word) and word not in ("txt", "tsv", "csv")]
     return "_".join(kept)
 
@@ -96,7 +102,7 @@ def _last_code(words: list[str]) -> str | None:
     return next((code for word in reversed(words) if (code := known_code(word))), None)
 
 
-def _words(path: Path) -> list[str]:
+def _words(name: str) -> list[str]:
     """The parts of a name; a code with a country stays whole."""
-    parts = _PACKED.sub("", path.name).split(".")
+    parts = _PACKED.sub("", name).split(".")
     return [word for part in parts for word in ([part] if known_code(part) else re.split(r"[-_]", part)) if word]

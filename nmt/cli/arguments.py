@@ -31,7 +31,9 @@ def recipe_arguments(function: Callable[..., R]) -> Callable[..., R]:
     """RECIPE, a file or the name of a shipped one, and any number of key=value: passed as `recipe` and `overrides`."""
 
     def found(context: click.Context, parameter: click.Parameter, path: Path) -> Path:
-        return path if path.exists() else shipped_recipe(path.as_posix()) or path
+        if path.exists() or (path.suffix in (".yaml", ".yml") and not shipped_recipe(path.as_posix())):
+            return path
+        return shipped(path.as_posix())
 
     function = click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")(function)
     return click.argument("recipe", type=click.Path(path_type=Path), callback=found)(function)
@@ -46,7 +48,7 @@ def shipped(name: str) -> Path:
     if (path := shipped_recipe(name)) is None:
         near = get_close_matches(name, shipped_recipes(), n=1)
         fix = f"Did you mean `{near[0]}`?" if near else "`nmt recipe list` lists them."
-        raise UserError(repr(name), "the name of a shipped recipe", "another one", fix)
+        raise UserError(name, "a recipe's file, or the name of a shipped recipe", "neither", fix)
     return path
 
 

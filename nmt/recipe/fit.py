@@ -82,6 +82,7 @@ _PIECES_OF_A_WORD = 0.5
 _PART_TOKENS = {True: 8192, False: 512}
 """On a GPU a part of a batch has to fit into its memory; on a CPU parts are for the cores, and small ones cost time."""
 FEWEST_PAIRS = 100
+"""Fewer teach nothing that could be measured."""
 
 
 def fitted(text: Text, machine: Machine) -> Fit:

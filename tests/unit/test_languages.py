@@ -23,6 +23,8 @@ from nmt.languages import common_stem, known_code, language_name, languages_of_p
         ("dev.pt-BR", "dev.pt-PT", ("pt-BR", "pt-PT")),
         ("train.tok.clean.en", "train.de", ("en", "de")),
         ("it-is.en", "it-is.fr", ("en", "fr")),
+        ("en/train.txt", "fr/train.txt", ("en", "fr")),
+        ("en-fr/source.txt", "en-fr/target.txt", None),
         ("source.txt", "target.txt", None),
         ("train.src", "train.tgt", None),
         ("train.en", "train.en", None),
