@@ -45,6 +45,9 @@ class Fit:
     validation_pairs: int
     """Held out where there is no validation set."""
     validate_every: int
+    patience: int
+    """Validations without a better score that end training; together at least as long as the warm-up, in which scores
+    may stand still."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ FEWEST_PAIRS = 100
 def fitted(text: Text, machine: Machine) -> Fit:
     """Settings for this much text on this machine: more text never gives a smaller model, vocabulary or training."""
     tier = [tier for tier in _TIERS if tier.pairs <= text.pairs][-1]
+    validate_every = max(tier.updates // 32, 50)
     size = tier.on_gpu if machine.gpu else tier.on_cpu
     return Fit(
         size=size,
@@ -99,7 +103,8 @@ def fitted(text: Text, machine: Machine) -> Fit:
         batch_tokens=tier.batch_tokens,
         micro_batches=_parts(tier.batch_tokens, machine),
         validation_pairs=held_out(text.pairs),
-        validate_every=max(tier.updates // 32, 50),
+        validate_every=validate_every,
+        patience=max(-(-tier.warmup // validate_every), 10),
     )
 
 

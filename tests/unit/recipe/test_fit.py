@@ -54,6 +54,7 @@ def test_training_is_sound(pairs: int, machine: Machine) -> None:
     fit = fitted(much(pairs), machine)
     assert fit.warmup < fit.updates
     assert fit.validate_every < fit.updates
+    assert fit.warmup <= fit.patience * fit.validate_every < fit.updates
     assert 2 * fit.validation_pairs <= pairs
     assert fit.batch_tokens // fit.micro_batches >= 256
 
