@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, overload
 
 from nmt.api.lines import checked_lines
 from nmt.api.pool import Pool
-from nmt.bundle import Bundle, load_bundle
+from nmt.bundle import Bundle, load_bundle, model_directory
 from nmt.changes import changed
 from nmt.errors import UserError
 from nmt.evaluation.bleu import Scores, check_lines, scores
@@ -66,7 +66,7 @@ def load(
     Raises:
         UserError: this is no model directory, something in it is damaged, or a setting is wrong.
     """
-    path, place = Path(directory).absolute(), chosen_device(device)
+    path, place = model_directory(Path(directory)).absolute(), chosen_device(device)
     given = {"precision": precision, "split": split, "batch_tokens": batch_tokens}
     options = changed(TranslationOptions(), given)
     return Model(path, load_bundle(path, place, changed_model(path, model_options) if model_options else None), options)

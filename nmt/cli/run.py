@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import shutil
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from nmt.cli.arguments import recipe_arguments, runs_option
+from nmt.cli.examined import load_examined
+from nmt.cli.program import program
 from nmt.cli.scores import show_scores
 
 if TYPE_CHECKING:
@@ -29,9 +29,8 @@ def command(recipe: Path, overrides: tuple[str, ...], runs: Path) -> None:
     A second run does only what is missing or changed, decided by content and not by time.
     """
     from nmt.cli.console import reporting, stdout_console
-    from nmt.recipe import load_recipe
 
-    resolved = load_recipe(recipe, overrides)  # before anything slow is imported
+    resolved = load_examined(recipe, overrides, quick=True)  # before anything slow is imported
     from nmt.pipeline.run import run
 
     console = stdout_console()
@@ -71,13 +70,5 @@ def _show_next_steps(result: RunResult, sentence: str, console: Console) -> None
     console.print(f"Model:       {result.model}", soft_wrap=True)
     console.print("Translate a sentence of your own:", soft_wrap=True)
     console.print(
-        f"  echo {shlex.quote(sentence)} | {_program()} translate {shlex.quote(str(result.model))}", soft_wrap=True
+        f"  echo {shlex.quote(sentence)} | {program()} translate {shlex.quote(str(result.model))}", soft_wrap=True
     )
-
-
-def _program() -> str:
-    """What to type for `nmt`: it need not be on the path, as after `make quickstart`."""
-    if shutil.which("nmt"):
-        return "nmt"
-    started = Path(sys.argv[0])
-    return shlex.quote(str(started)) if started.stem == "nmt" else f"{shlex.quote(sys.executable)} -m nmt"

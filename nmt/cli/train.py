@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from nmt.cli.arguments import recipe_arguments, runs_option
+from nmt.cli.examined import load_examined
 
 
 @click.command()
@@ -22,9 +23,8 @@ def command(recipe: Path, overrides: tuple[str, ...], runs: Path) -> None:
     On several GPUs or machines: torchrun --nproc-per-node=N -m nmt train RECIPE
     """
     from nmt.cli.console import reporting, stdout_console
-    from nmt.recipe import load_recipe
 
-    resolved = load_recipe(recipe, overrides)  # before anything slow is imported
+    resolved = load_examined(recipe, overrides, quick=True)  # before anything slow is imported
     from nmt.pipeline.ranks import rank
     from nmt.pipeline.run import train
 

@@ -152,7 +152,7 @@ def _files(directory: Path, name: str, languages: tuple[str, str]) -> ParallelFi
 
 def _copy_set(raw: ParallelFiles, clean: ParallelFiles, name: str, held: HeldSets) -> tuple[int, int]:
     """How many pairs there are, and how many of them have bytes that are not UTF-8."""
-    pairs, invalid, encodings = 0, 0, _Encodings(raw)
+    pairs, invalid, encodings = 0, 0, Encodings(raw)
     with write_atomically(clean.source) as sources, write_atomically(clean.target) as targets:
         for raw_source, raw_target in read_pairs(raw):
             encodings.count(raw_source, raw_target)
@@ -168,7 +168,7 @@ def _copy_set(raw: ParallelFiles, clean: ParallelFiles, name: str, held: HeldSet
     return pairs, invalid
 
 
-class _Encodings:
+class Encodings:
     """Tells two files in another encoding from files with a few damaged lines.
 
     Args:
@@ -269,7 +269,7 @@ class _TrainingCleaner:
     def _well_formed(self, *, count: bool) -> Iterator[tuple[str, str, str]]:
         """(file:line, source, target) of the pairs that break no rule by themselves."""
         for files in self._raw:
-            encodings = _Encodings(files)
+            encodings = Encodings(files)
             for number, (raw_source, raw_target) in enumerate(read_pairs(files), start=1):
                 encodings.count(raw_source, raw_target)
                 source, target = clean_line(raw_source), clean_line(raw_target)

@@ -43,6 +43,12 @@ def load_recipe(recipe: Path | Mapping[str, Any], overrides: Overrides = ()) -> 
     return load_options(Recipe, named, overrides, conflicts, path.parent.resolve(), inherit)
 
 
+def locate_keys(path: Path, overrides: Sequence[str] = ()) -> Callable[[KeyPath], str]:
+    """A function that says in words who set a key of a recipe, the file and its line or an override, and its name."""
+    _, origins = apply_overrides(read_document(path), overrides)
+    return lambda key: _where(key, origins, str(path))
+
+
 def load_options(
     root: type[OptionsT],
     document: Document,

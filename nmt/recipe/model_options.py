@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nmt.bundle import RECIPE, WEIGHTS, Metadata, model_config, read_metadata, read_recipe
+from nmt.bundle import RECIPE, WEIGHTS, Metadata, model_config, model_directory, read_metadata, read_recipe
 from nmt.documents import KeyPath
 from nmt.errors import UserError
 from nmt.models import ModelConfig
@@ -37,13 +37,14 @@ def changed_model(directory: Path, changes: Overrides) -> dict[str, Any]:
     """The section `model` of a model directory's recipe with changes, for `nmt.bundle.load_bundle`.
 
     Args:
-        directory: the model directory.
+        directory: the model directory, or the folder of a run.
         changes: with keys within the section, applied in order.
 
     Raises:
         UserError: this is no model directory; a change is not of the form, names an unknown option or a wrong value, or
             is one that the weights do not allow.
     """
+    directory = model_directory(directory)
     metadata, recipe = read_metadata(directory), read_recipe(directory)
     recorded = model_config(recipe, directory)
     changed, origins = changed_options(recorded, changes, str(directory / RECIPE))
