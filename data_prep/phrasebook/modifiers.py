@@ -10,11 +10,11 @@ ADJECTIVES = read_adjectives("""
 old, older, oldest | alt älter ältest | building own person animal vehicle furniture instrument device read
 new, newer, newest | neu neuer neuest | new building
 young, younger, youngest | jung jünger jüngst | general job pet
-big, bigger, biggest | groß größer größt | building furniture pet stand vase place plant
-small, smaller, smallest | klein kleiner kleinst | building furniture pet stand gift plant
+big, bigger, biggest | groß größer größt | building furniture pet stand vase place plant body
+small, smaller, smallest | klein kleiner kleinst | building furniture pet stand gift plant body
 expensive | teuer | buy own gift
 cheap, cheaper, cheapest | billig | buy wear
-beautiful | schön schöner schönst | good building plant
+beautiful | schön schöner schönst | good building plant body
 ugly, uglier, ugliest | hässlich hässlicher hässlichst | furniture wear building
 red | rot röter rötest | colour bloom
 blue | blau blauer blauest | colour
@@ -34,7 +34,7 @@ important | wichtig | post work sign
 fresh, fresher, freshest | frisch frischer frischest | fresh
 ripe, riper, ripest | reif reifer reifst | ripe
 hot, hotter, hottest | heiß heißer heißest | hot
-cold, colder, coldest | kalt kälter kältest | cold
+cold, colder, coldest | kalt kälter kältest | cold body
 sweet, sweeter, sweetest | süß süßer süßest | sweet fruit
 tall, taller, tallest | groß größer größt | -
 friendly, friendlier, friendliest | freundlich | job kin general
@@ -53,7 +53,7 @@ broken | kaputt kaputter kaputtest | repair
 quiet, quieter, quietest | ruhig | dwelling place
 dangerous | gefährlich | vehicle animal
 clean, cleaner, cleanest | sauber sauberer sauberst | dish wear room
-dirty, dirtier, dirtiest | schmutzig | dish wear wash
+dirty, dirtier, dirtiest | schmutzig | dish wear wash body
 empty, emptier, emptiest | leer leerer leerst | box room
 good, better, best | gut besser best | good eat watch read
 nice, nicer, nicest | nett netter nettest | kin general job

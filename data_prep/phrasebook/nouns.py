@@ -294,7 +294,8 @@ ship | das Schiff | Schiffe | ride
 taxi/taxis | das Taxi=Taxis | Taxis | ride
 """)
 
-EVERYDAY = read_nouns("""
+EVERYDAY = read_nouns(
+    """
 money | das Geld | |
 music | die Musik | | sound
 song | das Lied | Lieder | sound
@@ -316,10 +317,13 @@ mountain | der Berg | Berge |
 river | der Fluss=Flusses | Flüsse |
 lake | der See=Sees | Seen |
 star | der Stern | Sterne |
-""")
+""",
+    "everyday",
+)
 """What short sentences are also about."""
 
-BODY = read_nouns("""
+BODY = read_nouns(
+    """
 head | der Kopf | Köpfe |
 arm | der Arm | Arme |
 leg | das Bein | Beine |
@@ -333,7 +337,9 @@ throat | der Hals | Hälse |
 eye | das Auge | Augen |
 ear | das Ohr | Ohren |
 tooth/teeth | der Zahn | Zähne |
-""")
+""",
+    "body",
+)
 
 NOUNS: tuple[Noun, ...] = (
     *THINGS, *FOOD, *ANIMALS, *KIN, *PEOPLE, *PLACES, *EVENTS, *PARTS, *TRANSPORT, *EVERYDAY, *BODY,

@@ -72,8 +72,8 @@ EVERYDAY = read_verbs("""
 see, saw, seen | sehen sieh gesehen | any
 like, liked, liked | mögen - gemocht | any
 love, loved, loved | lieben - geliebt | kin animal eat drink sound
-want, wanted, wanted | wollen - gewollt | own eat drink
-have, had, had | haben - gehabt | own eat drink small
+want, wanted, wanted | wollen - gewollt | own eat drink everyday
+have, had, had | haben - gehabt | own eat drink small everyday
 take, took, taken | nehmen nimm genommen | own eat drink small
 need, needed, needed | brauchen - gebraucht | any
 hear, heard, heard | hören - gehört | kin general animal sound instrument

@@ -52,4 +52,4 @@ def _behind(english: str, german: str, draw: Draw) -> Pair:
     return before + english, vorher + german
 
 
-FAMILIES = ((expression, 46), (introduced, 22), (answered, 8))
+FAMILIES = ((expression, 56), (introduced, 24), (answered, 8))

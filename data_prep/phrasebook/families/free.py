@@ -47,7 +47,8 @@ def anything(draw: Draw, verb: Verb, subject: NounPhrase, negated: bool) -> Noun
         others = [p for p in (*SUBJECTS[1:], phrase.IT) if p.person is not subject.person]
         return draw.one(others)
     open_choice = "any" in verb.objects or draw.chance(0.08)
-    allowed = [n for n in CONCRETE if open_choice or n.tags & verb.objects]
+    everyday = draw.chance(0.3) and verb.objects & {"any", "everyday"}
+    allowed = nouns.EVERYDAY if everyday else [n for n in CONCRETE if open_choice or n.tags & verb.objects]
     noun = draw.lexeme(allowed)
     plain = draw.thing(noun, subject, negated, may_own=True)
     return plain if plain.english != subject.english else noun_phrase(noun, phrase.THIS)
@@ -128,6 +129,13 @@ def being_active(draw: Draw, subject: NounPhrase, negated: bool) -> Clause:
     return Clause(subject, verb, tense, negated=negated, place=spot(draw) if draw.chance(0.35) else None)
 
 
+def living(draw: Draw, subject: NounPhrase, negated: bool) -> Clause:
+    """Somebody lives in a town, or in a house."""
+    draw.use(verbs.LIVE)
+    tense = draw.one((Tense.PRESENT, Tense.PRESENT, Tense.PAST))
+    return Clause(subject, verbs.LIVE, tense, negated=negated, place=spot(draw))
+
+
 def helping(draw: Draw, subject: NounPhrase, negated: bool) -> Clause:
     """Verbs whose object is a dative in German, most often a pronoun."""
     verb = draw.one((verbs.TO_HELP, verbs.TO_HELP, verbs.TO_THANK))
@@ -156,4 +164,5 @@ def giving(draw: Draw, subject: NounPhrase, negated: bool) -> Clause:
 
 def some_action(draw: Draw, subject: NounPhrase, negated: bool) -> Clause:
     """Any of these."""
-    return draw.one((doing, doing, doing, being_active, being_active, helping, giving))(draw, subject, negated)
+    kinds = (doing, doing, doing, doing, doing, being_active, being_active, being_active, helping, giving, living)
+    return draw.one(kinds)(draw, subject, negated)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from data_prep.phrasebook import modifiers, nouns, phrase, verbs
 from data_prep.phrasebook.clause import ALLOWED, CAN, HAVE_TO, MUST, SHOULD, WANT, WOULD_LIKE, Clause, Tense
 from data_prep.phrasebook.contractions import as_spoken
+from data_prep.phrasebook.declension import Gender
 from data_prep.phrasebook.draw import Draw, Rejected
 from data_prep.phrasebook.families.free import (
     CONCRETE,
@@ -17,6 +18,7 @@ from data_prep.phrasebook.families.free import (
     being_active,
     doing,
     giving,
+    living,
     moment,
     some_action,
     spot,
@@ -157,14 +159,14 @@ def _being(draw: Draw, subject: NounPhrase, what: Adverbial, passing: bool = Tru
 
 def quality(draw: Draw) -> Pair:
     """The dog is small. My sister is very friendly. Is the coffee hot?"""
-    noun = draw.lexeme(CONCRETE)
+    noun = draw.lexeme(nouns.BODY if draw.chance(0.12) else CONCRETE)
     fitting = modifiers.suited(noun.tags, states=True)
     if not fitting:
         raise Rejected
     adjective = draw.lexeme(fitting)
     owner = draw.one((phrase.I, phrase.HE, phrase.SHE, phrase.WE, FORMAL)).possessive
     assert owner
-    owned = "kin" in noun.tags or (noun.tags & {"own", "wear"} and draw.chance(0.4))
+    owned = noun.tags & {"kin", "body"} or (noun.tags & {"own", "wear"} and draw.chance(0.4))
     determiner = owner if owned else draw.one((THE, THE, phrase.THIS))
     subject = noun_phrase(noun, determiner, plural=not noun.mass and draw.chance(0.2))
     degree, grad = draw.one(DEGREES) if draw.chance(0.35) else ("", "")
@@ -177,6 +179,24 @@ def character(draw: Draw) -> Pair:
     degree, grad = draw.one(DEGREES) if draw.chance(0.3) else ("", "")
     what = Adverbial(degree + adjective.english, grad + adjective.german)
     return _being(draw, anybody(draw), what, passing=False)
+
+
+def profession(draw: Draw) -> Pair:
+    """My sister is a doctor. Is he a cook? Anna isn't a teacher: in German the noun shows the sex."""
+    english, man, woman = draw.one(nouns.PROFESSIONS)
+    subject = draw.one((phrase.HE, phrase.SHE)) if draw.chance(0.4) else draw.person()
+    if subject.gender is Gender.PLURAL or not subject.possessive:
+        raise Rejected
+    female = subject.possessive.english == "her"
+    negated = draw.chance(0.2)
+    german = ("keine " if female else "kein ") * negated + (woman if female else man)
+    draw.use(verbs.BE)
+    tense = draw.one((Tense.PRESENT, Tense.PRESENT, Tense.PAST))
+    affirmed = Clause(subject, verbs.BE, tense, place=Adverbial(f"{phrase.article(english)} {english}", german))
+    denied = replace(affirmed, negated=negated)
+    if draw.chance(0.3):
+        return as_spoken(denied.english_question() + "?", draw.random), affirmed.german_question() + "?"
+    return as_spoken(denied.english(), draw.random), affirmed.german()
 
 
 def weather(draw: Draw) -> Pair:
@@ -233,7 +253,8 @@ def wh(draw: Draw) -> Pair:
             plain = replace(clause, tense=Tense.PRESENT)
             return f"what {clause.english_question()}?", f"was {plain.german_question()}?"
     else:
-        clause = draw.one((doing, being_active))(draw, subject, False)
+        kinds = (doing, being_active, living) if word == "where" else (doing, being_active)
+        clause = draw.one(kinds)(draw, subject, False)
         clause = replace(clause, place=None) if word == "where" else clause
         if word == "where" and clause.verb.english.base in MOVEMENTS:
             raise Rejected
@@ -317,6 +338,6 @@ def from_country(draw: Draw) -> Pair:
 
 
 FAMILIES = (
-    (saying, 34), (done, 4), (asking, 12), (with_modal, 14), (state, 10), (quality, 7), (character, 4), (weather, 6),
-    (who, 4), (wh, 8), (where_from, 6), (request, 7), (like_to, 3), (from_country, 4),
+    (saying, 34), (done, 4), (asking, 12), (with_modal, 14), (state, 10), (quality, 8), (character, 4), (profession, 4),
+    (weather, 6), (who, 4), (wh, 9), (where_from, 6), (request, 7), (like_to, 3), (from_country, 4),
 )  # fmt: skip
