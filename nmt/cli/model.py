@@ -10,6 +10,7 @@ import click
 
 from nmt.cli.options import with_changes
 from nmt.errors import UserError
+from nmt.imports import quick_imports
 from nmt.text import REPLACEMENT
 
 if TYPE_CHECKING:
@@ -49,9 +50,10 @@ def load_model(directory: Path, device: str, workers: int | None = None, model_o
     Raises:
         UserError: no such device, or one that worker processes cannot share; a wrong option.
     """
-    import torch
+    with quick_imports():
+        import torch
 
-    from nmt.bundle import load_bundle
+        from nmt.bundle import load_bundle
 
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() and not (workers or 0) > 1 else "cpu"

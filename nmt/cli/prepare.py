@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from nmt.cli.arguments import recipe_arguments, runs_option
+from nmt.imports import quick_imports
 
 
 @click.command()
@@ -18,10 +19,13 @@ def command(recipe: Path, overrides: tuple[str, ...], runs: Path) -> None:
     Stages whose options and inputs have not changed are reused.
     """
     from nmt.cli.console import reporting, stdout_console
-    from nmt.recipe import load_recipe
+
+    with quick_imports():
+        from nmt.recipe import load_recipe
 
     resolved = load_recipe(recipe, overrides)  # before anything slow is imported
-    from nmt.pipeline.run import prepare
+    with quick_imports():
+        from nmt.pipeline.run import prepare
 
     console = stdout_console()
     with reporting(console) as reporter:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from nmt.cli.arguments import recipe_arguments
+from nmt.imports import quick_imports
 
 
 @click.group(no_args_is_help=True)
@@ -32,8 +33,10 @@ def check(recipe: Path, overrides: tuple[str, ...]) -> None:
     from rich.table import Table
 
     from nmt.cli.console import stdout_console
-    from nmt.recipe import load_recipe
-    from nmt.recipe.sizes import parameter_counts
+
+    with quick_imports():
+        from nmt.recipe import load_recipe
+        from nmt.recipe.sizes import parameter_counts
 
     resolved = load_recipe(recipe, overrides)
     counts = parameter_counts(resolved.model, resolved.tokenizer)
@@ -56,8 +59,9 @@ def show(recipe: Path, overrides: tuple[str, ...]) -> None:
 
     The output is a recipe itself.
     """
-    from nmt.recipe import load_recipe
-    from nmt.recipe.show import as_yaml
+    with quick_imports():
+        from nmt.recipe import load_recipe
+        from nmt.recipe.show import as_yaml
 
     click.echo(as_yaml(load_recipe(recipe, overrides)), nl=False)
 
@@ -69,7 +73,8 @@ def schema(recipe: Path | None) -> None:
 
     It is the same for every recipe; RECIPE only makes the hint that follows on standard error complete.
     """
-    from nmt.recipe.schema import EDITOR_HINT, recipe_schema
+    with quick_imports():
+        from nmt.recipe.schema import EDITOR_HINT, recipe_schema
 
     click.echo(recipe_schema(), nl=False)
     name = recipe or "a recipe"

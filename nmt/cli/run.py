@@ -12,6 +12,7 @@ import click
 
 from nmt.cli.arguments import recipe_arguments, runs_option
 from nmt.cli.scores import show_scores
+from nmt.imports import quick_imports
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,10 +29,13 @@ def command(recipe: Path, overrides: tuple[str, ...], runs: Path) -> None:
     A second run does only what is missing or changed, decided by content and not by time.
     """
     from nmt.cli.console import reporting, stdout_console
-    from nmt.recipe import load_recipe
+
+    with quick_imports():
+        from nmt.recipe import load_recipe
 
     resolved = load_recipe(recipe, overrides)  # before anything slow is imported
-    from nmt.pipeline.run import run
+    with quick_imports():
+        from nmt.pipeline.run import run
 
     console = stdout_console()
     with reporting(console) as reporter:
@@ -44,11 +48,12 @@ def command(recipe: Path, overrides: tuple[str, ...], runs: Path) -> None:
 
 
 def _show_samples(result: RunResult, console: Console) -> None:
+    whole = not console.is_terminal  # which would cut words in two
     for sample in result.samples:
         console.print()
-        console.print(f"source      {sample.source}", soft_wrap=True)
-        console.print(f"reference   {sample.reference}", soft_wrap=True)
-        console.print(f"hypothesis  {sample.hypothesis}", style="bold", soft_wrap=True)
+        console.print(f"source      {sample.source}", soft_wrap=whole)
+        console.print(f"reference   {sample.reference}", soft_wrap=whole)
+        console.print(f"hypothesis  {sample.hypothesis}", style="bold", soft_wrap=whole)
 
 
 def _show_next_steps(result: RunResult, console: Console) -> None:

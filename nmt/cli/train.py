@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from nmt.cli.arguments import recipe_arguments, runs_option
+from nmt.imports import quick_imports
 
 
 @click.command()
@@ -22,11 +23,14 @@ def command(recipe: Path, overrides: tuple[str, ...], runs: Path) -> None:
     On several GPUs or machines: torchrun --nproc-per-node=N -m nmt train RECIPE
     """
     from nmt.cli.console import reporting, stdout_console
-    from nmt.recipe import load_recipe
+
+    with quick_imports():
+        from nmt.recipe import load_recipe
 
     resolved = load_recipe(recipe, overrides)  # before anything slow is imported
-    from nmt.pipeline.ranks import rank
-    from nmt.pipeline.run import train
+    with quick_imports():
+        from nmt.pipeline.ranks import rank
+        from nmt.pipeline.run import train
 
     console = stdout_console()
     console.quiet = rank() > 0  # one voice for all processes

@@ -103,7 +103,7 @@ def _translate(
         for number, translation in enumerate(translate(lines), start=1):
             handle.write(translation.text + "\n")
             tokens += len(encode(translation.text)) + 1
-            reporter.progress(number, len(lines), output.name)
+            reporter.progress(number, len(lines), f"lines of {output.name}")
     seconds = time.monotonic() - start
     return {
         "lines": len(lines),

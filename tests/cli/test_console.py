@@ -16,7 +16,7 @@ def events(reporter: Reporter) -> None:
     reporter.stage_started("train", "first time")
     reporter.log("[bold]text in brackets[/bold] stays as it is :smile:")
     for update in range(1, 4):
-        reporter.progress(update, 3, "loss 2.500  9,000 tokens/s  1.0 s left")
+        reporter.progress(update, 3, "loss 2.500  9,000 tokens/s", 1.0)
     reporter.stage_done("train", 75.0)
 
 
