@@ -15,6 +15,7 @@ import click
 from nmt import __version__
 from nmt.cli.group import ListedGroup
 from nmt.cli.streams import Terminated, colour, ended_by_signals, forget_unwritten, prepare_streams
+from nmt.cpu import let_threads_sleep
 from nmt.errors import UserError
 from nmt.imports import quick_imports
 
@@ -117,6 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _status(arguments: Sequence[str] | None) -> int:
+    let_threads_sleep()
     try:
         prepare_streams()
         with ended_by_signals(), command.make_context("nmt", _arguments(arguments), color=colour()) as context:

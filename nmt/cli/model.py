@@ -53,6 +53,7 @@ def load_model(directory: Path, device: str, workers: int | None = None, model_o
     with quick_imports():
         import torch
 
+        import nmt.inference.translator  # noqa: F401 -- brings all that loading and translating need
         from nmt.bundle import load_bundle
 
     if device == "auto":

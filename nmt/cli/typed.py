@@ -30,7 +30,9 @@ def typed_lines() -> Iterator[list[str]]:
     while True:
         try:
             text = input(_PROMPT)
-        except EOFError:
-            click.echo(err=True)  # the shell's prompt begins a line
+        except (EOFError, KeyboardInterrupt) as ended:
+            click.echo(err=True)  # what the shell says next begins a line
+            if isinstance(ended, KeyboardInterrupt):
+                raise
             return
         yield text.split("\n")

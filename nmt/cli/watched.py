@@ -35,6 +35,7 @@ def watched_lines(items: Iterable[ItemT], name: str, source: Path | None) -> Ite
         return
     bar = Bar(console, name)
     try:
+        bar.show(0, total, "", None)
         for number, item in enumerate(items, start=1):
             yield item
             seconds = time.monotonic() - start
