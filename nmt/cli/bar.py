@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
 from rich.table import Column
 from rich.text import Text
@@ -48,7 +49,7 @@ class Bar:
     def __init__(self, console: Console, name: str) -> None:
         wide = console.width >= _WIDE
         whole, rest = Column(no_wrap=True), Column(no_wrap=True, overflow="ellipsis", ratio=1)
-        self._progress = Progress(
+        self._progress = _NarrowProgress(
             _Spinner("dots" if console.encoding.startswith("utf") else "line"),
             TextColumn(f"{name:<{_NAME_WIDTH if wide else 0}}", style="bold", markup=False, table_column=whole),
             BarColumn(bar_width=30 if wide else 8),
@@ -78,6 +79,21 @@ class Bar:
     def close(self) -> None:
         """Takes it away."""
         self._progress.stop()
+
+
+class _NarrowProgress(Progress):
+    """Leaves room at the right edge for the ^C that a terminal shows: it would begin a line, and leave this one."""
+
+    def get_renderable(self) -> RenderableType:
+        return _Narrower(super().get_renderable())
+
+
+@dataclass(frozen=True)
+class _Narrower:
+    shown: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        return console.render(self.shown, options.update_width(max(options.max_width - len("^C "), 1)))
 
 
 class _Spinner(SpinnerColumn):
