@@ -9,7 +9,6 @@ import time
 import pytest
 from rich.console import Console
 
-from nmt.cli import bar
 from nmt.cli.bar import Pace
 from nmt.cli.console import LineReporter, LiveReporter, reporting
 from nmt.pipeline.reporter import Reporter, duration
@@ -132,7 +131,7 @@ def test_work_that_cannot_say_how_much_it_is_moves_too() -> None:
 
 def test_the_time_remaining_is_told_from_the_speed_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr(bar.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     pace = Pace()
     assert pace.seconds_left(10, 100) is None
     now[0] += 20.0

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import builtins
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from nmt.cli import watched
 from nmt.cli.streams import colour
 from nmt.cli.typed import typed_lines
 from nmt.cli.watched import watched_lines
@@ -40,7 +40,7 @@ def text(tmp_path: Path) -> Path:
 def slowly(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """Four items, half a minute each."""
     now = [0.0]
-    monkeypatch.setattr(watched.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
 
     def items() -> Iterator[int]:
         for number in range(4):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from nmt.training import pace
 from nmt.training.pace import Pace
 
 
@@ -12,7 +13,7 @@ from nmt.training.pace import Pace
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """One time, which a test moves on."""
     now = [0.0]
-    monkeypatch.setattr(pace.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     return now
 
 
