@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -12,10 +12,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from nmt.data.corpus import CorpusOptions, ParallelFiles, RawCorpus, ShowProgress, read_pairs, unseen
+from nmt.data.corpus import CorpusOptions, NamedText, ParallelFiles, RawCorpus, ShowProgress, read_pairs, unseen
 from nmt.data.duplicates import pair_digest
 from nmt.data.order import derive_key
 from nmt.digest import file_digest
+from nmt.documents import KeyPath
 from nmt.errors import UserError
 from nmt.options import InputPath, Options, Seed, Size, renewed
 from nmt.output import write_atomically
@@ -99,6 +100,20 @@ class Files(CorpusOptions):
     def name(self) -> str:
         """Name of the folder under runs/ that holds the runs on this corpus."""
         return f"{self.label}_{self.source}_{self.target}"
+
+    @property
+    def held_out(self) -> int:
+        """Those, where no validation set is named."""
+        return self.validation_pairs if self.validation is None else 0
+
+    @property
+    def named_texts(self) -> Sequence[NamedText]:
+        """Training, validation and test text, as the recipe has them."""
+        sets: dict[KeyPath, TextFiles] = {("training", number): files for number, files in enumerate(self.training)}
+        if self.validation is not None:
+            sets[("validation",)] = self.validation
+        sets |= {("tests", name): files for name, files in self.tests.items()}
+        return [NamedText(key, files.paths, files.pairs, key[0] == "training") for key, files in sets.items()]
 
     def fetch(self, directory: Path, progress: ShowProgress = unseen) -> RawCorpus:
         """The files as they are; what is cut from them (TSV columns, held-out pairs) goes into `directory`.

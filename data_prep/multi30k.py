@@ -66,6 +66,11 @@ class Multi30k(CorpusOptions):
             raise ValueError("tests must name at least one test set, each once")
         return self
 
+    @property
+    def download(self) -> str:
+        """The same for each pair of languages."""
+        return "1.3 MB"
+
     def fetch(self, directory: Path, progress: ShowProgress = unseen) -> RawCorpus:
         """Finds the files, or downloads the missing ones into `directory`.
 

@@ -35,6 +35,8 @@ if TYPE_CHECKING:  # what a directory says of itself is read without torch
 FORMAT_VERSION = 3
 """1: weights in floating point; 2: weights of 8 bits too; 3: a digest of the weights."""
 WEIGHTS, RECIPE, TOKENIZER, METADATA = "weights.safetensors", "recipe.yaml", "tokenizer", "metadata.json"
+MODEL = "model"
+"""The model directory in the folder of a run."""
 
 
 class Metadata(Options):
@@ -161,7 +163,7 @@ def load_bundle(
     What it says of itself is compared with what there is before anything of that size is made.
 
     Args:
-        directory: the model directory.
+        directory: the model directory, or the folder of a run.
         device: where the model is to be.
         model_options: stands in for the section `model` of the recipe; options of the same weights. None: as trained.
         verify: compare the weights with their digest; what was loaded a moment ago need not be again.
@@ -172,6 +174,7 @@ def load_bundle(
     from nmt.models.weights import check_shapes, put_weights, read_digest, read_shapes, read_tensors
     from nmt.tokenizer import load_tokenizers
 
+    directory = model_directory(directory)
     metadata = read_metadata(directory)
     recipe = read_recipe(directory)
     if model_options is not None:
@@ -230,15 +233,12 @@ def _empty_model(config: ModelConfig, metadata: Metadata, directory: Path) -> En
 
 
 def read_metadata(directory: Path) -> Metadata:
-    """What a model directory says of itself, without loading it.
+    """What a model directory, or that of a run, says of itself, without loading it.
 
     Raises:
         UserError: this is no model directory, or one of a newer layout.
     """
-    path = directory / METADATA
-    if not path.exists():
-        got, fix = _instead_of_a_model(directory)
-        raise UserError(str(directory), "a model directory", got, fix)
+    path = model_directory(directory) / METADATA
     data = read_json_object(path, "a model's metadata")
     version = data.get("format_version", 0)
     if isinstance(version, int) and version > FORMAT_VERSION:
@@ -251,19 +251,30 @@ def read_metadata(directory: Path) -> Metadata:
         raise UserError(f"{path}: {where}", "a model's metadata", str(first["msg"])) from error
 
 
+def model_directory(path: Path) -> Path:
+    """The model directory that a path names: itself, or `model/` of the folder of a run.
+
+    Raises:
+        UserError: it is neither.
+    """
+    for directory in (path, path / MODEL):
+        if (directory / METADATA).exists():
+            return directory
+    got, fix = _instead_of_a_model(path)
+    raise UserError(str(path), f"a model directory, or the folder of a run with one in {MODEL}/", got, fix)
+
+
 def _instead_of_a_model(directory: Path) -> tuple[str, str]:
     """What is there, and what to do about it."""
     if not directory.is_dir():
         got = "no such directory" if not directory.exists() else "a file"
-    elif (directory / "model" / METADATA).exists():
-        return "the folder of a run", f"Its model is {directory / 'model'}."
     elif (directory / "config.json").exists() and (directory / "vocab.json").exists():
         return "a model in Hugging Face's layout", f"`nmt import marian {directory} OUT` makes one of a MarianMT model."
     elif any(directory.glob("dict.*.txt")) and any(directory.glob("*.pt")):
         fix = f"`nmt import fairseq CHECKPOINT --dictionaries {directory} OUT` makes one."
         return "a checkpoint of fairseq with its dictionaries", fix
     else:
-        got = f"no {METADATA} in it"
+        got = f"no {METADATA} in it, nor in {MODEL}/"
     return got, "`nmt run RECIPE` makes one, in runs/<corpus>_<source>_<target>/<recipe name>/model."
 
 
@@ -278,12 +289,12 @@ def check_floating(directory: Path, fix: str) -> None:
 
 
 def check_apart(directory: Path, other: Path) -> None:
-    """What is made of a directory must not take its place, nor lie in it, nor around it.
+    """What is made of a model directory must not take its place, nor lie in it, nor around it.
 
     Raises:
-        UserError: it would.
+        UserError: it would, or this is no model directory.
     """
-    here, there = directory.resolve(), other.resolve()
+    here, there = model_directory(directory).resolve(), other.resolve()
     if there.is_relative_to(here) or here.is_relative_to(there):
         raise UserError(str(other), f"a directory apart from {directory}", "the same one, or one inside the other")
 
@@ -300,12 +311,12 @@ def _write_metadata(directory: Path, metadata: Metadata) -> None:
 
 
 def read_recipe(directory: Path) -> dict[str, Any]:
-    """The resolved recipe of a model directory, as plain data.
+    """The resolved recipe of a model directory, or of that of a run, as plain data.
 
     Raises:
         UserError: it is missing or damaged.
     """
-    path = directory / RECIPE
+    path = model_directory(directory) / RECIPE
     recipe, _ = read_yaml(path, "the resolved recipe")
     if not isinstance(recipe, dict):
         raise UserError(str(path), "the resolved recipe, a mapping", type(recipe).__name__)

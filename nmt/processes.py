@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import types
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,21 @@ def safe_imports() -> Iterator[None]:
             del os.environ[_SAFE_PATH]
         else:
             os.environ[_SAFE_PATH] = before
+
+
+@contextmanager
+def script_left_alone() -> Iterator[None]:
+    """Processes that multiprocessing spawns in the block do not run the caller's script.
+
+    They would, to find its functions, and come to the very lines that start processes unless those stand below
+    `if __name__ == "__main__":`. Ours need none of its functions.
+    """
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")  # without a file
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
 
 
 def nmt_command(arguments: Sequence[str]) -> list[str]:

@@ -15,8 +15,8 @@ class Tense(Enum):
     """English tense forms; the comment is what they become in German."""
 
     PRESENT = auto()  # Präsens
-    PROGRESSIVE = auto()  # Präsens with `gerade`
-    PAST = auto()  # Perfekt; Präteritum of sein, haben and the modals
+    PROGRESSIVE = auto()  # Präsens with `gerade`, unless a time says when or somebody moves
+    PAST = auto()  # Perfekt; Präteritum of sein, haben, mögen and the modals
     PERFECT = auto()  # Perfekt with `schon`
     FUTURE = auto()  # werden
 
@@ -39,7 +39,7 @@ HAVE_TO = Modal(GermanVerb("müssen"), verb=EnglishVerb("have", "had", "had"))
 MUST = Modal(GermanVerb("müssen"), "must")
 SHOULD = Modal(GermanVerb("sollen"), "should")
 ALLOWED = Modal(GermanVerb("dürfen"), adjective="allowed")
-WOULD_LIKE = Modal(GermanVerb("mögen"), "would like to")
+WOULD_LIKE = Modal(GermanVerb("möchten"), "would like to")
 
 SEIN, HABEN, WERDEN = GermanVerb("sein"), GermanVerb("haben"), GermanVerb("werden")
 CONTRACTED = {
@@ -187,8 +187,12 @@ class Clause:
         """Öffnen Sie bitte das Fenster; mach bitte die Tür auf."""
         verb = self.verb.german
         head = f"{verb.infinitive} Sie" if formal else verb.imperative
-        words = [head, "bitte" if please else "", *self._middle(True), verb.prefix]
+        words = [head, *self._pronouns(), "bitte" if please else "", *self._behind_pronouns(True), verb.prefix]
         return " ".join(filter(None, words))
+
+    def _going_on(self) -> bool:
+        """Er liest gerade; but: Er kommt morgen, and: Er kommt."""
+        return self.tense is Tense.PROGRESSIVE and self.time is None and self.verb.german.auxiliary == "haben"
 
     def _german_verbs(self) -> tuple[str, list[str]]:
         """The finite verb, and the verbs or the prefix that close the clause."""
@@ -202,23 +206,32 @@ class Clause:
                 return verb.present(person), [verb.prefix] if verb.prefix else []
             case Tense.FUTURE:
                 return WERDEN.present(person), [verb.full_infinitive]
-            case Tense.PAST if verb.infinitive in ("sein", "haben"):
+            case Tense.PAST if verb.full_infinitive in ("sein", "haben", "mögen", "wollen"):
                 return verb.preterite(person), []
             case Tense.PAST | Tense.PERFECT:
                 return (SEIN if verb.auxiliary == "sein" else HABEN).present(person), [verb.participle]
 
     def _middle(self, with_time: bool) -> list[str]:
         """Pronouns, time, dative, accusative, nicht, place."""
-        objects = [] if self.drop_object else [(self.dative, Case.DATIVE), (self.accusative, Case.ACCUSATIVE)]
-        present = [(phrase, case) for phrase, case in objects if phrase]
-        pronouns = [phrase.german[case] for phrase, case in reversed(present) if phrase.pronoun]
-        full = [phrase.german[case] for phrase, case in present if not phrase.pronoun]
-        carried = any(phrase.negative for phrase, _ in present)
+        return [*self._pronouns(), *self._behind_pronouns(with_time)]
+
+    def _objects(self) -> list[tuple[NounPhrase, Case]]:
+        if self.drop_object:
+            return []
+        objects = ((self.dative, Case.DATIVE), (self.accusative, Case.ACCUSATIVE))
+        return [(phrase, case) for phrase, case in objects if phrase]
+
+    def _pronouns(self) -> list[str]:
+        """The accusative before the dative: Gib es mir."""
+        return [phrase.german[case] for phrase, case in reversed(self._objects()) if phrase.pronoun]
+
+    def _behind_pronouns(self, with_time: bool) -> list[str]:
+        full = [phrase.german[case] for phrase, case in self._objects() if not phrase.pronoun]
+        carried = any(phrase.negative for phrase, _ in self._objects())
         words = [
-            *pronouns,
             self.time.german if with_time and self.time else "",
             self.frequency.german if self.frequency and self.tense is not Tense.PERFECT else "",
-            "gerade" if self.tense is Tense.PROGRESSIVE else "",
+            "gerade" if self._going_on() else "",
             "gern" if self.gladly else "",
             *full,
             # schon and noch nicht follow what is already known: Er hat das Brot schon gekauft.

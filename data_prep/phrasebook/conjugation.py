@@ -26,15 +26,16 @@ IRREGULAR_PRESENT = {
     "müssen": "muss musst muss müssen müsst müssen",
     "wollen": "will willst will wollen wollt wollen",
     "dürfen": "darf darfst darf dürfen dürft dürfen",
-    "mögen": "möchte möchtest möchte möchten möchtet möchten",
+    "mögen": "mag magst mag mögen mögt mögen",
+    "möchten": "möchte möchtest möchte möchten möchtet möchten",
     "sollen": "sollte solltest sollte sollten solltet sollten",
     "tun": "tue tust tut tun tut tun",
 }
-"""`mögen` and `sollen` stand for `would like` and `should`, which are subjunctives."""
+"""`möchten` and `sollen` stand for `would like` and `should`, which are subjunctives."""
 
 PRETERITE_STEMS = {
     "sein": "war", "haben": "hatte", "können": "konnte", "müssen": "musste", "wollen": "wollte", "dürfen": "durfte",
-    "werden": "wurde",
+    "werden": "wurde", "mögen": "mochte",
 }  # fmt: skip
 
 
@@ -86,7 +87,7 @@ class GermanVerb:
         return self.changed_stem + ("" if self.changed_stem.endswith("t") else "t")
 
     def preterite(self, person: Person) -> str:
-        """Only of the verbs that keep it in speech: sein, haben, werden and the modals."""
+        """Only of the verbs that keep it in speech: sein, haben, werden, mögen and the modals."""
         stem = PRETERITE_STEMS[self.infinitive]
         endings = ("", "st", "", "en", "t", "en") if stem == "war" else ("", "st", "", "n", "t", "n")
         return stem + endings[person]

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from data_prep.phrasebook.splits import generate
+from data_prep.phrasebook.topics import topics
 from nmt.data.corpus import CorpusOptions, ParallelFiles, RawCorpus, ShowProgress, unseen
 from nmt.digest import file_digest
 from nmt.output import write_atomically
 
 LANGUAGES = ("en", "de")
-SPLITS = ("training", "validation", "test", "test_unseen")
+SPLITS = ("training", "validation", "test", "test_unseen", "test_everyday")
 
 
 class Phrasebook(CorpusOptions):
@@ -26,10 +28,15 @@ class Phrasebook(CorpusOptions):
     """Language to translate from."""
     target: Literal["en", "de"] = "de"
     """Language to translate into."""
-    pairs: Annotated[int, Field(ge=100, le=100_000)] = 40_000
+    pairs: Annotated[int, Field(ge=100, le=200_000)] = 60_000
     """Number of distinct training pairs."""
     seed: int = 1
     """Seed of the generator: the same seed gives the same files on every machine."""
+
+    @property
+    def topics(self) -> Mapping[str, str]:
+        """What people use a phrasebook for, with a sentence of each."""
+        return topics(self.source)
 
     def fetch(self, directory: Path, progress: ShowProgress = unseen) -> RawCorpus:
         """Writes `<split>.en` and `<split>.de` unless the manifest says that they are there and whole."""

@@ -61,7 +61,7 @@ class Draw:
 
     def lexemes_in(self, english: str) -> frozenset[str]:
         """Keys of the lexemes that the sentence contains; a draw that was not used after all is none of them."""
-        text = f" {re.sub(r'[.?,]', ' ', english.lower())} "
+        text = f" {re.sub(r'[.?!,]', ' ', english.lower())} "
         return frozenset(
             key for key, lexeme in self._lexemes.items() if any(f" {form.lower()} " in text for form in lexeme.forms)
         )

@@ -12,7 +12,10 @@ from data_prep.phrasebook.modifiers import ADJECTIVES
 from data_prep.phrasebook.nouns import NOUNS
 
 _SINGLE = tuple(value for value in vars(verbs).values() if isinstance(value, Verb))
-_FRAMES = (*verbs.TRANSITIVE, *verbs.DITRANSITIVE, *verbs.ACTIVITY, *verbs.CHANGE, *ATTEMPTS)
+_FRAMES = (
+    *verbs.TRANSITIVE, *verbs.DITRANSITIVE, *verbs.EVERYDAY, *verbs.BY_ONESELF, *verbs.ACTIVITY, *verbs.CHANGE,
+    *ATTEMPTS,
+)  # fmt: skip
 LEXEMES: tuple[Noun | Verb | Adjective, ...] = (
     *NOUNS, *ADJECTIVES, *_FRAMES, *_SINGLE, *(verb for verb, *_ in verbs.PREPOSITIONAL),
 )  # fmt: skip
@@ -37,7 +40,7 @@ def mentioned(english: str) -> frozenset[str]:
 
     Deliberately too generous: `bus stop` mentions the bus, and `cook` both the person and the work.
     """
-    words = re.sub(r"[.?,]", " ", english.lower()).split()
+    words = re.sub(r"[.?!,]", " ", english.lower()).split()
     found: set[str] = set()
     for start in range(len(words)):
         for length in range(1, LONGEST_FORM + 1):

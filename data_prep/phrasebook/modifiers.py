@@ -55,6 +55,12 @@ dangerous | gefährlich | vehicle animal
 clean, cleaner, cleanest | sauber sauberer sauberst | dish wear room
 dirty, dirtier, dirtiest | schmutzig | dish wear wash
 empty, emptier, emptiest | leer leerer leerst | box room
+good, better, best | gut besser best | good eat watch read
+nice, nicer, nicest | nett netter nettest | kin general job
+strong, stronger, strongest | stark stärker stärkst | kin general
+rich, richer, richest | reich reicher reichst | kin general
+poor, poorer, poorest | arm ärmer ärmst | kin general
+clever, cleverer, cleverest | klug klüger klügst | kin general job
 unexpected | unerwartet unerwarteter unerwartetst | trouble
 """)
 
@@ -122,6 +128,25 @@ on Tuesday | am Dienstag
 on Thursday | am Donnerstag
 on Saturday | am Samstag
 on Sunday | am Sonntag
+""")
+
+TODAY = adverbials("""
+today | heute
+now | jetzt
+this week | diese Woche
+this afternoon | heute Nachmittag
+tonight | heute Nacht
+at the moment | im Moment
+""")
+
+SOON = adverbials("""
+soon | bald
+later | später
+today | heute
+tonight | heute Nacht
+this weekend | dieses Wochenende
+in a minute | gleich
+tomorrow afternoon | morgen Nachmittag
 """)
 
 HABIT_TIMES = adverbials("""

@@ -114,6 +114,8 @@ roll | das Brötchen | Brötchen | eat bake fresh order
 sandwich | das Sandwich=Sandwichs | Sandwichs | eat order fresh
 sausage | die Wurst | Würste | eat order hot
 ice cream | das Eis | | eat
+fish/fish | der Fisch | Fische | eat cook fresh order
+chicken | das Hähnchen | Hähnchen | eat cook order
 chocolate | die Schokolade | | eat
 water | das Wasser | | drink cold hot
 milk | die Milch | | drink cold hot fresh
@@ -164,6 +166,7 @@ boss/bosses | der Chef=Chefs | Chefs | male
 PEOPLE = read_nouns(
     """
 man/men | der Mann | Männer | male general
+woman/women | die Frau | Frauen | female general
 boy | der Junge* | Jungen | male young general
 girl | das Mädchen | Mädchen | female young general
 child/children | das Kind | Kinder | young general
@@ -291,7 +294,50 @@ ship | das Schiff | Schiffe | ride
 taxi/taxis | das Taxi=Taxis | Taxis | ride
 """)
 
-NOUNS: tuple[Noun, ...] = THINGS + FOOD + ANIMALS + KIN + PEOPLE + PLACES + EVENTS + PARTS + TRANSPORT
+EVERYDAY = read_nouns("""
+money | das Geld | |
+music | die Musik | | sound
+song | das Lied | Lieder | sound
+pen | der Stift | Stifte |
+room | das Zimmer | Zimmer |
+seat | der Platz | Plätze |
+question | die Frage | Fragen |
+problem | das Problem | Probleme |
+idea | die Idee | Ideen |
+sugar | der Zucker | |
+salt | das Salz | |
+breakfast | das Frühstück | |
+lunch | das Mittagessen | |
+dinner | das Abendessen | |
+medicine | das Medikament | Medikamente |
+luggage | das Gepäck | |
+sea | das Meer | Meere |
+mountain | der Berg | Berge |
+river | der Fluss=Flusses | Flüsse |
+lake | der See=Sees | Seen |
+star | der Stern | Sterne |
+""")
+"""What short sentences are also about."""
+
+BODY = read_nouns("""
+head | der Kopf | Köpfe |
+arm | der Arm | Arme |
+leg | das Bein | Beine |
+hand | die Hand | Hände |
+foot/feet | der Fuß | Füße |
+finger | der Finger | Finger |
+knee | das Knie=Knies | Knie |
+back | der Rücken | Rücken |
+stomach | der Bauch | Bäuche |
+throat | der Hals | Hälse |
+eye | das Auge | Augen |
+ear | das Ohr | Ohren |
+tooth/teeth | der Zahn | Zähne |
+""")
+
+NOUNS: tuple[Noun, ...] = (
+    *THINGS, *FOOD, *ANIMALS, *KIN, *PEOPLE, *PLACES, *EVENTS, *PARTS, *TRANSPORT, *EVERYDAY, *BODY,
+)  # fmt: skip
 
 
 @cache

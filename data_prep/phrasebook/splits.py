@@ -1,4 +1,4 @@
-"""Which sentences go where: training, validation, test, and the test of unseen combinations."""
+"""Which sentences go where: training, validation, and the tests."""
 
 from __future__ import annotations
 
@@ -10,20 +10,25 @@ from itertools import accumulate, combinations
 from random import Random
 
 from data_prep.phrasebook.draw import Draw, Rejected
-from data_prep.phrasebook.families import everyday, questions, statements, subordination
+from data_prep.phrasebook.families import conversation, everyday, questions, short, statements, subordination
 from data_prep.phrasebook.lexicon import mentioned
 from data_prep.phrasebook.names import Names, split_names
+from data_prep.phrasebook.phrases import FIXED
 
 Family = Callable[[Draw], tuple[str, str]]
+EVERYDAY: tuple[tuple[Family, int], ...] = (*short.FAMILIES, *conversation.FAMILIES)
 FAMILIES: tuple[tuple[Family, int], ...] = (
-    *statements.FAMILIES, *subordination.FAMILIES, *questions.FAMILIES, *everyday.FAMILIES,
+    *statements.FAMILIES, *subordination.FAMILIES, *questions.FAMILIES, *everyday.FAMILIES, *EVERYDAY,
 )  # fmt: skip
+OF_EVERY_DAY = frozenset(family for family, _ in EVERYDAY)
 FUNCTIONS = tuple(family for family, _ in FAMILIES)
 CUMULATIVE = tuple(accumulate(weight for _, weight in FAMILIES))
 
 HELD_OUT_ONE_IN = 16
 """One in so many pairs of lexemes is kept out of training."""
-VALIDATION, TEST, TEST_UNSEEN = 500, 1000, 1000
+VALIDATION, TEST, TEST_UNSEEN, TEST_EVERYDAY = 500, 1000, 1000, 1000
+EVERYDAY_WORDS = 9
+"""Words of the longest sentence in the test of everyday sentences."""
 UNSEEN_NAMES = 200
 """Sentences of the test split that are about names which training never shows."""
 
@@ -36,6 +41,8 @@ class Sentence:
     german: str
     lexemes: frozenset[str]
     family: str
+    everyday: bool = False
+    """Whether it is of those that people say in passing."""
 
 
 @cache
@@ -63,7 +70,7 @@ def held_out_pairs(lexemes: frozenset[str]) -> list[tuple[str, str]]:
 
 def finish(text: str) -> str:
     """Capital letter and full stop. After an opening address the clause goes on in small letters."""
-    text = text if text.endswith(("?", ".")) else text + "."
+    text = text if text.endswith(("?", ".", "!")) else text + "."
     return text[0].upper() + text[1:]
 
 
@@ -76,7 +83,8 @@ def sentences(random: Random, names: Names) -> Iterator[tuple[Sentence, bool]]:
             english, german = map(finish, family(draw))
         except Rejected:
             continue
-        yield Sentence(english, german, draw.lexemes_in(english), family.__name__), draw.has_name(english)
+        everyday, lexemes = family in OF_EVERY_DAY, draw.lexemes_in(english)
+        yield Sentence(english, german, lexemes, family.__name__, everyday), draw.has_name(english)
 
 
 class _Distinct:
@@ -93,36 +101,49 @@ class _Distinct:
         return True
 
 
+def fixed_expressions() -> list[Sentence]:
+    """Those without a choice in them: what a phrasebook cannot do without, so they are all in training."""
+    return [Sentence(finish(english), finish(german), frozenset(), "fixed", True) for english, german in FIXED]
+
+
 def generate(pairs: int, seed: int) -> dict[str, list[Sentence]]:
     """All splits. The held-out ones are drawn first, so that they do not depend on `pairs`."""
     known, unknown = split_names()
     is_new, random = _Distinct(), Random(seed)
+    always = [sentence for sentence in fixed_expressions() if is_new(sentence)]
     named: list[Sentence] = []
     for sentence, uses_name in sentences(random, unknown):
-        if uses_name and not held_out_pairs(mentioned(sentence.english)) and _short(sentence) and is_new(sentence):
+        if uses_name and _split_kinds(sentence)[:1] == ("test",) and is_new(sentence):
             named.append(sentence)
         if len(named) == UNSEEN_NAMES:
             break
-    splits: dict[str, list[Sentence]] = {"validation": [], "test": named, "test_unseen": [], "training": []}
-    sizes = {"validation": VALIDATION, "test": TEST, "test_unseen": TEST_UNSEEN, "training": pairs}
+    splits: dict[str, list[Sentence]] = {
+        "validation": [], "test": named, "test_unseen": [], "test_everyday": [], "training": always[: pairs // 2],
+    }  # fmt: skip
+    sizes = {
+        "validation": VALIDATION, "test": TEST, "test_unseen": TEST_UNSEEN, "test_everyday": TEST_EVERYDAY,
+        "training": pairs,
+    }  # fmt: skip
     for sentence, _ in sentences(random, known):
-        name = _split_for(sentence, splits, sizes)
-        if name and _short(sentence) and is_new(sentence):
+        name = next((name for name in _split_kinds(sentence) if len(splits[name]) < sizes[name]), "")
+        if name and is_new(sentence):
             splits[name].append(sentence)
         if all(len(splits[name]) == size for name, size in sizes.items()):
             break
     random.shuffle(splits["test"])
+    random.shuffle(splits["training"])
     return splits
 
 
-def _short(sentence: Sentence) -> bool:
-    return len(sentence.english.split()) <= 24
-
-
-def _split_for(sentence: Sentence, splits: dict[str, list[Sentence]], sizes: dict[str, int]) -> str:
-    """The first split of its kind with room left; empty when there is none."""
-    unseen = bool(held_out_pairs(sentence.lexemes))
-    if not unseen and held_out_pairs(mentioned(sentence.english)):
-        return ""
-    kinds = ("test_unseen",) if unseen else ("test", "validation", "training")
-    return next((name for name in kinds if len(splits[name]) < sizes[name]), "")
+def _split_kinds(sentence: Sentence) -> tuple[str, ...]:
+    """The splits that it may be in, in the order in which they are filled."""
+    words = len(sentence.english.split())
+    if words > 24:
+        return ()
+    if held_out_pairs(sentence.lexemes):
+        return () if sentence.everyday else ("test_unseen",)
+    if held_out_pairs(mentioned(sentence.english)):
+        return ()
+    if not sentence.everyday:
+        return ("test", "validation", "training")
+    return ("test_everyday", "validation", "training") if words <= EVERYDAY_WORDS else ("validation", "training")

@@ -68,6 +68,64 @@ sell, sold, sold | verkaufen - verkauft | own
 explain, explained, explained | erklären - erklärt | -
 """)[:-1]
 
+EVERYDAY = read_verbs("""
+see, saw, seen | sehen sieh gesehen | any
+like, liked, liked | mögen - gemocht | any
+love, loved, loved | lieben - geliebt | kin animal eat drink sound
+want, wanted, wanted | wollen - gewollt | own eat drink
+have, had, had | haben - gehabt | own eat drink small
+take, took, taken | nehmen nimm genommen | own eat drink small
+need, needed, needed | brauchen - gebraucht | any
+hear, heard, heard | hören - gehört | kin general animal sound instrument
+understand, understood, understood | verstehen - verstanden | kin job general
+miss, missed, missed | vermissen - vermisst | kin animal
+know, knew, known | kennen - gekannt | kin job visit office general place
+look for, looked for, looked for | suchen - gesucht | any
+find, found, found | finden - gefunden | any
+use, used, used | benutzen - benutzt | device dish vehicle
+hold, held, held | halten hält gehalten | small animal
+draw, drew, drawn | zeichnen - gezeichnet | animal building plant
+kiss, kissed, kissed | küssen - geküsst | kin
+ask, asked, asked | fragen - gefragt | kin job general
+""")
+"""What short sentences say of anybody; `any` is everything that can be seen."""
+
+DO = read_verbs("do, did, done | machen - gemacht | -")[0]
+
+BY_ONESELF = read_verbs("""
+sleep, slept, slept | schlafen schläf geschlafen | -
+work, worked, worked | arbeiten - gearbeitet | -
+dance, danced, danced | tanzen - getanzt | -
+sing, sang, sung | singen - gesungen | -
+laugh, laughed, laughed | lachen - gelacht | -
+cry, cried, cried | weinen - geweint | -
+smile, smiled, smiled | lächeln - gelächelt | -
+wait, waited, waited | warten - gewartet | -
+play, played, played | spielen - gespielt | -
+swim, swam, swum, swimming | schwimmen - geschwommen sein | -
+run, ran, run, running | laufen läuf gelaufen sein | -
+eat, ate, eaten | essen iss gegessen | -
+drink, drank, drunk | trinken - getrunken | -
+read, read, read | lesen lies gelesen | -
+write, wrote, written | schreiben - geschrieben | -
+cook, cooked, cooked | kochen - gekocht | -
+smoke, smoked, smoked | rauchen - geraucht | -
+study, studied, studied | lernen - gelernt | -
+stay, stayed, stayed | bleiben - geblieben sein | -
+sit, sat, sat, sitting | sitzen - gesessen | -
+come, came, come | kommen - gekommen sein | -
+go, went, gone | gehen - gegangen sein | -
+come back, came back, come back | zurück+kommen - zurückgekommen sein | -
+arrive, arrived, arrived | an+kommen - angekommen sein | -
+leave, left, left, leaving | ab+fahren fähr abgefahren sein | -
+get up, got up, got up, getting up | auf+stehen - aufgestanden sein | -
+wake up, woke up, woken up | auf+wachen - aufgewacht sein | -
+fall asleep, fell asleep, fallen asleep | ein+schlafen schläf eingeschlafen sein | -
+help, helped, helped | helfen hilf geholfen | -
+pay, paid, paid | bezahlen - bezahlt | -
+""")
+"""Verbs that need nobody and nothing else."""
+
 ACTIVITY = read_verbs("""
 work, worked, worked | arbeiten - gearbeitet | work garden kitchen
 sleep, slept, slept | schlafen schläf geschlafen | bedroom living garden

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar
 
 import click
+
+from nmt.errors import UserError
+from nmt.shipped import shipped_recipe, shipped_recipes
 
 R = TypeVar("R")
 
@@ -24,9 +28,28 @@ def path_option(*names: str, help: str, required: bool = False) -> Callable[[Cal
 
 
 def recipe_arguments(function: Callable[..., R]) -> Callable[..., R]:
-    """RECIPE and any number of key=value: passed as `recipe` and `overrides`."""
+    """RECIPE, a file or the name of a shipped one, and any number of key=value: passed as `recipe` and `overrides`."""
+
+    def found(context: click.Context, parameter: click.Parameter, path: Path) -> Path:
+        if path.exists() or (path.suffix in (".yaml", ".yml") and not shipped_recipe(path.as_posix())):
+            return path
+        return shipped(path.as_posix())
+
     function = click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")(function)
-    return click.argument("recipe", type=click.Path(path_type=Path))(function)
+    return click.argument("recipe", type=click.Path(path_type=Path), callback=found)(function)
+
+
+def shipped(name: str) -> Path:
+    """The file of a shipped recipe.
+
+    Raises:
+        UserError: there is none of this name.
+    """
+    if (path := shipped_recipe(name)) is None:
+        near = get_close_matches(name, shipped_recipes(), n=1)
+        fix = f"Did you mean `{near[0]}`?" if near else "`nmt recipe list` lists them."
+        raise UserError(name, "a recipe's file, or the name of a shipped recipe", "neither", fix)
+    return path
 
 
 def runs_option(function: Callable[..., R]) -> Callable[..., R]:
@@ -40,3 +63,13 @@ def runs_option(function: Callable[..., R]) -> Callable[..., R]:
         show_default=True,
         help="Folder of all runs; this one goes to <corpus>_<source>_<target>/<recipe name>/ in it.",
     )(function)
+
+
+def refuse_existing_file(path: Path, force: bool) -> None:
+    """Before a file is written that may be somebody's work.
+
+    Raises:
+        UserError: it is there, and `force` does not say that it may be replaced.
+    """
+    if path.exists() and not force:
+        raise UserError(str(path), "a new file", "one that is there", "--force replaces it.")

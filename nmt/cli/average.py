@@ -21,7 +21,8 @@ from nmt.cli.imported import refuse_existing
 def command(inputs: tuple[Path, ...], output: Path, like: Path | None, force: bool) -> None:
     """Average the weights of several models of one architecture into one model.
 
-    A MODEL is a model directory, a weights file of a training, or the folder of these, oldest first:
+    A MODEL is a model directory, the folder of a run, a weights file of a training, or the folder of these, oldest
+    first:
 
     \b
     nmt average runs/multi30k_en_de/transformer_tiny/train/checkpoints -o averaged

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from nmt.cli.arguments import path_option
+from nmt.cli.inputs import check_one_dash, input_lines, input_name
 from nmt.cli.model import (
     Warned,
     device_option,
@@ -78,7 +79,8 @@ def command(
 ) -> None:
     """Score translations against one --reference or several: BLEU, chrF and TER by sacrebleu, and GLEU.
 
-    Either MODEL and --source, which are translated first, or --hypothesis, a file of translations.
+    Either MODEL and --source, which are translated first, or --hypothesis, a file of translations. One of the files may
+    be -, standard input.
     Text is scored as it stands: cased, detokenised, with the signatures that make scores comparable.
     """
     from nmt.evaluation.bleu import check_lines, scores
@@ -86,14 +88,16 @@ def command(
 
     given = {**search, **translation} | ({"model_option": model_options} if model_options else {})
     _check_inputs(model, source, hypothesis, given)
+    check_one_dash((source, hypothesis, compare, *references))
     right = [_read(path) for path in references]
     other = None if compare is None else _read(compare)
-    where = str(hypothesis or source)
-    lines = _read(hypothesis or source)
+    scored = hypothesis or source
+    assert scored is not None
+    where, lines = input_name(scored), _read(scored)
     for path, text in zip(references, right, strict=True):  # before the work
-        check_lines(lines, text, where, str(path))
-        if other is not None:
-            check_lines(other, text, str(compare), str(path))
+        check_lines(lines, text, where, input_name(path))
+        if compare is not None and other is not None:
+            check_lines(other, text, input_name(compare), input_name(path))
     language = ""
     if model is not None:
         assert source is not None
@@ -117,11 +121,8 @@ def command(
         click.echo(f"nmt: warning: {note}", err=True)
 
 
-def _read(path: Path | None) -> list[str]:
-    from nmt.text import read_lines
-
-    assert path is not None
-    lines = Warned(read_lines(path), str(path))
+def _read(path: Path) -> list[str]:
+    lines = Warned(input_lines(path), input_name(path))
     read = list(lines)
     lines.warn()
     return read

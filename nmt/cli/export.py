@@ -13,7 +13,8 @@ from nmt.cli.imported import refuse_existing
 HELP = """Turn the Transformer in the directory MODEL into the directory OUT, which CTranslate2 loads.
 
 CTranslate2 is OpenNMT's C++ inference engine. OUT holds its model.bin, config.json and vocabularies, and the tokenizer
-of MODEL; sources are given as plain pieces, CTranslate2 adds the end of sentence. Needs `pip install 'nmt[export]'`.
+of MODEL; sources are given as plain pieces, CTranslate2 adds the end of sentence. Needs
+`pip install 'nmt-toolkit[export]'`.
 
 \b
 The same search in both, for what comes out to be the same:

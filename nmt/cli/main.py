@@ -38,6 +38,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     (
         "From two text files to a model",
         (
+            Entry("init", "Write a recipe that fits your own files, with the reasons in it."),
             Entry("run", "All stages of a recipe: prepare, tokenizer, train, translate the test sets, evaluate."),
             Entry("prepare", "Only the data: fetch, clean, train the tokenizer, store the token ids."),
             Entry("train", "Up to the model directory; goes on where an interrupted training stopped."),
@@ -63,7 +64,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     ),
     (
         "Recipes",
-        (Entry("recipe", "Check a recipe, show it with every default, or print its JSON schema."),),
+        (Entry("recipe", "Check, show, list and copy recipes, or print their JSON schema."),),
     ),
 )
 
@@ -71,11 +72,16 @@ HELP = """Neural machine translation: recipe -> trained model -> translations ->
 
 \b
 Start here:
-  nmt run recipes/phrasebook_en_de/transformer_tiny.yaml
+  nmt run phrasebook_en_de/transformer_tiny
   echo "Where is the station?" | nmt translate runs/phrasebook_en_de/transformer_tiny/model
 
-A RECIPE is a YAML file that says what everything is set to. KEY=VALUE after it changes one setting,
-as in training.updates=500. A MODEL is the directory `model/` of a run; it can be copied anywhere.
+\b
+Or with your own text:
+  nmt init train.en train.fr
+
+A RECIPE is a YAML file that says what everything is set to, or the name of one of `nmt recipe list`.
+KEY=VALUE after it changes one setting, as in training.updates=500. A MODEL is the folder of a run, or
+its `model/`, which can be copied anywhere.
 """
 
 

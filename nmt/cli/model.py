@@ -51,28 +51,19 @@ def load_model(directory: Path, device: str, workers: int | None = None, model_o
         UserError: no such device, or one that worker processes cannot share; a wrong option.
     """
     with quick_imports():
-        import torch
-
         import nmt.inference.translator  # noqa: F401 -- brings all that loading and translating need
         from nmt.bundle import load_bundle
+        from nmt.inference.device import chosen_device
 
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() and not (workers or 0) > 1 else "cpu"
-    try:
-        chosen = torch.device(device)
-    except RuntimeError:
-        raise UserError("--device", "auto, cpu or cuda", repr(device)) from None
-    if chosen.type not in ("cpu", "cuda") or (
-        chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count()
-    ):
-        raise UserError("--device", "a device that this machine has", device, "Use --device cpu.")
-    if chosen.type != "cpu" and (workers or 0) > 1:
+    several = (workers or 0) > 1
+    chosen = chosen_device("cpu" if device == "auto" and several else device, "--device")
+    if chosen.type != "cpu" and several:
         raise UserError("--workers", "0 or 1 on a GPU", str(workers), "Workers are for the CPU: leave out --device.")
     if model_options:
         from nmt.recipe.model_options import changed_model
 
-        return load_bundle(directory, device, changed_model(directory, model_options))
-    return load_bundle(directory, device)
+        return load_bundle(directory, chosen, changed_model(directory, model_options))
+    return load_bundle(directory, chosen)
 
 
 def search_settings(bundle: Bundle, changes: Mapping[str, Any]) -> SearchConfig:
@@ -81,18 +72,10 @@ def search_settings(bundle: Bundle, changes: Mapping[str, Any]) -> SearchConfig:
     Raises:
         UserError: the model's recipe has a search that this version does not know.
     """
-    from pydantic import TypeAdapter, ValidationError
-
+    from nmt.inference.own_search import own_search
     from nmt.search import SearchConfig
 
-    try:
-        default: SearchConfig = TypeAdapter(SearchConfig).validate_python(
-            {"kind": "beam", **(bundle.recipe.get("search") or {})}
-        )
-    except (ValidationError, TypeError) as error:
-        problem = str(error.errors()[0]["msg"]) if isinstance(error, ValidationError) else "no mapping"
-        raise UserError("the model's recipe.yaml: search", "a search that this version knows", problem) from error
-    return with_changes(default, changes, SearchConfig)
+    return with_changes(own_search(bundle.recipe), changes, SearchConfig)
 
 
 class Warned:

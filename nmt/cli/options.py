@@ -11,16 +11,15 @@ A flag that is not given is absent from the mapping, so that the recipe's value 
 from __future__ import annotations
 
 import functools
-import re
 import types
-from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, cast, get_args, get_origin
+from collections.abc import Callable, Collection, Mapping
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin
 
 import click
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from nmt.errors import UserError
+from nmt.changes import Keywords, changed, members
 from nmt.options import Options
 
 P = ParamSpec("P")
@@ -75,72 +74,42 @@ def with_changes(options: OptionsT, changes: Mapping[str, Any], union: object = 
     Raises:
         UserError: naming the flags that do not go with the rest.
     """
-    chosen: type[OptionsT] = type(options)
-    for member in _members(union):
-        if changes.get("kind") in get_args(member.model_fields["kind"].annotation):
-            chosen = cast(type[OptionsT], member)
-    unknown = [name for name in changes if name not in chosen.model_fields]
-    if unknown:
-        fix = "Leave the flag out, or choose another --kind."
-        raise UserError(_flag(unknown[0]), f"an option of {chosen.__name__}", "one that it does not have", fix)
-    kept = {name: value for name, value in options if name in chosen.model_fields}
-    if chosen is not type(options):
-        kept.pop("kind", None)
-    try:
-        return chosen.model_validate({**kept, **changes})
-    except ValidationError as error:
-        first = error.errors()[0]
-        if first["loc"]:
-            expected = first["msg"].removeprefix("Input should be ")
-            expected = "a number " + expected if expected.startswith(("greater", "less")) else expected
-            raise UserError(_flag(str(first["loc"][0])), expected, repr(first["input"])) from None
-        raise _unfit(first["msg"].removeprefix("Value error, "), kept, changes) from None
+    return changed(options, changes, union, _Flags())
 
 
-def _unfit(message: str, kept: Mapping[str, Any], changes: Mapping[str, Any]) -> UserError:
-    """For flags that each are right but do not go with each other, or with the rest."""
-    words = re.findall(r"\w+", message)
-    where = " ".join(_given(name, value) for name, value in changes.items()) or "options"
-    on = [name for name, value in kept.items() if value is True and name not in changes]
-    off = [_given(name, False) for name in on if name in words]
-    got = re.sub(r"\w+_\w+", lambda word: _flag(word[0]) if word[0] in kept else word[0], message)
-    return UserError(where, "options that go together", got, f"Give {' '.join(off)} too." if off else "")
+class _Flags(Keywords):
+    """Fields as the command line has them."""
 
+    another_kind = "Leave the flag out, or choose another --kind."
 
-def _given(name: str, value: object) -> str:
-    """The flag with its value, as it is typed."""
-    if isinstance(value, bool):
-        return _flag(name if value else f"no_{name}")
-    return f"{_flag(name)} {_shown(value)}"
+    def name(self, field: str) -> str:
+        """The flag."""
+        return _flag(field)
+
+    def given(self, field: str, value: object) -> str:
+        """The flag with its value, as it is typed."""
+        if isinstance(value, bool):
+            return _flag(field if value else f"no_{field}")
+        return f"{_flag(field)} {_shown(value)}"
 
 
 def _flat_fields(options: object) -> dict[str, FieldInfo]:
     fields: dict[str, FieldInfo] = {}
-    members = list(_members(options))
-    for member in members:
+    classes = list(members(options))
+    for member in classes:
         for name, field in member.model_fields.items():
             if not _holds_options(field.annotation):
                 fields.setdefault(name, field)
-    if len(members) == 1 and "kind" in fields:
+    if len(classes) == 1 and "kind" in fields:
         del fields["kind"]  # there is nothing to choose
-    if len(members) > 1:
-        kinds = tuple(kind for member in members for kind in get_args(member.model_fields["kind"].annotation))
+    if len(classes) > 1:
+        kinds = tuple(kind for member in classes for kind in get_args(member.model_fields["kind"].annotation))
         fields["kind"] = FieldInfo(annotation=Literal[kinds], description="Which kind to use.")  # type: ignore[arg-type]
     return fields
 
 
-def _members(options: object) -> Iterator[type[Options]]:
-    """The Options classes of a class, an Annotated class, or a (nested) union of them."""
-    if isinstance(options, type) and issubclass(options, Options):
-        yield options
-        return
-    arguments = get_args(options)
-    for argument in arguments[:1] if get_origin(options) is Annotated else arguments:
-        yield from _members(argument)
-
-
 def _holds_options(annotation: object) -> bool:
-    return any(True for _ in _members(annotation))
+    return any(True for _ in members(annotation))
 
 
 def _click_option(name: str, field: FieldInfo, defaults_from: str) -> Callable[[Callable[..., R]], Callable[..., R]]:

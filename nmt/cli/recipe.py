@@ -1,44 +1,97 @@
-"""`nmt recipe`: check a recipe, show it with every default, print the JSON schema."""
+"""`nmt recipe`: check a recipe, show it with every default, list and copy shipped ones, print the JSON schema."""
 
 from __future__ import annotations
 
-from itertools import accumulate
+from itertools import accumulate, takewhile
 from pathlib import Path
 
 import click
 
-from nmt.cli.arguments import recipe_arguments
+from nmt.cli.arguments import recipe_arguments, refuse_existing_file, shipped
+from nmt.cli.examined import load_examined
+from nmt.cli.program import next_commands
 from nmt.imports import quick_imports
+from nmt.output import write_atomically
+from nmt.shipped import shipped_recipes
 
 
 @click.group(no_args_is_help=True)
 def command() -> None:
-    """Check a recipe, show it with every default, or print the JSON schema of recipes.
+    """Check a recipe, show it with every default, list and copy those that come with nmt, or print the JSON schema.
 
     \b
-    nmt recipe check recipes/phrasebook_en_de/transformer_tiny.yaml
-    nmt recipe show  recipes/phrasebook_en_de/transformer_tiny.yaml training.updates=500
+    nmt recipe list
+    nmt recipe copy  multi30k_en_de/transformer_tiny .
+    nmt recipe check transformer_tiny.yaml
+    nmt recipe show  phrasebook_en_de/transformer_tiny training.updates=500
     nmt recipe schema > recipe.schema.json
+
+    A RECIPE is a YAML file, or the name of one that comes with nmt.
     """
+
+
+@command.command("list")
+def list_recipes() -> None:
+    """List the recipes that come with nmt: name, what it is, what it downloads.
+
+    Each can be run by its name, as in `nmt run phrasebook_en_de/transformer_tiny`.
+    """
+    from rich import box
+    from rich.table import Table
+
+    from nmt.cli.console import stdout_console
+
+    table = Table("name", "what it is", "downloads", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.columns[0].no_wrap = table.columns[2].no_wrap = True
+    for name, path in shipped_recipes().items():
+        table.add_row(name, *_described(path))
+    stdout_console().print(table)
+
+
+def _described(path: Path) -> tuple[str, str]:
+    """The sentence at the recipe's top, and how much its corpus downloads."""
+    from pydantic import TypeAdapter
+
+    from data_prep import CorpusConfig
+    from nmt.documents import read_yaml
+
+    top = takewhile(lambda line: len(line) > 1, path.read_text(encoding="utf-8").splitlines())
+    summary = " ".join(line.removeprefix("#").strip() for line in top)
+    recipe, _ = read_yaml(path, "a recipe")
+    corpus: CorpusConfig = TypeAdapter(CorpusConfig).validate_python(recipe["corpus"])
+    return summary, corpus.download or "nothing"
+
+
+@command.command("copy")
+@click.argument("name")
+@click.argument("folder", required=False, default=Path(), type=click.Path(path_type=Path, file_okay=False))
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
+def copy_recipe(name: str, folder: Path, force: bool) -> None:
+    """Copy the recipe NAME of `nmt recipe list` into FOLDER (this one by default), to be changed there."""
+    path = shipped(name)
+    copy = folder / path.name
+    refuse_existing_file(copy, force)
+    with write_atomically(copy) as file:
+        file.write(path.read_text(encoding="utf-8"))
+    click.echo(f"{copy} is yours to change. Then:\n{next_commands(copy)}")
 
 
 @command.command()
 @recipe_arguments
 def check(recipe: Path, overrides: tuple[str, ...]) -> None:
-    """Validate RECIPE and count the parameters of its model; nothing is downloaded or trained.
+    """Validate RECIPE, read the files that it names, and count the parameters of its model; nothing is downloaded.
 
-    Every mistake is shown at once, with its line, the nearest valid key and the allowed values. "so far" is
-    the sum up to a part: papers often count without the last ones.
+    Every mistake is shown at once, with its line, the nearest valid key and the allowed values; what is hardly meant is
+    a warning. "so far" is the sum up to a part: papers often count without the last ones.
     """
     from rich.table import Table
 
     from nmt.cli.console import stdout_console
 
     with quick_imports():
-        from nmt.recipe import load_recipe
         from nmt.recipe.sizes import parameter_counts
 
-    resolved = load_recipe(recipe, overrides)
+    resolved = load_examined(recipe, overrides)
     counts = parameter_counts(resolved.model, resolved.tokenizer)
     total = counts.pop("total")
     table = Table("part", box=None, pad_edge=False)
@@ -49,6 +102,9 @@ def check(recipe: Path, overrides: tuple[str, ...]) -> None:
     table.add_row("total", f"{total:,}")
     console = stdout_console()
     console.print(table)
+    if download := resolved.corpus.download:
+        note = f"The corpus ({download}, where it is not there yet) is fetched by `nmt run`, and not looked at here."
+        console.print(note, soft_wrap=True)
     console.print(f"{recipe}: OK")
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shlex
-import shutil
-import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from nmt.cli.arguments import recipe_arguments, runs_option
+from nmt.cli.examined import load_examined
+from nmt.cli.program import program
 from nmt.cli.scores import show_scores
 from nmt.imports import quick_imports
 
@@ -30,10 +31,7 @@ def command(recipe: Path, overrides: tuple[str, ...], runs: Path) -> None:
     """
     from nmt.cli.console import reporting, stdout_console
 
-    with quick_imports():
-        from nmt.recipe import load_recipe
-
-    resolved = load_recipe(recipe, overrides)  # before anything slow is imported
+    resolved = load_examined(recipe, overrides, quick=True)  # before anything slow is imported
     with quick_imports():
         from nmt.pipeline.run import run
 
@@ -44,7 +42,8 @@ def command(recipe: Path, overrides: tuple[str, ...], runs: Path) -> None:
         console.print()
         show_scores(result.scores, console)
     _show_samples(result, console)
-    _show_next_steps(result, console)
+    _show_topics(resolved.corpus.topics, console)
+    _show_next_steps(result, next(iter(resolved.corpus.topics.values()), ""), console)
 
 
 def _show_samples(result: RunResult, console: Console) -> None:
@@ -56,20 +55,23 @@ def _show_samples(result: RunResult, console: Console) -> None:
         console.print(f"hypothesis  {sample.hypothesis}", style="bold", soft_wrap=whole)
 
 
-def _show_next_steps(result: RunResult, console: Console) -> None:
-    sentence = result.samples[0].source if result.samples else "…"
+def _show_topics(topics: Mapping[str, str], console: Console) -> None:
+    """What the model knows, for someone who thinks of a first sentence."""
+    if not topics:
+        return
+    console.print()
+    console.print("It knows:", soft_wrap=True)
+    width = max(map(len, topics))
+    for topic, sentence in topics.items():
+        console.print(f"  {topic:<{width}}  {sentence}", soft_wrap=True)
+
+
+def _show_next_steps(result: RunResult, sentence: str, console: Console) -> None:
+    sentence = sentence or (result.samples[0].source if result.samples else "…")
     console.print()
     console.print(f"Report:      {result.directory / 'report.json'}", soft_wrap=True)
     console.print(f"Model:       {result.model}", soft_wrap=True)
     console.print("Translate a sentence of your own:", soft_wrap=True)
     console.print(
-        f"  echo {shlex.quote(sentence)} | {_program()} translate {shlex.quote(str(result.model))}", soft_wrap=True
+        f"  echo {shlex.quote(sentence)} | {program()} translate {shlex.quote(str(result.model))}", soft_wrap=True
     )
-
-
-def _program() -> str:
-    """What to type for `nmt`: it need not be on the path, as after `make quickstart`."""
-    if shutil.which("nmt"):
-        return "nmt"
-    started = Path(sys.argv[0])
-    return shlex.quote(str(started)) if started.stem == "nmt" else f"{shlex.quote(sys.executable)} -m nmt"

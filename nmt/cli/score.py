@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nmt.cli.arguments import path_option
+from nmt.cli.inputs import check_one_dash, input_lines, input_name
 from nmt.cli.model import Warned, device_option, load_model, model_option
 from nmt.cli.options import option_fields, with_changes
 from nmt.cli.watched import prints_to_file, watched_lines
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
-@path_option("--source", required=True, help="Text in the source language.")
-@path_option("--target", required=True, help="Its translation, line by line.")
+@path_option("--source", required=True, help="Text in the source language; -: standard input.")
+@path_option("--target", required=True, help="Its translation, line by line; -: standard input.")
 @click.option("--tokens", is_flag=True, help="Also the log-probability of each piece, after a tab.")
 @option_fields(TranslationOptions, "translation")
 @model_option
@@ -42,9 +43,9 @@ def command(
     blank one with certainty: 0.
     """
     from nmt.inference.scoring import score_lines
-    from nmt.text import read_lines
 
-    sources, targets = (Warned(read_lines(path), str(path)) for path in (source, target))
+    check_one_dash((source, target))
+    sources, targets = (Warned(input_lines(path), input_name(path)) for path in (source, target))
     bundle = load_model(model, device, model_options=model_options)
     options = with_changes(TranslationOptions(), translation)
     scored = score_lines(bundle.model, bundle.tokenizers, sources, targets, options)

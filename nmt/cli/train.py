@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from nmt.cli.arguments import recipe_arguments, runs_option
+from nmt.cli.examined import load_examined
 from nmt.imports import quick_imports
 
 
@@ -24,10 +25,7 @@ def command(recipe: Path, overrides: tuple[str, ...], runs: Path) -> None:
     """
     from nmt.cli.console import reporting, stdout_console
 
-    with quick_imports():
-        from nmt.recipe import load_recipe
-
-    resolved = load_recipe(recipe, overrides)  # before anything slow is imported
+    resolved = load_examined(recipe, overrides, quick=True)  # before anything slow is imported
     with quick_imports():
         from nmt.pipeline.ranks import rank
         from nmt.pipeline.run import train

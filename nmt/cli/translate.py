@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from nmt.cli.arguments import path_option
+from nmt.cli.inputs import STANDARD
 from nmt.cli.model import (
     Warned,
     device_option,
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
 @path_option(
     "-o",
     "--output",
-    help="File for the translations, written when whole; compressed if its name ends in .gz, .bz2 or .xz.",
+    help="File for the translations, written when whole; compressed if its name ends in .gz, .bz2 or .xz. -: standard "
+    "output, the default.",
 )
 @click.option("--scores", is_flag=True, help="Put the score and a tab before each translation.")
 @option_fields(SearchConfig, "search", defaults_from="the model's recipe")
@@ -57,12 +59,13 @@ def command(
     workers: int | None,
     device: str,
 ) -> None:
-    """Translate INPUT, or standard input, line by line.
+    """Translate INPUT, or standard input (also as -), line by line.
 
-    MODEL is a model directory. N lines in give N lines out, in order; a blank line stays blank. The
-    file may be compressed (gzip, bzip2, xz). With --n-best above 1 each line gives several: its number, the score and
-    the translation, between tabs.
+    MODEL is a model directory, or the folder of a run. N lines in give N lines out, in order; a blank line stays blank.
+    The file may be compressed (gzip, bzip2, xz). With --n-best above 1 each line gives several: its number, the score
+    and the translation, between tabs.
     """
+    input_file, output = (None if path == STANDARD else path for path in (input_file, output))
     # What is wrong with input or output shows at once, before the model is loaded.
     lines = Warned(_lines(input_file), str(input_file or "standard input"))
     with _destination(output) as handle:

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from nmt.cli.inputs import STANDARD
+
 ItemT = TypeVar("ItemT")
 
 _LINE_EVERY_SECONDS = 60.0
@@ -22,13 +24,13 @@ def watched_lines(items: Iterable[ItemT], name: str, source: Path | None) -> Ite
     Args:
         items: what becomes of the lines.
         name: of the work.
-        source: the file; None for standard input, of which nobody knows the end.
+        source: the file; None or - for standard input, of which nobody knows the end.
     """
     from nmt.cli.bar import Bar
     from nmt.cli.console import is_live, stderr_console
     from nmt.text import count_lines
 
-    total = count_lines(source) if source else 0
+    total = count_lines(source) if source and source != STANDARD else 0
     console, start = stderr_console(), time.monotonic()
     if not is_live(console):
         yield from _logged(items, name, total)

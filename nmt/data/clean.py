@@ -159,7 +159,7 @@ def _files(directory: Path, name: str, languages: tuple[str, str]) -> ParallelFi
 
 def _copy_set(raw: ParallelFiles, clean: ParallelFiles, name: str, held: HeldSets) -> tuple[int, int]:
     """How many pairs there are, and how many of them have bytes that are not UTF-8."""
-    pairs, invalid, encodings = 0, 0, _Encodings(raw)
+    pairs, invalid, encodings = 0, 0, Encodings(raw)
     with write_atomically(clean.source) as sources, write_atomically(clean.target) as targets:
         for raw_source, raw_target in read_pairs(raw):
             encodings.count(raw_source, raw_target)
@@ -175,7 +175,7 @@ def _copy_set(raw: ParallelFiles, clean: ParallelFiles, name: str, held: HeldSet
     return pairs, invalid
 
 
-class _Encodings:
+class Encodings:
     """Tells two files in another encoding from files with a few damaged lines.
 
     Args:
@@ -279,7 +279,7 @@ class _TrainingCleaner:
     def _well_formed(self, *, count: bool) -> Iterator[tuple[str, str, str]]:
         """(file:line, source, target) of the pairs that break no rule by themselves."""
         for files in self._raw:
-            encodings, number = _Encodings(files), 0
+            encodings, number = Encodings(files), 0
             total, note = self._pairs.get(files, 0), f"pairs of {files.source.name}"
             pairs = watched(read_pairs(files), self._progress, total, note)
             for number, (raw_source, raw_target) in enumerate(pairs, start=1):

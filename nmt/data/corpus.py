@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -11,12 +12,14 @@ from pydantic import Field, model_validator
 from nmt.data.clean import Cleaning
 from nmt.data.pairs import ParallelFiles, RawCorpus, read_pairs
 from nmt.data.progress import ShowProgress, unseen
+from nmt.data.survey import NamedText
 from nmt.options import Options
 
 __all__ = [
     "Cleaning",
     "CorpusOptions",
     "LanguageCode",
+    "NamedText",
     "ParallelFiles",
     "RawCorpus",
     "ShowProgress",
@@ -49,6 +52,26 @@ class CorpusOptions(Options, ABC):
     def name(self) -> str:
         """Name of the folder under runs/ that holds the runs on this corpus."""
         return f"{self.kind}_{self.source}_{self.target}"
+
+    @property
+    def topics(self) -> Mapping[str, str]:
+        """What a model trained on it can be asked, by topic, each with a sentence to try; shown when a run ends."""
+        return {}
+
+    @property
+    def named_texts(self) -> Sequence[NamedText]:
+        """The files that the options name; none where the corpus finds or makes its own."""
+        return ()
+
+    @property
+    def held_out(self) -> int:
+        """Pairs that are taken out of the training text for validation."""
+        return 0
+
+    @property
+    def download(self) -> str:
+        """How much `fetch` downloads where the files are not there yet, for a person; empty: nothing ever."""
+        return ""
 
     @abstractmethod
     def fetch(self, directory: Path, progress: ShowProgress = unseen) -> RawCorpus:

@@ -53,6 +53,9 @@ class Scores:
         """In the order in which they are shown."""
         return self.bleu, self.chrf, self.ter, self.gleu
 
+    def __str__(self) -> str:
+        return ", ".join(f"{score.name} {score.value:.1f}" for score in self.all) + f" ({self.lines} lines)"
+
     def concern(self) -> str:
         """What a person should know of these scores; empty if all is well."""
         if self.bleu.value > 0 or self.chrf.value < _ALIKE:

@@ -102,5 +102,5 @@ def _by_script(references: Iterable[str]) -> str:
 def _check_installed(name: str) -> None:
     if name in _NEEDED and find_spec(_NEEDED[name][0]) is None:
         module, extra = _NEEDED[name]
-        fix = f"`pip install 'nmt[{extra}]'` brings it; char needs nothing."
+        fix = f"`pip install 'nmt-toolkit[{extra}]'` brings it; char needs nothing."
         raise UserError(f"tokenizer {name}", f"the package {module}", "none", fix)

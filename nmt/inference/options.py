@@ -7,7 +7,7 @@ from typing import Literal
 from nmt.options import Options, Size
 
 Precision = Literal["auto", "fp32", "bf16", "int8"]
-
+Split = Literal["auto", "on", "off"]
 
 FEW_LINES = 0.001
 """Of the training text: a model that has seen no more lines of several sentences does not know what to do with them."""
@@ -19,7 +19,7 @@ class TranslationOptions(Options):
     batch_tokens: Size = 2048
     """Source tokens of a batch, padding and end-of-sentence included; more costs memory, and is not
     always faster."""
-    split: Literal["auto", "on", "off"] = "auto"
+    split: Split = "auto"
     """Translate the sentences of a line one by one. "auto": where the model's training text had but one a line, so that
     it knows nothing else."""
     precision: Precision = "auto"

@@ -58,9 +58,9 @@ def with_precision(model: ModelT, precision: Precision) -> ModelT:
 
 def _check_int8(model: nn.Module) -> None:
     if _on_gpu(model):
-        raise UserError("--precision", "auto, bf16 or fp32 on a GPU", "int8", "int8 is for CPUs: --device cpu.")
+        raise UserError("precision", "auto, bf16 or fp32 on a GPU", "int8", "int8 is for CPUs: choose the device cpu.")
     if not is_supported():
-        raise UserError("--precision", "auto or fp32 on this CPU", "int8", "int8 needs the instructions of an x86-64.")
+        raise UserError("precision", "auto or fp32 on this CPU", "int8", "int8 needs the instructions of an x86-64.")
 
 
 def _on_gpu(model: nn.Module) -> bool:

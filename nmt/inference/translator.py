@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Self
+from dataclasses import dataclass, field
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor
@@ -21,7 +21,7 @@ from nmt.nn.twin import evaluating
 from nmt.search import SearchConfig
 from nmt.search.base import Hypothesis
 from nmt.text import clean_line
-from nmt.tokenizer.base import TokenizerPair
+from nmt.tokenizer.base import Tokenizer, TokenizerPair
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,10 @@ class Alternative:
     """What the search ranks by."""
     log_probability: float
     """Natural log of the probability of the tokens, EOS included."""
-    attention: tuple[Tensor, ...] = ()
-    """[target tokens + 1, source tokens + 1] for each part, when asked for."""
+    tokens: tuple[str, ...] = ()
+    """The pieces that the model wrote, without EOS; those of all parts where the line was cut."""
+    attention: Tensor | None = field(default=None, compare=False, repr=False)
+    """[target tokens, source tokens] float32 on the CPU, when asked for: see `Translation.attention`."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,11 @@ class Translation:
     """Parts that the line was translated in: 0 for a blank line, 1 for most."""
     too_long: bool = False
     """A sentence was cut because the model has seen none as long."""
+    source_tokens: tuple[str, ...] = ()
+    """The pieces that the model read, without EOS; those of all parts where the line was cut."""
+
+    def __str__(self) -> str:
+        return self.text
 
     @property
     def text(self) -> str:
@@ -62,6 +69,23 @@ class Translation:
     def log_probability(self) -> float:
         """Its log-probability."""
         return self.n_best[0].log_probability
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """Its pieces."""
+        return self.n_best[0].tokens
+
+    @property
+    def attention(self) -> Tensor | None:
+        """Its attention to the source: [len(tokens), len(source_tokens)] float32, or None where it was not asked for.
+
+        The weights that the model itself reports at each step of the search: for a Transformer or a DEQ those of the
+        highest decoder layer, averaged over its heads; for ConvS2S averaged over the decoder layers; for GNMT and Luong
+        those of its one attention. What a row lacks to 1 is attention to the end of the sentence, which has no column;
+        nor has EOS a row. Where the line was translated in parts, a part's tokens attend to that part alone: the matrix
+        has a block for each, and zeros elsewhere.
+        """
+        return self.n_best[0].attention
 
 
 @dataclass(frozen=True)
@@ -79,9 +103,6 @@ class TrainingText:
     def of(cls, metadata: Metadata) -> Self:
         """What a model directory says of it."""
         return cls(metadata.longest_source, metadata.several_sentences, metadata.source_language)
-
-
-BLANK = Translation(n_best=(Alternative("", 0.0, 0.0),), parts=0)
 
 
 class Translator:
@@ -129,7 +150,7 @@ class Translator:
         """Translates lines together: sorted by length, batched, and put back in order."""
         cut = [self.cutter.cut(clean_line(line)) for line in lines]
         found = iter(self._search([part.ids for line in cut for part in line.parts]))
-        return [self._join(line, [next(found) for _ in line.parts]) if line.parts else BLANK for line in cut]
+        return [self._join(line, [next(found) for _ in line.parts]) if line.parts else self._blank() for line in cut]
 
     def _search(self, sources: Sequence[Sequence[int]]) -> list[list[Hypothesis]]:
         """The hypotheses of each source, in the order of the sources."""
@@ -153,9 +174,27 @@ class Translator:
                 text=text,
                 score=sum(hypothesis.score for hypothesis in chosen),
                 log_probability=sum(hypothesis.log_probability for hypothesis in chosen),
-                attention=tuple(h.attention for h in chosen if h.attention is not None),
+                tokens=self._pieces(self.tokenizers.target, [hypothesis.tokens for hypothesis in chosen]),
+                attention=_side_by_side([h.attention for h in chosen if h.attention is not None]),
             )
             # Several segmentations of one text are several hypotheses; the best of them stands for all. Samples are
             # what they are.
             alternatives.setdefault(text if self.search.distinct else f"{rank}", alternative)
-        return Translation(tuple(alternatives.values()), len(parts), line.too_long)
+        source_tokens = self._pieces(self.tokenizers.source, [part.ids for part in line.parts])
+        return Translation(tuple(alternatives.values()), len(parts), line.too_long, source_tokens)
+
+    def _blank(self) -> Translation:
+        attention = torch.zeros(0, 0) if self.need_attention else None
+        return Translation((Alternative("", 0.0, 0.0, attention=attention),), parts=0)
+
+    @staticmethod
+    def _pieces(tokenizer: Tokenizer, parts: Sequence[Sequence[int]]) -> tuple[str, ...]:
+        return tuple(tokenizer.pieces([token for part in parts for token in part]))
+
+
+def _side_by_side(parts: Sequence[Tensor]) -> Tensor | None:
+    """The attention of a line from that of its parts, each [target tokens + 1, source tokens + 1], without EOS."""
+    if not parts:
+        return None
+    blocks = (part[:-1, :-1].float().cpu() for part in parts)
+    return cast(Tensor, torch.block_diag(*blocks))  # type: ignore[no-untyped-call]

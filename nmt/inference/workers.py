@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from nmt.errors import UserError
 from nmt.imports import quick_imports
-from nmt.processes import safe_imports
+from nmt.processes import safe_imports, script_left_alone
 
 if TYPE_CHECKING:  # a worker imports torch after it has seen to Ctrl-C
     from nmt.inference.options import TranslationOptions
@@ -69,7 +69,7 @@ class Workers:
 
     def __enter__(self) -> Self:
         context = multiprocessing.get_context("spawn")
-        with _interrupts_ignored(), safe_imports():
+        with _interrupts_ignored(), safe_imports(), script_left_alone():
             for number in range(self.count):
                 here, there = context.Pipe()
                 process = context.Process(
@@ -97,9 +97,13 @@ class Workers:
     def translate(self, windows: Iterable[Sequence[str]]) -> Iterator[list[Translation]]:
         """The translations of each window, in order, each as soon as it and those before it are done.
 
+        One call at a time: what an earlier one has left unfinished is given up.
+
         Raises:
             UserError: a worker died, or met a mistake of the user.
         """
+        while any(worker.window is not None for worker in self._workers):
+            self._receive()
         source = enumerate(windows)
         finished: dict[int, list[Translation]] = {}
         read = written = 0

@@ -41,7 +41,9 @@ def specs() -> Spec:
     try:
         return import_module("ctranslate2.specs")
     except ImportError as error:
-        raise UserError("ctranslate2", "the package", str(error), "`pip install 'nmt[export]'` brings it.") from None
+        raise UserError(
+            "ctranslate2", "the package", str(error), "`pip install 'nmt-toolkit[export]'` brings it."
+        ) from None
 
 
 def transformer_spec(model: nn.Module, config: Transformer.Config, tokenizers: TokenizerPair) -> Spec:

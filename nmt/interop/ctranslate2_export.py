@@ -17,6 +17,7 @@ from nmt.bundle import (
     check_floating,
     load_bundle,
     model_config,
+    model_directory,
     read_metadata,
     read_recipe,
     whole_directory,
@@ -33,7 +34,7 @@ def export_ctranslate2(model: Path, out: Path, quantization: str | None = None) 
     """Writes the directory, whole or not at all.
 
     Args:
-        model: a model directory.
+        model: a model directory, or the folder of a run.
         out: what to write; a directory that is there is replaced.
         quantization: how the weights are stored, a name of CTranslate2's; None: float32.
 
@@ -42,6 +43,7 @@ def export_ctranslate2(model: Path, out: Path, quantization: str | None = None) 
             installed, or does not know the quantization; `out` cannot be written, or one of the two directories holds
             the other.
     """
+    model = model_directory(model)
     config = _transformer_config(model)
     _check_quantization(quantization)
     check_apart(model, out)
@@ -56,7 +58,7 @@ def export_ctranslate2(model: Path, out: Path, quantization: str | None = None) 
 
 
 def _transformer_config(model: Path) -> Transformer.Config:
-    read_metadata(model)
+    read_metadata(model)  # words what is wrong with a damaged one
     config = model_config(read_recipe(model), model)
     if config.kind != "transformer":
         raise UserError(

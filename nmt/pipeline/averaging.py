@@ -10,6 +10,7 @@ from typing import Any
 import nmt
 from nmt.bundle import (
     METADATA,
+    MODEL,
     WEIGHTS,
     Metadata,
     check_floating,
@@ -21,7 +22,7 @@ from nmt.bundle import (
 )
 from nmt.errors import UserError
 from nmt.models.weights import load_weights
-from nmt.pipeline.training import MODEL, TRAIN
+from nmt.pipeline.training import TRAIN
 from nmt.training.checkpoint import average_weights
 
 CHECKPOINTS = "weights_*.safetensors"
@@ -31,8 +32,8 @@ def average_models(inputs: Sequence[Path], output: Path, like: Path | None = Non
     """Writes a model directory with the mean of the weights, and returns its metadata.
 
     Args:
-        inputs: model directories, weights files of a training, or its folder checkpoints/, which stands for all of its
-            weights files. Oldest first: what is not a trained parameter is taken from the last.
+        inputs: model directories, folders of runs, weights files of a training, or its folder checkpoints/, which
+            stands for all of its weights files. Oldest first: what is not a trained parameter is taken from the last.
         output: the model directory to write.
         like: model directory that tells architecture and tokenizer; by default the first input that is one, or the
             model/ of the run that the weights files belong to.
@@ -40,6 +41,7 @@ def average_models(inputs: Sequence[Path], output: Path, like: Path | None = Non
     Raises:
         UserError: an input is missing or damaged, or they do not belong together.
     """
+    inputs = [path / MODEL if (path / MODEL / METADATA).exists() else path for path in inputs]
     files = [file for path in inputs for file in _weights_files(path)]
     if len(files) < 2:
         raise UserError(" ".join(map(str, inputs)), "at least two sets of weights to average", str(len(files)))

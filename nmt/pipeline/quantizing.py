@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import nmt
-from nmt.bundle import WEIGHTS, check_apart, check_floating, load_bundle, save_bundle
+from nmt.bundle import WEIGHTS, check_apart, check_floating, load_bundle, model_directory, save_bundle
 from nmt.models.quantization import quantized
 
 
@@ -14,7 +14,7 @@ def quantize_model(model: Path, output: Path) -> tuple[int, int]:
     """Writes the directory, whole or not at all.
 
     Args:
-        model: a model directory.
+        model: a model directory, or the folder of a run.
         output: the one to write; a directory that is there is replaced.
 
     Returns:
@@ -24,6 +24,7 @@ def quantize_model(model: Path, output: Path) -> tuple[int, int]:
         UserError: this is no model directory, or one that is quantised already; `output` is the same or inside it, or
             cannot be written.
     """
+    model = model_directory(model)
     check_floating(model, "Quantise the model that it was made from.")
     check_apart(model, output)
     bundle = load_bundle(model)

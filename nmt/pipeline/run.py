@@ -22,6 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from nmt.bundle import MODEL
 from nmt.evaluation.tokenization import tokenizer_name
 from nmt.output import write_atomically
 from nmt.pipeline.ids import PreparedIds, prepare_ids, prepared_ids
@@ -31,7 +32,7 @@ from nmt.pipeline.report import write_report
 from nmt.pipeline.reporter import Reporter, Silent
 from nmt.pipeline.testing import TRANSLATE, Sample, evaluate_tests, samples, translate_tests
 from nmt.pipeline.text import PreparedText, clean_files, find_corpus, prepare_text
-from nmt.pipeline.training import MODEL, TrainedModel, TrainingSettings, follow, save_model
+from nmt.pipeline.training import TrainedModel, TrainingSettings, follow, save_model
 from nmt.pipeline.training import train as train_weights
 from nmt.recipe import Recipe
 from nmt.recipe.show import as_yaml

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from nmt.bundle import WEIGHTS, read_metadata
+from nmt.bundle import WEIGHTS, model_directory, read_metadata
 from nmt.digest import file_digest
 from nmt.errors import UserError
 from nmt.models import ModelConfig
@@ -33,7 +33,7 @@ def initial_model(config: ModelConfig, training: Training, tokenizers: Tokenizer
                     "another one, whose ids mean other pieces",
                     "Leave the section `tokenizer` out of the recipe.",
                 )
-        path = training.start_from / WEIGHTS
+        path = model_directory(training.start_from) / WEIGHTS
         load_weights(model, read_tensors(path)[0], str(path))
     freeze(model, training.freeze)
     return model
@@ -52,8 +52,7 @@ def start_digests(training: Training) -> dict[str, str]:
     """SHA-256 of the weights that training starts from, as an input of its stage."""
     if not training.start_from:
         return {}
-    read_metadata(training.start_from)  # words what is wrong with a directory that is none
-    return {"start_from weights": file_digest(training.start_from / WEIGHTS)}
+    return {"start_from weights": file_digest(model_directory(training.start_from) / WEIGHTS)}
 
 
 def start_provenance(training: Training) -> dict[str, Any]:

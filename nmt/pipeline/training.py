@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import nmt
-from nmt.bundle import METADATA, RECIPE, Metadata, add_scores, read_metadata, save_bundle
+from nmt.bundle import METADATA, MODEL, RECIPE, Metadata, add_scores, read_metadata, save_bundle
 from nmt.data.store import PairStore
 from nmt.evaluation.bleu import metrics
 from nmt.evaluation.gleu import corpus_gleu
@@ -37,7 +37,7 @@ from nmt.training.trainer import Trainer, TrainingResult
 from nmt.training.validation import ValidationSet
 
 TRAIN, TRAIN_VERSION = "train", 1
-MODEL, MODEL_VERSION = "model", 1
+MODEL_VERSION = 1
 FINAL = "final.safetensors"
 
 

@@ -30,7 +30,12 @@ def read_document(path: Path) -> Document:
     """
     data, lines = read_yaml(path, "a recipe, which is a YAML file")
     if data is None:
-        raise UserError(str(path), "a recipe", "an empty file", "Start from one of recipes/*/*.yaml.")
+        raise UserError(
+            str(path),
+            "a recipe",
+            "an empty file",
+            "`nmt init` writes one for your files; `nmt recipe copy NAME` gives a shipped one.",
+        )
     if not isinstance(data, dict):
         raise UserError(str(path), "a mapping of sections (corpus, model, …) at the top level", shown(data))
     return Document(str(path), data, lines)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from nmt.bundle import METADATA, read_metadata, read_recipe
+from nmt.bundle import METADATA, MODEL, read_metadata, read_recipe
 from nmt.documents import KeyPath
 from nmt.errors import UserError
 from nmt.options import beside_recipe
@@ -56,8 +56,9 @@ def _model_directory(named: str, where: str, folder: Path | None) -> Path:
         directory = beside_recipe(Path(named), folder)
     except ValueError as error:
         raise UserError(where, "a model directory", f"a name that no folder has ({error})") from None
-    if (directory / METADATA).exists():
-        return directory
+    for found in (directory, directory / MODEL):
+        if (found / METADATA).exists():
+            return found
     tried = dict.fromkeys(str(path.absolute()) for path in (directory, Path(named).expanduser()))
     raise UserError(
         where,

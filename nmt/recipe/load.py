@@ -16,32 +16,43 @@ from nmt.recipe.conflict import Conflict
 from nmt.recipe.document import Document, dotted, read_document
 from nmt.recipe.inheritance import inherit
 from nmt.recipe.keys import add_default_kinds
-from nmt.recipe.overrides import Origins, apply_overrides, origin_of
+from nmt.recipe.overrides import Origins, Overrides, apply_overrides, origin_of
+from nmt.recipe.plain import plain
 from nmt.recipe.problems import problems_of, raise_all
 from nmt.recipe.recipe import Recipe, conflicts
 
 OptionsT = TypeVar("OptionsT", bound=Options)
 
 
-def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+def load_recipe(recipe: Path | Mapping[str, Any], overrides: Overrides = ()) -> Recipe:
     """Reads and validates a recipe.
 
     Args:
-        path: of the YAML file.
-        overrides: `key=value` each, applied in order.
+        recipe: the YAML file, or what such a file would hold; then relative paths start from the current folder.
+        overrides: applied in order.
 
     Raises:
         UserError: with every mistake, each as file:line (or the override), key, expected, got, fix.
     """
+    if not isinstance(recipe, Path):
+        given = Document("recipe", plain(dict(recipe)), {})
+        return load_options(Recipe, given, overrides, conflicts, Path.cwd(), inherit)
+    path = recipe
     document = read_document(path)
     named = Document(document.where, {"name": path.stem, **document.data}, document.lines)
     return load_options(Recipe, named, overrides, conflicts, path.parent.resolve(), inherit)
 
 
+def locate_keys(path: Path, overrides: Sequence[str] = ()) -> Callable[[KeyPath], str]:
+    """A function that says in words who set a key of a recipe, the file and its line or an override, and its name."""
+    _, origins = apply_overrides(read_document(path), overrides)
+    return lambda key: _where(key, origins, str(path))
+
+
 def load_options(
     root: type[OptionsT],
     document: Document,
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     check: Callable[[OptionsT], Sequence[Conflict]] = lambda options: (),
     directory: Path | None = None,
     complete: Callable[[Mapping[str, Any], Callable[[KeyPath], str], Path | None], dict[str, Any]] | None = None,
@@ -51,7 +62,7 @@ def load_options(
     Args:
         root: the class.
         document: what was read.
-        overrides: as typed.
+        overrides: applied in order.
         check: what the sections of a valid recipe say against each other.
         directory: where relative paths start, in the file as in overrides; None: the current folder.
         complete: adds what is left out, given the data, who set a key (in words), and `directory`.
@@ -75,7 +86,7 @@ def validated(
     data = add_default_kinds(root, data)
     try:
         # Strict, and through JSON: "4" and true are not numbers, but a list may fill a tuple.
-        return root.model_validate_json(json.dumps(_plain(data)), strict=True, context={"directory": directory})
+        return root.model_validate_json(json.dumps(plain(data)), strict=True, context={"directory": directory})
     except ValidationError as error:
         problems, more = problems_of(error, root, data, origins, file)
         raise_all(problems, file, more)
@@ -89,14 +100,3 @@ def _conflict(conflict: Conflict, origins: Origins, file: str) -> UserError:
 
 def _where(path: KeyPath, origins: Origins, file: str) -> str:
     return f"{origin_of(path, origins, file)}: {dotted(path)}"
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 -- parsed YAML
-    """As JSON holds it: keys are text, 1e5 is the whole number it looks like, a date is the text it was."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        return int(value)
-    return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)

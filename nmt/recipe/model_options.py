@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from nmt.bundle import RECIPE, WEIGHTS, Metadata, model_config, read_metadata, read_recipe
+from nmt.bundle import RECIPE, WEIGHTS, Metadata, model_config, model_directory, read_metadata, read_recipe
 from nmt.documents import KeyPath
 from nmt.errors import UserError
 from nmt.models import ModelConfig
@@ -22,28 +22,29 @@ from nmt.options import Options
 from nmt.recipe.document import Document
 from nmt.recipe.keys import class_of
 from nmt.recipe.load import validated
-from nmt.recipe.overrides import Given, Origins, apply_overrides
+from nmt.recipe.overrides import Given, Origins, Overrides, apply_overrides
 
-FLAG = "--model-option"
-_GIVEN = Given(FLAG, "decoder_solver.max_iterations=4", ("model",))
 _SECTION = "model"
+_EXAMPLE = "decoder_solver.max_iterations=4"
+_FLAG, _KEYWORD = (Given(name, _EXAMPLE, (_SECTION,)) for name in ("--model-option", "model_options"))
 
 
 class _Section(Options):
     model: ModelConfig
 
 
-def changed_model(directory: Path, changes: Sequence[str]) -> dict[str, Any]:
+def changed_model(directory: Path, changes: Overrides) -> dict[str, Any]:
     """The section `model` of a model directory's recipe with changes, for `nmt.bundle.load_bundle`.
 
     Args:
-        directory: the model directory.
-        changes: `key=value` each, the key within the section, applied in order.
+        directory: the model directory, or the folder of a run.
+        changes: with keys within the section, applied in order.
 
     Raises:
         UserError: this is no model directory; a change is not of the form, names an unknown option or a wrong value, or
             is one that the weights do not allow.
     """
+    directory = model_directory(directory)
     metadata, recipe = read_metadata(directory), read_recipe(directory)
     recorded = model_config(recipe, directory)
     changed, origins = changed_options(recorded, changes, str(directory / RECIPE))
@@ -54,7 +55,7 @@ def changed_model(directory: Path, changes: Sequence[str]) -> dict[str, Any]:
     return changed.model_dump(mode="json")
 
 
-def changed_options(recorded: ModelConfig, changes: Sequence[str], where: str) -> tuple[ModelConfig, Origins]:
+def changed_options(recorded: ModelConfig, changes: Overrides, where: str) -> tuple[ModelConfig, Origins]:
     """Options with changes, and who made them.
 
     Where a change chooses another `kind` for a part (of a solver, say), the options that only the recorded kind has are
@@ -69,7 +70,7 @@ def changed_options(recorded: ModelConfig, changes: Sequence[str], where: str) -
         UserError: a change is not of the form, or names an unknown option or a wrong value.
     """
     document = Document(where, {_SECTION: recorded.model_dump(mode="json")}, {})
-    data, origins = apply_overrides(document, changes, _GIVEN)
+    data, origins = apply_overrides(document, changes, _KEYWORD if isinstance(changes, Mapping) else _FLAG)
     _drop_leftovers(_Section, data, (), origins)
     return validated(_Section, data, origins, where).model, origins
 

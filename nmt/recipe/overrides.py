@@ -1,15 +1,19 @@
-"""Overrides on the command line: `training.learning_rate=3e-4` replaces one value of the recipe."""
+"""Overrides of a recipe's values: `training.updates=500` on the command line, {"training.updates": 500} in Python."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from nmt.documents import KeyPath, parse_yaml
 from nmt.errors import UserError
 from nmt.recipe.document import Document, dotted, shown
+from nmt.recipe.plain import plain
+
+Overrides = Sequence[str] | Mapping[str, Any]
+"""`key=value` each, the value in YAML; or values by key. A key has dots between its parts."""
 
 Origins = dict[KeyPath, str]
 """Who set a key: `file:line`, or the override as it was typed."""
@@ -33,11 +37,11 @@ _DEEPEST = 20
 
 
 def apply_overrides(
-    document: Document, overrides: Sequence[str], given: Given = _OVERRIDES
+    document: Document, overrides: Overrides, given: Given = _OVERRIDES
 ) -> tuple[dict[str, Any], Origins]:
     """The document's data with the overrides applied in order, and who set each key.
 
-    The value is YAML: a scalar, or a list or mapping in flow syntax, which replaces what was there
+    A typed value is YAML: a scalar, or a list or mapping in flow syntax. It replaces what was there
     as a whole. Sections that are not in the recipe yet are made; an index reaches into a list.
 
     Raises:
@@ -45,9 +49,7 @@ def apply_overrides(
     """
     data = copy.deepcopy(document.data)
     origins: Origins = {path: f"{document.where}:{line}" for path, line in document.lines.items()}
-    for override in overrides:
-        where = f"{given.name} {_short(override)!r}"
-        parts, value = _parse(override, where, given.example)
+    for where, parts, value in _parsed(overrides, given):
         path = _set(data, [*given.section, *parts], value, where)
         for known in [known for known in origins if known[: len(path)] == path]:
             del origins[known]
@@ -68,15 +70,27 @@ def _short(text: str) -> str:
     return text if len(text) <= 200 else text[:197] + "..."
 
 
-def _parse(override: str, where: str, example: str) -> tuple[list[str], Any]:
-    key, equals, text = override.partition("=")
+def _parsed(overrides: Overrides, given: Given) -> Iterator[tuple[str, list[str], Any]]:
+    """What to call each override, the parts of its key, and its value."""
+    if isinstance(overrides, Mapping):
+        for key, value in overrides.items():
+            where = f"{given.name} {_short(f'{key}={shown(plain(value))}')!r}"
+            yield where, _parts(str(key), where, given.example), plain(value)
+        return
+    for override in overrides:
+        where = f"{given.name} {_short(override)!r}"
+        key, equals, text = override.partition("=")
+        parts = _parts(key if equals else "", where, given.example)
+        yield where, parts, parse_yaml(text, where)[0]
+
+
+def _parts(key: str, where: str, example: str) -> list[str]:
     parts = [part.strip() for part in key.split(".")]
-    if not equals or not all(parts):
+    if not all(parts):
         raise UserError(where, f"key=value, as in {example}", "something else")
     if len(parts) > _DEEPEST:
         raise UserError(where, f"a key of at most {_DEEPEST} parts", str(len(parts)))
-    value, _ = parse_yaml(text, where)
-    return parts, value
+    return parts
 
 
 def _set(data: dict[str, Any], parts: list[str], value: object, where: str) -> KeyPath:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -13,6 +15,7 @@ from nmt.inference.options import TranslationOptions
 from nmt.models import ModelConfig
 from nmt.options import Count, Options
 from nmt.recipe.conflict import Conflict
+from nmt.recipe.overrides import Overrides
 from nmt.recipe.start import start_conflicts
 from nmt.search import BeamSearch, SearchConfig
 from nmt.tokenizer import TokenizerOptions
@@ -50,6 +53,23 @@ class Recipe(Options):
     """How a translation is looked for; used for validation, for the test sets and, by default, by `nmt translate`."""
     evaluation: Evaluation = Evaluation()
     """How the test sets are translated and scored."""
+
+    @staticmethod
+    def load(recipe: str | PathLike[str] | Mapping[str, Any], overrides: Overrides = ()) -> Recipe:
+        """Reads and validates a recipe.
+
+        Args:
+            recipe: path of the YAML file, or a mapping of what such a file would hold, which must have a `name`;
+                relative paths in it start from the file's folder, or from the current one.
+            overrides: values by dotted key, as {"training.updates": 500}; or `training.updates=500` each, as on the
+                command line.
+
+        Raises:
+            UserError: with every mistake, each as file:line (or the override), key, expected, got, fix.
+        """
+        from nmt.recipe.load import load_recipe
+
+        return load_recipe(recipe if isinstance(recipe, Mapping) else Path(recipe), overrides)
 
 
 def conflicts(recipe: Recipe) -> Sequence[Conflict]:

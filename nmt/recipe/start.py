@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from nmt.bundle import WEIGHTS, read_metadata
+from nmt.bundle import WEIGHTS, model_directory, read_metadata
 from nmt.errors import UserError
 from nmt.models import ModelConfig
 from nmt.models.base import EncoderDecoder
@@ -49,7 +49,7 @@ def _parts_conflicts(model: EncoderDecoder[Any, Any], frozen: Sequence[str], sta
             got="8-bit ones",
             fix="Start from the model that it was made from.",
         )
-    elif start and (problem := shapes_difference(shapes_of(model), read_shapes(start / WEIGHTS))):
+    elif start and (problem := shapes_difference(shapes_of(model), read_shapes(model_directory(start) / WEIGHTS))):
         yield Conflict(
             keys=(("model",), ("training", "start_from")),
             expected=f"options that change no weight's shape in {start}",

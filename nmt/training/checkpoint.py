@@ -1,6 +1,7 @@
 """Checkpoints for exact resumption, and the candidates for the final weights.
 
-    last.safetensors              everything that resuming needs: weights, optimiser, position
+    last.safetensors              everything that resuming needs: weights, optimiser, position; each tensor by the name
+                                  of its parameter (`values/encoder.norm.weight`), whatever the order of the attributes
     before.safetensors            the same of the time before, for the case that the last is damaged
     weights_00000500.safetensors  the weights alone, by name, at validations: to choose or average from
 
@@ -18,13 +19,14 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from nmt.errors import UserError
-from nmt.models.weights import DamagedError, named_weights, read_tensors, save_tensors
+from nmt.models.weights import DamagedError, named_weights, read_tensors, save_tensors, shapes_difference
 from nmt.training.concern import Concern
 from nmt.training.ema import MovingAverage
 from nmt.training.flat import FlatParameters
 from nmt.training.statistics import Totals
 
 LAST, BEFORE = "last.safetensors", "before.safetensors"
+_OTHER, _OPTIMIZER = "other.", "optimizer."
 _ANEW = "Move the folder train/ of the run away to train anew."
 _CHANGED = f"The recipe or the version has changed since. {_ANEW}"
 
@@ -117,9 +119,12 @@ class Checkpoints:
 
     def save(self, position: Position, flat: FlatParameters, optimizer: Optimizer, ema: MovingAverage | None) -> None:
         """Writes what resuming needs; then forgets weights that neither this checkpoint nor the one before it names."""
-        tensors = _state(flat, ema)
-        for name, value in optimizer.state[flat.values].items():
-            tensors[f"optimizer.{name}"] = value
+        tensors = {f"{_OTHER}{name}": tensor for name, tensor in flat.others.items()}
+        for name, value in (_vectors(flat, ema) | _optimizer_state(flat, optimizer)).items():
+            if value.shape == flat.values.shape:
+                tensors |= {f"{name}/{parameter}": part for parameter, part in flat.named(value).items()}
+            else:
+                tensors[name] = value
         last = self.directory / LAST
         if last.exists():
             last.replace(self.directory / BEFORE)
@@ -162,16 +167,50 @@ class Checkpoints:
             position = Position.model_validate_json(metadata["position"])
         except (KeyError, ValidationError) as error:
             raise UserError(str(path), "a position that this version knows", type(error).__name__, _CHANGED) from error
-        own = _state(flat, ema)
+        if "values" in tensors:
+            tensors = self._named(path, tensors, position, flat)
+        state = optimizer.state[flat.values]
+        own = {f"{_OTHER}{name}": tensor for name, tensor in flat.others.items()}
+        for name, vector in _vectors(flat, ema).items():
+            own |= {f"{name}/{parameter}": part for parameter, part in flat.named(vector).items()}
+        for name in {name.partition("/")[0] for name in tensors if name.startswith(_OPTIMIZER) and "/" in name}:
+            state[name.removeprefix(_OPTIMIZER)] = torch.zeros_like(flat.values.data)
+            parts = flat.named(state[name.removeprefix(_OPTIMIZER)])
+            own |= {f"{name}/{parameter}": part for parameter, part in parts.items()}
+        single = {name for name in tensors if name.startswith(_OPTIMIZER) and "/" not in name}
+        found = {name: tuple(tensors[name].shape) for name in (*own, *tensors) if name in tensors.keys() - single}
+        difference = shapes_difference(found, {name: tuple(tensor.shape) for name, tensor in own.items()})
+        if difference:
+            raise UserError(str(path), f"the {len(own)} tensors of this training", difference, _CHANGED)
         for name, tensor in own.items():
-            saved = tensors.get(name, torch.empty(0))
-            if saved.shape != tensor.shape:
-                raise UserError(str(path), f"{tensor.numel()} {name}", str(saved.numel()), _CHANGED)
-        for name, tensor in own.items():
-            tensor.copy_(tensors.pop(name))
-        for name, value in tensors.items():
-            optimizer.state[flat.values][name.removeprefix("optimizer.")] = value.to(flat.values.device)
+            tensor.copy_(tensors[name])
+        for name in single:
+            state[name.removeprefix(_OPTIMIZER)] = tensors[name].to(flat.values.device)
         return position
+
+    def _named(
+        self, path: Path, tensors: dict[str, Tensor], position: Position, flat: FlatParameters
+    ) -> dict[str, Tensor]:
+        """Tensors of the first version, which had one [P] without names, in the order of the model's attributes.
+
+        Where the weights of the same update lie beside it they must be the same, name by name.
+        """
+        total, found = flat.values.shape, tensors["values"].shape
+        if found != total:
+            raise UserError(str(path), f"{total.numel()} values", str(found.numel()), _CHANGED)
+        named: dict[str, Tensor] = {}
+        for name, tensor in tensors.items():
+            if tensor.shape == total and not name.startswith(_OTHER):
+                named |= {f"{name}/{parameter}": part for parameter, part in flat.named(tensor).items()}
+            else:
+                named[name] = tensor
+        beside = self.weights_path(position.update)
+        if beside.exists() and "ema" not in tensors:
+            weights, _ = read_tensors(beside)
+            for name in flat.named(tensors["values"]):
+                if name not in weights or not torch.equal(weights[name], named[f"values/{name}"]):
+                    raise UserError(str(path), f"{name} as in {beside.name}", "other values", _CHANGED)
+        return named
 
     def _needed_by(self, position: Position) -> set[Path]:
         return {self.weights_path(update) for update in (*position.kept, position.best_update)}
@@ -197,12 +236,14 @@ class Checkpoints:
         return self.directory / f"weights_{update:08d}.safetensors"
 
 
-def _state(flat: FlatParameters, ema: MovingAverage | None) -> dict[str, Tensor]:
-    """All tensors but the optimiser's, by their names in the file."""
-    tensors = {"values": flat.values.data, **{f"other.{name}": tensor for name, tensor in flat.others.items()}}
-    if ema:
-        tensors["ema"] = ema.values
-    return tensors
+def _vectors(flat: FlatParameters, ema: MovingAverage | None) -> dict[str, Tensor]:
+    """What has a value for each parameter, by its name in the file: each [P]."""
+    return {"values": flat.values.data} | ({"ema": ema.values} if ema else {})
+
+
+def _optimizer_state(flat: FlatParameters, optimizer: Optimizer) -> dict[str, Tensor]:
+    """The optimiser's tensors by their names in the file: [P], or one value."""
+    return {f"{_OPTIMIZER}{name}": value for name, value in optimizer.state[flat.values].items()}
 
 
 def average_weights(paths: Sequence[Path], parameters: Container[str]) -> dict[str, Tensor]:

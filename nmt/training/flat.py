@@ -22,29 +22,36 @@ class FlatParameters:
     """
 
     def __init__(self, model: nn.Module, extra: int) -> None:
-        parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        starts, end = [], 0
-        for parameter in parameters:
+        parameters = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+        self._layout: dict[str, tuple[slice, torch.Size]] = {}
+        end = 0
+        for name, parameter in parameters.items():
             assert parameter.dtype == torch.float32, parameter.dtype
-            starts.append(end)
+            self._layout[name] = slice(end, end + parameter.numel()), parameter.shape
             end += -(-parameter.numel() // _ALIGNMENT) * _ALIGNMENT
-        device = parameters[0].device
+        device = next(iter(parameters.values())).device
         self.values = nn.Parameter(torch.zeros(end, device=device))
         """[P] all parameters; alignment gaps stay zero."""
         self.summed = torch.zeros(end + extra, device=device)
         """[P + extra] the gradients, then the extra floats."""
-        trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
-        self.others = {name: tensor for name, tensor in named_weights(model).items() if name not in trained}
+        self.others = {name: tensor for name, tensor in named_weights(model).items() if name not in parameters}
         """What belongs to the weights and is not trained: buffers, frozen parameters."""
         self.gradients = self.summed[:end]
         self.extra = self.summed[end:]
         self.values.grad = self.gradients
-        for parameter, start in zip(parameters, starts, strict=True):
-            part = slice(start, start + parameter.numel())
-            view = self.values.data[part].view(parameter.shape)
-            view.copy_(parameter.data)
-            parameter.data = view
-            parameter.grad = self.gradients[part].view(parameter.shape)
+        values, gradients = self.named(self.values.data), self.named(self.gradients)
+        for name, parameter in parameters.items():
+            values[name].copy_(parameter.data)
+            parameter.data = values[name]
+            parameter.grad = gradients[name]
+
+    def named(self, vector: Tensor) -> dict[str, Tensor]:
+        """The parts of a tensor that is laid out as the values are, by parameter name: views of its memory.
+
+        Args:
+            vector: [P]: values, gradients, a moving average, a state of the optimiser.
+        """
+        return {name: vector[part].view(shape) for name, (part, shape) in self._layout.items()}
 
     def zero(self) -> None:
         """Clears the gradients and the extra floats."""

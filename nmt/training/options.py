@@ -46,9 +46,9 @@ class Training(Options):
     """Decay of an exponential moving average of the weights, which then is what validates, is kept and becomes the
     model; 0.999 is usual, 0 for none. It costs one more copy of the weights in memory."""
     start_from: Annotated[InputPath | None, Effect.CONTENT] = None
-    """Model directory whose weights training starts from, for fine-tuning; `model`, `tokenizer` and `search` come from
-    it too where the recipe leaves them out. A relative path is looked for in the recipe's folder, then in the current
-    one. null for random weights."""
+    """Model directory, or folder of a run, whose weights training starts from, for fine-tuning; `model`, `tokenizer`
+    and `search` come from it too where the recipe leaves them out. A relative path is looked for in the recipe's
+    folder, then in the current one. null for random weights."""
     freeze: tuple[str, ...] = ()
     """Parts of the model that keep the weights they start with, by name: source_embedding, encoder, decoder.0, … as
     `nmt recipe check` lists them."""

@@ -11,6 +11,7 @@ import pytest
 from nmt.cli.main import main
 from nmt.recipe import load_recipe
 from nmt.recipe.show import as_yaml
+from nmt.shipped import shipped_recipes
 
 
 @pytest.fixture
@@ -90,3 +91,53 @@ def test_an_absent_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     for command in (("recipe", "check"), ("run",), ("train",), ("prepare",)):
         assert nmt(*command, tmp_path / "no.yaml") == 2
         assert "no.yaml" in capsys.readouterr().err
+
+
+def test_every_shipped_recipe_is_listed_with_what_it_downloads(capsys: pytest.CaptureFixture[str]) -> None:
+    assert nmt("recipe", "list") == 0
+    rows = {row.split()[0]: row.rstrip() for row in capsys.readouterr().out.splitlines() if "/" in row}
+    assert list(rows) == list(shipped_recipes())
+    assert all("English -> " in row for row in rows.values())
+    assert rows["phrasebook_en_de/transformer_tiny"].endswith(" nothing")
+    assert rows["multi30k_en_de/gnmt_small"].endswith(" 1.3 MB")
+    assert rows["wmt14_en_fr/gnmt"].endswith(" 6.6 GB")
+
+
+def test_a_shipped_recipe_is_copied_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name, copy = "multi30k_en_de/transformer_tiny", tmp_path / "mine" / "transformer_tiny.yaml"
+    assert nmt("recipe", "copy", name, copy.parent) == 0
+    assert f"nmt run {copy}" in capsys.readouterr().out
+    assert load_recipe(copy) == load_recipe(shipped_recipes()[name])
+    copy.write_text("mine", encoding="utf-8")
+    assert nmt("recipe", "copy", name, copy.parent) == 2
+    assert copy.read_text(encoding="utf-8") == "mine"
+    assert nmt("recipe", "copy", name, copy.parent, "--force") == 0
+    assert nmt("recipe", "copy", "multi30k_en_de/transformer_tin", tmp_path) == 2
+    assert f"Did you mean `{name}`?" in capsys.readouterr().err
+
+
+def test_a_shipped_recipe_is_known_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where there is no file of that name."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("phrasebook_en_de/transformer_tiny", "recipes/phrasebook_en_de/transformer_tiny.yaml"):
+        assert nmt("recipe", "check", name) == 0
+    Path("phrasebook_en_de").mkdir()
+    Path("phrasebook_en_de/transformer_tiny").write_text("corpus: {kind: nonsense}\n", encoding="utf-8")
+    assert nmt("recipe", "check", "phrasebook_en_de/transformer_tiny") == 2
+    assert "nonsense" in capsys.readouterr().err
+
+
+def test_the_files_are_read_before_anything_is_begun(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "mine.yaml"
+    corpus = "{kind: files, source: english, target: de, training: [{source: a.en, target: a.de}], validation_pairs: 1}"
+    path.write_text(f"corpus: {corpus}\nmodel: {{kind: transformer, preset: tiny}}\n", encoding="utf-8")
+    (tmp_path / "a.en").write_text("one\n", encoding="utf-8")
+    for command in (("recipe", "check"), ("run",), ("prepare",), ("train",)):
+        assert nmt(*command, path) == 2
+        told = capsys.readouterr().err
+        assert "warning: " in told
+        assert "Did you mean `en`?" in told
+        assert f"mine.yaml:1: corpus.training.0: {tmp_path / 'a.de'}: expected a readable file" in told
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.en", "mine.yaml"]

@@ -12,7 +12,7 @@ from nmt.cli.score import command as score
 from nmt.errors import UserError
 from nmt.evaluation.bleu import scores
 from tests.cli.model_directory import ordinary_line, save_tiny_model
-from tests.command import succeed
+from tests.command import nmt, succeed
 
 LINES = [ordinary_line(n) for n in range(12)]
 
@@ -71,6 +71,19 @@ def test_evaluate_refuses_different_lengths_before_it_translates(model: Path, fi
 def test_evaluate_refuses_settings_that_have_no_effect(files: dict[str, str]) -> None:
     with pytest.raises(UserError, match="--beam"):
         run(evaluate, "--hypothesis", files["good"], "--reference", files["reference"], "--beam", 3)
+
+
+def test_a_dash_is_standard_input_once(model: Path, files: dict[str, str]) -> None:
+    text = Path(files["good"]).read_text(encoding="utf-8")
+    scored = ("score", model, "--target", files["bad"], "--source")
+    assert succeed(*scored, "-", given=text) == succeed(*scored, files["good"])
+    for option in ("--hypothesis", "--reference", "--compare"):
+        names = {"--hypothesis": files["good"], "--reference": files["good"], "--compare": files["good"], option: "-"}
+        words = [word for pair in names.items() for word in pair]
+        assert json.loads(succeed("evaluate", *words, "--json", given=text))["bleu"]["score"] == pytest.approx(100)
+    refused = nmt("evaluate", "--hypothesis", "-", "--reference", "-", given=text)
+    assert refused.returncode == 2
+    assert "2 of them" in refused.stderr
 
 
 def test_score(model: Path, files: dict[str, str]) -> None:

@@ -96,6 +96,11 @@ def test_a_line_that_is_cut_is_named_in_one_warning(model: Path) -> None:
     assert done.stderr.startswith("nmt: warning: line 3: longer than")
 
 
+def test_a_dash_is_standard_input_or_output(model: Path, tmp_path: Path) -> None:
+    text = "\n".join(map(ordinary_line, range(4))) + "\n"
+    assert succeed("translate", model.parent, "-", "-o", "-", given=text) == succeed("translate", model, given=text)
+
+
 def test_output_file_equals_standard_output_and_gzip_is_read(model: Path, tmp_path: Path) -> None:
     text = "".join(ordinary_line(n) + "\n" for n in range(5)).encode()
     (tmp_path / "in.gz").write_bytes(gzip.compress(text))

@@ -28,8 +28,11 @@ from nmt.bundle import (
     WEIGHTS,
     Metadata,
     add_scores,
+    check_apart,
     load_bundle,
+    model_directory,
     read_metadata,
+    read_recipe,
     save_bundle,
 )
 from nmt.errors import UserError
@@ -37,6 +40,7 @@ from nmt.inference.precision import with_precision
 from nmt.models.transformer import Transformer
 from nmt.models.weights import named_weights, parameter_count, save_tensors
 from nmt.nn.int8_product import is_supported
+from nmt.pipeline.averaging import average_models
 from nmt.pipeline.quantizing import quantize_model
 from nmt.tokenizer import SentencePieceOptions, save_tokenizers
 from nmt.tokenizer.base import TokenizerPair
@@ -88,6 +92,20 @@ def test_it_works_wherever_it_is_copied(saved: Path, tmp_path: Path) -> None:
     assert not bundle.model.training
     assert bundle.tokenizers.source.decode(bundle.tokenizers.source.encode("two three")) == "two three"
     assert bundle.recipe["name"] == "ä"
+
+
+def test_the_folder_of_a_run_stands_for_its_model(saved: Path, small: Path, tmp_path: Path) -> None:
+    """Read, quantised, averaged: wherever a model is named."""
+    run, other = saved.parent, tmp_path / "other"
+    assert model_directory(run) == model_directory(saved) == saved
+    assert load_bundle(run).metadata == load_bundle(saved).metadata
+    assert read_recipe(run) == read_recipe(saved)
+    assert quantize_model(run, tmp_path / "small") == quantize_model(saved, tmp_path / "small")
+    average_models([run, saved], other)
+    assert average_models([other, run], tmp_path / "again", like=run).source_language == "en"
+    with pytest.raises(UserError, match="one inside the other"):
+        check_apart(run, saved / "inside")
+    check_apart(run, small)
 
 
 def test_other_options_take_the_place_of_the_recipes(saved: Path) -> None:
@@ -366,7 +384,7 @@ def test_a_strangers_directory_is_refused_soon_and_in_words(saved: Path, name: s
         (lambda folder: None, "no such directory", "`nmt run RECIPE` makes one"),
         (lambda folder: folder.write_text(""), "a file", "`nmt run RECIPE` makes one"),
         (lambda folder: folder.mkdir(), "no metadata.json in it", "`nmt run RECIPE` makes one"),
-        (lambda folder: touched(folder, "model/metadata.json"), "the folder of a run", "Its model is .*/model"),
+        (lambda folder: touched(folder, "stages/train.json"), "nor in model/", "`nmt run RECIPE` makes one"),
         (lambda folder: touched(folder, "config.json", "vocab.json"), "Hugging Face", "`nmt import marian"),
         (lambda folder: touched(folder, "model.pt", "dict.en.txt"), "fairseq", "`nmt import fairseq"),
     ],
@@ -375,7 +393,7 @@ def test_what_is_no_model_directory_says_what_it_is(
     make: Callable[[Path], object], got: str, fix: str, tmp_path: Path
 ) -> None:
     make(tmp_path / "folder")
-    with pytest.raises(UserError, match=f"folder: expected a model directory, got .*{got}.*{fix}"):
+    with pytest.raises(UserError, match=f"folder: expected a model directory, or .*run.*, got .*{got}.*{fix}"):
         load_bundle(tmp_path / "folder")
 
 

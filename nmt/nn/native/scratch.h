@@ -1,9 +1,17 @@
-/* Memory for what is needed within a call, kept by each thread for the next one. */
+/* Memory for what is needed within a call, kept by each thread for the next one until the thread ends. */
+#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 static _Thread_local void *scratch_memory;
 static _Thread_local int64_t scratch_size;
+
+/* Under this key the system knows a thread's memory, and frees it when the thread ends. */
+static pthread_key_t scratch_key;
+static pthread_once_t scratch_once = PTHREAD_ONCE_INIT;
+static int scratch_has_key;
+
+static void scratch_make_key(void) { scratch_has_key = pthread_key_create(&scratch_key, free) == 0; }
 
 /* At least so many bytes, of any content; null if there are none. */
 static inline void *scratch(int64_t size) {
@@ -11,6 +19,10 @@ static inline void *scratch(int64_t size) {
         free(scratch_memory);
         scratch_memory = malloc((size_t)size * 2 + 1024);
         scratch_size = scratch_memory ? size * 2 + 1024 : 0;
+        pthread_once(&scratch_once, scratch_make_key);
+        if (scratch_has_key) {
+            pthread_setspecific(scratch_key, scratch_memory);
+        }
     }
     return scratch_memory;
 }

@@ -101,5 +101,6 @@ def test_n_best_and_attention() -> None:
     assert found.text == "cba"
     assert len({alternative.text for alternative in found.n_best}) == len(found.n_best)
     assert [alternative.score for alternative in found.n_best] == sorted((a.score for a in found.n_best), reverse=True)
-    (attention,) = found.n_best[0].attention
-    assert torch.equal(attention.argmax(1), torch.tensor([2, 1, 0, 3]))
+    assert (found.tokens, found.source_tokens) == (("c", "b", "a"), ("a", "b", "c"))
+    assert found.attention is not None
+    assert torch.equal(found.attention.argmax(1), torch.tensor([2, 1, 0]))

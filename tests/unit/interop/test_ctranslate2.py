@@ -200,7 +200,7 @@ def test_only_transformers_are_exported(tmp_path: Path, config: Any) -> None:
 def test_without_ctranslate2_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = save(tmp_path / "model", random_model(Transformer.Config(**SMALL)))
     monkeypatch.setitem(sys.modules, "ctranslate2.specs", None)
-    with pytest.raises(UserError, match=r"pip install 'nmt\[export\]'"):
+    with pytest.raises(UserError, match=r"pip install 'nmt-toolkit\[export\]'"):
         export_ctranslate2(model, tmp_path / "out")
 
 

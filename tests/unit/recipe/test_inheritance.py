@@ -10,6 +10,7 @@ from nmt.bundle import read_recipe
 from nmt.errors import UserError
 from nmt.models.deq import DEQ, Pretraining
 from nmt.pipeline.quantizing import quantize_model
+from nmt.pipeline.start import start_digests
 from nmt.recipe import load_recipe
 from nmt.recipe.show import as_yaml
 from nmt.recipe.sizes import parameter_counts
@@ -79,6 +80,14 @@ def test_training_starts_from_no_8_bit_model(model: Path) -> None:
     quantize_model(model, model.with_name("small"))
     with pytest.raises(UserError, match=r"start_from.*floating-point.*8-bit.*Start from the model that it was made"):
         load_recipe(recipe(model), [f"training.start_from={model.with_name('small')}"])
+
+
+def test_training_starts_from_the_folder_of_a_run(model: Path) -> None:
+    """As from its model directory, whose weights are the same input of the stage."""
+    resolved, direct = load_recipe(recipe(model), [f"training.start_from={model.parent}"]), load_recipe(recipe(model))
+    assert resolved.model == direct.model
+    assert resolved.tokenizer == direct.tokenizer
+    assert start_digests(resolved.training) == start_digests(direct.training)
 
 
 def test_a_directory_that_is_no_model(model: Path) -> None:

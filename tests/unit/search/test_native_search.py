@@ -45,8 +45,8 @@ def assert_same(found: list[list[Hypothesis]], expected: list[list[Hypothesis]])
     for some, others in zip(found, expected, strict=True):
         assert [hypothesis.tokens for hypothesis in some] == [hypothesis.tokens for hypothesis in others]
         for one, other in zip(some, others, strict=True):
-            assert one.score == pytest.approx(other.score, abs=1e-5)
-            assert one.log_probability == pytest.approx(other.log_probability, abs=1e-5)
+            assert one.score == pytest.approx(other.score, rel=1e-6, abs=1e-5)
+            assert one.log_probability == pytest.approx(other.log_probability, rel=1e-6, abs=1e-5)
 
 
 @pytest.mark.parametrize("name", OPTIONS)

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from safetensors.torch import load_file
+from torch import Tensor
 
 from nmt.data.store import PairStore, build_store
 from nmt.models import ModelConfig
@@ -19,6 +21,7 @@ from nmt.pipeline.refining import make_refiner
 from nmt.tokenizer import SentencePieceOptions, load_tokenizers
 from nmt.tokenizer.base import TokenizerPair
 from nmt.training import Training
+from nmt.training.checkpoint import LAST
 from nmt.training.distributed import World, join_world
 from nmt.training.log import Moved, Progress, Started, Validated
 from nmt.training.optimizer import SGD
@@ -28,6 +31,9 @@ from nmt.training.trainer import Trainer, TrainingResult
 from nmt.training.validation import ValidationSet
 
 WORDS = {"one": "eins", "two": "zwei", "three": "drei", "four": "vier", "red": "rot", "house": "Haus", "tree": "Baum"}
+
+
+SMALL = Transformer.Config(model_dim=16, feedforward_dim=32, heads=2, encoder_layers=1, decoder_layers=1, dropout=0.2)
 
 
 class Silence:
@@ -115,16 +121,19 @@ def equilibrium() -> DEQ.Config:
     )
 
 
+def final_weights(directory: Path) -> Tensor:
+    """[P], the weights that the last checkpoint of a training has, in the order of their names."""
+    tensors = load_file(directory / "checkpoints" / LAST)
+    return torch.cat([tensors[name].flatten() for name in sorted(tensors) if name.startswith("values/")])
+
+
 def trainer(
     directory: Path, store: PairStore, tokenizers: TokenizerPair, world: World, training: Training, **changes: Any
 ) -> Trainer:
     """Of a two-layer Transformer unless a `config` is given; validated on 20 sentences with a stand-in for search."""
     sources, references = sentences(20)
     reporter = changes.pop("reporter", Silence())
-    small = Transformer.Config(
-        model_dim=16, feedforward_dim=32, heads=2, encoder_layers=1, decoder_layers=1, dropout=0.2
-    )
-    config: ModelConfig = changes.pop("config", small)
+    config: ModelConfig = changes.pop("config", SMALL)
 
     def translate(model: torch.nn.Module, lines: Sequence[str]) -> list[str]:
         assert not model.training

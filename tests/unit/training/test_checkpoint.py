@@ -9,17 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 
 from nmt.data.store import PairStore
 from nmt.errors import UserError
 from nmt.models.weights import DIGEST
 from nmt.tokenizer.base import TokenizerPair
 from nmt.training.checkpoint import BEFORE, LAST
+from nmt.training.flat import FlatParameters
 from nmt.training.trainer import Trainer, TrainingResult
-from tests.unit.training.driver import Silence, options, prepared, trainer
-from tests.unit.training.test_trainer import ALONE, Prepared, final_weights, logged
+from tests.unit.training.driver import SMALL, Silence, final_weights, options, prepared, trainer
+from tests.unit.training.test_trainer import ALONE, Prepared, logged
 
 UPDATES = 24
 HALF = 13
@@ -48,8 +51,9 @@ def whole(data: Prepared) -> Path:
 
 def made(data: tuple[Path, PairStore, TokenizerPair], directory: Path, **changes: Any) -> Trainer:
     reporter = changes.pop("reporter", Silence())
+    config = changes.pop("config", SMALL)
     training = options(**{"best_by": "loss", "updates": UPDATES, **changes})
-    return trainer(directory, *data[1:], ALONE, training, reporter=reporter)
+    return trainer(directory, *data[1:], ALONE, training, reporter=reporter, config=config)
 
 
 def resumed(data: Prepared, half: Path, directory: Path, harm: Callable[[Path], None]) -> tuple[TrainingResult, str]:
@@ -127,6 +131,66 @@ def test_checkpoints_of_earlier_versions_have_no_digest_and_load(
     assert result.finished
     assert not said
     assert (final_weights(tmp_path / "train") == final_weights(whole)).all()
+
+
+def one_vector(folder: Path) -> None:
+    """The last checkpoint as the first version wrote it: one tensor without names, in the order of the attributes."""
+    with safe_open(folder / LAST, "pt") as file:
+        position = file.metadata()["position"]
+    tensors, flat = load_file(folder / LAST), small_model_flat()
+    old: dict[str, Tensor] = {name: tensor for name, tensor in tensors.items() if "/" not in name}
+    for vector in {name.partition("/")[0] for name in tensors if "/" in name}:
+        old[vector] = torch.zeros_like(flat.values.data)
+        for name, part in flat.named(old[vector]).items():
+            part.copy_(tensors[f"{vector}/{name}"])
+    save_file(old, folder / LAST, {"position": position})
+    (folder / BEFORE).unlink()
+
+
+def small_model_flat() -> FlatParameters:
+    return FlatParameters(SMALL.build(60, 60), extra=0)
+
+
+def test_checkpoints_of_the_version_without_names_load(data: Prepared, half: Path, whole: Path, tmp_path: Path) -> None:
+    result, said = resumed(data, half, tmp_path / "train", one_vector)
+    assert (result.finished, said) == (True, "")
+    assert (final_weights(tmp_path / "train") == final_weights(whole)).all()
+
+
+class Reordered:
+    """Builds the same model with the attributes of its parts in the opposite order."""
+
+    def build(self, source_size: int, target_size: int) -> nn.Module:
+        model = SMALL.build(source_size, target_size)
+        for module in model.modules():
+            if module is not model and not isinstance(module, nn.ModuleList):
+                module._modules = dict(reversed(module._modules.items()))
+                module._parameters = dict(reversed(module._parameters.items()))
+        return model
+
+
+def test_another_order_of_attributes_goes_on_to_the_same_weights(
+    data: Prepared, half: Path, whole: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(half, tmp_path / "train")
+    other = made(data, tmp_path / "train", config=Reordered())
+    assert list(other.flat.named(other.flat.values)) != list(small_model_flat().named(small_model_flat().values))
+    assert other.train().finished
+    torch.testing.assert_close(final_weights(tmp_path / "train"), final_weights(whole), atol=1e-6, rtol=1e-5)
+
+
+def test_a_checkpoint_without_names_is_not_read_in_another_order(data: Prepared, half: Path, tmp_path: Path) -> None:
+    shutil.copytree(half, tmp_path / "train")
+    one_vector(tmp_path / "train" / "checkpoints")
+    with pytest.raises(UserError, match=r"last\.safetensors: expected .* as in weights_00000013\.safetensors"):
+        made(data, tmp_path / "train", config=Reordered())
+
+
+def test_weights_of_another_model_are_refused_by_name(data: Prepared, half: Path, tmp_path: Path) -> None:
+    shutil.copytree(half, tmp_path / "train")
+    wider = SMALL.model_copy(update={"feedforward_dim": 48})
+    with pytest.raises(UserError, match=r"got values/encoder\S+ of .*32.* instead of .*48"):
+        made(data, tmp_path / "train", config=wider)
 
 
 def test_damaged_weights_are_neither_chosen_nor_averaged(data: Prepared, whole: Path, tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from nmt.data.batch import Batch, collate
@@ -27,14 +26,13 @@ from nmt.search import Sampling
 from nmt.search.sampling import Drawn, draw_samples
 from nmt.tokenizer.base import SPECIAL, TokenizerPair
 from nmt.training import Training
-from nmt.training.checkpoint import LAST
 from nmt.training.distributed import World
 from nmt.training.log import Progress
 from nmt.training.objective import cross_entropy
 from nmt.training.optimizer import SGD
 from nmt.training.refine import Refinement, Refiner, Reward
 from tests.contract.listed import MODELS
-from tests.unit.training.driver import Silence, options, prepared, refining, trainer
+from tests.unit.training.driver import Silence, final_weights, options, prepared, refining, trainer
 from tests.unit.training.test_trainer import run_two_processes
 
 Model = EncoderDecoder[Any, Any]
@@ -251,10 +249,6 @@ def train(data: tuple[Path, PairStore, TokenizerPair], name: str, training: Trai
     )  # fmt: skip
     made.train()
     return directory / name
-
-
-def final_weights(directory: Path) -> Tensor:
-    return load_file(directory / "checkpoints" / LAST)["values"]
 
 
 def progress(directory: Path) -> list[tuple[int, float, float]]:

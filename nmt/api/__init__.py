@@ -1,0 +1,1 @@
+"""The toolkit from Python: what stands behind the names of the package `nmt`."""

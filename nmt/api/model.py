@@ -1,0 +1,273 @@
+"""A trained model, as a Python program uses it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, overload
+
+from nmt.api.lines import checked_lines
+from nmt.api.pool import Pool
+from nmt.bundle import Bundle, load_bundle, model_directory
+from nmt.changes import changed
+from nmt.errors import UserError
+from nmt.evaluation.bleu import Scores, check_lines, scores
+from nmt.evaluation.tokenization import Tokenization, tokenizer_name
+from nmt.inference.device import chosen_device
+from nmt.inference.options import Precision, Split, TranslationOptions
+from nmt.inference.own_search import own_search
+from nmt.inference.precision import fastest_precision, with_precision
+from nmt.inference.scoring import LineScore, score_lines
+from nmt.inference.translator import TrainingText, Translation, Translator
+from nmt.inference.workers import Workers, default_workers
+from nmt.models.base import EncoderDecoder
+from nmt.nn.twin import evaluating
+from nmt.recipe.model_options import changed_model
+from nmt.search import BeamSearch, Sampling, SearchConfig
+from nmt.text import clean_line
+
+SearchSettings = BeamSearch | Sampling | Mapping[str, Any]
+"""A search, or the fields that change in the model's own."""
+
+
+class Encoded(NamedTuple):
+    """A line as the model reads or writes it, without BOS and EOS."""
+
+    ids: tuple[int, ...]
+    """Token ids."""
+    pieces: tuple[str, ...]
+    """The same as text; U+2581 stands for a space where the tokenizer is SentencePiece's."""
+
+
+def load(
+    directory: str | os.PathLike[str],
+    *,
+    device: str = "auto",
+    precision: Precision = "auto",
+    split: Split = "auto",
+    batch_tokens: int = 2048,
+    model_options: Mapping[str, Any] | None = None,
+) -> Model:
+    """Loads a model directory.
+
+    Args:
+        directory: the model directory, or the folder of a run.
+        device: "cpu", "cuda", "cuda:1" …; "auto" is a GPU if there is one.
+        precision: numbers to compute with, "fp32", "bf16" or "int8". "auto" is what `nmt translate` and `nmt score` do
+            by default: translations in what is fastest on this machine (`Model.precision`), scores in what the weights
+            are stored as.
+        split: translate the sentences of a line one by one: "on", "off", or "auto", where the training text had but one
+            a line.
+        batch_tokens: source tokens of a batch, padding and end-of-sentence included.
+        model_options: options of the model that leave the weights as they are, by dotted key within the recipe's
+            section `model`, as in {"decoder_solver.max_iterations": 4}.
+
+    Raises:
+        UserError: this is no model directory, something in it is damaged, or a setting is wrong.
+    """
+    path, place = model_directory(Path(directory)).absolute(), chosen_device(device)
+    given = {"precision": precision, "split": split, "batch_tokens": batch_tokens}
+    options = changed(TranslationOptions(), given)
+    return Model(path, load_bundle(path, place, changed_model(path, model_options) if model_options else None), options)
+
+
+class Model:
+    """A trained model; `nmt.load` makes one.
+
+    Nothing in it changes once it is loaded: any number of threads may call its methods at the same time, without a
+    lock, and each gets what it would get alone. They are hardly faster together than one after the other, since they
+    wait for each other's Python: that is what `workers` are for. A `Pool` is for one thread. Of the process as a whole
+    one setting is changed: the C library keeps memory that was freed (`nmt.cpu.keep_freed_memory`).
+
+    `beam`, `n_best` and `search` mean the same everywhere: `beam` and `n_best` change these fields of the search;
+    `search` is a whole one (`nmt.BeamSearch(beam=4, length_penalty=1.0)`, `nmt.Sampling(seed=3)`), or a mapping of the
+    fields that change in the model's own ({"length_penalty": 1.0}). What is not given stays as the recipe has it.
+
+    Args:
+        directory: the model directory, which worker processes load.
+        bundle: the same, loaded.
+        options: how lines become batches, and the precision.
+    """
+
+    def __init__(self, directory: Path, bundle: Bundle, options: TranslationOptions) -> None:
+        self.directory, self.metadata = directory, bundle.metadata
+        self.search: SearchConfig = own_search(bundle.recipe)
+        """The search of its recipe."""
+        self.precision: Precision = options.precision
+        """Numbers that translations are computed with."""
+        if options.precision == "auto":
+            self.precision = fastest_precision(bundle.model)
+        self._stored = evaluating(with_precision(bundle.model, options.precision))
+        """The model that scores."""
+        same = self.precision == options.precision
+        self._fast = self._stored if same else evaluating(with_precision(bundle.model, self.precision))
+        """The model that translates."""
+        self._options = options.model_copy(update={"precision": "auto"})  # they are in their precision already
+        self._tokenizers, self._model_options = bundle.tokenizers, bundle.recipe["model"]
+
+    def __repr__(self) -> str:
+        languages = f"{self.metadata.source_language} to {self.metadata.target_language}"
+        kind = self._model_options["kind"]
+        return f"<nmt.Model {str(self.directory)!r}: {kind}, {languages}, {self.precision}>"
+
+    @overload
+    def translate(  # type: ignore[overload-overlap]  # a str is an iterable of str, and it is one line
+        self,
+        text: str,
+        *,
+        beam: int | None = None,
+        n_best: int | None = None,
+        search: SearchSettings | None = None,
+        attention: bool = False,
+    ) -> Translation: ...
+
+    @overload
+    def translate(
+        self,
+        text: Iterable[str],
+        *,
+        beam: int | None = None,
+        n_best: int | None = None,
+        search: SearchSettings | None = None,
+        attention: bool = False,
+    ) -> list[Translation]: ...
+
+    def translate(
+        self,
+        text: str | Iterable[str],
+        *,
+        beam: int | None = None,
+        n_best: int | None = None,
+        search: SearchSettings | None = None,
+        attention: bool = False,
+    ) -> Translation | list[Translation]:
+        """Translates a line, or lines.
+
+        What a line becomes does not depend on the others. A blank line becomes a blank one; a line feed within a str is
+        a blank, not the end of a line.
+
+        Args:
+            text: one str, which gives one translation; or a list, an open file or any other iterable of N str, which
+                gives a list of N, in order.
+            beam: hypotheses of a sentence.
+            n_best: how many translations of each line, at most `beam`: see `Translation.n_best`.
+            search: other settings of the search.
+            attention: also return `Translation.attention`.
+
+        Raises:
+            UserError: something else than text, or a setting that is wrong or does not go with the others.
+        """
+        translator = self._translator(self._fast, self._search(search, beam, n_best), attention=attention)
+        if isinstance(text, str):
+            return translator.translate_window([text])[0]
+        return list(translator.translate(checked_lines(text, "text")))
+
+    @overload
+    def score(self, source: str, target: str) -> LineScore: ...  # type: ignore[overload-overlap]  # likewise
+
+    @overload
+    def score(self, source: Iterable[str], target: Iterable[str]) -> list[LineScore]: ...
+
+    def score(self, source: str | Iterable[str], target: str | Iterable[str]) -> LineScore | list[LineScore]:
+        """How probable the model finds given translations.
+
+        Args:
+            source: one line, or N of them.
+            target: its translation, or N of them.
+
+        Raises:
+            UserError: something else than text, or more lines on one side than on the other.
+        """
+        if isinstance(source, str) and isinstance(target, str):
+            return self.score([source], [target])[0]
+        sources, targets = checked_lines(source, "source"), checked_lines(target, "target")
+        return list(score_lines(self._stored, self._tokenizers, sources, targets, self._options))
+
+    def evaluate(
+        self,
+        source: Iterable[str],
+        reference: Iterable[str] | Sequence[Sequence[str]],
+        *,
+        beam: int | None = None,
+        search: SearchSettings | None = None,
+        tokenize: Tokenization = "auto",
+    ) -> Scores:
+        """BLEU, chrF, TER and GLEU of the model's translations, with their signatures: what `nmt evaluate` prints.
+
+        Args:
+            source: lines to translate.
+            reference: their right translations; or a list of several such lists.
+            beam: hypotheses of a sentence.
+            search: other settings of the search.
+            tokenize: how BLEU and GLEU divide text into words, by sacrebleu's names; "auto": by the target language.
+
+        Raises:
+            UserError: texts of different length, or of none; a wrong setting.
+        """
+        sources, references = list(checked_lines(source, "source")), _references(reference)
+        for lines in references:  # before the work
+            check_lines(sources, lines, "source")
+        words = tokenizer_name(tokenize, self.metadata.target_language, references[0])
+        translator = self._translator(self._stored, self._search(search, beam, None))
+        found = [translation.text for translation in translator.translate(sources)]
+        return scores(found, references, "source", words)
+
+    def encode(self, text: str, side: Literal["source", "target"] = "source") -> Encoded:
+        """The tokens of one line.
+
+        Args:
+            text: the line.
+            side: whose tokenizer.
+        """
+        tokenizer = self._tokenizers.source if side == "source" else self._tokenizers.target
+        ids = tokenizer.encode(clean_line(text))
+        return Encoded(tuple(ids), tuple(tokenizer.pieces(ids)))
+
+    def workers(
+        self,
+        count: int | None = None,
+        *,
+        beam: int | None = None,
+        n_best: int | None = None,
+        search: SearchSettings | None = None,
+    ) -> Pool:
+        """Processes of one thread each that load this model, for a `with` block: for long texts on a CPU.
+
+        Starting them takes seconds, most of it to import torch. They give the same translations as `translate`.
+
+        Args:
+            count: how many; None is one per CPU core.
+            beam: hypotheses of a sentence.
+            n_best: how many translations of each line.
+            search: other settings of the search.
+
+        Raises:
+            UserError: the model is on a GPU, or a setting is wrong.
+        """
+        if count is not None and count < 1:
+            raise UserError("workers", "at least one process", str(count))
+        if next(self._fast.parameters()).device.type != "cpu":
+            raise UserError("workers", "a model on the CPU", "one on a GPU", 'Load it with device="cpu".')
+        options = self._options.model_copy(update={"precision": self.precision})
+        settings = self._search(search, beam, n_best)
+        return Pool(Workers(self.directory, count or default_workers(), settings, options, self._model_options))
+
+    def _translator(
+        self, model: EncoderDecoder[Any, Any], search: SearchConfig, *, attention: bool = False
+    ) -> Translator:
+        known = TrainingText.of(self.metadata)
+        return Translator(model, self._tokenizers, search, self._options, training_text=known, need_attention=attention)
+
+    def _search(self, search: SearchSettings | None, beam: int | None, n_best: int | None) -> SearchConfig:
+        changes = {name: value for name, value in (("beam", beam), ("n_best", n_best)) if value is not None}
+        if search is None or isinstance(search, Mapping):
+            return changed(self.search, {**(search or {}), **changes}, SearchConfig)
+        return changed(search, changes, SearchConfig)
+
+
+def _references(given: Iterable[str] | Sequence[Sequence[str]]) -> list[list[str]]:
+    """One or more texts, each as lines."""
+    if not isinstance(given, Sequence) or not given or isinstance(given[0], str):
+        return [list(checked_lines(given, "reference"))]  # type: ignore[arg-type]  # it looks at each
+    return [list(checked_lines(lines, f"reference {number}")) for number, lines in enumerate(given, 1)]

@@ -1,0 +1,172 @@
+"""A recipe held against the files that it names and against good sense, before anything is begun."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nmt.data.survey import NamedText, Survey, survey
+from nmt.documents import KeyPath
+from nmt.errors import UserError
+from nmt.languages import base_code, known_code, language_name, languages_of_pair, languages_of_table
+from nmt.output import write_atomically
+from nmt.recipe.fit import held_out, vocabulary_that_surely_trains
+from nmt.recipe.load import locate_keys
+from nmt.recipe.problems import raise_all
+from nmt.recipe.recipe import Recipe
+from nmt.tokenizer.sentencepiece import SentencePieceOptions
+
+FIRST = 10_000
+"""Pairs of each text that are looked at where looking must not take long."""
+_MOST_TO_TRY = 50_000
+"""Pairs of training text on which a vocabulary is tried out, which takes seconds."""
+
+Where = Callable[[KeyPath], str]
+"""File, line and name of a key, in words."""
+
+
+@dataclass
+class Findings:
+    """What examining a recipe finds."""
+
+    mistakes: list[UserError] = field(default_factory=list)
+    """What would end the run."""
+    suspicions: list[UserError] = field(default_factory=list)
+    """What is hardly meant."""
+
+
+def examine(recipe: Recipe, path: Path, overrides: Sequence[str], most: int | None = None) -> Findings:
+    """Looks into the files of a recipe, and at what its settings come to.
+
+    Files that a corpus downloads or makes are not looked at.
+
+    Args:
+        recipe: as loaded.
+        path: its file, for messages.
+        overrides: those that it was loaded with, for messages.
+        most: read no more than so many pairs of each text; None: all, and try the vocabulary out where it is doubtful.
+    """
+    where, found = locate_keys(path, overrides), Findings()
+    surveys: dict[KeyPath, Survey] = {}
+    for text in recipe.corpus.named_texts:
+        key = ("corpus", *text.key)
+        try:
+            surveys[text.key] = survey(text.paths, text.pairs(), most)
+        except UserError as error:
+            at_fault = UserError(f"{where(key)}: {error.where}", error.expected, error.got, error.fix)
+            found.mistakes.append(at_fault)
+        found.suspicions += _languages_of(recipe, text, where(key))
+    found.suspicions += [*_codes(recipe, where), *_warmup(recipe, where)]
+    training = [text for text in recipe.corpus.named_texts if text.trains]
+    if training and all(text.key in surveys for text in training):
+        whole = all(surveys[text.key].whole for text in training)
+        pairs = sum(surveys[text.key].pairs for text in training)
+        if whole:
+            found.suspicions += _vocabulary(recipe, pairs, where)
+            _held_out(recipe, pairs, where, found)
+        if whole and most is None and not found.mistakes:
+            found.mistakes += _tried(recipe, training, surveys, pairs, where)
+    return found
+
+
+def raise_mistakes(found: Findings, path: Path) -> None:
+    """Raises:
+    UserError: with every mistake, if there is one.
+    """
+    raise_all(found.mistakes, str(path))
+
+
+def _languages_of(recipe: Recipe, text: NamedText, where: str) -> Iterator[UserError]:
+    """Names of files that tell of other languages, or of these the other way round."""
+    table = len(text.paths) == 1
+    told = languages_of_table(text.paths[0]) if table else languages_of_pair(text.paths[0], text.paths[1])
+    wanted = (recipe.corpus.source, recipe.corpus.target)
+    if told is None or table:  # columns are often the other way round than the name has them
+        return
+    names, codes = [base_code(code) for code in told], [base_code(known_code(code) or code) for code in wanted]
+    if names == codes or not all(map(known_code, wanted)):
+        return
+    expected = f"a source in {language_name(wanted[0])} and a target in {language_name(wanted[1])}"
+    got = f"names that say {language_name(told[0])} and {language_name(told[1])}"
+    fix = "Swap the two files." if names == codes[::-1] else "Look whether corpus.source and corpus.target are right."
+    yield UserError(where, expected, got, fix)
+
+
+def _codes(recipe: Recipe, where: Where) -> Iterator[UserError]:
+    """Languages by name where a code is meant."""
+    for side, language in (("source", recipe.corpus.source), ("target", recipe.corpus.target)):
+        code = known_code(language)
+        if code and base_code(code) != base_code(language):
+            fix = f"Did you mean `{code}`? How text divides into sentences and words goes by it."
+            yield UserError(where(("corpus", side)), "the code of a language", repr(language), fix)
+
+
+def _warmup(recipe: Recipe, where: Where) -> Iterator[UserError]:
+    warmup, updates = getattr(recipe.training.schedule, "warmup_updates", 0), recipe.training.updates
+    if warmup >= updates:
+        yield UserError(
+            where(("training", "schedule", "warmup_updates")),
+            f"fewer updates than the whole training has, {updates:,}",
+            f"{warmup:,}",
+            "The learning rate would never reach its peak: a tenth to a half of the updates is usual.",
+        )
+
+
+def _vocabulary(recipe: Recipe, pairs: int, where: Where) -> Iterator[UserError]:
+    options = recipe.tokenizer
+    if isinstance(options, SentencePieceOptions) and options.vocabulary_size > max(pairs, 1000):
+        yield UserError(
+            where(("tokenizer", "vocabulary_size")),
+            f"fewer pieces than there are pairs of lines, {pairs:,}",
+            f"{options.vocabulary_size:,}",
+            "Most would be seen too seldom to be learnt: `nmt init` would show what fits.",
+        )
+
+
+def _held_out(recipe: Recipe, pairs: int, where: Where, found: Findings) -> None:
+    """Pairs to validate on, where they are taken out of the training text."""
+    most = recipe.corpus.held_out
+    if 2 * most > pairs:
+        place = where(("corpus", "validation_pairs"))
+        expected = f"at most half of the {pairs:,} training pairs"
+        fix = f"Lower it ({held_out(pairs)} would do), or name files for corpus.validation."
+        found.mistakes.append(UserError(place, expected, f"{most:,}", fix))
+    elif 10 * most > pairs > 10 * held_out(pairs):
+        place = where(("corpus", "validation_pairs"))
+        expected = f"a small part of the {pairs:,} training pairs"
+        fix = f"They are missing in training; {held_out(pairs)} would do."
+        found.suspicions.append(UserError(place, expected, f"{most:,}", fix))
+
+
+def _tried(
+    recipe: Recipe, training: Sequence[NamedText], surveys: dict[KeyPath, Survey], pairs: int, where: Where
+) -> Iterator[UserError]:
+    """What SentencePiece says of a vocabulary of which it is not plain that the text gives it."""
+    options = recipe.tokenizer
+    if not isinstance(options, SentencePieceOptions) or pairs > _MOST_TO_TRY:
+        return
+    source, target = surveys[training[0].key].source, surveys[training[0].key].target
+    for text in training[1:]:
+        source, target = source.merged(surveys[text.key].source), target.merged(surveys[text.key].target)
+    sides = [source.merged(target)] if options.joint else [source, target]
+    if all(
+        2 * len(side.characters) + 260 <= options.vocabulary_size
+        and options.vocabulary_size <= vocabulary_that_surely_trains(len(side.words), len(side.characters))
+        for side in sides
+    ):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        files = Path(folder, "source"), Path(folder, "target")
+        with write_atomically(files[0]) as sources, write_atomically(files[1]) as targets:
+            for text in training:
+                for one, other in text.pairs():
+                    sources.write(one + "\n")
+                    targets.write(other + "\n")
+        try:
+            options.train(*files, Path(folder))
+        except UserError as error:
+            words = error.expected if error.where == "tokenizer.vocabulary_size" else "one that the text gives"
+            expected = words.replace(str(files[0]), "the source").replace(str(files[1]), "the target")
+            yield UserError(where(("tokenizer", "vocabulary_size")), expected, error.got, error.fix)
