@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
+from nmt.nn.initial import Uniform
+
 CellState = tuple[Tensor, ...]
 """What a cell carries from step to step, each [rows, width]; the first is its output."""
 
@@ -23,6 +25,10 @@ class Cell(nn.Module, ABC):
     def __init__(self, inputs: int, width: int, projected: int) -> None:
         super().__init__()
         self.inputs, self.width, self.projected = inputs, width, projected
+
+    @abstractmethod
+    def initialise(self, start: Uniform) -> None:
+        """Draws the weights that have no start of their own."""
 
     @abstractmethod
     def empty(self, like: Tensor, rows: int) -> CellState:
@@ -82,8 +88,3 @@ class Cell(nn.Module, ABC):
             state = after
             outputs.append(state[0])
         return torch.stack(outputs, dim=1), state
-
-
-def cells_of(layers: nn.ModuleList) -> list[Cell]:
-    """A stack of cells as what they are; a ModuleList forgets it."""
-    return [layer for layer in layers if isinstance(layer, Cell)]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from nmt.nn.cells.base import Cell, CellState
+from nmt.nn.initial import Uniform
 from nmt.options import NonNegativeFloat, Options
 
 _SHUT = 1e4
@@ -39,12 +40,21 @@ class LSTM(Cell):
 
     def __init__(self, config: Config, inputs: int, width: int) -> None:
         super().__init__(inputs, width, 4 * width)
-        self.output_tanh = config.output_tanh
+        self.output_tanh, self.forget_bias = config.output_tanh, config.forget_bias
         self.input = nn.Linear(inputs, 4 * width)
         self.recurrent = nn.Linear(width, 4 * width, bias=False)
+        self._start_biases()
+
+    def initialise(self, start: Uniform) -> None:
+        start.draw(self.input.weight)
+        self._start_biases()
+        start.shift(self.input.bias)
+        start.draw(self.recurrent.weight)
+
+    @torch.no_grad()
+    def _start_biases(self) -> None:
         nn.init.zeros_(self.input.bias)
-        with torch.no_grad():
-            self.input.bias[width : 2 * width] = config.forget_bias
+        self.input.bias[self.width : 2 * self.width] = self.forget_bias
 
     def empty(self, like: Tensor, rows: int) -> CellState:
         return like.new_zeros(rows, self.width), like.new_zeros(rows, self.width)

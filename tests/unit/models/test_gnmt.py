@@ -128,3 +128,11 @@ def test_wide_bounds_change_nothing_and_narrow_ones_bind() -> None:
 def test_two_encoder_layers_are_the_fewest() -> None:
     with pytest.raises(ValidationError, match="encoder_layers"):
         GNMT.Config(encoder_layers=1)
+
+
+def test_what_a_cell_starts_from_is_the_cells_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No model draws a weight that a cell has given its own start, such as an orthogonal recurrence."""
+    monkeypatch.setattr(LSTM, "initialise", lambda cell, start: torch.nn.init.eye_(cell.recurrent.weight))
+    model = GNMT.Config(**SMALL).build(12, 12)
+    for cell in (*model.encoder, model.encoder_backward, *model.decoder):
+        assert torch.equal(cell.recurrent.weight, torch.eye(32, 8))
