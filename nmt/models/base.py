@@ -66,17 +66,6 @@ class StepOutput(NamedTuple, Generic[StateT]):
 class EncoderDecoder(nn.Module, ABC, Generic[MemoryT, StateT]):
     """A translation model. The contract suite in tests/contract states the laws it obeys."""
 
-    def anneal(self, update: int) -> bool:
-        """Told the number of each update of the weights, from 1, before it is made.
-
-        A model whose own constants change in the course of training (buffers, so that they are saved) sets them here.
-
-        Returns:
-            Whether it has become another function, as at the end of a pretraining: validations of before do not compare
-            with later ones.
-        """
-        return False
-
     def concern(self, statistics: Mapping[str, float]) -> str:
         """What a person should know about these means of a training window; empty if all is well.
 

@@ -23,6 +23,7 @@ from nmt.models import convergence
 from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, State, StepOutput
 from nmt.models.deq_blocks import BlockOptions, DecoderBlock, EncoderBlock
 from nmt.models.tying import Tying, make_embeddings
+from nmt.nn.annealing import Annealed
 from nmt.nn.attention import KeysValues, Place
 from nmt.nn.decoded import Decoded
 from nmt.nn.dropout import Dropout
@@ -71,7 +72,7 @@ class DEQState(State):
     """[N] int64: of the block, to all positions so far."""
 
 
-class DEQ(EncoderDecoder[DEQMemory, DEQState]):
+class DEQ(EncoderDecoder[DEQMemory, DEQState], Annealed):
     """Encoder and decoder at their fixed points."""
 
     class Config(BlockOptions):
