@@ -27,8 +27,8 @@ class GRU(OutputCell):
 
         kind: Literal["gru"] = "gru"
         reset_after: bool = False
-        """Reset what the recurrent product gives, as cuDNN and torch do, and not what it is made of; the update gate
-        then says how much is kept, and a fused kernel trains it several times as fast. These weights are no others'."""
+        """Reset what the recurrent product gives, as cuDNN and torch do, and not what it is made of. The update gate
+        then says how much is kept, and a fused kernel reads whole sequences."""
 
         def build(self, inputs: int, width: int, limit: AnnealedLimit | None = None) -> AnyCell:
             """A layer with fresh weights."""
