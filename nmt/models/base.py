@@ -5,7 +5,7 @@ over the beam, only dropped when the sentence ends) and some to the hypothesis (
 recurrent states; gathered at every step). Both are values that the caller owns: modules hold
 parameters and constants only.
 
-Axes, everywhere: B source sentences, K beam width, N = B*K hypotheses (the K of a sentence adjacent),
+Axes, everywhere: B source sentences, K beam width, N = B*K rows of a state (the K of a sentence adjacent),
 S source length, T target length, D model width, H heads, V target vocabulary.
 """
 
@@ -57,25 +57,14 @@ class StepOutput(NamedTuple, Generic[StateT]):
     """The result of one step of incremental decoding."""
 
     logits: Tensor
-    """[N, V], the caller's own: search writes into it."""
+    """[B, K, V], contiguous and the caller's own: search writes into it."""
     attention: Tensor | None
-    """[N, S] when asked for."""
+    """[B, K, S] when asked for."""
     state: StateT
 
 
 class EncoderDecoder(nn.Module, ABC, Generic[MemoryT, StateT]):
     """A translation model. The contract suite in tests/contract states the laws it obeys."""
-
-    def anneal(self, update: int) -> bool:
-        """Told the number of each update of the weights, from 1, before it is made.
-
-        A model whose own constants change in the course of training (buffers, so that they are saved) sets them here.
-
-        Returns:
-            Whether it has become another function, as at the end of a pretraining: validations of before do not compare
-            with later ones.
-        """
-        return False
 
     def concern(self, statistics: Mapping[str, float]) -> str:
         """What a person should know about these means of a training window; empty if all is well.
@@ -121,7 +110,7 @@ class EncoderDecoder(nn.Module, ABC, Generic[MemoryT, StateT]):
         returned takes its place.
 
         Args:
-            tokens: [N] int64, the last token of each hypothesis (BOS at first).
-            memory: of B sentences, N = B*K.
-            state: of N hypotheses.
+            tokens: [B, K] int64, the last token of each hypothesis (BOS at first).
+            memory: of the B sentences.
+            state: of the B*K hypotheses.
         """

@@ -21,6 +21,7 @@ from nmt.nn.convolution import GatedConvolution
 from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
 from nmt.nn.gradient import scale_gradient
+from nmt.nn.layers import Layers
 from nmt.nn.position import LearnedPositions, positions
 from nmt.nn.weight_norm import WeightNormLinear
 from nmt.options import MOST_LAYERS, LayerCount, Options, PositionCount, Probability, Width, fill_from_preset
@@ -156,7 +157,7 @@ class ConvS2S(EncoderDecoder[ConvS2SMemory, ConvS2SState]):
         widths = [block.width for block in config.encoder for _ in range(block.layers)]
         kernels = [block.kernel for block in config.encoder for _ in range(block.layers)]
         self.encoder_input = _linear(dim, widths[0], dropout)
-        self.encoder = nn.ModuleList(
+        self.encoder = Layers(
             EncoderLayer(inputs, outputs, kernel, dropout)
             for inputs, outputs, kernel in zip([widths[0], *widths], widths, kernels, strict=False)
         )
@@ -164,7 +165,7 @@ class ConvS2S(EncoderDecoder[ConvS2SMemory, ConvS2SState]):
         blocks = [block for block in config.decoder for _ in range(block.layers)]
         inputs = [blocks[0].width, *(block.width for block in blocks)]
         self.decoder_input = _linear(dim, inputs[0], dropout)
-        self.decoder = nn.ModuleList(
+        self.decoder = Layers(
             DecoderLayer(width, block, dim, dropout) for width, block in zip(inputs, blocks, strict=False)
         )
         self.decoder_output = _linear(inputs[-1], config.output_dim)
@@ -196,7 +197,7 @@ class ConvS2S(EncoderDecoder[ConvS2SMemory, ConvS2SState]):
         embedded = self.dropout(self.target_embedding(target_input) + place)
         x = self.decoder_input(embedded)
         attentions: list[Tensor] = []
-        for layer in self._decoder_layers():
+        for layer in self.decoder:
             x, weights = layer(x, embedded, memory)
             attentions += weights
         logits = self.output(self.dropout(self.decoder_output(x)))
@@ -204,26 +205,23 @@ class ConvS2S(EncoderDecoder[ConvS2SMemory, ConvS2SState]):
 
     def init_state(self, memory: ConvS2SMemory, beam_size: int, max_length: int) -> ConvS2SState:
         rows, like = memory.mask.shape[0] * beam_size, self.target_positions.at(0)
-        windows = [layer.convolution.empty(like, rows) for layer in self._decoder_layers()]
+        windows = [layer.convolution.empty(like, rows) for layer in self.decoder]
         return ConvS2SState(windows=windows, length=0)
 
     def step(
         self, tokens: Tensor, memory: ConvS2SMemory, state: ConvS2SState, *, need_attention: bool = False
     ) -> StepOutput[ConvS2SState]:
-        embedded = self.target_embedding(tokens) + self.target_positions.at(state.length)  # [N, E]
-        x = self.decoder_input(embedded)
+        embedded = self.target_embedding(tokens) + self.target_positions.at(state.length)  # [B, K, E]
+        x = self.decoder_input(embedded.flatten(0, 1))  # [N, width]
         attentions: list[Tensor] = []
         windows: list[Tensor] = []
-        for layer, past in zip(self._decoder_layers(), state.windows, strict=True):
+        for layer, past in zip(self.decoder, state.windows, strict=True):
             x, weights, window = layer.step(x, past, embedded, memory)
             attentions += weights
             windows.append(window)
-        attention = _mean(attentions).flatten(0, 1) if need_attention else None
-        logits = self.output(self.decoder_output(x))
+        attention = _mean(attentions) if need_attention else None
+        logits = self.output(self.decoder_output(x)).view(*tokens.shape, -1)
         return StepOutput(logits, attention, ConvS2SState(windows=windows, length=state.length + 1))
-
-    def _decoder_layers(self) -> list[DecoderLayer]:
-        return [layer for layer in self.decoder if isinstance(layer, DecoderLayer)]
 
 
 class EncoderLayer(nn.Module):
@@ -272,14 +270,11 @@ class DecoderLayer(nn.Module):
     def step(
         self, x: Tensor, past: Tensor, embedded: Tensor, memory: ConvS2SMemory
     ) -> tuple[Tensor, list[Tensor], Tensor]:
-        """One position: x [N, inputs], embedded [N, E]. Returns [N, width], attention [B, K, S], the next `past`."""
+        """One position: x [N, inputs], embedded [B, K, E]. Returns [N, width], attention [B, K, S], the next `past`."""
         hidden, window = self.convolution.step(x, past)
         attention: list[Tensor] = []
         if self.attention is not None:
-            sentences = memory.mask.shape[0]
-            beams, weights = self.attention(
-                hidden.view(sentences, -1, hidden.shape[-1]), embedded.view(sentences, -1, embedded.shape[-1]), memory
-            )
+            beams, weights = self.attention(hidden.view(*embedded.shape[:2], -1), embedded, memory)
             hidden, attention = beams.flatten(0, 1), [weights]
         return (hidden + self.residual(x)) * R, attention, window
 

@@ -23,6 +23,7 @@ from nmt.models import convergence
 from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, State, StepOutput
 from nmt.models.deq_blocks import BlockOptions, DecoderBlock, EncoderBlock
 from nmt.models.tying import Tying, make_embeddings
+from nmt.nn.annealing import Annealed
 from nmt.nn.attention import KeysValues, Place
 from nmt.nn.decoded import Decoded
 from nmt.nn.dropout import Dropout
@@ -71,7 +72,7 @@ class DEQState(State):
     """[N] int64: of the block, to all positions so far."""
 
 
-class DEQ(EncoderDecoder[DEQMemory, DEQState]):
+class DEQ(EncoderDecoder[DEQMemory, DEQState], Annealed):
     """Encoder and decoder at their fixed points."""
 
     class Config(BlockOptions):
@@ -196,9 +197,9 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState]):
     ) -> StepOutput[DEQState]:
         decoded = state.decoded
         place = decoded.next_place()
-        x = self.target_embedding(tokens) + self.positions.at(decoded.length)
+        x = self.target_embedding(tokens) + self.positions.at(decoded.length)  # [B, K, D]
         block = hold(self.decoder)
-        injections = block.inject(x.view(memory.mask.shape[0], decoded.beam, -1))  # [B, K, 3D] each
+        injections = block.inject(x)  # [B, K, 3D] each
         if steps := self._explicit_steps():
             z, applications = torch.zeros_like(state.last), torch.full_like(state.applications, steps)
         else:
@@ -206,14 +207,14 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState]):
             leaving = Narrowing(decoded.beam, f.of)
             found = self.config.decoder_solver.solve(f, state.last, narrowing=leaving)
             z, applications = found.value, found.iterations + 1
-        attention, z = None, z.to(x.dtype).view(memory.mask.shape[0], decoded.beam, -1)
+        attention, z = None, z.to(x.dtype).view_as(x)
         for first in range(0, len(decoded.layers), len(injections)):
             past = decoded.layers[first : first + len(injections)]
             z, attention = block.step(
                 z, injections, past, place, memory.layers, memory.mask, need_attention=need_attention
             )
-        z, attention = z.flatten(0, 1), None if attention is None else attention.flatten(0, 1)
-        state = DEQState(decoded.advanced(place), z.to(state.last.dtype), state.applications + applications)
+        last = z.flatten(0, 1).to(state.last.dtype)  # [N, D]
+        state = DEQState(decoded.advanced(place), last, state.applications + applications)
         return StepOutput(self.output(z), attention, state)
 
     def _solve(self, name: str, f: Map, start: Tensor, solver: Solver, real: Tensor, *, trained: bool) -> _Solved:

@@ -5,8 +5,8 @@ Post-norm, without parameters in the normalisation, weight-normed; the input is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Generic, Self, TypeVar, cast
+from collections.abc import Iterable
+from typing import Generic, Self, TypeVar
 
 from pydantic import model_validator
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from nmt.nn.dropout import Dropout
 from nmt.nn.feedforward import Activation, FeedForward
 from nmt.nn.held import MaskShape
 from nmt.nn.injected_attention import InjectedSelfAttention
+from nmt.nn.layers import Layers
 from nmt.nn.normalization import normalized_sum
 from nmt.nn.weight_norm import use_weight_norm
 from nmt.options import LayerCount, Options, PositiveFloat, Probability, Width
@@ -63,16 +64,12 @@ class Block(nn.Module, Generic[LayerT]):
 
     def __init__(self, layers: Iterable[LayerT], initial_std: float) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(layers)
+        self.layers = Layers(layers)
         use_weight_norm(self, initial_std)
-
-    def parts(self) -> Sequence[LayerT]:
-        """The layers."""
-        return cast(Sequence[LayerT], self.layers)
 
     def inject(self, x: Tensor) -> list[Tensor]:
         """x: [..., D], the embedded tokens. Returns [..., 3D] for each layer."""
-        return [layer.injection(x) for layer in self.parts()]
+        return [layer.injection(x) for layer in self.layers]
 
 
 class EncoderBlock(Block["EncoderLayer"]):
@@ -83,7 +80,7 @@ class EncoderBlock(Block["EncoderLayer"]):
 
     def forward(self, z: Tensor, injections: list[Tensor], mask: Tensor) -> Tensor:
         """z: [B, S, D]; mask: [B, 1, 1, S] bool. Returns [B, S, D]."""
-        for layer, injection in zip(self.parts(), injections, strict=True):
+        for layer, injection in zip(self.layers, injections, strict=True):
             z = layer(z, injection, mask)
         return z
 
@@ -96,7 +93,7 @@ class DecoderBlock(Block["DecoderLayer"]):
 
     def project_memory(self, source: Tensor) -> list[KeysValues]:
         """source: [B, S, D], the encoder's equilibrium. Returns keys and values for each layer."""
-        return [layer.cross.project(source) for layer in self.parts()]
+        return [layer.cross.project(source) for layer in self.layers]
 
     def forward(
         self,
@@ -109,7 +106,7 @@ class DecoderBlock(Block["DecoderLayer"]):
     ) -> tuple[Tensor, Tensor | None]:
         """z: [B, T, D]. Returns [B, T, D], and the last layer's attention [B, T, S] where asked for."""
         attention = None
-        for layer, injection, keys_values in zip(self.parts(), injections, memory, strict=True):
+        for layer, injection, keys_values in zip(self.layers, injections, memory, strict=True):
             z = layer.attend(z, layer.attention(z, injection, None))
             z, attention = layer.finish(z, keys_values, source_mask, need_attention=need_attention)
         return z, attention
@@ -127,7 +124,7 @@ class DecoderBlock(Block["DecoderLayer"]):
     ) -> tuple[Tensor, Tensor | None]:
         """z: [B, K, D]. Returns [B, K, D], and attention [B, K, S] where asked for; writes into the past."""
         attention = None
-        for layer, injection, before, keys_values in zip(self.parts(), injections, past, memory, strict=True):
+        for layer, injection, before, keys_values in zip(self.layers, injections, past, memory, strict=True):
             z = layer.attend(z, layer.attention.step(z, injection, before, place))
             z, attention = layer.finish(z, keys_values, source_mask, need_attention=need_attention)
         return z, attention

@@ -19,10 +19,12 @@ from torch import Tensor, nn
 from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, State, StepOutput
 from nmt.models.tying import Tying, make_embeddings
 from nmt.nn.additive_attention import AdditiveAttention
-from nmt.nn.cells import LSTM, CellConfig, CellState, cells_of
+from nmt.nn.cells import LSTM, AnyCell, CellConfig, CellState
 from nmt.nn.clipping import AnnealedLimit, Clipping
 from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
+from nmt.nn.initial import Uniform
+from nmt.nn.layers import Layers
 from nmt.options import MOST_LAYERS, InheritedWidth, LayerCount, Options, PositiveFloat, Probability, Width
 from nmt.tokenizer.base import SPECIAL
 
@@ -95,7 +97,7 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
 
     def __init__(self, config: Config, source_vocabulary: int, target_vocabulary: int, pad: int) -> None:
         super().__init__()
-        dim, bound = config.model_dim, config.initial_range
+        dim = config.model_dim
         scale = math.sqrt(dim) if config.scaled_embeddings else 1.0
         self.source_embedding, self.target_embedding = make_embeddings(
             config.tied_embeddings,
@@ -105,37 +107,37 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
         )
         self.upper_context = config.upper_context
         self.dropout = Dropout(config.dropout)
-        make = config.cell.build
-        widths = [dim, 2 * dim, *[dim] * (config.encoder_layers - 2)]
-        self.encoder = nn.ModuleList(make(width, dim) for width in widths)
-        self.encoder_backward = make(dim, dim)
-        self.decoder = nn.ModuleList(make(2 * dim, dim) for _ in range(config.decoder_layers))
-        self.output = nn.Linear(dim, target_vocabulary, bias=False)
-        self.attention = AdditiveAttention(dim, dim, config.attention_dim or dim)
-        nn.init.zeros_(self.attention.query.bias)
-        for name, parameter in self.named_parameters():
-            if not name.endswith("bias"):
-                nn.init.uniform_(parameter, -bound, bound)
-        for embedding in (self.source_embedding, self.target_embedding):
-            nn.init.zeros_(embedding.weight[pad])
-        if config.tied_embeddings != "none":
-            self.output.weight = self.target_embedding.weight
         self.limit = None if config.clipping is None else AnnealedLimit(config.clipping)
         self.largest_logit = None if config.clipping is None else config.clipping.logits
 
-    def anneal(self, update: int) -> bool:
-        if self.limit is not None:
-            self.limit.anneal(update)
-        return False
+        def cell(inputs: int) -> AnyCell:
+            return config.cell.build(inputs, dim, self.limit)
+
+        self.encoder = Layers(cell(width) for width in (dim, 2 * dim, *[dim] * (config.encoder_layers - 2)))
+        self.encoder_backward = cell(dim)
+        self.decoder = Layers(cell(2 * dim) for _ in range(config.decoder_layers))
+        self.output = nn.Linear(dim, target_vocabulary, bias=False)
+        self.attention = AdditiveAttention(dim, dim, config.attention_dim or dim)
+        self._initialise(Uniform(config.initial_range))
+        if config.tied_embeddings != "none":
+            self.output.weight = self.target_embedding.weight
+
+    def _initialise(self, start: Uniform) -> None:
+        for embedding in dict.fromkeys((self.source_embedding, self.target_embedding)):
+            embedding.initialise(start)
+        for cell in (*self.encoder, self.encoder_backward, *self.decoder):
+            cell.initialise(start)
+        start.draw_linear(self.output)
+        self.attention.initialise(start)
 
     def encode(self, source: Tensor, source_mask: Tensor) -> GNMTMemory:
         x = self.dropout(self.source_embedding(source))
-        lowest, *upper = cells_of(self.encoder)
-        there, _ = lowest.read(x, source_mask, self._delta)
-        back, _ = self.encoder_backward.read(x.flip(1), source_mask.flip(1), self._delta)
+        lowest, *upper = self.encoder
+        there, _ = lowest.read(x, source_mask)
+        back, _ = self.encoder_backward.read(x.flip(1), source_mask.flip(1))
         x = self._bounded(torch.cat([there, back.flip(1)], dim=-1))
         for place, layer in enumerate(upper, start=1):
-            hidden, _ = layer.read(self.dropout(x), source_mask, self._delta)
+            hidden, _ = layer.read(self.dropout(x), source_mask)
             x = self._upwards(place, hidden, x)
         return GNMTMemory(mask=source_mask, keys=self.attention.project(x), values=x)
 
@@ -144,46 +146,46 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
     ) -> DecoderOutput:
         # Only the lowest layer depends on the attention and the attention on it: step by step. All others run at once.
         embedded = self.target_embedding(target_input)
-        lowest, *upper = cells_of(self.decoder)
+        lowest, *upper = self.decoder
         state = lowest.empty(embedded, len(embedded))
-        context, weights = self._attend(state[0], memory)
+        context, weights = self._attend(state.output, memory)
         outputs, contexts, attentions = [], [context], [weights]
         for position in range(target_input.shape[1]):
             x = self.dropout(torch.cat([embedded[:, position], contexts[-1]], dim=-1))
-            state = lowest.step(x, state, self._delta)
-            outputs.append(self._bounded(state[0]))
+            state = lowest.step(x, state)
+            outputs.append(self._bounded(state.output))
             context, weights = self._attend(outputs[-1], memory)
             contexts.append(context)
             attentions.append(weights)
         seen = slice(0, -1) if self.upper_context == "previous" else slice(1, None)
         x, above = torch.stack(outputs, dim=1), torch.stack(contexts[seen], dim=1)
         for place, layer in enumerate(upper, start=1):
-            hidden = layer(self.dropout(torch.cat([x, above], dim=-1)), self._delta)
+            hidden = layer(self.dropout(torch.cat([x, above], dim=-1)))
             x = self._upwards(place, hidden, x)
         attention = torch.stack(attentions[seen], dim=1) if need_attention else None
         return DecoderOutput(logits=self._logits(x), attention=attention)
 
     def init_state(self, memory: GNMTMemory, beam_size: int, max_length: int) -> GNMTState:
         rows = memory.mask.shape[0] * beam_size
-        cells = [cell.empty(memory.values, rows) for cell in cells_of(self.decoder)]
-        context, attention = self._attend(cells[0][0], memory)
+        cells = [cell.empty(memory.values, rows) for cell in self.decoder]
+        context, attention = self._attend(cells[0].output, memory)
         return GNMTState(cells=cells, context=context, attention=attention)
 
     def step(
         self, tokens: Tensor, memory: GNMTMemory, state: GNMTState, *, need_attention: bool = False
     ) -> StepOutput[GNMTState]:
-        lowest, *upper = cells_of(self.decoder)
-        x = torch.cat([self.target_embedding(tokens), state.context], dim=-1)  # [N, 2D]
-        cells = [lowest.step(x, state.cells[0], self._delta)]
-        x = self._bounded(cells[0][0])
+        lowest, *upper = self.decoder
+        x = torch.cat([self.target_embedding(tokens.flatten()), state.context], dim=-1)  # [N, 2D]
+        cells = [lowest.step(x, state.cells[0])]
+        x = self._bounded(cells[0].output)
         context, attention = self._attend(x, memory)
         above, shown = (state.context, state.attention) if self.upper_context == "previous" else (context, attention)
         for place, (layer, past) in enumerate(zip(upper, state.cells[1:], strict=True), start=1):
-            cells.append(layer.step(torch.cat([x, above], dim=-1), past, self._delta))
-            hidden = cells[-1][0]
-            x = self._upwards(place, hidden, x)
+            cells.append(layer.step(torch.cat([x, above], dim=-1), past))
+            x = self._upwards(place, cells[-1].output, x)
         state = GNMTState(cells=cells, context=context, attention=attention)
-        return StepOutput(self._logits(x), shown if need_attention else None, state)
+        logits = self._logits(x).view(*tokens.shape, -1)
+        return StepOutput(logits, shown.view(*tokens.shape, -1) if need_attention else None, state)
 
     def _attend(self, query: Tensor, memory: GNMTMemory) -> tuple[Tensor, Tensor]:
         """Contexts [N, D] and weights [N, S] of N queries [N, D], as many for each sentence."""
@@ -200,8 +202,4 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
         return self._bounded(hidden + x if place >= FIRST_RESIDUAL else hidden)
 
     def _bounded(self, x: Tensor) -> Tensor:
-        return x if self._delta is None else x.clamp(-self._delta, self._delta)
-
-    @property
-    def _delta(self) -> Tensor | None:
-        return None if self.limit is None else self.limit.delta
+        return x if self.limit is None else self.limit(x)

@@ -8,7 +8,7 @@ feeding): so all layers go step by step, in training too.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -18,10 +18,12 @@ from torch import Tensor, nn
 
 from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, State, StepOutput
 from nmt.models.tying import Tying, make_embeddings
-from nmt.nn.cells import LSTM, CellConfig, CellState, cells_of
+from nmt.nn.cells import LSTM, AnyCell, CellConfig, CellState
 from nmt.nn.dot_attention import DotAttention
 from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
+from nmt.nn.initial import Uniform
+from nmt.nn.layers import Layers
 from nmt.options import InheritedWidth, LayerCount, Options, PositiveFloat, Probability, Width
 from nmt.tokenizer.base import SPECIAL
 
@@ -35,7 +37,7 @@ class LuongMemory(Memory):
     values: Tensor
     """[B, S, D], projected once."""
     final: list[CellState]
-    """Per layer, each [B, D]: what the decoder starts from."""
+    """Per layer: what the decoder starts from, a row per sentence."""
 
 
 @dataclass
@@ -139,46 +141,46 @@ class Luong(EncoderDecoder[LuongMemory, LuongState]):
         self.encoder_dropout = _dropout(config.encoder_dropout, config)
         self.target_dropout = _dropout(config.target_embedding_dropout, config)
         self.decoder_dropout = _dropout(config.decoder_dropout, config)
-        make = config.cell.build
+        make: Callable[[int, int], AnyCell] = config.cell.build
         below = [config.source_embedding_dim, *[source_width] * (layers - 1)]
-        self.encoder = nn.ModuleList(make(inputs, config.encoder_dim) for inputs in below)
-        self.encoder_backward = nn.ModuleList(
-            make(inputs, config.encoder_dim) for inputs in below if config.bidirectional
-        )
+        self.encoder = Layers(make(inputs, config.encoder_dim) for inputs in below)
+        self.encoder_backward = Layers(make(inputs, config.encoder_dim) for inputs in below if config.bidirectional)
         below = [config.target_embedding_dim, *[width] * (layers - 1)]
-        self.decoder = nn.ModuleList(make(inputs, width) for inputs in below)
-        lowest, *_ = cells_of(self.decoder)
+        self.decoder = Layers(make(inputs, width) for inputs in below)
+        lowest, *_ = self.decoder
         self.feed = nn.Linear(width, lowest.projected, bias=False)
-        parts = len(lowest.empty(self.feed.weight, 0))
-        self.bridge = nn.ModuleList(
-            nn.Linear(source_width, width) for _ in range(parts if source_width != width else 0)
+        states = (cell.empty(self.feed.weight, 0).tensors() for cell in (self.encoder[0], lowest))
+        self.bridge = Layers(
+            nn.Linear(directions * read.shape[-1], begun.shape[-1])
+            for read, begun in zip(*states, strict=True)
+            if source_width != width
         )
         self.attention = DotAttention(width, source_width, width)
         self.projection = nn.Linear(width, config.output_width) if config.output_width != width else None
         self.output = nn.Linear(config.output_width, target_vocabulary, bias=config.output_bias)
-        self._initialise(config.initial_range, pad)
+        self._initialise(Uniform(config.initial_range, biases=config.initial_range))
         if config.tied_embeddings != "none":
             self.output.weight = self.target_embedding.weight
 
-    @torch.no_grad()
-    def _initialise(self, bound: float, pad: int) -> None:
-        cells = {*cells_of(self.encoder), *cells_of(self.encoder_backward), *cells_of(self.decoder)}
-        starts = {id(bias) for cell in cells for name, bias in cell.named_parameters() if name.endswith("bias")}
-        for parameter in self.parameters():
-            drawn = torch.empty_like(parameter).uniform_(-bound, bound)
-            parameter.copy_(parameter + drawn if id(parameter) in starts else drawn)
-        for embedding in (self.source_embedding, self.target_embedding):
-            nn.init.zeros_(embedding.weight[pad])
+    def _initialise(self, start: Uniform) -> None:
+        for embedding in dict.fromkeys((self.source_embedding, self.target_embedding)):
+            embedding.initialise(start)
+        for cell in (*self.encoder, *self.encoder_backward, *self.decoder):
+            cell.initialise(start)
+        start.draw_linear(self.feed, *self.bridge)
+        self.attention.initialise(start)
+        start.draw_linear(*([self.projection] if self.projection else []), self.output)
 
     def encode(self, source: Tensor, source_mask: Tensor) -> LuongMemory:
         x = self.source_dropout(self.source_embedding(source))
         final = []
-        for place, layer in enumerate(cells_of(self.encoder)):
+        for place, layer in enumerate(self.encoder):
             outputs, state = layer.read(x, source_mask)
             if self.encoder_backward:
-                back, state_back = cells_of(self.encoder_backward)[place].read(x.flip(1), source_mask.flip(1))
+                back, state_back = self.encoder_backward[place].read(x.flip(1), source_mask.flip(1))
                 outputs = torch.cat([outputs, back.flip(1)], dim=-1)
-                state = tuple(torch.cat(both, dim=-1) for both in zip(state, state_back, strict=True))
+                both = zip(state.tensors(), state_back.tensors(), strict=True)
+                state = state.with_tensors(torch.cat(parts, dim=-1) for parts in both)
             final.append(self._bridged(state))
             x = self.encoder_dropout(outputs)
         keys, values = self.attention.project(x)
@@ -187,7 +189,7 @@ class Luong(EncoderDecoder[LuongMemory, LuongState]):
     def decode(
         self, target_input: Tensor, target_mask: Tensor, memory: LuongMemory, *, need_attention: bool = False
     ) -> DecoderOutput:
-        lowest, *_ = cells_of(self.decoder)
+        lowest, *_ = self.decoder
         projected = lowest.project(self.target_dropout(self.target_embedding(target_input)))
         kept = self._draw(projected, target_input.shape[1])
         state = self.init_state(memory, 1, target_input.shape[1])
@@ -200,15 +202,17 @@ class Luong(EncoderDecoder[LuongMemory, LuongState]):
         return DecoderOutput(logits=self._logits(torch.stack(outputs, dim=1)), attention=attention)
 
     def init_state(self, memory: LuongMemory, beam_size: int, max_length: int) -> LuongState:
-        cells = [tuple(part.repeat_interleave(beam_size, dim=0) for part in state) for state in memory.final]
-        return LuongState(cells=cells, fed=torch.zeros_like(cells[-1][0]))
+        cells = [state.map(lambda part: part.repeat_interleave(beam_size, dim=0)) for state in memory.final]
+        return LuongState(cells=cells, fed=torch.zeros_like(cells[-1].output))
 
     def step(
         self, tokens: Tensor, memory: LuongMemory, state: LuongState, *, need_attention: bool = False
     ) -> StepOutput[LuongState]:
-        lowest, *_ = cells_of(self.decoder)
-        state, weights = self._advance(lowest.project(self.target_embedding(tokens)), memory, state, None)
-        return StepOutput(self._logits(state.fed), weights if need_attention else None, state)
+        lowest, *_ = self.decoder
+        projected = lowest.project(self.target_embedding(tokens.flatten()))  # [N, projected]
+        state, weights = self._advance(projected, memory, state, None)
+        logits = self._logits(state.fed).view(*tokens.shape, -1)
+        return StepOutput(logits, weights.view(*tokens.shape, -1) if need_attention else None, state)
 
     def _advance(
         self, projected: Tensor, memory: LuongMemory, state: LuongState, kept: Tensor | None
@@ -224,12 +228,12 @@ class Luong(EncoderDecoder[LuongMemory, LuongState]):
         Returns:
             the state after this step and the attention weights [N, S].
         """
-        lowest, *upper = cells_of(self.decoder)
+        lowest, *upper = self.decoder
         cells = [lowest.advance(projected + self.feed(state.fed), state.cells[0])]
         for place, (layer, past) in enumerate(zip(upper, state.cells[1:], strict=True)):
-            below = cells[-1][0]
+            below = cells[-1].output
             cells.append(layer.step(below if kept is None else below * kept[place], past))
-        query = cells[-1][0].view(memory.mask.shape[0], -1, self.feed.in_features)
+        query = cells[-1].output.view(memory.mask.shape[0], -1, self.feed.in_features)
         attended, weights = self.attention(query, memory.keys, memory.values, memory.mask)
         fed = attended.flatten(0, 1)
         return LuongState(cells, fed if kept is None else fed * kept[-1]), weights.flatten(0, 1)
@@ -245,10 +249,11 @@ class Luong(EncoderDecoder[LuongMemory, LuongState]):
     def _bridged(self, state: CellState) -> CellState:
         """What a layer of the decoder starts from, where one of the encoder ended so."""
         if self.bridge:
-            state = tuple(project(part) for project, part in zip(self.bridge, state, strict=True))
+            parts = zip(self.bridge, state.tensors(), strict=True)
+            state = state.with_tensors(project(part) for project, part in parts)
         # under autocast a bf16 memory would stay one for all steps
         dtype = next(self.parameters()).dtype
-        return tuple(part.to(dtype) for part in state)
+        return state.map(lambda part: part.to(dtype))
 
     def _logits(self, x: Tensor) -> Tensor:
         if self.projection is not None:

@@ -18,6 +18,7 @@ from nmt.nn.decoded import Decoded
 from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
 from nmt.nn.feedforward import Activation, FeedForward
+from nmt.nn.layers import Layers
 from nmt.nn.normalization import normalized_sum
 from nmt.nn.position import LearnedPositions, Positions, SinusoidalPositions, positions
 from nmt.options import InheritedWidth, LayerCount, Options, PositionCount, Probability, Width, fill_from_preset
@@ -142,8 +143,8 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
         self.source_embedding_norm = _norm_if(config.normalized_embeddings, dim)
         self.target_embedding_norm = _norm_if(config.normalized_embeddings, dim)
         self.dropout = Dropout(config.dropout)
-        self.encoder = nn.ModuleList(EncoderLayer(config) for _ in range(config.encoder_layers))
-        self.decoder = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
+        self.encoder = Layers(EncoderLayer(config) for _ in range(config.encoder_layers))
+        self.decoder = Layers(DecoderLayer(config) for _ in range(config.decoder_layers))
         self.encoder_norm = _norm_if(config.norm == "pre", dim)
         self.decoder_norm = _norm_if(config.norm == "pre", dim)
         self.output = nn.Linear(config.model_dim, target_vocabulary, bias=config.output_bias)
@@ -162,7 +163,7 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
         for layer in self.encoder:
             x = layer(x, attend_to)
         x = self.encoder_norm(x)
-        return TransformerMemory(mask=source_mask, layers=[layer.project_memory(x) for layer in self._decoder_layers()])
+        return TransformerMemory(mask=source_mask, layers=[layer.project_memory(x) for layer in self.decoder])
 
     def decode(
         self, target_input: Tensor, target_mask: Tensor, memory: TransformerMemory, *, need_attention: bool = False
@@ -173,7 +174,7 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
         place = self.target_positions(torch.arange(length, device=target_input.device))
         x = self.dropout(self.target_embedding_norm(self.target_embedding(target_input) + place))
         attention = None
-        for layer, keys_values in zip(self._decoder_layers(), memory.layers, strict=True):
+        for layer, keys_values in zip(self.decoder, memory.layers, strict=True):
             x, attention = layer(x, keys_values, memory.mask, need_attention=need_attention)
         return DecoderOutput(logits=self.output(self.decoder_norm(x)), attention=attention)
 
@@ -186,17 +187,13 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
     ) -> StepOutput[TransformerState]:
         decoded = state.decoded
         place = decoded.next_place()
-        x = self.target_embedding(tokens) + self.target_positions.at(decoded.length)  # [N, D]
-        x = self.target_embedding_norm(x).view(memory.mask.shape[0], decoded.beam, -1)  # [B, K, D]
+        x = self.target_embedding(tokens) + self.target_positions.at(decoded.length)  # [B, K, D]
+        x = self.target_embedding_norm(x)
         attention = None
-        for layer, past, keys_values in zip(self._decoder_layers(), decoded.layers, memory.layers, strict=True):
+        for layer, past, keys_values in zip(self.decoder, decoded.layers, memory.layers, strict=True):
             x, attention = layer.step(x, past, place, keys_values, memory.mask, need_attention=need_attention)
-        logits = self.output(self.decoder_norm(x)).flatten(0, 1)
-        attention = None if attention is None else attention.flatten(0, 1)
+        logits = self.output(self.decoder_norm(x))
         return StepOutput(logits, attention, TransformerState(decoded.advanced(place)))
-
-    def _decoder_layers(self) -> list[DecoderLayer]:
-        return [layer for layer in self.decoder if isinstance(layer, DecoderLayer)]
 
 
 class Residual(nn.Module):

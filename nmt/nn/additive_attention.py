@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from nmt.nn import native
+from nmt.nn.initial import Uniform
 
 
 class AdditiveAttention(nn.Module):
@@ -24,6 +25,10 @@ class AdditiveAttention(nn.Module):
         self.query = nn.Linear(query_dim, dim)
         self.key = nn.Linear(source_dim, dim, bias=False)
         self.energy = nn.Linear(dim, 1, bias=False)
+
+    def initialise(self, start: Uniform) -> None:
+        """Draws the weights."""
+        start.draw_linear(self.query, self.key, self.energy)
 
     def project(self, source: Tensor) -> Tensor:
         """The keys of a source, which no query changes: [B, S, source_dim] to [B, S, A]."""

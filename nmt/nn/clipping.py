@@ -8,6 +8,7 @@ import torch
 from pydantic import model_validator
 from torch import Tensor, nn
 
+from nmt.nn.annealing import Annealed
 from nmt.options import Count, Options, PositiveFloat, Size
 
 
@@ -38,8 +39,8 @@ class Clipping(Options):
         return self
 
 
-class AnnealedLimit(nn.Module):
-    """Delta, moved along by the number of the update."""
+class AnnealedLimit(nn.Module, Annealed):
+    """Clips to between -delta and delta, which the number of the update moves along."""
 
     delta: Tensor
 
@@ -48,9 +49,13 @@ class AnnealedLimit(nn.Module):
         self.options = options
         self.register_buffer("delta", torch.tensor(options.start))
 
-    def anneal(self, update: int) -> None:
-        """Sets delta for an update, counted from 1."""
+    def forward(self, x: Tensor) -> Tensor:
+        """x: [...]. Returns [...]."""
+        return x.clamp(-self.delta, self.delta)
+
+    def anneal(self, update: int) -> bool:
         options = self.options
         done = (update - options.from_update) / (options.until_update - options.from_update)
         done = min(max(done, 0.0), 1.0)
         self.delta.fill_(options.start + done * (options.end - options.start))
+        return False

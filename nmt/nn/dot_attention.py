@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from nmt.nn.initial import Uniform
+
 
 class DotAttention(nn.Module):
     """Luong's "general" score and attentional vector.
@@ -28,6 +30,10 @@ class DotAttention(nn.Module):
         self.key = nn.Linear(source_dim, query_dim, bias=False)
         self.value = nn.Linear(source_dim, dim, bias=False)
         self.query = nn.Linear(query_dim, dim, bias=False)
+
+    def initialise(self, start: Uniform) -> None:
+        """Draws the weights."""
+        start.draw_linear(self.key, self.value, self.query)
 
     def project(self, source: Tensor) -> tuple[Tensor, Tensor]:
         """Keys [B, S, query_dim] and values [B, S, D] of a source [B, S, source_dim]."""

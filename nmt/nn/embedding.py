@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from nmt.nn.initial import Uniform
+
 
 class TokenEmbedding(nn.Module):
     """One learned vector per token, times a constant.
@@ -27,6 +29,11 @@ class TokenEmbedding(nn.Module):
         self.weight = nn.Parameter(torch.empty(vocabulary, dim))
         nn.init.normal_(self.weight, std=std)
         nn.init.zeros_(self.weight[pad])
+
+    def initialise(self, start: Uniform) -> None:
+        """Draws the vectors from that distribution instead."""
+        start.draw(self.weight)
+        nn.init.zeros_(self.weight[self.pad])
 
     def forward(self, tokens: Tensor) -> Tensor:
         """tokens: [...] int64. Returns [..., D]."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Self
 
 import torch
@@ -23,13 +24,44 @@ class Rows:
         Args:
             rows: [M] int64 indices into axis 0; repeats are allowed.
         """
-        assert dataclasses.is_dataclass(self)
-        return type(self)(**{f.name: _selected(getattr(self, f.name), rows) for f in dataclasses.fields(self)})
+        return type(self)(**{name: _selected(getattr(self, name), rows) for name in self._field_names()})
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Self:
         """The same with each tensor replaced by what the function makes of it."""
-        assert dataclasses.is_dataclass(self)
-        return type(self)(**{f.name: _mapped(getattr(self, f.name), function) for f in dataclasses.fields(self)})
+        return type(self)(**{name: _mapped(getattr(self, name), function) for name in self._field_names()})
+
+    def tensors(self) -> list[Tensor]:
+        """All tensors, in the order of the fields."""
+        found: list[Tensor] = []
+
+        def note(tensor: Tensor) -> Tensor:
+            found.append(tensor)
+            return tensor
+
+        self.map(note)
+        return found
+
+    def with_tensors(self, tensors: Iterable[Tensor]) -> Self:
+        """The same with other tensors, as many and in the order of `tensors`; they may have other shapes."""
+        left = iter(tensors)
+        made = self.map(lambda _: next(left))
+        assert next(left, None) is None
+        return made
+
+    def where(self, chosen: Tensor, other: Self) -> Self:
+        """These rows where `chosen` [rows], bool, is True; elsewhere those of the other, whose shapes are the same."""
+
+        def choose(own: Tensor, others: Tensor) -> Tensor:
+            return torch.where(chosen.view(-1, *[1] * (own.dim() - 1)), own, others)  # [rows] -> [rows, 1, ..., 1]
+
+        return self.with_tensors(map(choose, self.tensors(), other.tensors()))
+
+    @classmethod
+    @cache
+    def _field_names(cls) -> tuple[str, ...]:
+        """Remembered, since every step of a search asks for them."""
+        assert dataclasses.is_dataclass(cls)
+        return tuple(field.name for field in dataclasses.fields(cls))
 
 
 def _selected(value: object, rows: Tensor) -> object:

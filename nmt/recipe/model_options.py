@@ -18,6 +18,7 @@ from nmt.models.base import EncoderDecoder
 from nmt.models.empty import empty_model
 from nmt.models.quantization import quantized
 from nmt.models.weights import named_weights, read_shapes, shapes_difference, shapes_of
+from nmt.nn.annealing import anneal
 from nmt.options import Options
 from nmt.recipe.document import Document
 from nmt.recipe.keys import class_of
@@ -113,7 +114,7 @@ def _difference(recorded: ModelConfig, changed: ModelConfig, directory: Path, me
 
 def _settled(model: EncoderDecoder[Any, Any]) -> dict[str, Tensor]:
     """The model's constants as they are after training."""
-    model.anneal(sys.maxsize)
+    anneal(model, sys.maxsize)
     return _constants(model)
 
 

@@ -20,19 +20,19 @@ NONE = float("-inf")
 class StepModel(Protocol[MemoryT, StateT]):
     """The part of `EncoderDecoder` that a search sees: a model, an ensemble, an int8 model, a test's table.
 
-    B sentences, K hypotheses each (adjacent), N = B*K. See `nmt.models.base` for the laws.
+    B sentences, K hypotheses each. See `nmt.models.base` for the laws.
     """
 
     def encode(self, source: Tensor, source_mask: Tensor) -> MemoryT:
         """Reads [B, S] source ids; B rows of memory, never tiled over the beam."""
 
     def init_state(self, memory: MemoryT, beam_size: int, max_length: int) -> StateT:
-        """The state of N empty hypotheses that will take at most `max_length` steps."""
+        """The state of B*K empty hypotheses that will take at most `max_length` steps."""
 
     def step(
         self, tokens: Tensor, memory: MemoryT, state: StateT, *, need_attention: bool = False
     ) -> StepOutput[StateT]:
-        """Logits [N, V] of the next token after [N] last tokens."""
+        """Logits [B, K, V] of the next token after [B, K] last tokens."""
 
 
 @dataclass(frozen=True)

@@ -102,14 +102,13 @@ def beam_search(
     limit = int(beams.limit.max())
     state = model.init_state(memory, options.beam, limit)
     for length in range(1, limit + 1):
-        output = model.step(beams.tokens.flatten(), memory, state, need_attention=attend)
-        attention = None if output.attention is None else output.attention.view(*beams.live.shape, -1)
-        if beams.coverage is not None and attention is not None:
-            beams.coverage = beams.coverage + attention
+        output = model.step(beams.tokens, memory, state, need_attention=attend)
+        if beams.coverage is not None and output.attention is not None:
+            beams.coverage = beams.coverage + output.attention
         continuations = _continue(output.logits, beams, length, options, special)
         _finish(beams, continuations, length, options)
         parents = _advance(beams, continuations)
-        trellis.add(beams.sentence, parents, beams.tokens, attention if need_attention else None)
+        trellis.add(beams.sentence, parents, beams.tokens, output.attention if need_attention else None)
         done = _stop(beams, length, options)
         ended = int(done.sum())
         if ended == len(done):
@@ -156,7 +155,7 @@ def _start(source: Tensor, source_mask: Tensor, options: BeamSearch, special: Sp
 def _continue(
     logits: Tensor, beams: _Beams, length: int, options: BeamSearch, special: SpecialTokens
 ) -> _Continuations:
-    """The 2K best continuations of each sentence by `logits` [N, V], which are overwritten; `length` counts it."""
+    """The 2K best continuations of each sentence by `logits` [B, K, V], which are overwritten; `length` counts it."""
     last = beams.limit <= length
     if options.token_margin is not None or not native.applies(logits, beams.live):
         return _continue_in_torch(logits, beams.live, last, length, options, special)
@@ -164,27 +163,24 @@ def _continue(
     sums, parents, tokens = native.best_continuations(logits, beams.live, 2 * options.beam, banned)
     if last.any():  # these alone, so that no sentence is computed otherwise because another one ends
         places = last.nonzero().squeeze(1)
-        own = logits.view(*beams.live.shape, -1)[places].flatten(0, 1)
-        ending = _continue_in_torch(own, beams.live[places], last[places], length, options, special)
-        sums[places], parents[places], tokens[places] = ending.sums, ending.parents, ending.tokens
+        own = _continue_in_torch(logits[places], beams.live[places], last[places], length, options, special)
+        sums[places], parents[places], tokens[places] = own.sums, own.parents, own.tokens
     return _Continuations(sums, parents, tokens, tokens == special.eos)
 
 
 def _continue_in_torch(
     logits: Tensor, live: Tensor, last: Tensor, length: int, options: BeamSearch, special: SpecialTokens
 ) -> _Continuations:
-    """The same for any device and option; live: [B, K]; last: [B] bool, whether a sentence has reached its limit."""
+    """The same for any device and option; last: [B] bool, whether a sentence has reached its limit."""
     log_probabilities = to_log_probabilities(logits)
-    log_probabilities[:, special.pad] = NONE
-    log_probabilities[:, special.bos] = NONE
+    log_probabilities[..., special.pad] = NONE
+    log_probabilities[..., special.bos] = NONE
     if last.any():  # what has reached the limit ends as it is
-        rows = last.repeat_interleave(options.beam)
-        eos = log_probabilities[rows, special.eos]
-        log_probabilities[rows] = NONE
-        log_probabilities[rows, special.eos] = torch.zeros_like(eos) if options.free_end_at_limit else eos
+        eos = log_probabilities[last, :, special.eos]
+        log_probabilities[last] = NONE
+        log_probabilities[last, :, special.eos] = torch.zeros_like(eos) if options.free_end_at_limit else eos
     if length <= options.min_length:
-        rows = (~last).repeat_interleave(options.beam)
-        log_probabilities[rows, special.eos] = NONE
+        log_probabilities[~last, :, special.eos] = NONE
     if options.token_margin is not None:
         threshold = log_probabilities.amax(-1, keepdim=True) - options.token_margin
         log_probabilities.masked_fill_(log_probabilities < threshold, NONE)

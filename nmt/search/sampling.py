@@ -119,13 +119,15 @@ def draw_samples(
     memory = model.encode(source, source_mask)
     state = model.init_state(memory, options.n_best, longest)
     for length in range(longest):
-        output = model.step(samples.last, memory, state, need_attention=need_attention)
-        log_p = to_log_probabilities(output.logits)
+        last = samples.last.view(len(sentences.limit), -1)  # [B', K']
+        output = model.step(last, memory, state, need_attention=need_attention)
+        log_p = to_log_probabilities(output.logits).flatten(0, 1)  # [N, V]
+        attention = None if output.attention is None else output.attention.flatten(0, 1)
         uniform = torch.from_numpy(_uniform(row_keys[samples.place.cpu().numpy()], length)).to(source.device)
-        forced = (sentences.limit <= length + 1).repeat_interleave(len(samples.last) // len(sentences.limit))
+        forced = (sentences.limit <= length + 1).repeat_interleave(last.size(1))
         token = torch.where(forced, special.eos, draw(_weights(log_p, options, special), uniform))
         samples.last = token
-        record.add(samples, ~forced, log_p.gather(1, token[:, None]).squeeze(1), output.attention)
+        record.add(samples, ~forced, log_p.gather(1, token[:, None]).squeeze(1), attention)
         samples.alive = samples.alive & (token != special.eos)
         ended, state = len(token) - int(samples.alive.sum()), output.state
         if ended == len(token):

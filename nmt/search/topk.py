@@ -29,8 +29,8 @@ def best_continuations(log_probabilities: Tensor, live: Tensor, count: int) -> t
     Among equal sums the choice depends on the sentence's own values alone, not on its batch mates.
 
     Args:
-        log_probabilities: [N, V] of the next token.
-        live: [B, K] log-probability of each hypothesis so far, -inf for none, N = B*K.
+        log_probabilities: [B, K, V] of the next token, contiguous.
+        live: [B, K] log-probability of each hypothesis so far, -inf for none.
         count: at most K * V.
 
     Returns:
@@ -55,9 +55,8 @@ def best_continuations(log_probabilities: Tensor, live: Tensor, count: int) -> t
 
 def plain_best_continuations(log_probabilities: Tensor, live: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
     """The same in one stage: the reference that the fast one is tested against."""
-    sentences, beam = live.shape
     vocabulary = log_probabilities.size(-1)
-    sums = log_probabilities.view(sentences, beam, vocabulary) + live[:, :, None]
+    sums = log_probabilities + live[:, :, None]
     best, flat = sums.flatten(1).topk(count, -1)
     return best, flat // vocabulary, flat % vocabulary
 

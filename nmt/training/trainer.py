@@ -25,6 +25,7 @@ from nmt.data.store import PairStore
 from nmt.errors import UserError
 from nmt.models.base import EncoderDecoder
 from nmt.models.weights import load_weights, parameter_count, read_tensors
+from nmt.nn.annealing import anneal
 from nmt.tokenizer.base import TokenizerPair
 from nmt.training.checkpoint import Checkpoints, Position, average_weights
 from nmt.training.distributed import World
@@ -231,7 +232,7 @@ class Trainer:
         """One update of the weights, skipped if its gradient is not finite; True if a process was told to stop."""
         number = self.position.update + 1
         self.flat.zero()
-        if self.model.anneal(number):
+        if anneal(self.model, number):
             self._forget_validations(number)
         parts = range(self.options.micro_batches)
         for part in self.world.share(parts):

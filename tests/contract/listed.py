@@ -1,4 +1,4 @@
-"""The models that the contract suite runs over: a new one joins with one line."""
+"""The models and the cells that the contract suites run over: a new one joins with one line."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from nmt.models.deq import DEQ
 from nmt.models.gnmt import GNMT
 from nmt.models.luong import Luong
 from nmt.models.transformer import Transformer
-from nmt.nn.cells import LSTM
+from nmt.nn.cells import GRU, LSTM, CellConfig, TanhCell
 from nmt.nn.clipping import Clipping
 from nmt.nn.equilibrium import Implicit, Phantom
 from nmt.nn.fixed_point import Anderson, Broyden, Picard
 
 _SMALL = {"model_dim": 16, "feedforward_dim": 24, "heads": 2, "encoder_layers": 2, "decoder_layers": 2}
 _DEEP = {"model_dim": 16, "encoder_layers": 4, "decoder_layers": 4, "initial_range": 0.6}
+_SHALLOW = {"model_dim": 12, "encoder_layers": 2, "decoder_layers": 2, "initial_range": 0.6}
 _CONVOLUTIONS = {"embedding_dim": 12, "output_dim": 12}
 
 _EQUILIBRIUM = {"model_dim": 16, "feedforward_dim": 24, "heads": 2, "initial_std": 0.1}
@@ -48,6 +49,8 @@ MODELS: dict[str, ModelConfig] = {
         cell=LSTM.Config(output_tanh=False),
         clipping=Clipping(start=0.5, end=0.5, until_update=1),
     ),
+    "gnmt-gru": GNMT.Config(**_SHALLOW, cell=GRU.Config()),
+    "gnmt-tanh": GNMT.Config(**_SHALLOW, cell=TanhCell.Config()),
     "convs2s": ConvS2S.Config(
         **_CONVOLUTIONS,
         encoder=(Convolutions(width=12, kernel=3, layers=2), Convolutions(width=16, kernel=1)),
@@ -76,6 +79,8 @@ MODELS: dict[str, ModelConfig] = {
     "luong-stepwise": Luong.Config(
         **_RECURRENT, layers=2, encoder_dim=8, decoder_dim=14, bidirectional=True, cell=LSTM.Config(output_tanh=False)
     ),
+    "luong-gru": Luong.Config(**_RECURRENT, layers=2, encoder_dim=9, decoder_dim=12, cell=GRU.Config(reset_after=True)),
+    "luong-tanh": Luong.Config(**_RECURRENT, layers=1, encoder_dim=12, decoder_dim=12, cell=TanhCell.Config()),
     "deq": DEQ.Config(
         **_EQUILIBRIUM,
         encoder_solver=Broyden(**_EXACT, memory=100),
@@ -94,4 +99,12 @@ MODELS: dict[str, ModelConfig] = {
         attention_dropout=0.2,
     ),
     "deq-explicit": DEQ.Config(**_EQUILIBRIUM, explicit_steps=3, tied_embeddings="target"),
+}
+
+CELLS: dict[str, CellConfig] = {
+    "lstm": LSTM.Config(),
+    "lstm-without-tanh": LSTM.Config(output_tanh=False),
+    "gru": GRU.Config(),
+    "gru-reset-after": GRU.Config(reset_after=True),
+    "tanh": TanhCell.Config(),
 }

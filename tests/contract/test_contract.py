@@ -95,12 +95,12 @@ def test_steps_give_the_teacher_forced_logits_and_attention(
         memory = model.encode(batch.source, batch.source_mask)
         state = model.init_state(memory, 1, batch.target_input.shape[1])
         for position in range(batch.target_input.shape[1]):
-            step = model.step(batch.target_input[:, position], memory, state, need_attention=True)
+            step = model.step(batch.target_input[:, position, None], memory, state, need_attention=True)
             state = step.state
             real = batch.target_mask[:, position]
-            torch.testing.assert_close(step.logits[real], logits[real, position], atol=TOLERANCE, rtol=0)
+            torch.testing.assert_close(step.logits[real, 0], logits[real, position], atol=TOLERANCE, rtol=0)
             assert step.attention is not None
-            torch.testing.assert_close(step.attention[real], attention[real, position], atol=TOLERANCE, rtol=0)
+            torch.testing.assert_close(step.attention[real, 0], attention[real, position], atol=TOLERANCE, rtol=0)
 
 
 @settings(max_examples=15)
@@ -119,10 +119,10 @@ def test_selected_hypotheses_go_on_as_if_decoded_from_their_prefix(
         memory = model.encode(batch.source, batch.source_mask)
         state = model.init_state(memory, beam, length)
         for position in range(length - 1):
-            state = model.step(tokens[:, :, position].flatten(), memory, state).state
+            state = model.step(tokens[:, :, position], memory, state).state
         rows = (torch.arange(sentences)[:, None] * beam + parents)[alive].flatten()
         memory, state = memory.select(alive), state.select(rows)
-        stepped = model.step(tokens[alive][:, :, -1].flatten(), memory, state).logits.view(len(alive), beam, -1)
+        stepped = model.step(tokens[alive][:, :, -1], memory, state).logits
         for place, sentence_number in enumerate(alive.tolist()):
             for k in range(beam):
                 prefix = tokens[sentence_number, parents[sentence_number, k]].clone()

@@ -54,8 +54,8 @@ def stepped(model: Model, batch: Batch) -> Tensor:
     """[target tokens, V]: the logits of the real tokens, a step at a time."""
     memory, steps = model.encode(batch.source, batch.source_mask), []
     state = model.init_state(memory, 1, batch.target_input.shape[1])
-    for tokens in batch.target_input.unbind(1):
+    for tokens in batch.target_input.split(1, dim=1):
         step = model.step(tokens, memory, state)
         state = step.state
-        steps.append(step.logits)
+        steps.append(step.logits[:, 0])
     return torch.stack(steps, dim=1)[batch.target_mask]

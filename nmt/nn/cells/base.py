@@ -3,29 +3,49 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-CellState = tuple[Tensor, ...]
-"""What a cell carries from step to step, each [rows, width]; the first is its output."""
+from nmt.nn.clipping import AnnealedLimit
+from nmt.nn.initial import Uniform
+from nmt.nn.rows import Rows
 
 
-class Cell(nn.Module, ABC):
-    """A recurrent layer of one direction.
+@dataclass
+class CellState(Rows):
+    """What a cell carries from step to step: a row per sequence, of tensors of any shape."""
+
+    output: Tensor
+    """[rows, width]"""
+
+
+StateT = TypeVar("StateT", bound=CellState)
+
+
+class Cell(nn.Module, ABC, Generic[StateT]):
+    """A recurrent layer of one direction, with its initial weights and its bounds. `tests/contract` states its laws.
 
     Args:
         inputs: width of x.
         width: of its output.
         projected: width of what `project` makes of x.
+        limit: clips what the cell carries; a model may have one for all of its cells. Fused kernels know none.
     """
 
-    def __init__(self, inputs: int, width: int, projected: int) -> None:
+    def __init__(self, inputs: int, width: int, projected: int, limit: AnnealedLimit | None) -> None:
         super().__init__()
         self.inputs, self.width, self.projected = inputs, width, projected
+        self.limit = limit
 
     @abstractmethod
-    def empty(self, like: Tensor, rows: int) -> CellState:
+    def initialise(self, start: Uniform) -> None:
+        """Draws the weights that have no start of their own."""
+
+    @abstractmethod
+    def empty(self, like: Tensor, rows: int) -> StateT:
         """The state of `rows` sequences that have not begun: zeros of the dtype and on the device of `like`."""
 
     @abstractmethod
@@ -36,27 +56,26 @@ class Cell(nn.Module, ABC):
         """
 
     @abstractmethod
-    def advance(self, projected: Tensor, state: CellState, limit: Tensor | None = None) -> CellState:
+    def advance(self, projected: Tensor, state: StateT) -> StateT:
         """The rest of a step.
 
         Args:
             projected: [rows, projected], as from `project`.
             state: of those rows.
-            limit: scalar; what the cell carries besides its output is clipped to between -limit and limit.
         """
 
-    def step(self, x: Tensor, state: CellState, limit: Tensor | None = None) -> CellState:
-        """One step of `rows` sequences, x: [rows, inputs]; the first of what comes back is the output."""
-        return self.advance(self.project(x), state, limit)
+    def step(self, x: Tensor, state: StateT) -> StateT:
+        """One step of `rows` sequences, x: [rows, inputs]."""
+        return self.advance(self.project(x), state)
 
-    def forward(self, x: Tensor, limit: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """Whole sequences from the empty state: [B, T, inputs] to [B, T, width].
 
         Here step after step; a cell that has a fused kernel overrides it.
         """
-        return self._run(x, None, limit)[0]
+        return self._run(x, None)[0]
 
-    def read(self, x: Tensor, mask: Tensor, limit: Tensor | None = None) -> tuple[Tensor, CellState]:
+    def read(self, x: Tensor, mask: Tensor) -> tuple[Tensor, StateT]:
         """Whole padded sequences from the empty state; padding leaves the state as it is.
 
         Here step after step; a cell that has a fused kernel overrides it.
@@ -64,26 +83,30 @@ class Cell(nn.Module, ABC):
         Args:
             x: [B, T, inputs].
             mask: [B, T] bool, True on real positions, which lie side by side; padding may be on either side.
-            limit: as in `advance`.
 
         Returns:
             [B, T, width], without a meaning on padding, and the states after the last real position of each sequence.
         """
-        return self._run(x, mask, limit)
+        return self._run(x, mask)
 
-    def _run(self, x: Tensor, mask: Tensor | None, limit: Tensor | None) -> tuple[Tensor, CellState]:
+    def bounded(self, carried: Tensor) -> Tensor:
+        """What is carried on, within the limit."""
+        return carried if self.limit is None else self.limit(carried)
+
+    def _run(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, StateT]:
         # of the weights' dtype: under autocast, what is summed up over time must not be bf16 as the products are
         state, outputs = self.empty(next(self.parameters()), x.shape[0]), []
         for position, projected in enumerate(self.project(x).unbind(1)):
-            after = self.advance(projected, state, limit)
-            if mask is not None:
-                real = mask[:, position, None]
-                after = tuple(torch.where(real, new, old) for new, old in zip(after, state, strict=True))
-            state = after
-            outputs.append(state[0])
+            after = self.advance(projected, state)
+            state = after if mask is None else after.where(mask[:, position], state)
+            outputs.append(state.output)
         return torch.stack(outputs, dim=1), state
 
 
-def cells_of(layers: nn.ModuleList) -> list[Cell]:
-    """A stack of cells as what they are; a ModuleList forgets it."""
-    return [layer for layer in layers if isinstance(layer, Cell)]
+AnyCell = Cell[Any]
+"""A cell of whatever state."""
+
+
+def plain(*layers: nn.Module) -> bool:
+    """Whether these are linear layers with weights in floating point, as a fused kernel needs them."""
+    return all(type(layer) is nn.Linear for layer in layers)

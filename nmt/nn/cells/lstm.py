@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from nmt.nn.cells.base import Cell, CellState
+from nmt.nn.cells.base import Cell, CellState, plain
+from nmt.nn.clipping import AnnealedLimit
+from nmt.nn.initial import Uniform
 from nmt.options import NonNegativeFloat, Options
 
 _SHUT = 1e4
 """What makes a sigmoid 0 or 1 whatever is added to it; float16 holds it too."""
 
 
-class LSTM(Cell):
-    """State (m, c) of output and memory; input, forget, candidate and output gates stacked in this order.
+@dataclass
+class LSTMState(CellState):
+    """Output m and memory c."""
+
+    memory: Tensor
+    """[rows, width]"""
+
+
+class LSTM(Cell[LSTMState]):
+    """Input, forget, candidate and output gates stacked in this order.
 
         i, f, o = sigmoid(W x + U m + b)    g = tanh(W x + U m + b)
         c' = f * c + i * g                  m' = o * tanh(c')
@@ -33,42 +44,48 @@ class LSTM(Cell):
         """Squash the memory on its way out, m = o * tanh(c); false is GNMT's equation as printed, m = o * c, which goes
         with `clipping`."""
 
-        def build(self, inputs: int, width: int) -> LSTM:
+        def build(self, inputs: int, width: int, limit: AnnealedLimit | None = None) -> LSTM:
             """A layer with fresh weights."""
-            return LSTM(self, inputs, width)
+            return LSTM(self, inputs, width, limit)
 
-    def __init__(self, config: Config, inputs: int, width: int) -> None:
-        super().__init__(inputs, width, 4 * width)
-        self.output_tanh = config.output_tanh
+    def __init__(self, config: Config, inputs: int, width: int, limit: AnnealedLimit | None) -> None:
+        super().__init__(inputs, width, 4 * width, limit)
+        self.output_tanh, self.forget_bias = config.output_tanh, config.forget_bias
         self.input = nn.Linear(inputs, 4 * width)
         self.recurrent = nn.Linear(width, 4 * width, bias=False)
-        nn.init.zeros_(self.input.bias)
-        with torch.no_grad():
-            self.input.bias[width : 2 * width] = config.forget_bias
+        self._start_biases()
 
-    def empty(self, like: Tensor, rows: int) -> CellState:
-        return like.new_zeros(rows, self.width), like.new_zeros(rows, self.width)
+    def initialise(self, start: Uniform) -> None:
+        start.draw(self.input.weight)
+        self._start_biases()
+        start.shift(self.input.bias)
+        start.draw(self.recurrent.weight)
+
+    @torch.no_grad()
+    def _start_biases(self) -> None:
+        nn.init.zeros_(self.input.bias)
+        self.input.bias[self.width : 2 * self.width] = self.forget_bias
+
+    def empty(self, like: Tensor, rows: int) -> LSTMState:
+        return LSTMState(like.new_zeros(rows, self.width), like.new_zeros(rows, self.width))
 
     def project(self, x: Tensor) -> Tensor:
         gates: Tensor = self.input(x)
         return gates
 
-    def advance(self, projected: Tensor, state: CellState, limit: Tensor | None = None) -> CellState:
-        output, memory = state
-        i, f, g, o = (projected + self.recurrent(output)).chunk(4, dim=-1)
-        memory = torch.sigmoid(f) * memory + torch.sigmoid(i) * torch.tanh(g)
-        if limit is not None:
-            memory = memory.clamp(-limit, limit)
-        return torch.sigmoid(o) * (torch.tanh(memory) if self.output_tanh else memory), memory
+    def advance(self, projected: Tensor, state: LSTMState) -> LSTMState:
+        i, f, g, o = (projected + self.recurrent(state.output)).chunk(4, dim=-1)
+        memory = self.bounded(torch.sigmoid(f) * state.memory + torch.sigmoid(i) * torch.tanh(g))
+        return LSTMState(torch.sigmoid(o) * (torch.tanh(memory) if self.output_tanh else memory), memory)
 
-    def forward(self, x: Tensor, limit: Tensor | None = None) -> Tensor:
-        if not self._fusible(limit):
-            return super().forward(x, limit)
+    def forward(self, x: Tensor) -> Tensor:
+        if not self._fusible():
+            return super().forward(x)
         return self._fused(x, self.input.weight)[0]
 
-    def read(self, x: Tensor, mask: Tensor, limit: Tensor | None = None) -> tuple[Tensor, CellState]:
-        if not self._fusible(limit):
-            return super().read(x, mask, limit)
+    def read(self, x: Tensor, mask: Tensor) -> tuple[Tensor, LSTMState]:
+        if not self._fusible():
+            return super().read(x, mask)
         # A further input, 1 on padding, shuts the input gate and opens the forget gate there: the memory stays zero
         # before a sequence and what it was after it. Packed sequences would do the same, at half the speed on a CPU.
         padding = (~mask).to(x.dtype)[:, :, None]
@@ -79,12 +96,11 @@ class LSTM(Cell):
         )
         place = torch.arange(mask.shape[1], device=mask.device)
         last = torch.where(mask, place, 0).amax(dim=1)[:, None, None].expand(-1, 1, self.width)
-        return outputs, (outputs.gather(1, last).squeeze(1), memory)
+        return outputs, LSTMState(outputs.gather(1, last).squeeze(1), memory)
 
-    def _fusible(self, limit: Tensor | None) -> bool:
+    def _fusible(self) -> bool:
         """Whether torch's kernel for whole sequences does this: no limit, the standard output, plain weights."""
-        plain = all(type(part) is nn.Linear for part in (self.input, self.recurrent))
-        return limit is None and self.output_tanh and plain
+        return self.limit is None and self.output_tanh and plain(self.input, self.recurrent)
 
     def _fused(self, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         """All outputs [B, T, width] and the last memories [B, width], with this weight of the input."""

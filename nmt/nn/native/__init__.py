@@ -202,7 +202,7 @@ def best_continuations(
     """The best sums of a hypothesis's log-probability and its next token's, as in `nmt.search.topk`, by logits.
 
     Args:
-        logits: [N, V] float32.
+        logits: [B, K, V] float32.
         live: [B, K] float32, -inf for no hypothesis.
         count: how many of each sentence.
         banned: tokens that are left out, though the softmax counts them.
@@ -210,7 +210,7 @@ def best_continuations(
     Returns:
         sums [B, count] float32, best first, -inf where there are no more; hypotheses and tokens, int64.
     """
-    (sentences, beam), vocabulary = live.shape, logits.shape[1]
+    sentences, beam, vocabulary = logits.shape
     sums = torch.empty((sentences, count))
     parents, tokens = torch.empty((2, sentences, count), dtype=torch.int64).unbind()
     bans = (_INT64 * len(banned))(*banned)

@@ -75,11 +75,8 @@ class Backwards(EncoderDecoder[BackwardsMemory, Place]):
     def step(
         self, tokens: Tensor, memory: BackwardsMemory, state: Place, *, need_attention: bool = False
     ) -> StepOutput[Place]:
-        beam = len(tokens) // len(memory.mask)
-        logits, attention = self._row(memory.source, memory.length, state.place.view(-1, beam))
-        return StepOutput(
-            logits.flatten(0, 1), attention.flatten(0, 1) if need_attention else None, Place(state.place + 1)
-        )
+        logits, attention = self._row(memory.source, memory.length, state.place.view(tokens.shape))
+        return StepOutput(logits, attention if need_attention else None, Place(state.place + 1))
 
     def decode(
         self, target_input: Tensor, target_mask: Tensor, memory: BackwardsMemory, *, need_attention: bool = False

@@ -181,8 +181,8 @@ def stepped(model: DEQ, batch: Batch, beams: int) -> tuple[Tensor, Tensor]:
     memory = model.encode(batch.source, batch.source_mask)
     state, logits = model.init_state(memory, beams, batch.target_input.shape[1]), []
     for tokens in batch.target_input.T:
-        step = model.step(tokens.repeat_interleave(beams), memory, state)
-        logits.append(step.logits.view(len(memory.mask), beams, -1))
+        step = model.step(tokens[:, None].expand(-1, beams), memory, state)
+        logits.append(step.logits)
         state = step.state
     return torch.stack(logits, 2), state.applications.view(len(memory.mask), beams)
 
@@ -229,7 +229,7 @@ def test_the_newest_position_starts_where_the_one_before_ended() -> None:
         for tokens in batch.target_input.T:
             state.last.zero_()
             before = state.applications.item()
-            state = model.step(tokens, memory, state).state
+            state = model.step(tokens[:, None], memory, state).state
             cold += state.applications.item() - before
     assert warm < cold
 

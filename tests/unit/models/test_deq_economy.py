@@ -173,7 +173,7 @@ def test_a_solvers_state_is_in_full_precision_whatever_the_weights_are_in(option
     state = model.init_state(memory, 2, 5)
     assert state.last.dtype == torch.float32
     for tokens in BATCH.target_input.T[:3]:
-        step = model.step(tokens.repeat_interleave(2), memory, state)
+        step = model.step(tokens[:, None].expand(-1, 2), memory, state)
         state = step.state
         assert state.last.dtype == torch.float32
         assert step.logits.dtype == torch.bfloat16

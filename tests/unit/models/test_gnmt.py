@@ -9,6 +9,7 @@ from torch import Tensor
 
 from nmt.models.gnmt import GNMT
 from nmt.models.weights import load_weights, named_weights, parameter_count
+from nmt.nn.annealing import anneal
 from nmt.nn.cells import LSTM
 from nmt.nn.clipping import Clipping
 
@@ -128,3 +129,19 @@ def test_wide_bounds_change_nothing_and_narrow_ones_bind() -> None:
 def test_two_encoder_layers_are_the_fewest() -> None:
     with pytest.raises(ValidationError, match="encoder_layers"):
         GNMT.Config(encoder_layers=1)
+
+
+def test_what_a_cell_starts_from_is_the_cells_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No model draws a weight that a cell has given its own start, such as an orthogonal recurrence."""
+    monkeypatch.setattr(LSTM, "initialise", lambda cell, start: torch.nn.init.eye_(cell.recurrent.weight))
+    model = GNMT.Config(**SMALL).build(12, 12)
+    for cell in (*model.encoder, model.encoder_backward, *model.decoder):
+        assert torch.equal(cell.recurrent.weight, torch.eye(32, 8))
+
+
+def test_all_cells_share_the_models_one_bound() -> None:
+    """It is saved once, under the name that it always had, and annealed for all."""
+    model = GNMT.Config(**SMALL, clipping=Clipping(start=8.0, end=1.0, until_update=10)).build(12, 12)
+    assert [name for name in named_weights(model) if "delta" in name] == ["limit.delta"]
+    anneal(model, 5)
+    assert [cell.limit.delta.item() for cell in (*model.encoder, model.encoder_backward, *model.decoder)] == [4.5] * 7

@@ -66,14 +66,14 @@ def test_the_equations() -> None:
     for layer in model.encoder:
         source = layer(source)
     states = memory.final
-    torch.testing.assert_close(states[-1][0], source[:, -1])
+    torch.testing.assert_close(states[-1].output, source[:, -1])
     lowest, highest = model.decoder
     fed, logits = torch.zeros(1, 8), []
     for token in TARGET[0]:
         x = lowest.project(model.target_embedding(token[None])) + fed @ model.feed.weight.T
         states = [lowest.advance(x, states[0]), states[1]]
-        states = [states[0], highest.step(states[0][0], states[1])]
-        query = states[1][0]
+        states = [states[0], highest.step(states[0].output, states[1])]
+        query = states[1].output
         scores = torch.stack([query[0] @ model.attention.key.weight @ vector for vector in source[0]])
         context = torch.softmax(scores, 0) @ source[0]
         fed = torch.tanh(context @ model.attention.value.weight.T + query @ model.attention.query.weight.T)
@@ -142,7 +142,7 @@ def test_each_dropout_is_of_its_own_part() -> None:
         assert first.attention is not None
         assert second.attention is not None
         compared = [
-            (one.final[0][0], two.final[0][0]),
+            (one.final[0].output, two.final[0].output),
             (one.keys, two.keys),
             (first.attention[:, 0], second.attention[:, 0]),
             (first.logits, second.logits),

@@ -17,7 +17,7 @@ from nmt.models.quantization import dequantized, is_quantized, packed, quantized
 from nmt.models.transformer import Transformer
 from nmt.models.weights import named_weights
 from nmt.nn.cells import LSTM
-from nmt.nn.cells.base import CellState
+from nmt.nn.cells.lstm import LSTMState
 from nmt.nn.int8 import Int8Embedding, Int8Linear, PackedLinear, quantized_weight
 from nmt.nn.int8_product import has_wide_accumulation, is_supported, plain_product
 from nmt.search import BeamSearch
@@ -151,7 +151,7 @@ def test_logits_that_are_not_numbers_are_a_clear_error() -> None:
             BeamSearch(beam=2).search(broken, *source)
 
 
-def by_definition(cell: LSTM, x: Tensor) -> Iterator[CellState]:
+def by_definition(cell: LSTM, x: Tensor) -> Iterator[LSTMState]:
     """The states of an LSTM over a sequence [T, inputs], each product by the definition of the 8-bit one."""
     weight, recurrent = quantized_weight(cell.input.weight), quantized_weight(cell.recurrent.weight)
     output, memory = torch.zeros(1, cell.width), torch.zeros(1, cell.width)
@@ -160,7 +160,7 @@ def by_definition(cell: LSTM, x: Tensor) -> Iterator[CellState]:
         i, f, g, o = gates.chunk(4, dim=1)
         memory = f.sigmoid() * memory + i.sigmoid() * g.tanh()
         output = o.sigmoid() * memory.tanh()
-        yield output[0], memory[0]
+        yield LSTMState(output[0], memory[0])
 
 
 @pytest.mark.parametrize("form", ["stored", "packed"])
@@ -175,13 +175,13 @@ def test_an_lstm_runs_step_by_step_as_defined_whatever_the_padding(form: str) ->
         for row, length in enumerate(lengths):
             mask[row, 6 - length :] = left or row == 0
             mask[row, :length] |= not left
-        outputs, (last, memory) = small.read(x, mask)
+        outputs, last = small.read(x, mask)
         for row in range(3):
             states = list(by_definition(cell, x[row, mask[row]]))
-            expected = torch.stack([output for output, _ in states])
+            expected = torch.stack([state.output for state in states])
             torch.testing.assert_close(outputs[row, mask[row]], expected, atol=tolerance, rtol=0)
-            torch.testing.assert_close(last[row], states[-1][0], atol=tolerance, rtol=0)
-            torch.testing.assert_close(memory[row], states[-1][1], atol=tolerance, rtol=0)
-    whole = torch.stack([output for output, _ in by_definition(cell, x[0])])
+            torch.testing.assert_close(last.output[row], states[-1].output, atol=tolerance, rtol=0)
+            torch.testing.assert_close(last.memory[row], states[-1].memory, atol=tolerance, rtol=0)
+    whole = torch.stack([state.output for state in by_definition(cell, x[0])])
     torch.testing.assert_close(small(x)[0], whole, atol=tolerance, rtol=0)
     assert (small(x) - cell(x)).abs().max() < 0.05

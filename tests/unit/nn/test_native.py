@@ -244,7 +244,7 @@ def tables(seed: int, sentences: int, beam: int, vocabulary: int, magnitude: flo
     logits += 20 * drawn(seed + 1, sentences * beam, 1)
     live = -30 * torch.rand((sentences, beam), generator=random)
     live[torch.rand(live.shape, generator=random) < 0.3] = -math.inf
-    return logits, live
+    return logits.view(sentences, beam, vocabulary), live
 
 
 vocabularies = st.sampled_from([1, 5, 63, 64, 65, 128, 200, 1003, 8000])
@@ -270,16 +270,16 @@ def test_the_best_continuations_are_those_of_log_softmax(
     """By its definition, in float64. There may be fewer than asked for, or none."""
     logits, live = tables(seed, sentences, beam, vocabulary, magnitude)
     for token in (each for each in banned if each < vocabulary):
-        logits[::2, token] = logits.max()  # the best there is, and the softmax counts it
+        logits.flatten(0, 1)[::2, token] = logits.max()  # the best there is, and the softmax counts it
     off = torch.rand(logits.shape, generator=torch.Generator().manual_seed(seed)) < pruned
-    off[:, seed % vocabulary] = False
+    off[..., seed % vocabulary] = False
     logits[off] = -math.inf
     before = logits.clone()
     sums, parents, tokens = native.best_continuations(logits, live, count, tuple(banned))
     assert (sums.dtype, parents.dtype, tokens.dtype) == (torch.float32, torch.int64, torch.int64)
     assert sums.shape == parents.shape == tokens.shape == (sentences, count)
     assert torch.equal(logits, before)
-    table = logits.double().log_softmax(-1).view(sentences, beam, vocabulary) + live.double()[..., None]
+    table = logits.double().log_softmax(-1) + live.double()[..., None]
     table[..., [token for token in banned if token < vocabulary]] = -math.inf
     best = torch.full((sentences, count), -math.inf, dtype=torch.float64)
     there = min(count, beam * vocabulary)
@@ -312,7 +312,9 @@ def test_of_equal_sums_the_lower_hypothesis_and_then_the_lower_token_comes_first
     row = torch.randint(0, levels, (vocabulary,), generator=torch.Generator().manual_seed(seed)).float()
     everything = [(k, v) for k in range(beam) for v in range(vocabulary) if v != 2]
     order = sorted(everything, key=lambda pair: (-row[pair[1]], *pair))[:count]
-    _, parents, tokens = native.best_continuations(row.expand(beam, -1).contiguous(), torch.zeros(1, beam), count, (2,))
+    _, parents, tokens = native.best_continuations(
+        row.expand(1, beam, -1).contiguous(), torch.zeros(1, beam), count, (2,)
+    )
     found = list(zip(parents[0].tolist(), tokens[0].tolist(), strict=True))
     assert found[: len(order)] == order
     assert found[len(order) :] == [(0, 0)] * (count - len(order))
@@ -323,12 +325,12 @@ def test_of_equal_sums_the_lower_hypothesis_and_then_the_lower_token_comes_first
 def test_a_sentences_continuations_depend_on_nothing_but_its_hypotheses(seed: int, beam: int, vocabulary: int) -> None:
     """Not a bit of them."""
     logits, live = tables(seed, 5, beam, vocabulary, 1.0)
-    logits[2 * beam : 3 * beam] = math.nan
+    logits[2] = math.nan
     live[3] = -math.inf
     together = native.best_continuations(logits, live, 2 * beam, (0, 2))
     for sentence in range(5):
-        rows = logits[sentence * beam : (sentence + 1) * beam].clone()
-        alone = native.best_continuations(rows, live[sentence : sentence + 1].clone(), 2 * beam, (0, 2))
+        alone_logits = logits[sentence : sentence + 1].clone()
+        alone = native.best_continuations(alone_logits, live[sentence : sentence + 1].clone(), 2 * beam, (0, 2))
         assert all(torch.equal(one[0], all_of_them[sentence]) for one, all_of_them in zip(alone, together, strict=True))
     assert (together[0][2:4] == -math.inf).all()
 
@@ -344,7 +346,7 @@ def test_a_row_of_logits_that_are_not_numbers_has_no_continuations(bad: float, p
         logits[1] = bad
     else:
         logits[1, place] = bad
-    sums, parents, tokens = native.best_continuations(logits, live, 300, ())
+    sums, parents, tokens = native.best_continuations(logits[None], live, 300, ())
     if bad == -math.inf and not everywhere:
         assert int((sums > -math.inf).sum()) == 299
         assert (1, place) not in zip(parents[0, :299].tolist(), tokens[0, :299].tolist(), strict=True)

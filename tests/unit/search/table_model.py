@@ -55,15 +55,17 @@ class TableModel:
     def step(
         self, tokens: Tensor, memory: TableMemory, state: TableState, *, need_attention: bool = False
     ) -> StepOutput[TableState]:
-        prefix = torch.cat((state.prefix, tokens[:, None]), 1)
-        beam = len(tokens) // len(memory.mask)
-        assert len(tokens) == beam * len(memory.mask)
-        self.steps.append(len(memory.mask))
-        logits = torch.empty((len(tokens), self.vocabulary))
-        attention = torch.zeros((len(tokens), memory.mask.size(1)))
-        for place, words in enumerate(prefix.tolist()):
-            mask = memory.mask[place // beam]
-            logits[place], attention[place, mask] = self.row(memory.source[place // beam][mask].tolist(), words)
+        prefix = torch.cat((state.prefix, tokens.reshape(-1, 1)), 1)
+        sentences, beam = tokens.shape
+        assert sentences == len(memory.mask)
+        self.steps.append(sentences)
+        logits = torch.empty((sentences, beam, self.vocabulary))
+        attention = torch.zeros((sentences, beam, memory.mask.size(1)))
+        for row, words in enumerate(prefix.tolist()):
+            sentence, place = divmod(row, beam)
+            mask = memory.mask[sentence]
+            found = self.row(memory.source[sentence][mask].tolist(), words)
+            logits[sentence, place], attention[sentence, place, mask] = found
         return StepOutput(logits, attention if need_attention else None, TableState(prefix=prefix))
 
 

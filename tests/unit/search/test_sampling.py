@@ -147,7 +147,7 @@ def test_ended_rows_leave_the_batch_and_memory_is_never_tiled() -> None:
         def step(
             self, tokens: Tensor, memory: TableMemory, state: TableState, *, need_attention: bool = False
         ) -> StepOutput[TableState]:
-            self.rows.append(len(tokens))
+            self.rows.append(tokens.numel())
             return super().step(tokens, memory, state, need_attention=need_attention)
 
     model = Counting(9, 2, spread=1.0)

@@ -27,7 +27,7 @@ def test_two_stages_equal_one(
 ) -> None:
     """The same sums to the last bit, ties and -inf included, and each sum is that of the continuation it names."""
     random = torch.Generator().manual_seed(seed)
-    table = torch.randn((sentences * beam, vocabulary), generator=random)
+    table = torch.randn((sentences, beam, vocabulary), generator=random)
     if levels:
         table = (table * levels).round() / levels  # many exact ties
     table[torch.rand(table.shape, generator=random) < pruned] = float("-inf")
@@ -37,7 +37,7 @@ def test_two_stages_equal_one(
     expected, _, _ = plain_best_continuations(table, live, 2 * beam)
     assert torch.equal(sums, expected)
     rows = torch.arange(sentences)[:, None]
-    assert torch.equal(table.view(sentences, beam, vocabulary)[rows, parents, tokens] + live.gather(1, parents), sums)
+    assert torch.equal(table[rows, parents, tokens] + live.gather(1, parents), sums)
     chosen = (parents * vocabulary + tokens).sort(1).values
     assert (chosen[:, 1:] != chosen[:, :-1]).all(), "a continuation was chosen twice"
 
@@ -49,9 +49,9 @@ def test_ties_are_broken_alike_wherever_the_sentence_stands(seed: int, vocabular
     table = torch.randint(-3, 0, (6, 2, vocabulary), generator=random).float()
     live = torch.zeros((6, 2))
     order = torch.randperm(6, generator=random)
-    together = best_continuations(table.flatten(0, 1), live, 4)
-    moved = best_continuations(table[order].flatten(0, 1), live, 4)
-    alone = best_continuations(table[order[0]], live[:1], 4)
+    together = best_continuations(table, live, 4)
+    moved = best_continuations(table[order], live, 4)
+    alone = best_continuations(table[order[:1]], live[:1], 4)
     for all_of_them, some, one in zip(together, moved, alone, strict=True):
         assert torch.equal(all_of_them[order], some)
         assert torch.equal(some[:1], one)

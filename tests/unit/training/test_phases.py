@@ -16,6 +16,7 @@ from nmt.models.base import EncoderDecoder
 from nmt.models.deq import DEQ, Pretraining
 from nmt.models.gnmt import GNMT
 from nmt.models.weights import named_weights
+from nmt.nn.annealing import anneal
 from nmt.nn.clipping import Clipping
 from nmt.pipeline.start import initial_model
 from nmt.tokenizer.base import TokenizerPair
@@ -233,7 +234,7 @@ def test_a_bound_that_moves_is_no_new_phase(data: Prepared) -> None:
     clipping = Clipping(start=8.0, end=1.0, from_update=2, until_update=5)
     config = GNMT.Config(model_dim=8, encoder_layers=2, decoder_layers=2, clipping=clipping)
     model = config.build(12, 12)
-    assert not any(model.anneal(update) for update in range(1, 9))
+    assert not any(anneal(model, update) for update in range(1, 9))
     training = made(data, "annealed", config, average_checkpoints=8)
     training.train()
     assert training.position.kept == [2, 4, 6, 8]

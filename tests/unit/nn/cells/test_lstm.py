@@ -9,13 +9,15 @@ import torch
 from torch import Tensor
 
 from nmt.nn.cells import LSTM
+from nmt.nn.cells.lstm import LSTMState
+from nmt.nn.clipping import AnnealedLimit, Clipping
 
 
 def step_by_step(cell: LSTM, x: Tensor) -> Tensor:
     state, outputs = cell.empty(x, len(x)), []
     for position in range(x.shape[1]):
         state = cell.step(x[:, position], state)
-        outputs.append(state[0])
+        outputs.append(state.output)
     return torch.stack(outputs, 1)
 
 
@@ -24,22 +26,22 @@ def test_one_step_by_hand() -> None:
     with torch.no_grad():
         cell.input.weight.copy_(torch.tensor([[1.0], [2.0], [3.0], [4.0]]))
         cell.recurrent.weight.zero_()
-    output, memory = cell.step(torch.tensor([[0.5]]), (torch.zeros(1, 1), torch.tensor([[2.0]])))
+    state = cell.step(torch.tensor([[0.5]]), LSTMState(torch.zeros(1, 1), torch.tensor([[2.0]])))
 
     def sigmoid(z: float) -> float:
         return 1 / (1 + math.exp(-z))
 
     expected = sigmoid(1.0) * 2.0 + sigmoid(0.5) * math.tanh(1.5)
-    assert memory.item() == pytest.approx(expected)
-    assert output.item() == pytest.approx(sigmoid(2.0) * math.tanh(expected))
+    assert state.memory.item() == pytest.approx(expected)
+    assert state.output.item() == pytest.approx(sigmoid(2.0) * math.tanh(expected))
 
 
 def test_without_tanh_the_memory_leaves_as_it_is() -> None:
     cell = LSTM.Config(output_tanh=False).build(3, 2)
     x = torch.randn(4, 3)
-    output, memory = cell.step(x, cell.empty(x, 4))
+    state = cell.step(x, cell.empty(x, 4))
     gate = torch.sigmoid(cell.project(x)[:, 6:])
-    torch.testing.assert_close(output, gate * memory)
+    torch.testing.assert_close(state.output, gate * state.memory)
 
 
 @pytest.mark.parametrize("length", [1, 7])
@@ -65,6 +67,14 @@ def test_gradients_do_not_need_training_mode() -> None:
     assert cell.recurrent.weight.grad.any()
 
 
+def limited(cell: LSTM, delta: float) -> LSTM:
+    """The same weights with a bound."""
+    bound = AnnealedLimit(Clipping(start=delta, until_update=1))
+    other = LSTM.Config(output_tanh=cell.output_tanh).build(cell.inputs, cell.width, bound)
+    other.load_state_dict({**cell.state_dict(), "limit.delta": torch.tensor(delta)})
+    return other
+
+
 def test_a_limit_bounds_memory_and_output() -> None:
     cell = LSTM.Config(output_tanh=False, forget_bias=5.0).build(2, 3)
     with torch.no_grad():
@@ -72,8 +82,8 @@ def test_a_limit_bounds_memory_and_output() -> None:
         cell.recurrent.weight.fill_(1.0)
     x = torch.ones(1, 30, 2)
     assert cell(x).abs().max() > 1.0
-    assert cell(x, torch.tensor(0.5)).abs().max() <= 0.5
-    torch.testing.assert_close(cell(x, torch.tensor(1e9)), step_by_step(cell, x))
+    assert limited(cell, 0.5)(x).abs().max() <= 0.5
+    torch.testing.assert_close(limited(cell, 1e9)(x), step_by_step(cell, x))
 
 
 def test_the_forget_gate_starts_open() -> None:
@@ -101,10 +111,10 @@ def test_padding_leaves_the_state_as_it_is(output_tanh: bool, left: bool) -> Non
         for token in x[row, real]:
             ended = cell.step(token[None], ended)
         expected.append(ended)
-    last = tuple(torch.cat(parts) for parts in zip(*expected, strict=True))
-    torch.testing.assert_close(state, last)
+    last = [torch.cat(parts) for parts in zip(*(ended.tensors() for ended in expected), strict=True)]
+    torch.testing.assert_close(state.tensors(), last)
     weights = [x, *cell.parameters()]
-    gradients = torch.autograd.grad(sum(part.sum() for part in state), weights)
+    gradients = torch.autograd.grad(sum(part.sum() for part in state.tensors()), weights)
     assert not gradients[0][~mask].any()
     for one, other in zip(gradients, torch.autograd.grad(sum(part.sum() for part in last), weights), strict=True):
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
@@ -113,9 +123,9 @@ def test_padding_leaves_the_state_as_it_is(output_tanh: bool, left: bool) -> Non
 def test_a_limit_holds_for_padded_sequences_too() -> None:
     cell = LSTM.Config().build(2, 3)
     x, mask = torch.randn(4, 5, 2), torch.arange(5) < torch.tensor([[5], [1], [3], [2]])
-    _, (output, memory) = cell.read(x, mask, torch.tensor(0.05))
-    assert memory.abs().max() <= 0.05
-    assert output.abs().max() <= 0.05
-    wide, fused = cell.read(x, mask, torch.tensor(1e9)), cell.read(x, mask)
-    torch.testing.assert_close(wide[0][mask], fused[0][mask])
-    torch.testing.assert_close(wide[1], fused[1])
+    _, state = limited(cell, 0.05).read(x, mask)
+    assert state.memory.abs().max() <= 0.05
+    assert state.output.abs().max() <= 0.05
+    (wide, wide_state), (fused, fused_state) = limited(cell, 1e9).read(x, mask), cell.read(x, mask)
+    torch.testing.assert_close(wide[mask], fused[mask])
+    torch.testing.assert_close(wide_state.tensors(), fused_state.tensors())

@@ -1,0 +1,201 @@
+"""The laws that every recurrent cell obeys, fused or step by step, with a limit or without one."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from nmt.models import ModelConfig
+from nmt.models.gnmt import GNMT
+from nmt.models.luong import Luong
+from nmt.models.quantization import packed, quantized
+from nmt.models.weights import load_weights, named_weights
+from nmt.nn.cells import AnyCell, CellState
+from nmt.nn.clipping import AnnealedLimit, Clipping
+from nmt.nn.initial import Uniform
+from nmt.nn.int8_product import is_supported
+from tests.contract.listed import CELLS
+from tests.contract.test_contract import batch_of, pad_source, random_model, teacher_forced
+from tests.contract.trace_cell import TraceCell
+
+INPUTS, WIDTH = 5, 7
+LENGTHS, LONGEST = [6, 1, 4], 6  # as many rows as a trace has entries: a mask on the wrong axis would fit
+DELTA = 0.3
+
+BUILDERS = {**CELLS, "trace": TraceCell.Config()}
+
+
+def built(name: str, *, limited: bool = False) -> AnyCell:
+    torch.manual_seed(3)
+    limit = AnnealedLimit(Clipping(start=DELTA, end=DELTA, until_update=1)) if limited else None
+    cell: AnyCell = BUILDERS[name].build(INPUTS, WIDTH, limit)
+    cell.initialise(Uniform(0.7, biases=0.5))
+    return cell
+
+
+@pytest.fixture(params=[(name, limited) for name in BUILDERS for limited in (False, True)], ids=str)
+def cell(request: pytest.FixtureRequest) -> AnyCell:
+    name, limited = request.param
+    return built(name, limited=limited)
+
+
+def stepped(cell: AnyCell, x: Tensor) -> tuple[Tensor, CellState]:
+    """Outputs [B, T, width] and the last state, a step at a time."""
+    state, outputs = cell.empty(x, len(x)), []
+    for token in x.unbind(1):
+        state = cell.step(token, state)
+        outputs.append(state.output)
+    return torch.stack(outputs, 1), state
+
+
+def masks() -> list[Tensor]:
+    """Padding behind, in front and on both sides."""
+    places = torch.arange(LONGEST)
+    starts = ([0, 0, 0], [LONGEST - length for length in LENGTHS], [0, 2, 1])
+    return [
+        torch.stack([(places >= s) & (places < s + n) for s, n in zip(start, LENGTHS, strict=True)]) for start in starts
+    ]
+
+
+def test_whole_sequences_are_its_steps_with_their_gradients(cell: AnyCell) -> None:
+    x = torch.randn(3, LONGEST, INPUTS, requires_grad=True)
+    weights = [x, *cell.parameters()]
+    whole, (steps, _) = cell(x), stepped(cell, x)
+    torch.testing.assert_close(whole, steps)
+    towards = torch.randn_like(whole)
+    found, expected = (torch.autograd.grad((outputs * towards).sum(), weights) for outputs in (whole, steps))
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+    assert all(gradient.any() for gradient in found), "no gradient reaches a parameter"
+
+
+def test_padding_on_any_side_is_as_if_it_were_not_there(cell: AnyCell) -> None:
+    """However large it is; nor does a gradient leave a sequence for it."""
+    for mask in masks():
+        x = (100 * torch.randn(3, LONGEST, INPUTS)).requires_grad_()
+        with torch.no_grad():
+            x[mask] /= 100
+        outputs, state = cell.read(x, mask)
+        ends = []
+        for row, real in enumerate(mask):
+            alone, end = stepped(cell, x[row, real][None])
+            torch.testing.assert_close(outputs[row, real], alone[0])
+            ends.append(end)
+        last = [torch.cat(parts) for parts in zip(*(end.tensors() for end in ends), strict=True)]
+        torch.testing.assert_close(state.tensors(), last)
+        weights = [x, *cell.parameters()]
+        found, expected = (
+            torch.autograd.grad(sum(part.sum() for part in parts), weights) for parts in (state.tensors(), last)
+        )
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+        assert not found[0][~mask].any()
+
+
+def test_a_row_of_nothing_but_padding_stays_empty(cell: AnyCell) -> None:
+    mask = torch.tensor([[True, True], [False, False]])
+    _, state = cell.read(torch.randn(2, 2, INPUTS), mask)
+    assert not any(part[1].any() for part in state.tensors())
+    assert all(part[0].any() for part in state.tensors())
+
+
+def test_selected_states_go_on_as_their_sequences(cell: AnyCell) -> None:
+    x, rows = torch.randn(3, 4, INPUTS), torch.tensor([2, 0, 0, 1])
+    outputs, _ = stepped(cell, x[rows])
+    _, state = stepped(cell, x[:, :-1])
+    after = cell.step(x[rows, -1], state.select(rows))
+    torch.testing.assert_close(after.output, outputs[:, -1])
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_the_limit_bounds_what_is_carried_and_only_that(name: str) -> None:
+    free, bounded = built(name), built(name, limited=True)
+    assert bounded.limit is not None
+    x, mask = 3 * torch.randn(3, LONGEST, INPUTS), masks()[2]
+    assert max(part.abs().max() for part in free.read(x, mask)[1].tensors()) > DELTA
+    state = bounded.read(x, mask)[1]
+    assert max(part.abs().max() for part in state.tensors()) <= DELTA
+    bounded.limit.delta.fill_(1e9)
+    torch.testing.assert_close(bounded(x), free(x))
+    torch.testing.assert_close(bounded.read(x, mask)[1].tensors(), free.read(x, mask)[1].tensors())
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_what_is_saved_is_loaded(name: str) -> None:
+    one, other = built(name), BUILDERS[name].build(INPUTS, WIDTH)
+    x = torch.randn(2, 4, INPUTS)
+    assert not torch.equal(other(x), one(x))
+    load_weights(other, named_weights(one), "cell")
+    assert torch.equal(other(x), one(x))
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_matrices_start_within_the_range_that_is_asked_for(name: str) -> None:
+    torch.manual_seed(2)
+    cell = BUILDERS[name].build(30, 40)
+    cell.initialise(Uniform(0.01))
+    for weight in (parameter for parameter in cell.parameters() if parameter.dim() > 1):
+        assert 0.009 < weight.abs().max() <= 0.01
+    started = {id(bias): bias.clone() for bias in cell.parameters() if bias.dim() == 1}
+    cell.initialise(Uniform(0.01, biases=0.5))
+    for bias in (parameter for parameter in cell.parameters() if parameter.dim() == 1):
+        assert 0.4 < (bias - started[id(bias)]).abs().max() <= 0.5
+
+
+@pytest.mark.skipif(not is_supported(), reason="packed models are for x86-64")
+@pytest.mark.parametrize("name", BUILDERS)
+@torch.no_grad()
+def test_of_8_bits_it_reads_as_it_steps_and_nearly_as_in_floating_point(name: str) -> None:
+    cell, x = built(name), torch.randn(3, LONGEST, INPUTS)
+    for small in (quantized(cell), packed(quantized(cell))):
+        assert (small(x) - cell(x)).abs().max() < 0.06
+        assert not torch.equal(small(x), cell(x))
+        for mask in masks():
+            outputs, state = small.read(x, mask)
+            for row, real in enumerate(mask):
+                alone, end = stepped(small, x[row, real][None])
+                torch.testing.assert_close(outputs[row, real], alone[0], atol=0.02, rtol=0)
+                torch.testing.assert_close(state.output[row], end.output[0], atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_under_autocast_it_computes_about_the_same(cell: AnyCell, dtype: torch.dtype) -> None:
+    x, mask = torch.randn(3, LONGEST, INPUTS), masks()[0]
+    expected, last = cell.read(x, mask)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        outputs, state = cell.read(x.to(dtype), mask)
+        whole = cell(x.to(dtype))
+    assert (outputs - expected)[mask].abs().max() < 0.03
+    assert (state.output - last.output).abs().max() < 0.03
+    (outputs.float()[mask].sum() + whole.float().sum()).backward()
+    assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in cell.parameters())
+
+
+MADE_OF_TRACES: dict[str, ModelConfig] = {
+    "gnmt": GNMT.Config(model_dim=8, encoder_layers=2, decoder_layers=2, initial_range=0.6),
+    "luong": Luong.Config(
+        layers=2, source_embedding_dim=6, target_embedding_dim=6, encoder_dim=5, decoder_dim=8, initial_range=0.6
+    ),
+    "luong-bidirectional": Luong.Config(
+        layers=1, source_embedding_dim=6, target_embedding_dim=6, encoder_dim=4, decoder_dim=8, bidirectional=True
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MADE_OF_TRACES)
+@torch.no_grad()
+def test_models_carry_states_of_any_rank(name: str) -> None:
+    """Two hypotheses that change places in the middle go on as each other."""
+    model = random_model(MADE_OF_TRACES[name].model_copy(update={"cell": TraceCell.Config()}))
+    batch = pad_source(batch_of([([5, 6, 7, 8], [8, 9, 10]), ([11], [12, 13, 4]), ([9, 4], [5, 5, 6])]), 1, 2)
+    logits, _ = teacher_forced(model, batch)
+    memory = model.encode(batch.source, batch.source_mask)
+    state = model.init_state(memory, 2, 4)
+    words = torch.stack([batch.target_input, batch.target_input], dim=1)  # [B, K, T]
+    words[:, 1, 1:] = 4
+    for position in range(4):
+        if position == 2:
+            words = words.flip(1)
+            state = state.select(torch.tensor([1, 0, 3, 2, 5, 4]))
+        step = model.step(words[:, :, position], memory, state)
+        state = step.state
+        torch.testing.assert_close(step.logits[:, int(position >= 2)], logits[:, position], atol=1e-5, rtol=0)

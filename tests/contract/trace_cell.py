@@ -1,0 +1,54 @@
+"""A cell whose state has tensors of several ranks, as those that are to come have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from nmt.nn.cells import Cell, CellState
+from nmt.nn.clipping import AnnealedLimit
+from nmt.nn.initial import Uniform
+from nmt.options import Options
+
+KEPT = 3
+
+
+@dataclass
+class TraceState(CellState):
+    """The last outputs."""
+
+    trace: Tensor
+    """[rows, KEPT, width], the newest first."""
+
+
+class TraceCell(Cell[TraceState]):
+    """h' = tanh(W x + U [h; the one before; the one before that] + b)."""
+
+    class Config(Options):
+        """No options."""
+
+        kind: Literal["trace"] = "trace"
+
+        def build(self, inputs: int, width: int, limit: AnnealedLimit | None = None) -> TraceCell:
+            return TraceCell(inputs, width, limit)
+
+    def __init__(self, inputs: int, width: int, limit: AnnealedLimit | None) -> None:
+        super().__init__(inputs, width, width, limit)
+        self.input, self.recurrent = nn.Linear(inputs, width), nn.Linear(KEPT * width, width, bias=False)
+
+    def initialise(self, start: Uniform) -> None:
+        start.draw_linear(self.input, self.recurrent)
+
+    def empty(self, like: Tensor, rows: int) -> TraceState:
+        return TraceState(like.new_zeros(rows, self.width), like.new_zeros(rows, KEPT, self.width))
+
+    def project(self, x: Tensor) -> Tensor:
+        projected: Tensor = self.input(x)
+        return projected
+
+    def advance(self, projected: Tensor, state: TraceState) -> TraceState:
+        output = self.bounded(torch.tanh(projected + self.recurrent(state.trace.flatten(1))))
+        return TraceState(output, torch.cat([output[:, None], state.trace[:, :-1]], dim=1))
