@@ -65,6 +65,7 @@ $(BIN)/python:
 $(INSTALLED): pyproject.toml constraints.txt $(wildcard nmt/nn/native/*.[ch]) | $(BIN)/python
 	@echo "Installing into $(VENV) (torch is large: minutes on a first run)"
 	$(PIP) setuptools $$(grep '^torch==' constraints.txt)
+	@$(BIN)/python -m pip --disable-pip-version-check uninstall --quiet --yes nmt 2>/dev/null || true # its earlier name
 	$(PIP) --no-build-isolation --editable .
 	@touch $@
 

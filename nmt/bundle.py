@@ -14,33 +14,23 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import torch
 from pydantic import Field, TypeAdapter, ValidationError, field_validator
-from ruamel.yaml import YAML
-from torch import Tensor
 
 from nmt.documents import read_json_object, read_yaml
 from nmt.errors import UserError
-from nmt.models import ModelConfig
-from nmt.models.base import EncoderDecoder
-from nmt.models.empty import empty_model
-from nmt.models.quantization import quantized
-from nmt.models.weights import (
-    DamagedError,
-    check_shapes,
-    named_weights,
-    put_weights,
-    read_digest,
-    read_shapes,
-    read_tensors,
-    save_tensors,
-)
 from nmt.options import Count, Options, Size, Total, VocabularySize
 from nmt.output import write_atomically
-from nmt.tokenizer import load_tokenizers, save_tokenizers
-from nmt.tokenizer.base import TokenizerPair
+
+if TYPE_CHECKING:  # what a directory says of itself is read without torch
+    import torch
+    from ruamel.yaml import YAML
+    from torch import Tensor
+
+    from nmt.models import ModelConfig
+    from nmt.models.base import EncoderDecoder
+    from nmt.tokenizer.base import TokenizerPair
 
 FORMAT_VERSION = 3
 """1: weights in floating point; 2: weights of 8 bits too; 3: a digest of the weights."""
@@ -122,6 +112,9 @@ def save_bundle(
     Raises:
         UserError: it cannot be written there.
     """
+    from nmt.models.weights import named_weights, read_digest, save_tensors
+    from nmt.tokenizer import save_tokenizers
+
     with whole_directory(directory) as part:
         save_tensors(part / WEIGHTS, named_weights(model), {"format": "pt"})
         with (part / RECIPE).open("w", encoding="utf-8") as file:
@@ -178,6 +171,9 @@ def load_bundle(
     Raises:
         UserError: something is missing, damaged, or does not belong together.
     """
+    from nmt.models.weights import check_shapes, put_weights, read_digest, read_shapes, read_tensors
+    from nmt.tokenizer import load_tokenizers
+
     directory = model_directory(directory)
     metadata = read_metadata(directory)
     recipe = read_recipe(directory)
@@ -216,12 +212,19 @@ def _check_tokenizers(tokenizers: TokenizerPair, metadata: Metadata, directory: 
 
 def _check_finite(weights: Mapping[str, Tensor], path: Path) -> None:
     """For weights without a digest, which could be damaged unseen: numbers that no training leaves."""
+    import torch
+
+    from nmt.models.weights import DamagedError
+
     for name, tensor in weights.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise DamagedError(str(path), "finite numbers", f"others in {name}", "Its training has diverged.")
 
 
 def _empty_model(config: ModelConfig, metadata: Metadata, directory: Path) -> EncoderDecoder[Any, Any]:
+    from nmt.models.empty import empty_model
+    from nmt.models.quantization import quantized
+
     try:
         model = empty_model(config, metadata.source_vocabulary, metadata.target_vocabulary)
     except ValueError as error:
@@ -326,6 +329,8 @@ def model_config(recipe: Mapping[str, Any], directory: Path) -> ModelConfig:
     Raises:
         UserError: this version does not know such a model.
     """
+    from nmt.models import ModelConfig
+
     adapter: TypeAdapter[ModelConfig] = TypeAdapter(ModelConfig)
     try:
         return adapter.validate_python(recipe.get("model"))
@@ -336,6 +341,8 @@ def model_config(recipe: Mapping[str, Any], directory: Path) -> ModelConfig:
 
 
 def _yaml() -> YAML:
+    from ruamel.yaml import YAML
+
     yaml = YAML(typ="safe")
     yaml.default_flow_style = False
     yaml.allow_unicode = True

@@ -1,4 +1,4 @@
-"""Two settings of the libraries under torch that eager tensor code on a CPU depends on."""
+"""Settings of the libraries under torch that eager tensor code on a CPU depends on."""
 
 from __future__ import annotations
 
@@ -24,6 +24,16 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError):
         return False
     return bool(mallopt(_MMAP_MAX, 0) and mallopt(_TRIM_THRESHOLD, 2**31 - 1) and mallopt(_TOP_PAD, 64 << 20))
+
+
+def let_threads_sleep() -> None:
+    """Makes OpenMP's threads sleep between two products instead of turning in circles until the next one comes.
+
+    A search has many small products with Python between them: turning threads use up a core each for nothing, and where
+    others compute on the same cores they slow the work down. Must come before torch is imported; the environment's own
+    setting goes first.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def forget_old_kernels() -> None:

@@ -5,6 +5,8 @@ A `{slot}` is filled by `data_prep.phrasebook.slots`; in the German, `{slot:form
 
 from __future__ import annotations
 
+import re
+
 from data_prep.phrasebook.lexeme import entries
 
 THEMES: dict[str, str] = {
@@ -480,3 +482,8 @@ TEMPLATES: tuple[tuple[str, str], ...] = tuple(
 FIXED = tuple(pair for pair in TEMPLATES if "{" not in pair[0])
 """Expressions without a slot: every one of them is a training sentence."""
 OPEN = tuple(pair for pair in TEMPLATES if "{" in pair[0])
+_NAMES_AND_NUMBERS = {
+    "name", "title", "full name", "woman", "man", "city", "number", "clock", "price", "weekday", "month",
+}  # fmt: skip
+ABOUT_WORDS = tuple(pair for pair in OPEN if set(re.findall(r"{([a-z ]+)}", pair[0])) - _NAMES_AND_NUMBERS)
+"""Those with a slot for a noun, which take more to learn than names and numbers."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import accumulate, combinations
 from random import Random
@@ -27,6 +27,8 @@ CUMULATIVE = tuple(accumulate(weight for _, weight in FAMILIES))
 HELD_OUT_ONE_IN = 16
 """One in so many pairs of lexemes is kept out of training."""
 VALIDATION, TEST, TEST_UNSEEN, TEST_EVERYDAY = 500, 1000, 1000, 1000
+CARELESS = 0.08
+"""Share of everyday training sentences that are typed carelessly in English."""
 EVERYDAY_WORDS = 9
 """Words of the longest sentence in the test of everyday sentences."""
 UNSEEN_NAMES = 200
@@ -101,6 +103,16 @@ class _Distinct:
         return True
 
 
+def careless(sentence: Sentence, random: Random) -> Sentence:
+    """The same, or now and then its English as many type it: without capital letter and end mark."""
+    if not sentence.everyday or random.random() >= CARELESS:
+        return sentence
+    english = sentence.english.rstrip(".?!")
+    if not english.startswith(("I ", "I'", "Mr ", "Ms ")):
+        english = english[0].lower() + english[1:]
+    return replace(sentence, english=english)
+
+
 def fixed_expressions() -> list[Sentence]:
     """Those without a choice in them: what a phrasebook cannot do without, so they are all in training."""
     return [Sentence(finish(english), finish(german), frozenset(), "fixed", True) for english, german in FIXED]
@@ -118,7 +130,8 @@ def generate(pairs: int, seed: int) -> dict[str, list[Sentence]]:
         if len(named) == UNSEEN_NAMES:
             break
     splits: dict[str, list[Sentence]] = {
-        "validation": [], "test": named, "test_unseen": [], "test_everyday": [], "training": always[: pairs // 2],
+        "validation": [], "test": named, "test_unseen": [], "test_everyday": [],
+        "training": always[: pairs // 2],
     }  # fmt: skip
     sizes = {
         "validation": VALIDATION, "test": TEST, "test_unseen": TEST_UNSEEN, "test_everyday": TEST_EVERYDAY,
@@ -130,6 +143,7 @@ def generate(pairs: int, seed: int) -> dict[str, list[Sentence]]:
             splits[name].append(sentence)
         if all(len(splits[name]) == size for name, size in sizes.items()):
             break
+    splits["training"] = [careless(sentence, random) for sentence in splits["training"]]
     random.shuffle(splits["test"])
     random.shuffle(splits["training"])
     return splits

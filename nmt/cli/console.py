@@ -5,14 +5,16 @@ Nothing but text reaches a file or a pipe: no colours, no carriage returns, no c
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.table import Column, Table
 from rich.text import Text
 
+from nmt.cli.bar import Bar, Pace
 from nmt.pipeline.reporter import Reporter, duration
 
 _FILE_WIDTH = 140
@@ -32,8 +34,10 @@ def stderr_console() -> Console:
 
 def _console(*, stderr: bool) -> Console:
     console = _Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=False)
-    if not is_live(console):
-        console.width = _FILE_WIDTH  # of a file, rich would assume 80 columns and cut tables
+    if not console.is_terminal:
+        console.width = _FILE_WIDTH  # rich would assume 80 columns and cut tables
+    elif console.is_dumb_terminal:
+        console.width = shutil.get_terminal_size().columns  # 80 here too
     return console
 
 
@@ -67,6 +71,7 @@ class LineReporter:
 
     def __init__(self, console: Console, every_seconds: float = _LINE_EVERY_SECONDS) -> None:
         self._console, self._every, self._shown, self._stage = console, every_seconds, 0.0, ""
+        self._pace = Pace()
 
     def stage_reused(self, stage: str, why: str) -> None:
         """`prepare    reused (…)`."""
@@ -74,7 +79,7 @@ class LineReporter:
 
     def stage_started(self, stage: str, why: str) -> None:
         """`prepare    … (first time)`."""
-        self._stage, self._shown = stage, time.monotonic()
+        self._stage, self._shown, self._pace = stage, time.monotonic(), Pace()
         self._line(stage, f"… ({why})" if why else "…", "cyan")
 
     def stage_done(self, stage: str, seconds: float) -> None:
@@ -86,54 +91,52 @@ class LineReporter:
         for line in message.splitlines():
             self._line(self._stage, line, "")
 
-    def progress(self, done: int, total: int, note: str) -> None:
-        """`train      1200/4000  loss 2.31`."""
+    def progress(self, done: int, total: int, note: str, seconds_left: float | None = None) -> None:
+        """`train      1200/4000  loss 2.31  3 min 05 s left`."""
+        left = self._pace.seconds_left(done, total) if seconds_left is None else seconds_left
+        self._moved(done, total, note, left)
+
+    def _moved(self, done: int, total: int, note: str, seconds_left: float | None) -> None:
         now = time.monotonic()
         if now - self._shown >= self._every:
             self._shown = now
-            self._line(self._stage, f"{done}/{total}  {note}", "")
+            left = "" if seconds_left is None else f"{duration(seconds_left)} left"
+            share = f"{done}/{total}" if total else f"{done}"
+            self._line(self._stage, "  ".join(part for part in (share, note, left) if part), "")
 
     def _line(self, stage: str, text: str, style: str) -> None:
-        line = Text.assemble((f"{stage:<{_NAME_WIDTH}} ", "bold"), (text, style))
-        self._console.print(line, soft_wrap=True)
+        if self._console.is_terminal:  # which would cut words in two
+            line = Table.grid(Column(min_width=_NAME_WIDTH, no_wrap=True), Column(), padding=(0, 1, 0, 0))
+            line.add_row(Text(stage, "bold"), Text(text, style))
+            self._console.print(line)
+        else:
+            self._console.print(f"{stage:<{_NAME_WIDTH}} {text}", soft_wrap=True)
 
 
 class LiveReporter(LineReporter):
-    """Events as lines above a progress bar that moves."""
+    """Events as lines above something that moves."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
-        self._bar: Progress | None = None
-        self._task: TaskID | None = None
+        self._bar: Bar | None = None
 
     def stage_started(self, stage: str, why: str) -> None:
-        """As a line; the bar appears with the first progress."""
+        """As a line, with a spinner under it; the bar comes with the first progress."""
         self.close()
         super().stage_started(stage, why)
+        self._bar = Bar(self._console, stage)
 
     def stage_done(self, stage: str, seconds: float) -> None:
         """As a line, in the place of the bar."""
         self.close()
         super().stage_done(stage, seconds)
 
-    def progress(self, done: int, total: int, note: str) -> None:
-        """Moves the bar."""
-        if self._bar is None or self._task is None:
-            self._bar = Progress(
-                TextColumn(f"{self._stage:<{_NAME_WIDTH}}", style="bold"),
-                BarColumn(bar_width=30),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[note]}", markup=False),
-                console=self._console,
-                transient=True,
-                refresh_per_second=4,
-            )
-            self._task = self._bar.add_task(self._stage, total=total, note=note)
-            self._bar.start()
-        self._bar.update(self._task, completed=done, total=total, note=note)
-
     def close(self) -> None:
         """Takes the bar away."""
         if self._bar is not None:
-            self._bar.stop()
-        self._bar = self._task = None
+            self._bar.close()
+        self._bar = None
+
+    def _moved(self, done: int, total: int, note: str, seconds_left: float | None) -> None:
+        if self._bar is not None:
+            self._bar.show(done, total, note, seconds_left)

@@ -22,6 +22,7 @@ from nmt.cli.model import (
     workers_option,
 )
 from nmt.cli.options import option_fields, with_changes
+from nmt.cli.watched import busy, watched_lines
 from nmt.errors import UserError
 from nmt.evaluation.tokenization import Tokenization
 from nmt.inference.options import TranslationOptions
@@ -99,14 +100,16 @@ def command(
             check_lines(other, text, input_name(compare), input_name(path))
     language = ""
     if model is not None:
-        language, lines = _translated(model, lines, search, translation, model_options, workers, device)
+        assert source is not None
+        language, lines = _translated(model, source, lines, search, translation, model_options, workers, device)
     words = tokenizer_name(tokenize, language, right[0])
-    measured = scores(lines, right, where, words)
     compared = []
-    if other is not None:
-        from nmt.evaluation.significance import paired_bootstrap
+    with busy("score"):
+        measured = scores(lines, right, where, words)
+        if other is not None:
+            from nmt.evaluation.significance import paired_bootstrap
 
-        compared = paired_bootstrap(lines, other, right, words)
+            compared = paired_bootstrap(lines, other, right, words)
     if as_json:
         report = measured.json()
         if compared:
@@ -140,6 +143,7 @@ def _check_inputs(
 
 def _translated(
     model: Path,
+    source: Path,
     lines: list[str],
     search: Mapping[str, Any],
     translation: Mapping[str, Any],
@@ -155,7 +159,8 @@ def _translated(
     settings = search_settings(bundle, search)
     options = with_changes(TranslationOptions(), translation)
     groups = windows(lines, WINDOW_LINES)
-    found = list(translate_stream(model, bundle, groups, settings, options, workers))
+    translations = translate_stream(model, bundle, groups, settings, options, workers)
+    found = list(watched_lines(translations, "translate", source))
     warn_of_long_lines([number for number, line in enumerate(found, 1) if line.too_long])
     return bundle.metadata.target_language, [line.text for line in found]
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nmt.imports import quick_imports
+
 if TYPE_CHECKING:
     from nmt.recipe import Recipe
 
@@ -24,8 +26,9 @@ def load_examined(path: Path, overrides: Sequence[str], *, quick: bool = False) 
     Raises:
         UserError: with every mistake.
     """
-    from nmt.recipe import load_recipe
-    from nmt.recipe.examine import FIRST, examine, raise_mistakes
+    with quick_imports():
+        from nmt.recipe import load_recipe
+        from nmt.recipe.examine import FIRST, examine, raise_mistakes
 
     recipe = load_recipe(path, overrides)
     if int(os.environ.get("RANK", "0")) == 0:  # one voice for all processes

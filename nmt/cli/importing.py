@@ -6,6 +6,8 @@ import importlib
 
 import click
 
+from nmt.cli.group import ListedGroup
+
 _MODULES = {"fairseq": "nmt.cli.import_fairseq", "marian": "nmt.cli.import_marian"}
 _SUMMARIES = {
     "fairseq": "A checkpoint of fairseq: transformer, fconv or lstm.",
@@ -13,7 +15,7 @@ _SUMMARIES = {
 }
 
 
-class Toolkits(click.Group):
+class Toolkits(ListedGroup):
     """One subcommand per toolkit; each is imported when it is called."""
 
     def list_commands(self, context: click.Context) -> list[str]:

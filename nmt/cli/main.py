@@ -13,8 +13,11 @@ from typing import Any, NamedTuple
 import click
 
 from nmt import __version__
-from nmt.cli.streams import Terminated, ended_by_signals, forget_unwritten, prepare_streams
+from nmt.cli.group import ListedGroup
+from nmt.cli.streams import Terminated, colour, ended_by_signals, forget_unwritten, prepare_streams
+from nmt.cpu import let_threads_sleep
 from nmt.errors import UserError
+from nmt.imports import quick_imports
 
 USER_MISTAKE = 2
 """Exit status of a mistake that the user can put right, as in argparse and click."""
@@ -82,7 +85,7 @@ its `model/`, which can be copied anywhere.
 """
 
 
-class LazyGroup(click.Group):
+class LazyGroup(ListedGroup):
     """A group whose commands live in `nmt.cli.<module>:command` and are imported when they are called."""
 
     def list_commands(self, context: click.Context) -> list[str]:
@@ -94,18 +97,10 @@ class LazyGroup(click.Group):
         modules = {entry.name: entry.module or entry.name for _, entries in SECTIONS for entry in entries}
         if name not in modules:
             return None
-        command = importlib.import_module(f"nmt.cli.{modules[name]}").command
+        with quick_imports():
+            command = importlib.import_module(f"nmt.cli.{modules[name]}").command
         assert isinstance(command, click.Command)
         return command
-
-    def resolve_command(
-        self, context: click.Context, arguments: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does, but an unknown command suggests the nearest one."""
-        name = arguments[0]
-        if name not in self.list_commands(context) and not name.startswith("-"):
-            raise _unknown_command(name, self.list_commands(context))
-        return super().resolve_command(context, arguments)
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands under their headings."""
@@ -114,14 +109,6 @@ class LazyGroup(click.Group):
                 formatter.write_dl([(entry.name, entry.summary) for entry in entries])
         with formatter.section("More"):
             formatter.write_text("nmt COMMAND --help explains a command and each of its options.")
-
-
-def _unknown_command(name: str, commands: Sequence[str]) -> UserError:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, commands, n=1)
-    fix = f"Did you mean `nmt {near[0]}`?" if near else "See `nmt --help`."
-    return UserError("command line", "one of " + ", ".join(commands), repr(name), fix)
 
 
 @click.command(cls=LazyGroup, help=HELP, context_settings={"help_option_names": ["-h", "--help"]})
@@ -137,9 +124,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _status(arguments: Sequence[str] | None) -> int:
+    let_threads_sleep()
     try:
         prepare_streams()
-        with ended_by_signals(), command.make_context("nmt", _arguments(arguments)) as context:
+        with ended_by_signals(), command.make_context("nmt", _arguments(arguments), color=colour()) as context:
             result: Any = command.invoke(context)
             sys.stdout.flush()
     except click.exceptions.Exit as ended:  # --help, --version
@@ -216,5 +204,5 @@ def _usage(error: click.ClickException) -> str:
 def _complain(message: str) -> int:
     """One message on stderr; red on a terminal, plain in a file (click strips the colour there)."""
     with suppress(OSError):  # nobody listens
-        click.secho(f"nmt: {message}", fg="red", err=True)
+        click.secho(f"nmt: {message}", fg="red", err=True, color=colour())
     return USER_MISTAKE

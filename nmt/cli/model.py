@@ -10,6 +10,7 @@ import click
 
 from nmt.cli.options import with_changes
 from nmt.errors import UserError
+from nmt.imports import quick_imports
 from nmt.text import REPLACEMENT
 
 if TYPE_CHECKING:
@@ -49,8 +50,10 @@ def load_model(directory: Path, device: str, workers: int | None = None, model_o
     Raises:
         UserError: no such device, or one that worker processes cannot share; a wrong option.
     """
-    from nmt.bundle import load_bundle
-    from nmt.inference.device import chosen_device
+    with quick_imports():
+        import nmt.inference.translator  # noqa: F401 -- brings all that loading and translating need
+        from nmt.bundle import load_bundle
+        from nmt.inference.device import chosen_device
 
     several = (workers or 0) > 1
     chosen = chosen_device("cpu" if device == "auto" and several else device, "--device")

@@ -8,6 +8,7 @@ import click
 
 from nmt.cli.arguments import recipe_arguments, runs_option
 from nmt.cli.examined import load_examined
+from nmt.imports import quick_imports
 
 
 @click.command()
@@ -21,7 +22,8 @@ def command(recipe: Path, overrides: tuple[str, ...], runs: Path) -> None:
     from nmt.cli.console import reporting, stdout_console
 
     resolved = load_examined(recipe, overrides, quick=True)  # before anything slow is imported
-    from nmt.pipeline.run import prepare
+    with quick_imports():
+        from nmt.pipeline.run import prepare
 
     console = stdout_console()
     with reporting(console) as reporter:

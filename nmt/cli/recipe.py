@@ -10,6 +10,7 @@ import click
 from nmt.cli.arguments import recipe_arguments, refuse_existing_file, shipped
 from nmt.cli.examined import load_examined
 from nmt.cli.program import next_commands
+from nmt.imports import quick_imports
 from nmt.output import write_atomically
 from nmt.shipped import shipped_recipes
 
@@ -86,7 +87,9 @@ def check(recipe: Path, overrides: tuple[str, ...]) -> None:
     from rich.table import Table
 
     from nmt.cli.console import stdout_console
-    from nmt.recipe.sizes import parameter_counts
+
+    with quick_imports():
+        from nmt.recipe.sizes import parameter_counts
 
     resolved = load_examined(recipe, overrides)
     counts = parameter_counts(resolved.model, resolved.tokenizer)
@@ -112,8 +115,9 @@ def show(recipe: Path, overrides: tuple[str, ...]) -> None:
 
     The output is a recipe itself.
     """
-    from nmt.recipe import load_recipe
-    from nmt.recipe.show import as_yaml
+    with quick_imports():
+        from nmt.recipe import load_recipe
+        from nmt.recipe.show import as_yaml
 
     click.echo(as_yaml(load_recipe(recipe, overrides)), nl=False)
 
@@ -125,7 +129,8 @@ def schema(recipe: Path | None) -> None:
 
     It is the same for every recipe; RECIPE only makes the hint that follows on standard error complete.
     """
-    from nmt.recipe.schema import EDITOR_HINT, recipe_schema
+    with quick_imports():
+        from nmt.recipe.schema import EDITOR_HINT, recipe_schema
 
     click.echo(recipe_schema(), nl=False)
     name = recipe or "a recipe"

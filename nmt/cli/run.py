@@ -13,6 +13,7 @@ from nmt.cli.arguments import recipe_arguments, runs_option
 from nmt.cli.examined import load_examined
 from nmt.cli.program import program
 from nmt.cli.scores import show_scores
+from nmt.imports import quick_imports
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,7 +32,8 @@ def command(recipe: Path, overrides: tuple[str, ...], runs: Path) -> None:
     from nmt.cli.console import reporting, stdout_console
 
     resolved = load_examined(recipe, overrides, quick=True)  # before anything slow is imported
-    from nmt.pipeline.run import run
+    with quick_imports():
+        from nmt.pipeline.run import run
 
     console = stdout_console()
     with reporting(console) as reporter:
@@ -45,11 +47,12 @@ def command(recipe: Path, overrides: tuple[str, ...], runs: Path) -> None:
 
 
 def _show_samples(result: RunResult, console: Console) -> None:
+    whole = not console.is_terminal  # which would cut words in two
     for sample in result.samples:
         console.print()
-        console.print(f"source      {sample.source}", soft_wrap=True)
-        console.print(f"reference   {sample.reference}", soft_wrap=True)
-        console.print(f"hypothesis  {sample.hypothesis}", style="bold", soft_wrap=True)
+        console.print(f"source      {sample.source}", soft_wrap=whole)
+        console.print(f"reference   {sample.reference}", soft_wrap=whole)
+        console.print(f"hypothesis  {sample.hypothesis}", style="bold", soft_wrap=whole)
 
 
 def _show_topics(topics: Mapping[str, str], console: Console) -> None:

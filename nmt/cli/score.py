@@ -13,6 +13,7 @@ from nmt.cli.arguments import path_option
 from nmt.cli.inputs import check_one_dash, input_lines, input_name
 from nmt.cli.model import Warned, device_option, load_model, model_option
 from nmt.cli.options import option_fields, with_changes
+from nmt.cli.watched import prints_to_file, watched_lines
 from nmt.inference.options import TranslationOptions
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def command(
     sources, targets = (Warned(input_lines(path), input_name(path)) for path in (source, target))
     bundle = load_model(model, device, model_options=model_options)
     options = with_changes(TranslationOptions(), translation)
-    for line in score_lines(bundle.model, bundle.tokenizers, sources, targets, options):
+    scored = score_lines(bundle.model, bundle.tokenizers, sources, targets, options)
+    for line in watched_lines(scored, "score", source) if prints_to_file() else scored:
         sys.stdout.write(_row(line, tokens) + "\n")
     sources.warn()
     targets.warn()

@@ -51,6 +51,11 @@ def prepare_streams() -> None:
             stream.reconfigure(encoding=encoding, errors="backslashreplace", newline="\n")
 
 
+def colour() -> bool | None:
+    """Whether what click writes has colours, as rich asks the environment too; None: on a terminal it has."""
+    return False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
+
+
 def standard_input() -> BinaryIO:
     """Standard input as bytes, for a thread of its own to wait on.
 

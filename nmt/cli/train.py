@@ -8,6 +8,7 @@ import click
 
 from nmt.cli.arguments import recipe_arguments, runs_option
 from nmt.cli.examined import load_examined
+from nmt.imports import quick_imports
 
 
 @click.command()
@@ -25,8 +26,9 @@ def command(recipe: Path, overrides: tuple[str, ...], runs: Path) -> None:
     from nmt.cli.console import reporting, stdout_console
 
     resolved = load_examined(recipe, overrides, quick=True)  # before anything slow is imported
-    from nmt.pipeline.ranks import rank
-    from nmt.pipeline.run import train
+    with quick_imports():
+        from nmt.pipeline.ranks import rank
+        from nmt.pipeline.run import train
 
     console = stdout_console()
     console.quiet = rank() > 0  # one voice for all processes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -23,6 +23,8 @@ from nmt.cli.model import (
 )
 from nmt.cli.options import option_fields, with_changes
 from nmt.cli.streams import standard_input
+from nmt.cli.typed import is_typed, typed_lines
+from nmt.cli.watched import prints_to_file, watched_lines
 from nmt.inference.options import TranslationOptions
 from nmt.search import SearchConfig
 
@@ -72,7 +74,10 @@ def command(
         options = _with_fastest(with_changes(TranslationOptions(), translation), bundle)
         found = _translated(model, bundle, lines, input_file, settings, options, workers)
         long: list[int] = []
-        for number, line in enumerate(_shown(found, output), 1):
+        typed = input_file is None and sys.stdin.isatty()
+        if (output is not None or prints_to_file()) and not typed:
+            found = watched_lines(found, "translate", input_file)
+        for number, line in enumerate(found, 1):
             if line.too_long:
                 long.append(number)
             for text in _rows(number, line, scores, settings.n_best):
@@ -109,7 +114,10 @@ def _translated(
 
     if input_file is None and sys.stdin.isatty():
         click.echo("Type a sentence and press Enter; Ctrl-D ends.", err=True)
-    groups = arriving(lines, WINDOW_LINES) if input_file is None else windows(lines, WINDOW_LINES)
+    if input_file is not None:
+        groups: Iterator[Sequence[str]] = windows(lines, WINDOW_LINES)
+    else:
+        groups = typed_lines() if is_typed() else arriving(lines, WINDOW_LINES)
     return translate_stream(model, bundle, groups, search, options, workers)
 
 
@@ -148,19 +156,3 @@ def _destination(output: Path | None) -> Iterator[TextIO]:
     if hasattr(stdout, "reconfigure"):
         stdout.reconfigure(encoding="utf-8", newline="\n")
     yield stdout
-
-
-def _shown(translations: Iterable[Translation], output: Path | None) -> Iterator[Translation]:
-    """The same translations, with their number on the terminal when they go to a file."""
-    if output is None or not sys.stderr.isatty():
-        yield from translations
-        return
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} lines"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("translate", total=None)
-        for translation in translations:
-            yield translation
-            progress.advance(task)

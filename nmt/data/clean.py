@@ -13,6 +13,7 @@ from pydantic import Field
 from nmt.data.duplicates import DuplicateFinder
 from nmt.data.held import HeldSets, Overlap
 from nmt.data.pairs import ParallelFiles, RawCorpus, read_pairs
+from nmt.data.progress import ShowProgress, unseen, watched
 from nmt.errors import UserError
 from nmt.options import Options, PositiveFloat, Size, Total
 from nmt.output import write_atomically
@@ -122,13 +123,19 @@ class CleaningReport(Options):
 
 
 def prepare_corpus(
-    raw: RawCorpus, cleaning: Cleaning, source_language: str, target_language: str, directory: Path
+    raw: RawCorpus,
+    cleaning: Cleaning,
+    source_language: str,
+    target_language: str,
+    directory: Path,
+    progress: ShowProgress = unseen,
 ) -> CleaningReport:
     """Writes {train,validation,<test names>}.<language> into `directory`, one cleaned sentence a line.
 
     Training pairs that break a rule are left out. Validation and test sets keep every pair, line for
     line; only the characters of each line are normalised, as `nmt.text.clean_line` does everywhere.
-    Memory does not depend on the size of the corpus; each file appears when it is whole.
+    Memory does not depend on the size of the corpus; each file appears when it is whole. `progress` is told of the
+    training pairs that are read.
 
     Raises:
         UserError: a file is unreadable or in another encoding, two sides differ in their number of lines, a set is
@@ -141,7 +148,7 @@ def prepare_corpus(
     sets, invalid, held = dict[str, int](), dict[str, int](), HeldSets()
     for name, files in {"validation": raw.validation, **raw.tests}.items():
         sets[name], invalid[name] = _copy_set(files, _files(directory, name, languages), name, held)
-    cleaner = _TrainingCleaner(cleaning, raw.training, held)
+    cleaner = _TrainingCleaner(cleaning, raw.training, held, progress)
     report = cleaner.clean(_files(directory, "train", languages), directory / ".cleaning", sets)
     return report.model_copy(update={"invalid": {name: pairs for name, pairs in invalid.items() if pairs}})
 
@@ -213,8 +220,11 @@ class _TrainingCleaner:
     Reads the raw files twice when it looks for repeats: cheaper than keeping a copy between.
     """
 
-    def __init__(self, cleaning: Cleaning, raw: tuple[ParallelFiles, ...], held: HeldSets) -> None:
-        self._cleaning, self._raw, self._held = cleaning, raw, held
+    def __init__(
+        self, cleaning: Cleaning, raw: tuple[ParallelFiles, ...], held: HeldSets, progress: ShowProgress
+    ) -> None:
+        self._cleaning, self._raw, self._held, self._progress = cleaning, raw, held, progress
+        self._pairs = dict[ParallelFiles, int]()  # of the files that have been read once
         self._dropped = dict.fromkeys(RULES, 0)
         self._examples: dict[str, list[str]] = {rule: [] for rule in RULES}
         self._read = self._kept = self._changed = 0
@@ -269,8 +279,10 @@ class _TrainingCleaner:
     def _well_formed(self, *, count: bool) -> Iterator[tuple[str, str, str]]:
         """(file:line, source, target) of the pairs that break no rule by themselves."""
         for files in self._raw:
-            encodings = Encodings(files)
-            for number, (raw_source, raw_target) in enumerate(read_pairs(files), start=1):
+            encodings, number = Encodings(files), 0
+            total, note = self._pairs.get(files, 0), f"pairs of {files.source.name}"
+            pairs = watched(read_pairs(files), self._progress, total, note)
+            for number, (raw_source, raw_target) in enumerate(pairs, start=1):
                 encodings.count(raw_source, raw_target)
                 source, target = clean_line(raw_source), clean_line(raw_target)
                 fault = self._cleaning.fault(source, target)
@@ -283,6 +295,7 @@ class _TrainingCleaner:
                     at_fault = files.target if fault == "encoding" and REPLACEMENT not in source else files.source
                     self._drop(fault, f"{at_fault}:{number}")
             encodings.check()
+            self._pairs[files] = number
 
     def _drop(self, rule: str, where: str) -> None:
         self._dropped[rule] += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from nmt.data.clean import Cleaning
 from nmt.data.pairs import ParallelFiles, RawCorpus, read_pairs
+from nmt.data.progress import ShowProgress, unseen
 from nmt.data.survey import NamedText
 from nmt.options import Options
 
@@ -25,14 +26,6 @@ __all__ = [
     "read_pairs",
     "unseen",
 ]
-
-ShowProgress = Callable[[int, int, str], None]
-"""Told how much is done, of how much, and what it is."""
-
-
-def unseen(done: int, total: int, note: str) -> None:
-    """Shows no progress."""
-
 
 LanguageCode = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
 """A language as it appears in file names: en, de, pt-BR, zh_simplified."""

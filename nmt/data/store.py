@@ -19,8 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from nmt.data.pairs import ParallelFiles, read_pairs
+from nmt.data.progress import ShowProgress, unseen, watched
 from nmt.errors import UserError
 from nmt.output import sync_directory, write_atomically
+from nmt.text import count_lines
 from nmt.tokenizer.base import Tokenizer, TokenizerPair
 
 _FORMAT = 1
@@ -34,7 +36,13 @@ _TOUCHES_BETWEEN_RELEASES = 64
 
 
 def build_store(
-    source_text: Path, target_text: Path, tokenizers: TokenizerPair, directory: Path, *, keep_text: bool = True
+    source_text: Path,
+    target_text: Path,
+    tokenizers: TokenizerPair,
+    directory: Path,
+    *,
+    keep_text: bool = True,
+    progress: ShowProgress = unseen,
 ) -> None:
     """Tokenises a parallel text into a store. Streams: memory does not depend on its size.
 
@@ -46,6 +54,7 @@ def build_store(
         tokenizers: of the two sides.
         directory: of the store.
         keep_text: also store the lines, which sampled segmentation needs.
+        progress: told of the pairs that are done.
 
     Raises:
         UserError: a file is unreadable, or the two differ in their number of lines.
@@ -57,7 +66,8 @@ def build_store(
         with ExitStack() as files:
             source = _SideWriter(temporary, "source", tokenizers.source, keep_text, files)
             target = _SideWriter(temporary, "target", tokenizers.target, keep_text, files)
-            for source_line, target_line in read_pairs(ParallelFiles(source_text, target_text)):
+            pairs = read_pairs(ParallelFiles(source_text, target_text))
+            for source_line, target_line in watched(pairs, progress, count_lines(source_text), "pairs"):
                 source.add(source_line)
                 target.add(target_line)
         description = {

@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from nmt.errors import UserError
+from nmt.imports import quick_imports
 from nmt.processes import safe_imports, script_left_alone
 
 if TYPE_CHECKING:  # a worker imports torch after it has seen to Ctrl-C
@@ -177,10 +178,11 @@ def _work(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent decides
     os.environ["OMP_NUM_THREADS"] = "1"
     try:
-        import torch
+        with quick_imports():
+            import torch
 
-        from nmt.bundle import load_bundle
-        from nmt.inference.translator import TrainingText, Translator
+            from nmt.bundle import load_bundle
+            from nmt.inference.translator import TrainingText, Translator
 
         torch.set_num_threads(1)
         bundle = load_bundle(directory, model_options=model_options, verify=False)  # the parent has

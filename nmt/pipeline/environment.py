@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import platform
 import resource
+import sys
 from importlib.metadata import PackageNotFoundError, version
 
 import nmt
 
 _MEASURED = ("torch", "sentencepiece", "sacrebleu", "numpy")
-_KIBIBYTE = 1024
+_MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
+"""What getrusage counts memory in: macOS alone counts bytes."""
 
 
 def versions() -> dict[str, str]:
@@ -26,4 +28,4 @@ def versions() -> dict[str, str]:
 def peak_memory_bytes() -> int:
     """Most resident memory so far of this process, or of the largest of its ended children when that is more."""
     own, children = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return max(own, children) * _KIBIBYTE
+    return max(own, children) * _MAXRSS_BYTES

@@ -66,7 +66,14 @@ def prepare_ids(
     def store_ids(directory: Path) -> Mapping[str, Any]:
         for name, files in (("train", text.training), ("validation", text.validation)):
             keep_text = options.samples and name == "train"
-            build_store(files.source, files.target, tokenizers, directory / name, keep_text=keep_text)
+            build_store(
+                files.source,
+                files.target,
+                tokenizers,
+                directory / name,
+                keep_text=keep_text,
+                progress=reporter.progress,
+            )
         facts: dict[str, Any] = store_facts(PairStore(directory / "train"))
         lines = read_lines(text.training.source)
         facts["several_sentences"] = share_of_several(lines, facts["pairs"], source_language)

@@ -20,8 +20,15 @@ class Reporter(Protocol):
     def log(self, message: str) -> None:
         """One line about the stage that is at work."""
 
-    def progress(self, done: int, total: int, note: str) -> None:
-        """Where the stage that is at work stands; may be called often."""
+    def progress(self, done: int, total: int, note: str, seconds_left: float | None = None) -> None:
+        """Where the stage that is at work stands; may be called often.
+
+        Args:
+            done: so far.
+            total: of how much; 0: not known.
+            note: what else there is to say.
+            seconds_left: until the end; None: as the speed so far has it.
+        """
 
 
 class Silent:
@@ -39,7 +46,7 @@ class Silent:
     def log(self, message: str) -> None:
         """Says nothing."""
 
-    def progress(self, done: int, total: int, note: str) -> None:
+    def progress(self, done: int, total: int, note: str, seconds_left: float | None = None) -> None:
         """Says nothing."""
 
 

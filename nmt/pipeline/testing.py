@@ -98,12 +98,13 @@ def _translate(
 ) -> dict[str, float]:
     """Translates a file; returns its size and speed (loading of worker processes included)."""
     lines = list(read_lines(source))
-    start, tokens = time.monotonic(), 0
+    start, tokens, note = time.monotonic(), 0, f"lines of {output.name}"
+    reporter.progress(0, len(lines), note)
     with write_atomically(output) as handle:
         for number, translation in enumerate(translate(lines), start=1):
             handle.write(translation.text + "\n")
             tokens += len(encode(translation.text)) + 1
-            reporter.progress(number, len(lines), output.name)
+            reporter.progress(number, len(lines), note)
     seconds = time.monotonic() - start
     return {
         "lines": len(lines),

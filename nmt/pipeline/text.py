@@ -54,7 +54,7 @@ def prepare_text(corpus: CorpusOptions, raw: RawCorpus, run: Path, reporter: Rep
     """Cleans the corpus into `prepare/`, with a report of what was dropped and why."""
 
     def work(directory: Path) -> Mapping[str, Any]:
-        report = prepare_corpus(raw, corpus.cleaning, corpus.source, corpus.target, directory)
+        report = prepare_corpus(raw, corpus.cleaning, corpus.source, corpus.target, directory, reporter.progress)
         with write_atomically(directory / REPORT) as handle:
             handle.write(report.model_dump_json(indent=2) + "\n")
         for what, pairs, where in report.rows():

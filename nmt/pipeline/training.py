@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -209,13 +209,13 @@ def _train(
 
 
 def _validation_set(settings: TrainingSettings, ids: PreparedIds) -> ValidationSet:
-    def translate(model: EncoderDecoder[Any, Any], lines: Sequence[str]) -> list[str]:
+    def translate(model: EncoderDecoder[Any, Any], lines: Sequence[str]) -> Iterator[str]:
         facts, language = ids.facts, settings.languages[0]
         training_text = TrainingText(facts["longest_source"], facts.get("several_sentences"), language)
         translator = Translator(
             model, ids.tokenizers, settings.search, settings.translation, training_text=training_text
         )
-        return [translation.text for translation in translator.translate(lines)]
+        return (translation.text for translation in translator.translate(lines))
 
     words = _words(settings, ids)
     return ValidationSet(

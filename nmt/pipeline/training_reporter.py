@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nmt.pipeline.reporter import Reporter, duration
-from nmt.training.log import WEIGHTS, Progress, Started, Validated
+from nmt.pipeline.reporter import Reporter
+from nmt.training.log import WEIGHTS, Moved, Progress, Started, Validated
 
 
 class TrainingReporter:
     """Passes the trainer's events on as progress and log lines."""
 
     def __init__(self, reporter: Reporter, updates: int) -> None:
-        self._reporter, self._updates = reporter, updates
+        self._reporter, self._updates, self._note = reporter, updates, ""
 
     def started(self, event: Started) -> None:
         """One line about the size of the task, one about what is left out or was done before."""
@@ -26,12 +26,15 @@ class TrainingReporter:
         if event.update:
             self._reporter.log(f"going on after update {event.update}")
 
-    def progress(self, event: Progress) -> None:
+    def moved(self, event: Moved) -> None:
         """Moves the progress along."""
-        left = duration(event.seconds_left)
+        note = self._note if event.validated is None else f"validating, {event.validated:.0%}"
+        self._reporter.progress(event.update, self._updates, note, event.seconds_left)
+
+    def progress(self, event: Progress) -> None:
+        """What the progress says from here on."""
         reward = "" if event.reward is None else f"  reward {event.reward:.3f}"
-        note = f"loss {event.loss:.3f}{reward}  {event.tokens_per_second:,.0f} tokens/s  {left} left"
-        self._reporter.progress(event.update, self._updates, note)
+        self._note = f"loss {event.loss:.3f}{reward}  {event.tokens_per_second:,.0f} tokens/s"
 
     def validated(self, event: Validated) -> None:
         """One line per validation, and one about what the model reports of itself, where it does."""

@@ -2,54 +2,64 @@
 
 from __future__ import annotations
 
-import json
-import re
+import io
 import textwrap
-from collections.abc import Iterator
 from typing import Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.nodes import ScalarNode
+from ruamel.yaml.representer import RoundTripRepresenter
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from nmt.options import Options
 from nmt.recipe.keys import kinds, option_classes
 
 _WIDTH = 110
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_/.+-]*")
-# What YAML does not allow as it is, or takes for the end of a line.
-_NOT_PRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
-# Words that YAML 1.2, or the YAML 1.1 that many editors still speak, would read as something else.
-_NOT_TEXT = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
+_INDENT = 2
+# Words that YAML 1.1, which many editors still speak, would read as something else; YAML 1.2 has them as text.
+_NOT_TEXT = {"yes", "no", "on", "off", "y", "n"}
 
 
 def as_yaml(options: Options) -> str:
     """YAML that reads back as equal options, with each option's description as a comment above it."""
-    return "\n".join(_section(options, "")) + "\n"
+    yaml, written = YAML(), io.StringIO()
+    yaml.Representer = _Representer
+    yaml.width = 1 << 30  # a value is a line
+    yaml.dump(_section(options, 0), written)
+    return written.getvalue()
 
 
-def as_plain_yaml(options: Options) -> str:
-    """The same values without comments."""
-    return "\n".join(line for line in _section(options, "") if line and not line.lstrip().startswith("#")) + "\n"
+class _Representer(RoundTripRepresenter):
+    """Writes None as the word: a reader would take an empty value for something that is missing."""
+
+    def represent_none(self, data: None) -> ScalarNode:
+        node: ScalarNode = self.represent_scalar("tag:yaml.org,2002:null", "null")
+        return node
 
 
-def _section(options: Options, indent: str) -> Iterator[str]:
+_Representer.add_representer(type(None), _Representer.represent_none)
+
+
+def _section(options: Options, depth: int) -> CommentedMap:
+    section = CommentedMap()
     for number, (name, field) in enumerate(type(options).model_fields.items()):
         value = getattr(options, name)
-        if not indent and number:
-            yield ""
-        yield from _comment(field, indent)
-        if isinstance(value, Options):
-            yield f"{indent}{name}:"
-            yield from _section(value, indent + "  ")
-        else:
-            yield f"{indent}{name}: {_flow(value)}"
+        section[name] = _section(value, depth + 1) if isinstance(value, Options) else _value(value)
+        comment = _comment(field, _WIDTH - depth * _INDENT)
+        if comment or (number and not depth):
+            above = ("\n" if number and not depth else "") + comment
+            section.yaml_set_comment_before_after_key(name, before=above, indent=depth * _INDENT)
+    return section
 
 
-def _comment(field: FieldInfo, indent: str) -> Iterator[str]:
+def _comment(field: FieldInfo, width: int) -> str:
     text = " ".join((field.description or "").split())
     choices = _choices(field.annotation)
     if len(choices) > 1:
         text = f"{text} [{' | '.join(choices)}]".strip()
-    yield from textwrap.wrap(text, _WIDTH, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ")
+    return textwrap.fill(text, width - len("# "))
 
 
 def _choices(annotation: object) -> list[str]:
@@ -59,19 +69,19 @@ def _choices(annotation: object) -> list[str]:
     return [f"kind: {kind}" for member in option_classes(annotation) for kind in kinds(member)]
 
 
-def _flow(value: object) -> str:
+def _value(value: object) -> object:
+    """As ruamel writes it on one line."""
     if isinstance(value, Options):
         value = dict(value)
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_flow(key)}: {_flow(item)}" for key, item in value.items()) + "}"
+        mapping = CommentedMap({_value(key): _value(item) for key, item in value.items()})
+        mapping.fa.set_flow_style()
+        return mapping
     if isinstance(value, (tuple, list, set, frozenset)):
-        return "[" + ", ".join(map(_flow, value)) + "]"
+        sequence = CommentedSeq(map(_value, value))
+        sequence.fa.set_flow_style()
+        return sequence
     if value is None or isinstance(value, (bool, int, float)):
-        return json.dumps(value)
+        return value
     text = str(value)
-    plain = _PLAIN.fullmatch(text) and text.lower() not in _NOT_TEXT
-    return text if plain else _NOT_PRINTABLE.sub(_escaped, json.dumps(text, ensure_ascii=False))
-
-
-def _escaped(character: re.Match[str]) -> str:
-    return f"\\u{ord(character[0]):04x}"
+    return DoubleQuotedScalarString(text) if text.lower() in _NOT_TEXT else text

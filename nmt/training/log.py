@@ -37,6 +37,18 @@ class Started:
 
 
 @dataclass(frozen=True)
+class Moved:
+    """Where a training stands at this moment."""
+
+    update: int
+    """Updates that are done."""
+    seconds_left: float | None
+    """Until the training ends, its validations included; None: too early to tell."""
+    validated: float | None = None
+    """Share of a validation that is done, 0 to 1; None between validations."""
+
+
+@dataclass(frozen=True)
 class Progress:
     """The mean over the updates since the last line."""
 
@@ -96,6 +108,9 @@ class Reporter(Protocol):
     def started(self, event: Started) -> None:
         """Called once."""
 
+    def moved(self, event: Moved) -> None:
+        """Called after each update, and often in a validation."""
+
     def progress(self, event: Progress) -> None:
         """Called every `log_every` updates."""
 
@@ -125,6 +140,10 @@ class RunLog:
     def started(self, event: Started) -> None:
         """Passes on."""
         self._reporter.started(event)
+
+    def moved(self, event: Moved) -> None:
+        """Passes on; a file has no use for it."""
+        self._reporter.moved(event)
 
     def progress(self, event: Progress) -> None:
         """Writes the scalars."""

@@ -30,15 +30,16 @@ from nmt.training.checkpoint import Checkpoints, Position, average_weights
 from nmt.training.distributed import World
 from nmt.training.ema import MovingAverage
 from nmt.training.flat import FlatParameters
-from nmt.training.log import AVERAGE, Reporter, RunLog, Started
+from nmt.training.log import AVERAGE, Moved, Reporter, RunLog, Started
 from nmt.training.objective import cross_entropy
 from nmt.training.options import Training
+from nmt.training.pace import Pace
 from nmt.training.precision import resolve_precision
 from nmt.training.refine import Refiner
 from nmt.training.selection import Selection
 from nmt.training.signals import StopRequest
 from nmt.training.statistics import numbers
-from nmt.training.validation import ValidationSet, validate
+from nmt.training.validation import Validation, ValidationSet, validate
 from nmt.training.window import Window
 
 Model = EncoderDecoder[Any, Any]
@@ -125,6 +126,7 @@ class Trainer:
             self.position.validated = -1  # how good the start was, is worth knowing, and it may stay the best
         self.position.precision = self.position.precision or resolve_precision(options.precision, world.device)
         self.window = Window(self.position, world, options.micro_batches, refining=refiner is not None)
+        self._pace = Pace(self.position.update, options.updates, options.validate_every)
         self._directory, self._reporter = directory, reporter
         self.log: RunLog | None = None
         self.bad_updates = 0
@@ -149,13 +151,15 @@ class Trainer:
         self._announce()
         self.model.train()
         with StopRequest() as stop:
-            self.window.skip_time()
+            self._skip_time()
             if self._validation_is_due():  # of the start; or the signal that ended the last run came first
                 self._validate()
                 self._save()
-                self.window.skip_time()
+                self._skip_time()
             for indices in self._batches():
                 stopping = self._update(indices, stop.requested)
+                self._pace.updated(done.update)
+                self._show()
                 if done.update % self.options.log_every == 0:
                     self._log_progress()
                 if stopping:
@@ -164,11 +168,29 @@ class Trainer:
                 due = self._validation_is_due()
                 if due:
                     self._validate()
-                    self.window.skip_time()
+                    self._skip_time()
                 if due or done.update % self.options.save_every == 0:
                     self._save()
         ended = done.update >= self.options.updates or self._ended_early()
         return ended and not self._validation_is_due()
+
+    def _skip_time(self) -> None:
+        self.window.skip_time()
+        self._pace.skip_time()
+
+    def _show(self, validated: float | None = None) -> None:
+        """Tells whoever watches where the training stands."""
+        if self.log:
+            left = self._pace.seconds_left(validating=validated is not None)
+            self.log.moved(Moved(self.position.update, left, validated))
+
+    def _found(self) -> Validation:
+        """How good the model is as it stands, which takes a while: watched, and timed."""
+        self._pace.skip_time()
+        self._show(0.0)
+        found = validate(self.model, self.validation, self.world, self._show)
+        self._pace.validated()
+        return found
 
     def _log_progress(self) -> None:
         line = self.window.progress(self.options.updates, self.optimizer.param_groups[0]["lr"])
@@ -293,7 +315,7 @@ class Trainer:
         done = self.position
         done.validated = done.update
         with self.ema.in_place_of_weights() if self.ema else nullcontext():
-            found = validate(self.model, self.validation, self.world)
+            found = self._found()
             if self.world.first:
                 self.checkpoints.save_weights(done, self.model)
         best = self.selection.consider(found, done.update)
@@ -345,7 +367,7 @@ class Trainer:
         chosen, bleu = f"best single weights (update {done.best_update})", done.best_bleu
         if len(last) > 1:
             self._use(last)
-            average = validate(self.model, self.validation, self.world)
+            average = self._found()
             better = self.selection.beats_the_best(average)
             if better:
                 chosen, bleu = f"average of the last {len(last)} (updates {last[0]} to {last[-1]})", average.bleu
@@ -375,7 +397,7 @@ class Trainer:
         self.selection.forget()
         for update in updates:
             self._use([update])
-            found = validate(self.model, self.validation, self.world)
+            found = self._found()
             self.selection.consider(found, update)
             if self.log:
                 self.log.note(self.position.update, f"weights of update {update} judged anew: {found.worded()}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,8 +26,8 @@ class ValidationSet:
     """The pairs as ids."""
     sources: Sequence[str]
     references: Sequence[str]
-    translate: Callable[[EncoderDecoder[Any, Any], Sequence[str]], list[str]]
-    """Lines to lines."""
+    translate: Callable[[EncoderDecoder[Any, Any], Sequence[str]], Iterable[str]]
+    """Lines to lines, in order."""
     score: Callable[[Sequence[str], Sequence[str]], float]
     """Hypotheses and references to BLEU."""
     gleu: Callable[[Sequence[str], Sequence[str]], float] | None = None
@@ -63,12 +63,45 @@ class Validation:
         return Validated(update, self.loss, perplexity, self.bleu, best, self.samples, what, self.gleu, self.statistics)
 
 
-def validate(model: EncoderDecoder[Any, Any], data: ValidationSet, world: World) -> Validation:
-    """Loss, BLEU and a few translations; the work is shared among the processes, all of which get the result."""
+class _Watched:
+    """Says which share of a validation is done: each pair counts once for its loss and once for its translation."""
+
+    def __init__(self, watch: Callable[[float], None], pairs: int) -> None:
+        self._watch, self._done, self._all = watch, 0, 2 * pairs
+
+    def add(self, pairs: int) -> None:
+        self._done += pairs
+        self._watch(min(self._done / max(self._all, 1), 1.0))
+
+
+def _unwatched(share: float) -> None:
+    """Nobody looks."""
+
+
+def validate(
+    model: EncoderDecoder[Any, Any],
+    data: ValidationSet,
+    world: World,
+    watch: Callable[[float], None] = _unwatched,
+) -> Validation:
+    """Loss, BLEU and a few translations; the work is shared among the processes, all of which get the result.
+
+    Args:
+        model: in either mode, to which it returns.
+        data: what to validate on.
+        world: the processes, all of which call this.
+        watch: told now and then which share is done, 0 to 1.
+    """
     training = model.training
     model.eval()
-    loss, statistics = _loss(model, data, world)
-    hypotheses = world.gather(data.translate(model, world.share(data.sources)))
+    sources = world.share(data.sources)
+    watched = _Watched(watch, len(sources))
+    loss, statistics = _loss(model, data, world, watched)
+    translated = []
+    for line in data.translate(model, sources):
+        translated.append(line)
+        watched.add(1)
+    hypotheses = world.gather(translated)
     model.train(training)
     samples = zip(data.sources, data.references, hypotheses, strict=True)
     shown = tuple(Sample(*sample) for sample, _ in zip(samples, range(data.samples), strict=False))
@@ -78,7 +111,9 @@ def validate(model: EncoderDecoder[Any, Any], data: ValidationSet, world: World)
 
 
 @torch.no_grad()
-def _loss(model: EncoderDecoder[Any, Any], data: ValidationSet, world: World) -> tuple[float, dict[str, float]]:
+def _loss(
+    model: EncoderDecoder[Any, Any], data: ValidationSet, world: World, watched: _Watched
+) -> tuple[float, dict[str, float]]:
     store, observed = data.store, list[Totals]()
     totals = torch.zeros(2, dtype=torch.float64)
     lengths = [max(len(store.source(i)), len(store.target(i))) for i in range(len(store))]
@@ -89,6 +124,7 @@ def _loss(model: EncoderDecoder[Any, Any], data: ValidationSet, world: World) ->
         totals[1] += batch.target_tokens
         observed.append({})
         add(observed[-1], numbers(objective.statistics))
+        watched.add(len(pairs))
     totals = totals.to(world.device)
     world.sum(totals)
     return float(totals[0] / totals[1]), means(world.gather(observed))

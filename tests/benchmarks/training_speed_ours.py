@@ -24,7 +24,7 @@ from nmt.data.sampler import BatchSampler
 from nmt.data.store import PairStore, build_store
 from nmt.models import ModelConfig
 from nmt.training.distributed import World, join_world
-from nmt.training.log import Progress, Started, Validated
+from nmt.training.log import Moved, Progress, Started, Validated
 from nmt.training.options import Training
 from nmt.training.schedule import InverseSquareRoot
 from nmt.training.trainer import Trainer
@@ -50,6 +50,9 @@ class Clock:
         self.readings: list[tuple[float, int]] = []
 
     def started(self, event: Started) -> None:
+        pass
+
+    def moved(self, event: Moved) -> None:
         pass
 
     def progress(self, event: Progress) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
+import time
 
 import pytest
 from rich.console import Console
 
+from nmt.cli.bar import Pace
 from nmt.cli.console import LineReporter, LiveReporter, reporting
 from nmt.pipeline.reporter import Reporter, duration
 
@@ -16,7 +19,7 @@ def events(reporter: Reporter) -> None:
     reporter.stage_started("train", "first time")
     reporter.log("[bold]text in brackets[/bold] stays as it is :smile:")
     for update in range(1, 4):
-        reporter.progress(update, 3, "loss 2.500  9,000 tokens/s  1.0 s left")
+        reporter.progress(update, 3, "loss 2.500  9,000 tokens/s", 1.0)
     reporter.stage_done("train", 75.0)
 
 
@@ -78,3 +81,61 @@ def test_the_bar_goes_away_when_the_stage_fails() -> None:
 )
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def screens(width: int, environment: dict[str, str]) -> str:
+    """What a terminal of this width is sent while a stage works."""
+    file = io.StringIO()
+    console = Console(
+        file=file, force_terminal=True, width=width, markup=False, _environ={"TERM": "xterm", **environment}
+    )
+    with reporting(console) as reporter:
+        reporter.stage_started("train", "first time")
+        reporter.log("update 400: validation perplexity 12.31  BLEU 40.12  best so far, and words that fill a line")
+        for update in range(1000, 1004):
+            reporter.progress(update, 4000, "loss 2.310  9,000 tokens/s", 7810.0)
+            time.sleep(0.3)
+        reporter.stage_done("train", 75.0)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("width", [40, 60, 120])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    lines = re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screens(width, {})))
+    assert max(map(len, lines)) <= width
+    shown = [line for line in lines if "25 % 1000/4000" in line]
+    assert shown
+    assert width < 60 or all("2 h 10 min left" in line for line in shown)
+    assert width < 120 or all("9,000 tokens/s" in line for line in shown)
+    assert not any(line.startswith(" ") and line.strip() and not line.startswith(" " * 11) for line in lines[:3])
+
+
+def test_no_color_means_none() -> None:
+    colours = re.compile(r"\x1b\[[0-9;]*3[0-7]m")
+    assert colours.search(screens(80, {}))
+    assert not colours.search(screens(80, {"NO_COLOR": "1"}))
+
+
+def test_work_that_cannot_say_how_much_it_is_moves_too() -> None:
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, width=80, _environ={"TERM": "xterm"})
+    with reporting(console) as reporter:
+        reporter.stage_started("prepare", "")
+        reporter.progress(3000, 0, "pairs of train.en")
+        time.sleep(0.3)
+        reporter.stage_done("prepare", 1.0)
+    assert "3000" in file.getvalue()
+    assert "pairs of train.en" in file.getvalue()
+    assert "left" not in file.getvalue()
+
+
+def test_the_time_remaining_is_told_from_the_speed_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    pace = Pace()
+    assert pace.seconds_left(10, 100) is None
+    now[0] += 20.0
+    assert pace.seconds_left(20, 100) == pytest.approx(160.0)
+    assert pace.seconds_left(5, 100) is None  # another file
+    now[0] += 1.0
+    assert pace.seconds_left(6, 0) is None  # nobody knows of how much

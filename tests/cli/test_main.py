@@ -56,7 +56,16 @@ def test_python_minus_m() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"), [(["trian"], "Did you mean `nmt train`?"), (["--verison"], "--version"), (["run"], "RECIPE")]
+    ("arguments", "says"),
+    [
+        (["trian"], "Did you mean 'train'?"),
+        (["recipe", "chekc"], "'check'"),
+        (["import", "farseq"], "Did you mean 'fairseq'?"),
+        (["translate", "--baem", "3"], "Did you mean '--beam'?"),
+        (["--verison"], "Did you mean '--version'?"),
+        (["nothing", "like", "it"], "No such command 'nothing'. See `nmt --help`."),
+        (["run"], "RECIPE"),
+    ],
 )
 def test_mistakes_exit_2_with_one_message(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert status(*arguments) == 2
@@ -64,6 +73,7 @@ def test_mistakes_exit_2_with_one_message(arguments: list[str], says: str, capsy
     assert captured.out == ""
     assert captured.err.startswith("nmt: ")
     assert says in captured.err
+    assert captured.err.count("\n") == 1
     assert "\x1b" not in captured.err
 
 

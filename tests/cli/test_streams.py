@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import termios
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -127,12 +128,14 @@ def test_interrupting_the_prompt_ends_the_process_properly(model: Path) -> None:
         stdin=slave, stdout=slave, stderr=subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
     os.close(slave)
+    before = termios.tcgetattr(master)
     os.write(master, b"the dog\n")
     seen = b""
     while seen.count(b"\n") < 2:  # the terminal's echo, then the translation
         seen += os.read(master, 1000)
     os.kill(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=30)
+    assert termios.tcgetattr(master) == before  # whatever was editing the line has given the terminal back
     os.close(master)
     assert process.returncode == 130, errors.decode()
     assert b"Traceback" not in errors

@@ -1,4 +1,4 @@
-"""What the README tells a newcomer to do works, and so does every shipped recipe, shrunk by its own overrides."""
+"""Commands and recipes of the README and of the pages it links to work, and every shipped recipe runs, shrunk."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.command import succeed
+from tests.pages import PAGES, ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 RECIPES = sorted(path for path in (ROOT / "recipes").glob("*/*.yaml") if not path.parent.name.startswith("wmt14"))
 """All but those that test_wmt14.py runs, on archives of its own."""
@@ -94,16 +94,21 @@ def test_the_readmes_recipe_for_ones_own_files(tmp_path: Path) -> None:
     assert (tmp_path / "runs/mine_en_de/small/translate/news").read_text().count("\n") == 50
 
 
-def commands() -> list[list[str]]:
-    """Every `nmt` command in the README's code blocks, as words."""
-    blocks = README.split("```")[1::2]
+def commands(text: str) -> list[list[str]]:
+    """Every `nmt` command in the code blocks of a page, as words."""
+    blocks = text.split("```")[1::2]
     lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
     calls = [re.split(r"(?:^|\| )nmt ", line.split("#")[0])[-1] for line in lines if re.search(r"(^|\| )nmt ", line)]
     return [shlex.split(call) for call in calls]
 
 
-@pytest.mark.parametrize("words", commands(), ids=" ".join)
-def test_the_readme_names_options_that_exist(words: list[str]) -> None:
+COMMANDS = {" ".join(words): words for page in PAGES for words in commands(page.read_text(encoding="utf-8"))}
+"""Each command once, though several pages may show it."""
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_pages_name_options_that_exist(command: str) -> None:
+    words = COMMANDS[command]
     name = " ".join(words[: 2 if words[0] in ("recipe", "import", "export") else 1])
     known = succeed(*name.split(), "--help")
     options = [word for word in words if word.startswith("-") and word not in known]
@@ -111,6 +116,6 @@ def test_the_readme_names_options_that_exist(words: list[str]) -> None:
 
 
 def test_the_readme_shows_commands() -> None:
-    assert len(commands()) > 8
+    assert len(commands(README)) > 8
     assert "make quickstart" in README
     assert "make test" in README

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from importlinter import cli as import_linter
 
+from tests.cli.model_directory import save_tiny_model
+
 ROOT = Path(__file__).resolve().parents[2]
 PYPROJECT = ROOT / "pyproject.toml"
 HEAVY = ("torch", "numpy", "sentencepiece", "sacrebleu", "tensorboard")
@@ -53,17 +55,36 @@ def test_a_wrong_import_would_be_noticed(tmp_path: Path) -> None:
     assert "nmt.nn is not allowed to import nmt.models" in result.stdout
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["translate", "--help"]])
-def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
-    """`--help` answers at once: torch alone takes seconds to import."""
+def imported(arguments: list[str], names: tuple[str, ...]) -> list[str]:
+    """Those of the modules that a command has imported by its end."""
     listing = (
         f"import sys; sys.argv = ['nmt', *{arguments!r}]\n"
         "from nmt.cli.main import main\n"
         "try:\n    main()\nexcept SystemExit as ended:\n    assert not ended.code, ended.code\n"
-        f"print('heavy:', [name for name in {HEAVY!r} if name in sys.modules])\n"
+        f"print('imported:', *[name for name in {names!r} if name in sys.modules])\n"
     )
     result = subprocess.run(
         [sys.executable, "-c", listing], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )
     assert result.returncode == 0, result.stderr
-    assert result.stdout.splitlines()[-1] == "heavy: []"
+    return result.stdout.splitlines()[-1].removeprefix("imported:").split()
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["translate", "--help"]])
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    """`--help` answers at once: torch alone takes seconds to import."""
+    assert imported(arguments, HEAVY) == []
+
+
+def test_commands_import_what_they_need(tmp_path: Path) -> None:
+    """Each of these modules is a noticeable part of the time that one sentence takes."""
+    model, text = save_tiny_model(tmp_path / "model"), tmp_path / "text"
+    text.write_text("the dog\n", encoding="utf-8")
+    assert imported(["info", str(model)], HEAVY) == []
+    assert imported(["evaluate", "--hypothesis", str(text), "--reference", str(text)], ("torch", "numpy")) == []
+    no_sentence_needs = ("torch._dynamo", "torch._inductor", "torch.onnx", "sympy", "scipy", "pandas", "sacremoses")
+    ours = ("sacrebleu", "tensorboard", "rich", "nmt.training", "nmt.recipe", "nmt.interop", "nmt.evaluation.bleu")
+    assert imported(["translate", str(model), str(text)], no_sentence_needs + ours) == []
+    recipe = str(ROOT / "recipes/phrasebook_en_de/transformer_tiny.yaml")
+    no_recipe_needs = ("torch._dynamo", "tensorboard", "sacrebleu", "nmt.training.trainer", "nmt.pipeline.run")
+    assert imported(["recipe", "check", recipe], no_recipe_needs) == []

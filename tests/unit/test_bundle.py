@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-import nmt.bundle
+import nmt.models.weights
 from nmt.bundle import (
     FORMAT_VERSION,
     METADATA,
@@ -228,14 +228,14 @@ def test_the_weights_that_are_read_are_the_models_own(
 ) -> None:
     """No copy is made of them and no random number drawn, so that memory holds them once; a tied one is one."""
     read: dict[str, torch.Tensor] = {}
-    original = nmt.bundle.read_tensors
+    original = nmt.models.weights.read_tensors
 
     def remembered(path: Path, *, verify: bool) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
         tensors, metadata = original(path, verify=verify)
         read.update(tensors)
         return tensors, metadata
 
-    monkeypatch.setattr(nmt.bundle, "read_tensors", remembered)
+    monkeypatch.setattr(nmt.models.weights, "read_tensors", remembered)
     generator = torch.get_rng_state()
     model = load_bundle(small if numbers == "int8" else saved).model
     assert torch.equal(torch.get_rng_state(), generator)

@@ -11,6 +11,7 @@ import tarfile
 import threading
 import unicodedata
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nmt.errors import UserError
-from nmt.text import clean_line, is_blank, read_lines
+from nmt.text import clean_line, count_lines, is_blank, read_lines
 
 # Bytes that other toolkits have lost lines to, among ordinary ones.
 HOSTILE = [
@@ -253,3 +254,19 @@ def test_what_nobody_can_see_is_blank(line: str) -> None:
 @pytest.mark.parametrize("line", ["a", "。", "🙂", "\u200ba", "-"])
 def test_what_can_be_seen_is_not_blank(line: str) -> None:
     assert not is_blank(line)
+
+
+@pytest.mark.parametrize("text", ["", "one", "one\n", "one\n\nthree", "\n\n", "a\u2028b\rc\r\nd\n"])
+@pytest.mark.parametrize("packed", [bytes, gzip.compress, bz2.compress, lambda data: data.decode().encode("utf-16")])
+def test_lines_are_counted_as_they_are_read(text: str, packed: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    path = tmp_path / "text"
+    path.write_bytes(packed(text.encode()))
+    assert count_lines(path) == len(list(read_lines(path)))
+
+
+def test_what_cannot_be_counted_counts_nothing(tmp_path: Path) -> None:
+    """The error comes when the lines are read."""
+    (tmp_path / "cut").write_bytes(gzip.compress(b"line\n" * 10_000)[:-20])
+    (tmp_path / "zip").write_bytes(b"PK\x03\x04" + bytes(100))
+    os.mkfifo(tmp_path / "pipe")
+    assert [count_lines(tmp_path / name) for name in ("cut", "zip", "pipe", "absent")] == [0, 0, 0, 0]

@@ -6,7 +6,7 @@ from data_prep.phrasebook.contractions import as_spoken
 from data_prep.phrasebook.draw import Draw, Rejected
 from data_prep.phrasebook.families import short
 from data_prep.phrasebook.families.statements import Pair
-from data_prep.phrasebook.phrases import OPEN, TEMPLATES
+from data_prep.phrasebook.phrases import ABOUT_WORDS, FIXED, OPEN
 from data_prep.phrasebook.slots import filled
 
 BEFORE_QUESTIONS = (
@@ -22,14 +22,14 @@ BEFORE_CALLS = (("{title}, ", "{title}, "), ("excuse me, ", "Entschuldigung, "))
 
 def expression(draw: Draw) -> Pair:
     """Good evening, Ms Berger! I would like a coffee, please."""
-    english, german = filled(draw.one(OPEN), draw)
+    english, german = filled(draw.one(ABOUT_WORDS if draw.chance(0.6) else OPEN), draw)
     return as_spoken(english, draw.random), german
 
 
 def introduced(draw: Draw) -> Pair:
     """Excuse me, what time is it? Yes, I am hungry. Mr Weber, can you help me?"""
-    template = draw.one(TEMPLATES)
-    if "{name}" in template[0] or "{title}" in template[0] or template[0][-1] not in ".?!":
+    template = draw.one(FIXED if draw.chance(0.7) else OPEN)
+    if "love" in template[0] or "{name}" in template[0] or "{title}" in template[0] or template[0][-1] not in ".?!":
         raise Rejected
     english, german = filled(template, draw)
     return _behind(as_spoken(english, draw.random), german, draw)
@@ -52,4 +52,4 @@ def _behind(english: str, german: str, draw: Draw) -> Pair:
     return before + english, vorher + german
 
 
-FAMILIES = ((expression, 56), (introduced, 24), (answered, 8))
+FAMILIES = ((expression, 56), (introduced, 40), (answered, 8))

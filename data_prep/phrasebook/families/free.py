@@ -112,7 +112,7 @@ def a_tense(draw: Draw, verb: Verb) -> Tense:
 
 def doing(draw: Draw, subject: NounPhrase, negated: bool) -> Clause:
     """Somebody does something with something."""
-    verb = draw.lexeme(WITH_OBJECT)
+    verb = draw.lexeme(verbs.EVERYDAY if draw.chance(0.4) else WITH_OBJECT)
     place = spot(draw) if draw.chance(0.12) else None
     return Clause(
         subject, verb, a_tense(draw, verb), accusative=anything(draw, verb, subject, negated), negated=negated,

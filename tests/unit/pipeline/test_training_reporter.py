@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nmt.pipeline.reporter import Silent
 from nmt.pipeline.training_reporter import TrainingReporter
-from nmt.training.log import Validated
+from nmt.training.log import Moved, Progress, Validated
 
 
 class Recorder(Silent):
@@ -12,6 +12,10 @@ class Recorder(Silent):
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.shown: list[tuple[int, int, str, float | None]] = []
+
+    def progress(self, done: int, total: int, note: str, seconds_left: float | None = None) -> None:
+        self.shown.append((done, total, note, seconds_left))
 
     def log(self, message: str) -> None:
         self.lines.append(message)
@@ -33,3 +37,17 @@ def test_a_first_word_is_said_once() -> None:
 
 def test_nothing_is_said_where_nothing_is_reported() -> None:
     assert lines({}) == ["update 150: validation perplexity 7.39  BLEU 20.10  best so far"]
+
+
+def test_the_bar_says_the_last_loss_or_how_far_the_validation_is() -> None:
+    recorder = Recorder()
+    reporter = TrainingReporter(recorder, 1000)
+    reporter.moved(Moved(1, None))
+    reporter.progress(Progress(2, 1, 2.31, 9.0, 1e-3, 1.0, 5000, 9000.0, 60.0))
+    reporter.moved(Moved(2, 70.0))
+    reporter.moved(Moved(2, 69.0, validated=0.5))
+    assert recorder.shown == [
+        (1, 1000, "", None),
+        (2, 1000, "loss 2.310  9,000 tokens/s", 70.0),
+        (2, 1000, "validating, 50%", 69.0),
+    ]

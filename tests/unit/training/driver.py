@@ -23,7 +23,7 @@ from nmt.tokenizer.base import TokenizerPair
 from nmt.training import Training
 from nmt.training.checkpoint import LAST
 from nmt.training.distributed import World, join_world
-from nmt.training.log import Progress, Started, Validated
+from nmt.training.log import Moved, Progress, Started, Validated
 from nmt.training.optimizer import SGD
 from nmt.training.refine import Refinement
 from nmt.training.schedule import Constant
@@ -41,9 +41,13 @@ class Silence:
 
     def __init__(self) -> None:
         self.events: list[object] = []
+        self.moves: list[Moved] = []
 
     def started(self, event: Started) -> None:
         self.events.append(event)
+
+    def moved(self, event: Moved) -> None:
+        self.moves.append(event)
 
     def progress(self, event: Progress) -> None:
         self.events.append(event)

@@ -78,6 +78,19 @@ def test_it_learns(data: Prepared) -> None:
     assert records[-1]["epoch"] > 1
 
 
+def test_every_update_shows_and_so_does_a_validation(data: Prepared) -> None:
+    """Long before the first log line."""
+    watching = Silence()
+    train(data, "moves", watching, updates=8, validate_every=4, log_every=1000)
+    updates = [moved.update for moved in watching.moves if moved.validated is None]
+    assert updates == list(range(1, 9))
+    assert all(moved.seconds_left is not None for moved in watching.moves)
+    shares = [moved.validated for moved in watching.moves if moved.update == 4 and moved.validated is not None]
+    assert (shares[0], shares[-1]) == (0.0, 1.0)
+    assert shares == sorted(shares)
+    assert len(shares) > 3
+
+
 def test_the_seed_decides_everything(data: Prepared) -> None:
     first, second, other = train(data, "a"), train(data, "b"), train(data, "c", seed=2)
     assert torch.equal(final_weights(first), final_weights(second))
