@@ -28,6 +28,7 @@ from nmt.models.transformer import Transformer
 from nmt.tokenizer import save_tokenizers
 
 MODEL_FILE = "model.bin"
+_RUNS_HERE = "`nmt translate` runs this model."
 
 
 def export_ctranslate2(model: Path, out: Path, quantization: str | None = None) -> None:
@@ -65,8 +66,11 @@ def _transformer_config(model: Path) -> Transformer.Config:
             f"{model / RECIPE}: model.kind",
             "transformer, the one architecture of these that CTranslate2 has",
             config.kind,
-            "`nmt translate` runs this model.",
+            _RUNS_HERE,
         )
+    for key, norm in (("encoder_norm", config.encoder_norm), ("decoder_norm", config.decoder_norm)):
+        if norm.kind != "layer":
+            raise UserError(f"{model / RECIPE}: model.{key}.kind", "layer, CTranslate2's norm", norm.kind, _RUNS_HERE)
     return config
 
 

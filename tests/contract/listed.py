@@ -12,6 +12,7 @@ from nmt.nn.cells import LSTM
 from nmt.nn.clipping import Clipping
 from nmt.nn.equilibrium import Implicit, Phantom
 from nmt.nn.fixed_point import Anderson, Broyden, Picard
+from nmt.nn.norm import BatchNorm, LayerNorm, NormConfig
 
 _SMALL = {"model_dim": 16, "feedforward_dim": 24, "heads": 2, "encoder_layers": 2, "decoder_layers": 2}
 _DEEP = {"model_dim": 16, "encoder_layers": 4, "decoder_layers": 4, "initial_range": 0.6}
@@ -39,6 +40,7 @@ MODELS: dict[str, ModelConfig] = {
         scaled_embeddings=False,
         normalized_embeddings=True,
     ),
+    "transformer-batch-norm": Transformer.Config(**_SMALL, norm="pre", encoder_norm=BatchNorm.Config()),
     "gnmt": GNMT.Config(**_DEEP),
     "gnmt-current-context": GNMT.Config(
         **_DEEP, upper_context="current", tied_embeddings="all", attention_dim=9, scaled_embeddings=True
@@ -95,3 +97,9 @@ MODELS: dict[str, ModelConfig] = {
     ),
     "deq-explicit": DEQ.Config(**_EQUILIBRIUM, explicit_steps=3, tied_embeddings="target"),
 }
+
+NORMS: dict[str, NormConfig] = {
+    "layer": LayerNorm.Config(),
+    "batch": BatchNorm.Config(momentum=0.3),
+}
+"""The norms that tests/contract/test_norms.py runs over."""
