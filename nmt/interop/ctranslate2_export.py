@@ -68,9 +68,15 @@ def _transformer_config(model: Path) -> Transformer.Config:
             config.kind,
             _RUNS_HERE,
         )
-    for key, norm in (("encoder_norm", config.encoder_norm), ("decoder_norm", config.decoder_norm)):
-        if norm.kind != "layer":
-            raise UserError(f"{model / RECIPE}: model.{key}.kind", "layer, CTranslate2's norm", norm.kind, _RUNS_HERE)
+    parts = {
+        "encoder_mixer": ("attention", config.encoder_mixer.kind),
+        "decoder_mixer": ("attention", config.decoder_mixer.kind),
+        "encoder_norm": ("layer", config.encoder_norm.kind),
+        "decoder_norm": ("layer", config.decoder_norm.kind),
+    }
+    for key, (theirs, ours) in parts.items():
+        if ours != theirs:
+            raise UserError(f"{model / RECIPE}: model.{key}.kind", f"{theirs}, as CTranslate2 has", ours, _RUNS_HERE)
     return config
 
 

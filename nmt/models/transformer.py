@@ -14,13 +14,15 @@ from torch import Tensor, nn
 from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, State, StepOutput
 from nmt.models.transformer_layers import DecoderLayer, EncoderLayer
 from nmt.models.tying import Tying, make_embeddings
-from nmt.nn.attention import CrossAttention, KeysValues, SelfAttention
+from nmt.nn.attention import CrossAttention, KeysValues
 from nmt.nn.decoded import Decoded
 from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
 from nmt.nn.feedforward import Activation, FeedForward
 from nmt.nn.layers import Layers
+from nmt.nn.mixers import Attention, CausalMixerConfig, MixerConfig
 from nmt.nn.norm import CausalNormConfig, LayerNorm, Norm, NormConfig, Unchanged
+from nmt.nn.past import Past
 from nmt.nn.position import LearnedPositions, Positions, SinusoidalPositions, positions
 from nmt.nn.residual import Residual
 from nmt.options import InheritedWidth, LayerCount, Options, PositionCount, Probability, Width, fill_from_preset
@@ -56,7 +58,7 @@ class TransformerMemory(Memory):
 class TransformerState(State):
     """The target so far as the decoder's layers see it."""
 
-    decoded: Decoded
+    decoded: Decoded[Past]
 
 
 class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
@@ -93,6 +95,10 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
         """Non-linearity of the feed-forward blocks."""
         norm: Literal["pre", "post"] = "post"
         """Normalisation before each block (stable when deep) or after its residual sum (as published)."""
+        encoder_mixer: MixerConfig = Attention.Config()
+        """What lets the positions of the source see each other."""
+        decoder_mixer: CausalMixerConfig = Attention.Config()
+        """What lets a position of the target see those before it."""
         encoder_norm: NormConfig = LayerNorm.Config()
         """The norm of the encoder's layers."""
         decoder_norm: CausalNormConfig = LayerNorm.Config()
@@ -186,7 +192,8 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
 
     def init_state(self, memory: TransformerMemory, beam_size: int, max_length: int) -> TransformerState:
         like, sentences = memory.layers[0].keys, memory.mask.shape[0]
-        return TransformerState(Decoded.nothing(len(memory.layers), like, sentences, beam_size))
+        pasts = [layer.mixer.begin(sentences, beam_size, like) for layer in self.decoder]
+        return TransformerState(Decoded.nothing(pasts, like, sentences, beam_size))
 
     def step(
         self, tokens: Tensor, memory: TransformerMemory, state: TransformerState, *, need_attention: bool = False
@@ -195,16 +202,18 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
         place = decoded.next_place()
         x = self.target_embedding(tokens) + self.target_positions.at(decoded.length)  # [B, K, D]
         x = self.target_embedding_norm(x)
-        attention = None
+        attention, pasts = None, []
         for layer, past, keys_values in zip(self.decoder, decoded.layers, memory.layers, strict=True):
-            x, attention = layer.step(x, past, place, keys_values, memory.mask, need_attention=need_attention)
+            x, attention, past = layer.step(x, past, place, keys_values, memory.mask, need_attention=need_attention)
+            pasts.append(past)
         logits = self.output(self.decoder_norm(x))
-        return StepOutput(logits, attention, TransformerState(decoded.advanced(place)))
+        return StepOutput(logits, attention, TransformerState(decoded.advanced(place, pasts)))
 
 
 def _encoder_layer(config: Transformer.Config) -> EncoderLayer:
     return EncoderLayer(
-        SelfAttention(config.model_dim, config.heads, config.attention_dropout),
+        config.encoder_mixer.kind,
+        config.encoder_mixer.build(config.model_dim, config.heads, config.attention_dropout),
         _feedforward(config, config.feedforward_dim),
         lambda: _residual(config, config.encoder_norm),
     )
@@ -213,7 +222,8 @@ def _encoder_layer(config: Transformer.Config) -> EncoderLayer:
 def _decoder_layer(config: Transformer.Config) -> DecoderLayer:
     dim, heads = config.model_dim, config.decoder_heads or config.heads
     return DecoderLayer(
-        SelfAttention(dim, heads, config.attention_dropout),
+        config.decoder_mixer.kind,
+        config.decoder_mixer.build_causal(dim, heads, config.attention_dropout),
         CrossAttention(dim, heads, config.attention_dropout),
         _feedforward(config, config.decoder_feedforward_dim or config.feedforward_dim),
         lambda: _residual(config, config.decoder_norm),

@@ -12,6 +12,7 @@ from nmt.nn.cells import LSTM
 from nmt.nn.clipping import Clipping
 from nmt.nn.equilibrium import Implicit, Phantom
 from nmt.nn.fixed_point import Anderson, Broyden, Picard
+from nmt.nn.mixers import SSRU, Attention, CausalMixerConfig, MixerConfig
 from nmt.nn.norm import BatchNorm, LayerNorm, NormConfig
 
 _SMALL = {"model_dim": 16, "feedforward_dim": 24, "heads": 2, "encoder_layers": 2, "decoder_layers": 2}
@@ -41,6 +42,7 @@ MODELS: dict[str, ModelConfig] = {
         normalized_embeddings=True,
     ),
     "transformer-batch-norm": Transformer.Config(**_SMALL, norm="pre", encoder_norm=BatchNorm.Config()),
+    "transformer-ssru": Transformer.Config(**_SMALL, decoder_mixer=SSRU.Config()),
     "gnmt": GNMT.Config(**_DEEP),
     "gnmt-current-context": GNMT.Config(
         **_DEEP, upper_context="current", tied_embeddings="all", attention_dim=9, scaled_embeddings=True
@@ -103,3 +105,14 @@ NORMS: dict[str, NormConfig] = {
     "batch": BatchNorm.Config(momentum=0.3),
 }
 """The norms that tests/contract/test_norms.py runs over."""
+
+MIXERS: dict[str, MixerConfig] = {
+    "attention": Attention.Config(),
+}
+"""The mixers of readers that tests/contract/test_mixers.py runs over."""
+
+CAUSAL_MIXERS: dict[str, CausalMixerConfig] = {
+    "attention": Attention.Config(),
+    "ssru": SSRU.Config(),
+}
+"""Those of writers."""

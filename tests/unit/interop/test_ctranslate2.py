@@ -48,9 +48,12 @@ VARIANTS: tuple[dict[str, Any], ...] = (
     {"output_bias": True, "encoder_layers": 1, "positions": "learned"},
 )
 NO_EFFECT_ON_WHAT_IS_COMPUTED = {"kind", "preset", "dropout", "attention_dropout", "activation_dropout"}
-REFUSED: tuple[dict[str, Any], ...] = ({"encoder_norm": {"kind": "batch"}},)
+REFUSED: tuple[dict[str, Any], ...] = (
+    {"encoder_norm": {"kind": "batch"}},
+    {"decoder_mixer": {"kind": "ssru"}},
+)
 """What CTranslate2 does not have."""
-ONE_CHOICE = {"decoder_norm"}
+ONE_CHOICE = {"encoder_mixer", "decoder_norm"}
 """Options with a single value so far."""
 
 
