@@ -16,6 +16,7 @@ from nmt.errors import UserError
 from nmt.models.transformer import Transformer
 from nmt.models.weights import named_weights
 from nmt.nn.feedforward import Activation
+from nmt.nn.norm.layer import EPSILON
 from nmt.nn.position import published_sinusoids, sinusoids
 from nmt.tokenizer.base import Tokenizer, TokenizerPair
 
@@ -68,7 +69,7 @@ def transformer_spec(model: nn.Module, config: Transformer.Config, tokenizers: T
     settings.unk_token, settings.bos_token, settings.eos_token = SPECIAL_NAMES[1:]
     settings.decoder_start_token = settings.bos_token
     settings.add_source_bos, settings.add_source_eos = False, True
-    settings.layer_norm_epsilon = nn.LayerNorm(config.model_dim).eps
+    settings.layer_norm_epsilon = EPSILON
     return transformer
 
 

@@ -28,6 +28,7 @@ from nmt.models.transformer import Transformer
 from nmt.tokenizer import save_tokenizers
 
 MODEL_FILE = "model.bin"
+_RUNS_HERE = "`nmt translate` runs this model."
 
 
 def export_ctranslate2(model: Path, out: Path, quantization: str | None = None) -> None:
@@ -65,8 +66,17 @@ def _transformer_config(model: Path) -> Transformer.Config:
             f"{model / RECIPE}: model.kind",
             "transformer, the one architecture of these that CTranslate2 has",
             config.kind,
-            "`nmt translate` runs this model.",
+            _RUNS_HERE,
         )
+    parts = {
+        "encoder_mixer": ("attention", config.encoder_mixer.kind),
+        "decoder_mixer": ("attention", config.decoder_mixer.kind),
+        "encoder_norm": ("layer", config.encoder_norm.kind),
+        "decoder_norm": ("layer", config.decoder_norm.kind),
+    }
+    for key, (theirs, ours) in parts.items():
+        if ours != theirs:
+            raise UserError(f"{model / RECIPE}: model.{key}.kind", f"{theirs}, as CTranslate2 has", ours, _RUNS_HERE)
     return config
 
 

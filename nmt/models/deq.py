@@ -64,7 +64,7 @@ class DEQMemory(Memory):
 class DEQState(State):
     """The target so far as the decoder's block sees it."""
 
-    decoded: Decoded
+    decoded: Decoded[KeysValues]
     """Keys and values of each layer at the equilibrium; or at each explicit step in turn, where the model has these."""
     last: Tensor
     """[N, D]: the equilibrium of the newest position, from which the next one's solver starts."""
@@ -186,8 +186,9 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState], Annealed):
     def init_state(self, memory: DEQMemory, beam_size: int, max_length: int) -> DEQState:
         sentences, like = memory.mask.shape[0], memory.layers[0].keys
         layers = max(self._explicit_steps(), 1) * self.config.decoder_layers
+        pasts = [KeysValues.nothing(like, sentences, *like.shape[2:]) for _ in range(layers)]
         return DEQState(
-            decoded=Decoded.nothing(layers, like, sentences, beam_size),
+            decoded=Decoded.nothing(pasts, like, sentences, beam_size),
             last=_zeros(like.new_empty(sentences * beam_size, self.config.model_dim)),
             applications=torch.zeros(sentences * beam_size, dtype=torch.int64, device=like.device),
         )
@@ -214,7 +215,7 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState], Annealed):
                 z, injections, past, place, memory.layers, memory.mask, need_attention=need_attention
             )
         last = z.flatten(0, 1).to(state.last.dtype)  # [N, D]
-        state = DEQState(decoded.advanced(place), last, state.applications + applications)
+        state = DEQState(decoded.advanced(place, decoded.layers), last, state.applications + applications)
         return StepOutput(self.output(z), attention, state)
 
     def _solve(self, name: str, f: Map, start: Tensor, solver: Solver, real: Tensor, *, trained: bool) -> _Solved:

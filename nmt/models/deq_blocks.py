@@ -17,7 +17,7 @@ from nmt.nn.feedforward import Activation, FeedForward
 from nmt.nn.held import MaskShape
 from nmt.nn.injected_attention import InjectedSelfAttention
 from nmt.nn.layers import Layers
-from nmt.nn.normalization import normalized_sum
+from nmt.nn.norm.layer import normalized_sum
 from nmt.nn.weight_norm import use_weight_norm
 from nmt.options import LayerCount, Options, PositiveFloat, Probability, Width
 

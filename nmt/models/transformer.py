@@ -12,15 +12,19 @@ from pydantic import model_validator
 from torch import Tensor, nn
 
 from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, State, StepOutput
+from nmt.models.transformer_layers import DecoderLayer, EncoderLayer
 from nmt.models.tying import Tying, make_embeddings
-from nmt.nn.attention import CrossAttention, KeysValues, Place, SelfAttention
+from nmt.nn.attention import CrossAttention, KeysValues
 from nmt.nn.decoded import Decoded
 from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
 from nmt.nn.feedforward import Activation, FeedForward
 from nmt.nn.layers import Layers
-from nmt.nn.normalization import normalized_sum
+from nmt.nn.mixers import Attention, CausalMixerConfig, MixerConfig
+from nmt.nn.norm import CausalNormConfig, LayerNorm, Norm, NormConfig, Unchanged
+from nmt.nn.past import Past
 from nmt.nn.position import LearnedPositions, Positions, SinusoidalPositions, positions
+from nmt.nn.residual import Residual
 from nmt.options import InheritedWidth, LayerCount, Options, PositionCount, Probability, Width, fill_from_preset
 from nmt.tokenizer.base import SPECIAL
 
@@ -54,7 +58,7 @@ class TransformerMemory(Memory):
 class TransformerState(State):
     """The target so far as the decoder's layers see it."""
 
-    decoded: Decoded
+    decoded: Decoded[Past]
 
 
 class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
@@ -90,7 +94,16 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
         activation: Activation = "relu"
         """Non-linearity of the feed-forward blocks."""
         norm: Literal["pre", "post"] = "post"
-        """Layer normalisation before each block (stable when deep) or after its residual sum (as published)."""
+        """Normalisation before each block (stable when deep) or after its residual sum (as published)."""
+        encoder_mixer: MixerConfig = Attention.Config()
+        """What lets the positions of the source see each other."""
+        decoder_mixer: CausalMixerConfig = Attention.Config()
+        """What lets a position of the target see those before it."""
+        encoder_norm: NormConfig = LayerNorm.Config()
+        """The norm of the encoder's layers."""
+        decoder_norm: CausalNormConfig = LayerNorm.Config()
+        """The norm of the decoder's layers; not batch normalisation, whose statistics of a sentence would tell the
+        decoder something of the words that it is to predict."""
         positions: Literal["sinusoidal", "sinusoidal_published", "learned"] = "sinusoidal"
         """How a token's place is told: fixed sinusoids, of any length, or a learned table. `sinusoidal`: with the
         frequencies of tensor2tensor and fairseq, 10000^(-i/(D/2-1)), which end at exactly 1/10000;
@@ -140,13 +153,13 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
             ),
         )
         self.source_positions, self.target_positions = _positions(config), _positions(config)
-        self.source_embedding_norm = _norm_if(config.normalized_embeddings, dim)
-        self.target_embedding_norm = _norm_if(config.normalized_embeddings, dim)
+        self.source_embedding_norm = _norm_if(config.normalized_embeddings, LayerNorm.Config(), dim)
+        self.target_embedding_norm = _norm_if(config.normalized_embeddings, LayerNorm.Config(), dim)
         self.dropout = Dropout(config.dropout)
-        self.encoder = Layers(EncoderLayer(config) for _ in range(config.encoder_layers))
-        self.decoder = Layers(DecoderLayer(config) for _ in range(config.decoder_layers))
-        self.encoder_norm = _norm_if(config.norm == "pre", dim)
-        self.decoder_norm = _norm_if(config.norm == "pre", dim)
+        self.encoder = Layers(_encoder_layer(config) for _ in range(config.encoder_layers))
+        self.decoder = Layers(_decoder_layer(config) for _ in range(config.decoder_layers))
+        self.encoder_norm = _norm_if(config.norm == "pre", config.encoder_norm, dim)
+        self.decoder_norm = _norm_if(config.norm == "pre", config.decoder_norm, dim)
         self.output = nn.Linear(config.model_dim, target_vocabulary, bias=config.output_bias)
         if config.output_bias:
             nn.init.zeros_(self.output.bias)
@@ -159,10 +172,9 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
         self.source_positions.reserve(source.shape[1])
         x = self.source_embedding(source) + self.source_positions(positions(source_mask))
         x = self.dropout(self.source_embedding_norm(x))
-        attend_to = source_mask[:, None, None, :]
         for layer in self.encoder:
-            x = layer(x, attend_to)
-        x = self.encoder_norm(x)
+            x = layer(x, source_mask)
+        x = self.encoder_norm(x, source_mask)
         return TransformerMemory(mask=source_mask, layers=[layer.project_memory(x) for layer in self.decoder])
 
     def decode(
@@ -175,12 +187,13 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
         x = self.dropout(self.target_embedding_norm(self.target_embedding(target_input) + place))
         attention = None
         for layer, keys_values in zip(self.decoder, memory.layers, strict=True):
-            x, attention = layer(x, keys_values, memory.mask, need_attention=need_attention)
-        return DecoderOutput(logits=self.output(self.decoder_norm(x)), attention=attention)
+            x, attention = layer(x, target_mask, keys_values, memory.mask, need_attention=need_attention)
+        return DecoderOutput(logits=self.output(self.decoder_norm(x, target_mask)), attention=attention)
 
     def init_state(self, memory: TransformerMemory, beam_size: int, max_length: int) -> TransformerState:
         like, sentences = memory.layers[0].keys, memory.mask.shape[0]
-        return TransformerState(Decoded.nothing(len(memory.layers), like, sentences, beam_size))
+        pasts = [layer.mixer.begin(sentences, beam_size, like) for layer in self.decoder]
+        return TransformerState(Decoded.nothing(pasts, like, sentences, beam_size))
 
     def step(
         self, tokens: Tensor, memory: TransformerMemory, state: TransformerState, *, need_attention: bool = False
@@ -189,105 +202,44 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
         place = decoded.next_place()
         x = self.target_embedding(tokens) + self.target_positions.at(decoded.length)  # [B, K, D]
         x = self.target_embedding_norm(x)
-        attention = None
+        attention, pasts = None, []
         for layer, past, keys_values in zip(self.decoder, decoded.layers, memory.layers, strict=True):
-            x, attention = layer.step(x, past, place, keys_values, memory.mask, need_attention=need_attention)
+            x, attention, past = layer.step(x, past, place, keys_values, memory.mask, need_attention=need_attention)
+            pasts.append(past)
         logits = self.output(self.decoder_norm(x))
-        return StepOutput(logits, attention, TransformerState(decoded.advanced(place)))
+        return StepOutput(logits, attention, TransformerState(decoded.advanced(place, pasts)))
 
 
-class Residual(nn.Module):
-    """x + dropout(block(x)) with layer normalisation before the block or after the sum."""
-
-    def __init__(self, config: Transformer.Config) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(config.model_dim)
-        self.dropout = Dropout(config.dropout)
-        self.pre = config.norm == "pre"
-
-    def before(self, x: Tensor) -> Tensor:
-        """What the block reads."""
-        return self.norm(x) if self.pre else x
-
-    def after(self, x: Tensor, update: Tensor) -> Tensor:
-        """What the next block's residual starts from."""
-        update = self.dropout(update)
-        return x + update if self.pre else normalized_sum(x, update, self.norm)
+def _encoder_layer(config: Transformer.Config) -> EncoderLayer:
+    return EncoderLayer(
+        config.encoder_mixer.kind,
+        config.encoder_mixer.build(config.model_dim, config.heads, config.attention_dropout),
+        _feedforward(config, config.feedforward_dim),
+        lambda: _residual(config, config.encoder_norm),
+    )
 
 
-class EncoderLayer(nn.Module):
-    """Self-attention, then feed-forward."""
-
-    def __init__(self, config: Transformer.Config) -> None:
-        super().__init__()
-        self.attention, self.attention_residual = _self_attention(config, config.heads), Residual(config)
-        self.feedforward = _feedforward(config, config.feedforward_dim)
-        self.feedforward_residual = Residual(config)
-
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """x: [B, S, D]; mask: [B, 1, 1, S] bool. Returns [B, S, D]."""
-        x = self.attention_residual.after(x, self.attention(self.attention_residual.before(x), mask))
-        return self.feedforward_residual.after(x, self.feedforward(self.feedforward_residual.before(x)))
-
-
-class DecoderLayer(nn.Module):
-    """Causal self-attention, attention to the source, then feed-forward."""
-
-    def __init__(self, config: Transformer.Config) -> None:
-        super().__init__()
-        heads = config.decoder_heads or config.heads
-        self.attention, self.attention_residual = _self_attention(config, heads), Residual(config)
-        self.cross = CrossAttention(config.model_dim, heads, config.attention_dropout)
-        self.cross_residual = Residual(config)
-        self.feedforward = _feedforward(config, config.decoder_feedforward_dim or config.feedforward_dim)
-        self.feedforward_residual = Residual(config)
-
-    def project_memory(self, source: Tensor) -> KeysValues:
-        """source: [B, S, D], the encoder's output."""
-        return self.cross.project(source)
-
-    def forward(
-        self, x: Tensor, memory: KeysValues, source_mask: Tensor, *, need_attention: bool
-    ) -> tuple[Tensor, Tensor | None]:
-        """x: [B, T, D]. Returns [B, T, D], and attention [B, T, S] where asked for."""
-        x = self.attention_residual.after(x, self.attention(self.attention_residual.before(x), None))
-        return self._attend_and_feed(x, memory, source_mask, need_attention)
-
-    def step(
-        self,
-        x: Tensor,
-        past: KeysValues,
-        place: Place,
-        memory: KeysValues,
-        source_mask: Tensor,
-        *,
-        need_attention: bool,
-    ) -> tuple[Tensor, Tensor | None]:
-        """x: [B, K, D]. Returns [B, K, D], and attention [B, K, S] where asked for; writes into the past."""
-        x = self.attention_residual.after(x, self.attention.step(self.attention_residual.before(x), past, place))
-        return self._attend_and_feed(x, memory, source_mask, need_attention)
-
-    def _attend_and_feed(
-        self, x: Tensor, memory: KeysValues, source_mask: Tensor, need_attention: bool
-    ) -> tuple[Tensor, Tensor | None]:
-        update, attention = self.cross(
-            self.cross_residual.before(x), memory, source_mask[:, None, None, :], need_attention=need_attention
-        )
-        x = self.cross_residual.after(x, update)
-        x = self.feedforward_residual.after(x, self.feedforward(self.feedforward_residual.before(x)))
-        return x, attention
-
-
-def _self_attention(config: Transformer.Config, heads: int) -> SelfAttention:
-    return SelfAttention(config.model_dim, heads, config.attention_dropout)
+def _decoder_layer(config: Transformer.Config) -> DecoderLayer:
+    dim, heads = config.model_dim, config.decoder_heads or config.heads
+    return DecoderLayer(
+        config.decoder_mixer.kind,
+        config.decoder_mixer.build_causal(dim, heads, config.attention_dropout),
+        CrossAttention(dim, heads, config.attention_dropout),
+        _feedforward(config, config.decoder_feedforward_dim or config.feedforward_dim),
+        lambda: _residual(config, config.decoder_norm),
+    )
 
 
 def _feedforward(config: Transformer.Config, inner_dim: int) -> FeedForward:
     return FeedForward(config.model_dim, inner_dim, config.activation, config.activation_dropout)
 
 
-def _norm_if(wanted: bool, dim: int) -> nn.Module:
-    return nn.LayerNorm(dim) if wanted else nn.Identity()
+def _residual(config: Transformer.Config, norm: NormConfig) -> Residual:
+    return Residual(norm.build(config.model_dim), config.dropout, pre=config.norm == "pre")
+
+
+def _norm_if(wanted: bool, norm: NormConfig, dim: int) -> Norm:
+    return norm.build(dim) if wanted else Unchanged()
 
 
 def _positions(config: Transformer.Config) -> Positions:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from nmt.documents import check_regular
 from nmt.errors import UserError
+from nmt.nn.norm.running import running_statistics
 from nmt.output import sync_directory, worded_errors
 
 DIGEST = "digest"
@@ -32,6 +33,11 @@ def named_weights(model: nn.Module) -> dict[str, Tensor]:
     saved = model.state_dict().keys()
     weights: dict[str, Tensor] = {name: parameter.data for name, parameter in model.named_parameters()}
     return weights | {name: buffer for name, buffer in model.named_buffers() if name in saved}
+
+
+def averaged_names(model: nn.Module) -> set[str]:
+    """The names of what weights of several moments are averaged in: parameters, and statistics of the training data."""
+    return {name for name, _ in model.named_parameters()} | running_statistics(model).keys()
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -15,24 +16,32 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from nmt.nn import native
 from nmt.nn.dropout import Dropout
-from nmt.nn.rows import Rows
+from nmt.nn.past import Past
 
 _FEW = 8
 """Queries of a sentence, up to which the products of attention are faster by themselves."""
 
 
 @dataclass
-class KeysValues(Rows):
+class KeysValues(Past):
     """Projected keys and values of what may be attended to; a row is a sentence."""
+
+    by_sentence: ClassVar[bool] = True
 
     keys: Tensor
     """[B, S, H, D/H]"""
     values: Tensor
     """[B, S, H, D/H]"""
 
-    def upto(self, end: int) -> KeysValues:
+    @classmethod
+    def nothing(cls, like: Tensor, sentences: int, heads: int, size: int) -> Self:
+        """Without entries; of the dtype and on the device of `like`, with H heads of `size` values."""
+        shape = (sentences, 0, heads, size)
+        return cls(like.new_empty(shape), like.new_empty(shape))
+
+    def upto(self, end: int) -> Self:
         """The first `end` entries; shares memory with these."""
-        return KeysValues(self.keys[:, :end], self.values[:, :end])
+        return type(self)(self.keys[:, :end], self.values[:, :end])
 
     def write(self, start: int, newer: KeysValues) -> None:
         """Puts the newer ones from `start` on into these, in place."""
@@ -40,13 +49,16 @@ class KeysValues(Rows):
         self.keys[:, start:end] = newer.keys
         self.values[:, start:end] = newer.values
 
-    def with_room(self, entries: int, least: int) -> KeysValues:
+    def with_room(self, entries: int, least: int) -> Self:
         """These with room for `entries`; where they have none, a copy with twice as much room, and at least `least`."""
         room = self.keys.shape[1]
         if entries <= room:
             return self
         more = max(2 * room, entries, least) - room
-        return KeysValues(*(torch.nn.functional.pad(part, (0, 0, 0, 0, 0, more)) for part in (self.keys, self.values)))
+        return type(self)(*(torch.nn.functional.pad(part, (0, 0, 0, 0, 0, more)) for part in (self.keys, self.values)))
+
+    def descend(self, rows: Tensor, staying: Tensor | None, written: int) -> Self:
+        return self if staying is None else self.upto(written).select(staying)
 
 
 @dataclass(frozen=True)
@@ -73,42 +85,6 @@ class Place:
             return None
         closed = torch.full((*self.own.shape[:2], self.end), -math.inf, device=self.own.device)
         return closed.scatter_(2, self.own, 0.0)[:, None]
-
-
-class SelfAttention(nn.Module):
-    """Attention of a sequence to itself."""
-
-    def __init__(self, dim: int, heads: int, dropout: float) -> None:
-        super().__init__()
-        self.heads, self.dropout = heads, Dropout(dropout)
-        self.input = nn.Linear(dim, 3 * dim)
-        self.output = nn.Linear(dim, dim)
-        initialise_projections(self.input, self.output)
-
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """Args:
-            x: [B, T, D].
-            mask: [B, 1, 1, T] bool, True where a key may be attended to; None makes the attention causal.
-
-        Returns:
-            [B, T, D]
-        """
-        output: Tensor = self.output(attend_to_self(self.input(x), self.heads, mask, self.dropout))
-        return output
-
-    def step(self, x: Tensor, past: KeysValues, place: Place) -> Tensor:
-        """One position more.
-
-        Args:
-            x: [B, K, D], the newest position of each hypothesis.
-            past: what was written before it, with room for more; the newest keys and values are written into it.
-            place: where.
-
-        Returns:
-            [B, K, D]
-        """
-        output: Tensor = self.output(attend_in_step(self.input(x), past, place))
-        return output
 
 
 class CrossAttention(nn.Module):

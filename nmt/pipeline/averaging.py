@@ -21,7 +21,7 @@ from nmt.bundle import (
     save_bundle,
 )
 from nmt.errors import UserError
-from nmt.models.weights import load_weights
+from nmt.models.weights import averaged_names, load_weights
 from nmt.pipeline.training import TRAIN
 from nmt.training.checkpoint import average_weights
 
@@ -33,7 +33,7 @@ def average_models(inputs: Sequence[Path], output: Path, like: Path | None = Non
 
     Args:
         inputs: model directories, folders of runs, weights files of a training, or its folder checkpoints/, which
-            stands for all of its weights files. Oldest first: what is not a trained parameter is taken from the last.
+            stands for all of its weights files. Oldest first: what is not averaged is taken from the last.
         output: the model directory to write.
         like: model directory that tells architecture and tokenizer; by default the first input that is one, or the
             model/ of the run that the weights files belong to.
@@ -52,8 +52,7 @@ def average_models(inputs: Sequence[Path], output: Path, like: Path | None = Non
     for directory in directories:
         _check_alike(directory, like)
     bundle = load_bundle(like)
-    parameters = {name for name, _ in bundle.model.named_parameters()}
-    load_weights(bundle.model, average_weights(files, parameters), str(files[0]))
+    load_weights(bundle.model, average_weights(files, averaged_names(bundle.model)), str(files[0]))
     metadata = bundle.metadata.model_copy(
         update={
             "nmt_version": nmt.__version__,

@@ -246,12 +246,12 @@ def _optimizer_state(flat: FlatParameters, optimizer: Optimizer) -> dict[str, Te
     return {f"{_OPTIMIZER}{name}": value for name, value in optimizer.state[flat.values].items()}
 
 
-def average_weights(paths: Sequence[Path], parameters: Container[str]) -> dict[str, Tensor]:
+def average_weights(paths: Sequence[Path], averaged: Container[str]) -> dict[str, Tensor]:
     """The mean of the weights of several files.
 
     Args:
         paths: oldest first.
-        parameters: names of what is averaged; other weights (counters, annealed constants) are the last file's.
+        averaged: names of what is; other weights (counters, annealed constants) are the last file's.
 
     Raises:
         UserError: a file is damaged, or not of the same model as the first, or of another phase of its training.
@@ -269,5 +269,5 @@ def average_weights(paths: Sequence[Path], parameters: Container[str]) -> dict[s
                     str(tensor.tolist()),
                     "These weights make another function (pretraining, say): average those of one phase only.",
                 )
-            total[name] = total[name] + tensor if name in total and name in parameters else tensor
-    return {name: tensor / len(paths) if name in parameters else tensor for name, tensor in total.items()}
+            total[name] = total[name] + tensor if name in total and name in averaged else tensor
+    return {name: tensor / len(paths) if name in averaged else tensor for name, tensor in total.items()}

@@ -24,13 +24,14 @@ from nmt.data.sampler import BatchSampler
 from nmt.data.store import PairStore
 from nmt.errors import UserError
 from nmt.models.base import EncoderDecoder
-from nmt.models.weights import load_weights, parameter_count, read_tensors
+from nmt.models.weights import averaged_names, load_weights, parameter_count, read_tensors
 from nmt.nn.annealing import anneal
 from nmt.tokenizer.base import TokenizerPair
 from nmt.training.checkpoint import Checkpoints, Position, average_weights
 from nmt.training.distributed import World
 from nmt.training.ema import MovingAverage
 from nmt.training.flat import FlatParameters
+from nmt.training.gathered import GatheredStatistics
 from nmt.training.log import AVERAGE, Moved, Reporter, RunLog, Started
 from nmt.training.objective import cross_entropy
 from nmt.training.options import Training
@@ -113,6 +114,7 @@ class Trainer:
         torch.manual_seed(options.seed)
         self.model = build_model().to(world.device)
         self.flat = FlatParameters(self.model, extra=6)
+        self.gathered = GatheredStatistics(self.model, world)
         self.optimizer = options.optimizer.build(self.flat.values)
         self.sampler = BatchSampler(store, options.batch_tokens, options.seed, options.max_length)
         self.checkpoints = Checkpoints(directory / "checkpoints", options.average_checkpoints)
@@ -244,6 +246,7 @@ class Trainer:
         loss, likelihood, tokens, stopping, units, reward = self.flat.extra.tolist()
         norm = self.flat.clip(1.0 / units, self.options.clip_norm).item()
         finite = math.isfinite(norm) and math.isfinite(loss)
+        self.gathered.store(usable=finite)
         if finite:
             for group in self.optimizer.param_groups:
                 group["lr"] = self._learning_rate(number)
@@ -407,8 +410,8 @@ class Trainer:
         """Puts the mean of saved weights, which only the first process is sure to find on disk, into the model."""
         if self.world.first:
             paths = [self.checkpoints.weights_path(update) for update in updates]
-            parameters = {name for name, _ in self.model.named_parameters()}
-            weights = average_weights(paths, parameters) if len(paths) > 1 else read_tensors(paths[0])[0]
+            averaged = averaged_names(self.model)
+            weights = average_weights(paths, averaged) if len(paths) > 1 else read_tensors(paths[0])[0]
             load_weights(self.model, weights, str(paths[0]))
         for tensor in (self.flat.values.data, *self.flat.others.values()):
             self.world.broadcast(tensor)

@@ -12,6 +12,8 @@ from nmt.nn.cells import GRU, LSTM, CellConfig, TanhCell
 from nmt.nn.clipping import Clipping
 from nmt.nn.equilibrium import Implicit, Phantom
 from nmt.nn.fixed_point import Anderson, Broyden, Picard
+from nmt.nn.mixers import SSRU, Attention, CausalMixerConfig, MixerConfig
+from nmt.nn.norm import BatchNorm, LayerNorm, NormConfig
 
 _SMALL = {"model_dim": 16, "feedforward_dim": 24, "heads": 2, "encoder_layers": 2, "decoder_layers": 2}
 _DEEP = {"model_dim": 16, "encoder_layers": 4, "decoder_layers": 4, "initial_range": 0.6}
@@ -40,6 +42,8 @@ MODELS: dict[str, ModelConfig] = {
         scaled_embeddings=False,
         normalized_embeddings=True,
     ),
+    "transformer-batch-norm": Transformer.Config(**_SMALL, norm="pre", encoder_norm=BatchNorm.Config()),
+    "transformer-ssru": Transformer.Config(**_SMALL, decoder_mixer=SSRU.Config()),
     "gnmt": GNMT.Config(**_DEEP),
     "gnmt-current-context": GNMT.Config(
         **_DEEP, upper_context="current", tied_embeddings="all", attention_dim=9, scaled_embeddings=True
@@ -108,3 +112,20 @@ CELLS: dict[str, CellConfig] = {
     "gru-reset-after": GRU.Config(reset_after=True),
     "tanh": TanhCell.Config(),
 }
+
+NORMS: dict[str, NormConfig] = {
+    "layer": LayerNorm.Config(),
+    "batch": BatchNorm.Config(momentum=0.3),
+}
+"""The norms that tests/contract/test_norms.py runs over."""
+
+MIXERS: dict[str, MixerConfig] = {
+    "attention": Attention.Config(),
+}
+"""The mixers of readers that tests/contract/test_mixers.py runs over."""
+
+CAUSAL_MIXERS: dict[str, CausalMixerConfig] = {
+    "attention": Attention.Config(),
+    "ssru": SSRU.Config(),
+}
+"""Those of writers."""

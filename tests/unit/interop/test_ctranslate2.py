@@ -48,6 +48,13 @@ VARIANTS: tuple[dict[str, Any], ...] = (
     {"output_bias": True, "encoder_layers": 1, "positions": "learned"},
 )
 NO_EFFECT_ON_WHAT_IS_COMPUTED = {"kind", "preset", "dropout", "attention_dropout", "activation_dropout"}
+REFUSED: tuple[dict[str, Any], ...] = (
+    {"encoder_norm": {"kind": "batch"}},
+    {"decoder_mixer": {"kind": "ssru"}},
+)
+"""What CTranslate2 does not have."""
+ONE_CHOICE = {"encoder_mixer", "decoder_norm"}
+"""Options with a single value so far."""
 
 
 def log_probabilities(bundle: Bundle, sources: list[list[int]], targets: list[list[int]]) -> list[list[float]]:
@@ -76,7 +83,7 @@ def test_given_translations_are_as_probable(tmp_path: Path, options: dict[str, A
 
 
 def test_every_option_of_the_transformer_is_tried() -> None:
-    tried = {*SMALL, *(name for options in VARIANTS for name in options)}
+    tried = {*SMALL, *ONE_CHOICE, *(name for options in (*VARIANTS, *REFUSED) for name in options)}
     assert tried | NO_EFFECT_ON_WHAT_IS_COMPUTED == set(Transformer.Config.model_fields)
 
 
@@ -193,6 +200,15 @@ def test_only_transformers_are_exported(tmp_path: Path, config: Any) -> None:
     bundle = random_model(Transformer.Config(**SMALL))
     bundle.recipe["model"] = config.model_dump(mode="json")
     with pytest.raises(UserError, match=rf"recipe\.yaml: model\.kind: expected transformer.*{config.kind}"):
+        export_ctranslate2(save(tmp_path / "model", bundle), tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("options", REFUSED, ids=lambda options: next(iter(options)))
+def test_what_ctranslate2_does_not_have_is_named_by_its_key(tmp_path: Path, options: dict[str, Any]) -> None:
+    bundle = random_model(Transformer.Config(**{**SMALL, **options}))
+    (key, choice), *_ = options.items()
+    with pytest.raises(UserError, match=rf"recipe\.yaml: model\.{key}\.kind: expected .*{choice['kind']}"):
         export_ctranslate2(save(tmp_path / "model", bundle), tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 

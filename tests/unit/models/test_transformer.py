@@ -61,6 +61,11 @@ def test_what_is_not_asked_for_adds_no_weights() -> None:
     assert Transformer.Config(preset="tiny", scaled_embeddings=False).build(10, 10).source_embedding.scale == 1.0
 
 
+def test_a_decoder_takes_no_statistics_of_whole_sentences() -> None:
+    with pytest.raises(ValidationError, match="decoder_norm"):
+        Transformer.Config.model_validate({"decoder_norm": {"kind": "batch"}})
+
+
 def test_tying_everything_needs_one_vocabulary() -> None:
     with pytest.raises(ValueError, match="joint"):
         Transformer.Config(preset="tiny").build(10, 11)

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from nmt.nn import native
-from nmt.nn.attention import SelfAttention, attend
-from nmt.nn.decoded import Decoded
+from nmt.nn.attention import attend
 from nmt.nn.dropout import Dropout
+from nmt.nn.mixers import Attention
 
 
 def _inputs(dtype: torch.dtype = torch.float32) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -36,29 +36,16 @@ def test_attention_dropout_keeps_the_expectation() -> None:
     torch.testing.assert_close(torch.stack(dropped).mean(0), exact, atol=0.12, rtol=0)
 
 
-def test_a_step_sees_what_the_sequence_sees() -> None:
-    attention = SelfAttention(16, 4, 0.0).eval()
-    x = torch.randn(3, 6, 16)
-    decoded = Decoded.nothing(1, torch.empty(4, 4), 3, 1)
-    with torch.no_grad():
-        whole = attention(x, None)
-        for position in range(6):
-            place = decoded.next_place()
-            out = attention.step(x[:, position, None], decoded.layers[0], place)
-            decoded = decoded.advanced(place)
-            torch.testing.assert_close(out[:, 0], whole[:, position], atol=1e-5, rtol=0)
-
-
 @torch.no_grad()
 def test_padding_does_not_change_a_bit_of_a_sentence_that_is_read() -> None:
     """8-bit layers would make a step of a difference in the last digit."""
     if native.library() is None:
         pytest.skip("torch's attention rounds otherwise with other padding")
-    attention = SelfAttention(128, 4, 0.0).eval()
+    attention = Attention(128, 4, 0.0).eval()
     x = torch.randn(1, 6, 128)
-    alone = attention(x, torch.ones(1, 1, 1, 6, dtype=torch.bool))
+    alone = attention(x, torch.ones(1, 6, dtype=torch.bool))
     for length in (7, 9, 14, 30, 100):
-        padded, mask = torch.randn(3, length, 128), torch.zeros(3, 1, 1, length, dtype=torch.bool)
-        padded[1, 1:7], mask[1, ..., 1:7] = x[0], True
+        padded, mask = torch.randn(3, length, 128), torch.zeros(3, length, dtype=torch.bool)
+        padded[1, 1:7], mask[1, 1:7] = x[0], True
         mask[[0, 2]] = True
         assert torch.equal(attention(padded, mask)[1, 1:7], alone[0])

@@ -8,26 +8,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nmt.nn.attention import SelfAttention
+from nmt.nn.attention import KeysValues
 from nmt.nn.decoded import Decoded
+from nmt.nn.mixers import CausalAttention
 
 HEADS, DIM = 2, 8
 
 
-def attention() -> SelfAttention:
+def attention() -> CausalAttention:
     torch.manual_seed(0)
-    return SelfAttention(DIM, HEADS, 0.0).double().eval()
+    return CausalAttention(DIM, HEADS, 0.0).double().eval()
 
 
-def nothing(sentences: int, beam: int) -> Decoded:
-    return Decoded.nothing(1, torch.empty(HEADS, DIM // HEADS, dtype=torch.float64), sentences, beam)
+def nothing(sentences: int, beam: int) -> Decoded[KeysValues]:
+    like = torch.empty(0, dtype=torch.float64)
+    return Decoded.nothing([attention().begin(sentences, beam, like)], like, sentences, beam)
 
 
 @torch.no_grad()
-def step(layer: SelfAttention, x: Tensor, decoded: Decoded) -> tuple[Tensor, Decoded]:
+def step(layer: CausalAttention, x: Tensor, decoded: Decoded[KeysValues]) -> tuple[Tensor, Decoded[KeysValues]]:
     """x: [B, K, D]."""
     place = decoded.next_place()
-    return layer.step(x, decoded.layers[0], place), decoded.advanced(place)
+    found, past = layer.step(x, decoded.layers[0], place)
+    return found, decoded.advanced(place, [past])
 
 
 @settings(max_examples=25, deadline=None)
@@ -43,7 +46,7 @@ def test_each_hypothesis_sees_its_own_past_after_any_selections(
         found, decoded = step(layer, x, decoded)
         past = [[*before, now] for before, now in zip(past, x.flatten(0, 1), strict=True)]
         for row, whole in enumerate(past):
-            alone = layer(torch.stack(whole)[None], None)[0, -1]
+            alone = layer(torch.stack(whole)[None], torch.ones(1, len(whole), dtype=torch.bool))[0, -1]
             torch.testing.assert_close(found.flatten(0, 1)[row], alone)
         if data.draw(st.booleans()):
             stay = sorted(data.draw(st.sets(st.integers(0, sentences - 1), min_size=1)))

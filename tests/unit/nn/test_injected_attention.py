@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from nmt.nn.attention import KeysValues
 from nmt.nn.decoded import Decoded
 from nmt.nn.injected_attention import InjectedSelfAttention
 
@@ -53,7 +54,7 @@ def test_it_is_the_equation(causal: bool) -> None:
 def test_steps_give_what_the_whole_gives_however_often_a_position_is_tried(repeats: int) -> None:
     attention, z, injection = attention_and_input()
     whole = attention(z, injection, None)
-    decoded = Decoded.nothing(1, torch.empty(HEADS, DIM // HEADS, dtype=torch.float64), 3, 1)
+    decoded = Decoded.nothing([KeysValues.nothing(z, 3, HEADS, DIM // HEADS)], z, 3, 1)
     for position in range(LENGTH):
         place, now = decoded.next_place(), slice(position, position + 1)
         (past,) = decoded.layers
@@ -61,4 +62,4 @@ def test_steps_give_what_the_whole_gives_however_often_a_position_is_tried(repea
             attention.step(torch.randn(3, 1, DIM, dtype=torch.float64), injection[:, now], past, place)
         found = attention.step(z[:, now], injection[:, now], past, place)
         torch.testing.assert_close(found, whole[:, now])
-        decoded = decoded.advanced(place)
+        decoded = decoded.advanced(place, [past])

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from nmt.nn import native
 from nmt.nn.int8_product import Int8Product, activation_levels, is_supported, quantize_rows
-from nmt.nn.normalization import normalized_sum
+from nmt.nn.norm.layer import normalized_sum
 from tests.without_native import without_library
 
 needs_library = pytest.mark.skipif(native.library() is None, reason="the C functions were not compiled")
@@ -183,7 +183,7 @@ def test_residual_sums_are_normalised_by_the_definition(
     x, update = magnitude * (x + offset), magnitude * update
     x[2::4], update[2::4] = 3.0, 0.0  # without any variance
     before = x.clone(), update.clone()
-    found = normalized_sum(x, update, norm) if affine else normalized_sum(x, update)
+    found = normalized_sum(x, update, norm.weight, norm.bias) if affine else normalized_sum(x, update)
     assert torch.equal(x, before[0])
     assert torch.equal(update, before[1])
     exact = (x + update).double()
@@ -197,7 +197,7 @@ def test_residual_sums_are_normalised_by_the_definition(
     assert ((found - expected).abs() <= error).all()
     for row in range(rows):
         one, other = x[row].clone(), update[row].clone()
-        alone = normalized_sum(one, other, norm) if affine else normalized_sum(one, other)
+        alone = normalized_sum(one, other, norm.weight, norm.bias) if affine else normalized_sum(one, other)
         assert same_bits(alone, found[row])
 
 
@@ -221,12 +221,12 @@ def test_residual_sums_of_any_layout_and_with_a_gradient() -> None:
         (x, update.mT.contiguous().mT),
         (x.view(20, 6), update.view(20, 6)),
     ):
-        torch.testing.assert_close(normalized_sum(some, others, norm).view_as(whole), whole)
+        torch.testing.assert_close(normalized_sum(some, others, norm.weight, norm.bias).view_as(whole), whole)
         torch.testing.assert_close(normalized_sum(some, others).view_as(whole), whole)
-    torch.testing.assert_close(normalized_sum(x, update[:1], norm), norm(x + update[:1]))  # broadcast
-    assert normalized_sum(x[:0], update[:0], norm).shape == (0, 5, 6)
+    torch.testing.assert_close(normalized_sum(x, update[:1], norm.weight, norm.bias), norm(x + update[:1]))  # broadcast
+    assert normalized_sum(x[:0], update[:0], norm.weight, norm.bias).shape == (0, 5, 6)
     with torch.enable_grad():
-        normalized_sum(x, update, norm).sum().backward()
+        normalized_sum(x, update, norm.weight, norm.bias).sum().backward()
         assert norm.bias.grad is not None
         learnt = x.clone().requires_grad_()
         normalized_sum(learnt, update).square().sum().backward()

@@ -1,0 +1,139 @@
+"""The layers of an encoder and a decoder: blocks with a residual connection and a norm each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar, cast
+
+from torch import Tensor, nn
+
+from nmt.nn.attention import CrossAttention, KeysValues, Place
+from nmt.nn.feedforward import FeedForward
+from nmt.nn.mixers import CausalMixer, Mixer
+from nmt.nn.past import Past
+from nmt.nn.residual import Residual
+
+MixerT = TypeVar("MixerT", bound=Mixer)
+
+
+class MixingLayer(nn.Module, Generic[MixerT]):
+    """A layer whose first block lets positions see each other; the block's weights go by its kind.
+
+    So those of self-attention are called `attention`, as in every model there has been, and no others are.
+
+    Args:
+        kind: of the mixer, as a recipe names it.
+        mixer: the block.
+        residual: the connection around it.
+    """
+
+    def __init__(self, kind: str, mixer: MixerT, residual: Residual) -> None:
+        super().__init__()
+        self._mixer, self._mixer_residual = kind, f"{kind}_residual"
+        self.add_module(self._mixer, mixer)
+        self.add_module(self._mixer_residual, residual)
+
+    @property
+    def mixer(self) -> MixerT:
+        """The block."""
+        return cast(MixerT, self._modules[self._mixer])
+
+    @property
+    def mixer_residual(self) -> Residual:
+        """The connection around it."""
+        return cast(Residual, self._modules[self._mixer_residual])
+
+
+class EncoderLayer(MixingLayer[Mixer]):
+    """A mixer, then feed-forward.
+
+    Args:
+        kind: of the mixer.
+        mixer: of the source's positions.
+        feedforward: acts on each.
+        residual: makes the connection around a block.
+    """
+
+    def __init__(self, kind: str, mixer: Mixer, feedforward: FeedForward, residual: Callable[[], Residual]) -> None:
+        super().__init__(kind, mixer, residual())
+        self.feedforward, self.feedforward_residual = feedforward, residual()
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """x: [B, S, D]; mask: [B, S] bool, True on real tokens. Returns [B, S, D]."""
+        residual = self.mixer_residual
+        x = residual.after(x, self.mixer(residual.before(x, mask), mask), mask)
+        residual = self.feedforward_residual
+        return residual.after(x, self.feedforward(residual.before(x, mask)), mask)
+
+
+class DecoderLayer(MixingLayer[CausalMixer[Any]]):
+    """A causal mixer, attention to the source, then feed-forward.
+
+    Args:
+        kind: of the mixer.
+        mixer: of the target's positions.
+        cross: reads the source.
+        feedforward: acts on each position.
+        residual: makes the connection around a block.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        mixer: CausalMixer[Any],
+        cross: CrossAttention,
+        feedforward: FeedForward,
+        residual: Callable[[], Residual],
+    ) -> None:
+        super().__init__(kind, mixer, residual())
+        self.cross, self.cross_residual = cross, residual()
+        self.feedforward, self.feedforward_residual = feedforward, residual()
+
+    def project_memory(self, source: Tensor) -> KeysValues:
+        """source: [B, S, D], the encoder's output."""
+        return self.cross.project(source)
+
+    def forward(
+        self, x: Tensor, mask: Tensor, memory: KeysValues, source_mask: Tensor, *, need_attention: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """Whole targets.
+
+        Args:
+            x: [B, T, D].
+            mask: [B, T] bool, True on real tokens, which come first.
+            memory: the source, from `project_memory`.
+            source_mask: [B, S] bool, True on real tokens.
+            need_attention: also return the attention to the source.
+
+        Returns:
+            [B, T, D], and attention [B, T, S] where asked for.
+        """
+        residual = self.mixer_residual
+        x = residual.after(x, self.mixer(residual.before(x, mask), mask), mask)
+        return self._attend_and_feed(x, mask, memory, source_mask, need_attention)
+
+    def step(
+        self,
+        x: Tensor,
+        past: Past,
+        place: Place,
+        memory: KeysValues,
+        source_mask: Tensor,
+        *,
+        need_attention: bool,
+    ) -> tuple[Tensor, Tensor | None, Past]:
+        """x: [B, K, D]. Returns [B, K, D], attention [B, K, S] where asked for, and the past with this position."""
+        residual = self.mixer_residual
+        update, past = self.mixer.step(residual.before(x, None), past, place)
+        x, attention = self._attend_and_feed(residual.after(x, update, None), None, memory, source_mask, need_attention)
+        return x, attention, past
+
+    def _attend_and_feed(
+        self, x: Tensor, mask: Tensor | None, memory: KeysValues, source_mask: Tensor, need_attention: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        residual = self.cross_residual
+        read = residual.before(x, mask)
+        update, attention = self.cross(read, memory, source_mask[:, None, None, :], need_attention=need_attention)
+        x = residual.after(x, update, mask)
+        residual = self.feedforward_residual
+        return residual.after(x, self.feedforward(residual.before(x, mask)), mask), attention

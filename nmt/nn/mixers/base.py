@@ -1,0 +1,56 @@
+"""The interface of every mixer."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Generic, TypeVar
+
+from torch import Tensor, nn
+
+from nmt.nn.attention import Place
+from nmt.nn.past import Past
+
+PastT = TypeVar("PastT", bound=Past)
+
+
+class Mixer(nn.Module, ABC):
+    """The block of a residual layer that lets positions see each other."""
+
+    @abstractmethod
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Whole sequences.
+
+        Args:
+            x: [B, T, D].
+            mask: [B, T] bool, True on real positions; padding changes nothing there.
+
+        Returns:
+            [B, T, D], undefined at padding.
+        """
+
+
+class CausalMixer(Mixer, Generic[PastT]):
+    """A mixer in which no position sees a later one. `forward` has padding on the right alone."""
+
+    @abstractmethod
+    def begin(self, sentences: int, beam: int, like: Tensor) -> PastT:
+        """The past before the first step.
+
+        Args:
+            sentences: B.
+            beam: K.
+            like: of the dtype and on the device of the activations.
+        """
+
+    @abstractmethod
+    def step(self, x: Tensor, past: PastT, place: Place) -> tuple[Tensor, PastT]:
+        """One position more.
+
+        Args:
+            x: [B, K, D], the newest position of each hypothesis.
+            past: what was before it; may be written to and must not be used again.
+            place: where a past by sentence is written, and which of its entries are a hypothesis's own.
+
+        Returns:
+            [B, K, D], and the past with this position.
+        """

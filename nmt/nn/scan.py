@@ -1,0 +1,77 @@
+"""Linear recurrences, c_t = a_t c_(t-1) + u_t, computed for all positions of a sequence at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+
+def scan(decay: Tensor, update: Tensor) -> Tensor:
+    """All states of the recurrence from c_0 = 0, with a gradient.
+
+    Args:
+        decay: a, [B, T, D], for stability between 0 and 1.
+        update: u, [B, T, D].
+
+    Returns:
+        c, [B, T, D]; that at a position depends on no later one.
+    """
+    states: Tensor = _Scan.apply(decay, update)  # type: ignore[no-untyped-call]
+    return states
+
+
+def plain_scan(decay: Tensor, update: Tensor) -> Tensor:
+    """The definition, which autograd differentiates: what `scan` is tested against."""
+    states = [update[:, 0]]
+    for a, u in zip(decay.unbind(1)[1:], update.unbind(1)[1:], strict=True):
+        states.append(a * states[-1] + u)
+    return torch.stack(states, dim=1)
+
+
+class _Scan(torch.autograd.Function):
+    """Its gradient is the same recurrence from the end: g_t = dL/dc_t + a_(t+1) g_(t+1), du = g, da_t = g_t c_(t-1)."""
+
+    @staticmethod
+    def forward(ctx: Any, decay: Tensor, update: Tensor) -> Tensor:  # noqa: ANN401 -- torch's own has no type
+        states = _states(decay, update)
+        ctx.save_for_backward(decay, states)
+        return states
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ANN401
+        decay, states = ctx.saved_tensors
+        following = torch.cat([decay[:, 1:], torch.zeros_like(decay[:, :1])], dim=1)
+        found = _states(following.flip(1), gradient.flip(1)).flip(1)
+        return found * torch.cat([torch.zeros_like(states[:, :1]), states[:, :-1]], dim=1), found
+
+
+def _states(decay: Tensor, update: Tensor) -> Tensor:
+    """In the form that is faster on the device."""
+    return _in_turn(decay, update) if update.device.type == "cpu" else _doubling(decay, update)
+
+
+def _in_turn(decay: Tensor, update: Tensor) -> Tensor:
+    """A pass over each position, in place: on a CPU the least memory traffic."""
+    states = update.clone()
+    before, *rest = states.unbind(1)
+    for a, state in zip(decay.unbind(1)[1:], rest, strict=True):
+        before = state.addcmul_(a, before)
+    return states
+
+
+def _doubling(decay: Tensor, update: Tensor) -> Tensor:
+    """log2(T) passes over all positions (Hillis and Steele 1986); nothing is divided, so that nothing overflows.
+
+    After each pass a state has taken in twice as many positions, and `decay` is the product of that many.
+    """
+    states, reach = update, 1
+    while reach < update.shape[1]:
+        further = torch.addcmul(states[:, reach:], decay[:, reach:], states[:, :-reach])
+        states = torch.cat([states[:, :reach], further], dim=1)
+        decay = torch.cat([decay[:, :reach], decay[:, reach:] * decay[:, :-reach]], dim=1)
+        reach *= 2
+    return states
