@@ -167,8 +167,6 @@ who is that? | wer ist das?
 what happened? | was ist passiert?
 I love you. | ich liebe dich.
 I love you, {name}. | ich liebe dich, {name}.
-{name}, I love you. | {name}, ich liebe dich.
-I love you so much, {name}. | ich liebe dich so sehr, {name}.
 I miss you, {name}. | ich vermisse dich, {name}.
 I am happy to see you. | ich freue mich, Sie zu sehen.
 let's go! | gehen wir!
@@ -293,11 +291,6 @@ what do you recommend? | was empfehlen Sie?
 I am a vegetarian. | ich bin Vegetarier.
 I don't eat {food}. | ich esse {food:no}.
 I don't drink {beverage}. | ich trinke {beverage:no}.
-I like {food}. | ich mag {food:accusative}.
-I don't like {food}. | ich mag {food:no}.
-do you like {food}? | mögen Sie {food:accusative}?
-do you like {the dish}? | mögen Sie {the dish:accusative}?
-do you like {city}? | mögen Sie {city}?
 is this seat free? | ist dieser Platz frei?
 is this table free? | ist dieser Tisch frei?
 how is {the dish}? | wie ist {the dish}?
@@ -353,11 +346,6 @@ a smaller one, please! | etwas Kleineres, bitte!
 """,
     "time": """
 what time is it? | wie spät ist es?
-what time is it now? | wie spät ist es jetzt?
-what time is it, please? | wie spät ist es, bitte?
-what time is it in {city}? | wie spät ist es in {city}?
-what time is it there? | wie spät ist es dort?
-can you tell me what time it is? | können Sie mir sagen, wie spät es ist?
 it is {clock}. | es ist {clock}.
 it is already {clock}. | es ist schon {clock}.
 what day is it today? | welcher Tag ist heute?
@@ -410,10 +398,6 @@ what is wrong with you? | was fehlt Ihnen?
 {body parts} hurt. | {body parts} tun weh.
 does {body part} hurt? | tut {body part} weh?
 do {body parts} hurt? | tun {body parts} weh?
-{body part} hurts a lot. | {body part} tut sehr weh.
-{body part} still hurts. | {body part} tut noch weh.
-why does {body part} hurt? | warum tut {body part} weh?
-there is something wrong with {body part}. | mit {body part:dative} stimmt etwas nicht.
 where does it hurt? | wo tut es weh?
 it hurts here. | es tut hier weh.
 I have {ailment}. | ich habe {ailment}.

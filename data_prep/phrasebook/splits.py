@@ -108,10 +108,8 @@ def careless(sentence: Sentence, random: Random) -> Sentence:
     if not sentence.everyday or random.random() >= CARELESS:
         return sentence
     english = sentence.english.rstrip(".?!")
-    if not english.startswith(("Mr ", "Ms ")):
+    if not english.startswith(("I ", "I'", "Mr ", "Ms ")):
         english = english[0].lower() + english[1:]
-    if english.startswith(("i ", "i'")) and random.random() < 0.5:  # many write the pronoun large even so
-        english = "I" + english[1:]
     return replace(sentence, english=english)
 
 
