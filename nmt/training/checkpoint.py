@@ -10,11 +10,11 @@ Since the order of the data and every random draw are functions of the seed and 
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -24,6 +24,7 @@ from nmt.training.concern import Concern
 from nmt.training.ema import MovingAverage
 from nmt.training.flat import FlatParameters
 from nmt.training.statistics import Totals
+from nmt.training.tally import Tally
 
 LAST, BEFORE = "last.safetensors", "before.safetensors"
 _OTHER, _OPTIMIZER = "other.", "optimizer."
@@ -36,17 +37,23 @@ class Sums(BaseModel):
 
     model_config = ConfigDict(ser_json_inf_nan="constants")  # a solver that runs away reports an infinite residual
 
-    loss: float = 0.0
-    likelihood: float = 0.0
+    tally: Tally = Tally()
     gradient_norm: float = 0.0
     seconds: float = 0.0
-    tokens: int = 0
     updates: int = 0
-    units: int = 0
-    reward: float = 0.0
     statistics: list[Totals] = []
     """Of the model, for each micro-batch of an update: a process has the newest of those that it computes. Kept apart,
     they add up to the same means whatever the number of processes, before and after a resumption."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_before_the_tally(cls, values: object) -> object:
+        """Checkpoints of earlier versions have its fields among the others, and a reward of 0 where there is none."""
+        if not isinstance(values, Mapping) or "tally" in values:
+            return values
+        tally = {name: values[name] for name in ("loss", "likelihood", "tokens", "units") if name in values}
+        figures = {"reward": values["reward"]} if values.get("reward") else {}
+        return {**values, "tally": {**tally, "figures": figures}}
 
 
 class Position(BaseModel):

@@ -39,14 +39,11 @@ from nmt.training.refine import Refiner
 from nmt.training.selection import Selection
 from nmt.training.signals import StopRequest
 from nmt.training.statistics import numbers
+from nmt.training.tally import TallyTensor
 from nmt.training.validation import Validation, ValidationSet, validate
 from nmt.training.window import Window
 
 Model = EncoderDecoder[Any, Any]
-
-# what each process adds up besides gradients: smoothed loss, likelihood, target tokens, wish to stop, what the
-# gradient is averaged over, rewards
-_LOSS, _LIKELIHOOD, _TOKENS, _STOP, _UNITS, _REWARD = range(6)
 
 
 @dataclass(frozen=True)
@@ -111,7 +108,10 @@ class Trainer:
         self.validation, self.world, self.refiner = validation, world, refiner
         torch.manual_seed(options.seed)
         self.model = build_model().to(world.device)
-        self.flat = FlatParameters(self.model, extra=6)
+        figures = ("reward",) if refiner else ()
+        # besides gradients each process adds up its tally and whether it was told to stop
+        self.flat = FlatParameters(self.model, extra=TallyTensor.size(figures) + 1)
+        self.tally, self.stopping = TallyTensor(self.flat.extra[:-1], figures), self.flat.extra[-1]
         self.optimizer = options.optimizer.build(self.flat.values)
         self.sampler = BatchSampler(store, options.batch_tokens, options.seed, options.max_length)
         self.checkpoints = Checkpoints(directory / "checkpoints", options.average_checkpoints)
@@ -125,7 +125,7 @@ class Trainer:
         if options.start_from and not self.checkpoints.exists():
             self.position.validated = -1  # how good the start was, is worth knowing, and it may stay the best
         self.position.precision = self.position.precision or resolve_precision(options.precision, world.device)
-        self.window = Window(self.position, world, options.micro_batches, refining=refiner is not None)
+        self.window = Window(self.position, world, options.micro_batches)
         self._pace = Pace(self.position.update, options.updates, options.validate_every)
         self._directory, self._reporter = directory, reporter
         self.log: RunLog | None = None
@@ -238,11 +238,11 @@ class Trainer:
             pairs = indices[part :: len(parts)]
             if len(pairs):
                 self._accumulate(pairs, number, part)
-        self.flat.extra[_STOP] += float(stop)
+        self.stopping += float(stop)
         self.world.sum(self.flat.summed)
-        loss, likelihood, tokens, stopping, units, reward = self.flat.extra.tolist()
-        norm = self.flat.clip(1.0 / units, self.options.clip_norm).item()
-        finite = math.isfinite(norm) and math.isfinite(loss)
+        tally = self.tally.read()
+        norm = self.flat.clip(1.0 / tally.units, self.options.clip_norm).item()
+        finite = math.isfinite(norm) and math.isfinite(tally.loss)
         if finite:
             for group in self.optimizer.param_groups:
                 group["lr"] = self._learning_rate(number)
@@ -250,10 +250,10 @@ class Trainer:
             if self.ema:
                 self.ema.update(number)
         self.position.update, self.position.batch = number, self.position.batch + 1
-        self._note_bad_update(finite, number, loss / units)
+        self._note_bad_update(finite, number, tally.mean_loss())
         if finite:
-            self.window.add(loss, likelihood, int(tokens), norm, int(units), reward)
-        return bool(stopping > 0)
+            self.window.add(tally, norm)
+        return self.stopping.item() > 0
 
     def _learning_rate(self, number: int) -> float:
         scheduled = self.options.schedule.rate(number, self.options.updates, self.position.reductions)
@@ -271,12 +271,8 @@ class Trainer:
                 objective = cross_entropy(self.model, batch, self.options.label_smoothing)
             objective.loss.backward()  # type: ignore[no-untyped-call]
         self.window.observe(part, numbers(objective.statistics))
-        with torch.no_grad():
-            self.flat.extra[_LOSS] += objective.loss
-            self.flat.extra[_LIKELIHOOD] += objective.likelihood
-            self.flat.extra[_TOKENS] += batch.target_tokens
-            self.flat.extra[_UNITS] += objective.units
-            self.flat.extra[_REWARD] += objective.reward
+        figures = (objective.reward,) if self.refiner else ()
+        self.tally.add(objective.loss, objective.likelihood, batch.target_tokens, objective.units, figures)
 
     def _collate(self, pairs: npt.NDArray[np.int64], key: int) -> Batch:
         if not self.resegment:
