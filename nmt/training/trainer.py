@@ -31,11 +31,10 @@ from nmt.training.distributed import World
 from nmt.training.ema import MovingAverage
 from nmt.training.flat import FlatParameters
 from nmt.training.log import AVERAGE, Moved, Reporter, RunLog, Started
-from nmt.training.objective import cross_entropy
+from nmt.training.objectives import Objective
 from nmt.training.options import Training
 from nmt.training.pace import Pace
 from nmt.training.precision import resolve_precision
-from nmt.training.refine import Refiner
 from nmt.training.selection import Selection
 from nmt.training.signals import StopRequest
 from nmt.training.statistics import numbers
@@ -79,7 +78,7 @@ class Trainer:
         world: the processes, this one included.
         reporter: told what happens, in the first process.
         resegment: cut the training text into pieces anew for every batch.
-        refiner: of `options.refine`, which replaces the cross-entropy.
+        objective: what is minimised.
     """
 
     def __init__(
@@ -93,8 +92,8 @@ class Trainer:
         world: World,
         reporter: Reporter,
         *,
+        objective: Objective,
         resegment: bool = False,
-        refiner: Refiner | None = None,
     ) -> None:
         if options.micro_batches % world.size:
             raise UserError(
@@ -105,13 +104,12 @@ class Trainer:
         keep_freed_memory()
         forget_old_kernels()
         self.options, self.store, self.tokenizers, self.resegment = options, store, tokenizers, resegment
-        self.validation, self.world, self.refiner = validation, world, refiner
+        self.validation, self.world, self.objective = validation, world, objective
         torch.manual_seed(options.seed)
         self.model = build_model().to(world.device)
-        figures = ("reward",) if refiner else ()
         # besides gradients each process adds up its tally and whether it was told to stop
-        self.flat = FlatParameters(self.model, extra=TallyTensor.size(figures) + 1)
-        self.tally, self.stopping = TallyTensor(self.flat.extra[:-1], figures), self.flat.extra[-1]
+        self.flat = FlatParameters(self.model, extra=TallyTensor.size(objective.figures) + 1)
+        self.tally, self.stopping = TallyTensor(self.flat.extra[:-1], objective.figures), self.flat.extra[-1]
         self.optimizer = options.optimizer.build(self.flat.values)
         self.sampler = BatchSampler(store, options.batch_tokens, options.seed, options.max_length)
         self.checkpoints = Checkpoints(directory / "checkpoints", options.average_checkpoints)
@@ -264,15 +262,8 @@ class Trainer:
         key = derive_key(self.options.seed, number, part) >> 1  # torch takes 63 bits
         batch = self._collate(pairs, key).to(self.world.device)
         torch.manual_seed(key)
-        if self.refiner:
-            objective = self.refiner.accumulate(self.model, batch, key, self._precision)
-        else:
-            with self._precision():
-                objective = cross_entropy(self.model, batch, self.options.label_smoothing)
-            objective.loss.backward()  # type: ignore[no-untyped-call]
-        self.window.observe(part, numbers(objective.statistics))
-        figures = (objective.reward,) if self.refiner else ()
-        self.tally.add(objective.loss, objective.likelihood, batch.target_tokens, objective.units, figures)
+        statistics = self.objective.accumulate(self.model, batch, key, self._precision, self.tally)
+        self.window.observe(part, numbers(statistics))
 
     def _collate(self, pairs: npt.NDArray[np.int64], key: int) -> Batch:
         if not self.resegment:

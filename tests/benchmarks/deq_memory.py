@@ -56,7 +56,7 @@ from nmt.nn.equilibrium import Implicit
 from nmt.recipe import Recipe, load_recipe
 from nmt.text import read_lines
 from nmt.training.flat import FlatParameters
-from nmt.training.objective import cross_entropy
+from nmt.training.objectives.likelihood import cross_entropy
 from nmt.training.options import Training
 
 Ids = list[list[int]]
