@@ -56,16 +56,3 @@ class FlatParameters:
     def zero(self) -> None:
         """Clears the gradients and the extra floats."""
         self.summed.zero_()
-
-    def clip(self, scale: float, longest: float) -> Tensor:
-        """Multiplies the gradients by `scale`, then shortens them to the norm `longest` (0: any length).
-
-        Returns:
-            Scalar: the norm before it was shortened. Not finite if any gradient is not.
-        """
-        norm: Tensor = torch.linalg.vector_norm(self.gradients) * scale
-        if longest > 0:
-            self.gradients.mul_(scale * (longest / (norm + 1e-6)).clamp_max(1.0))
-        else:
-            self.gradients.mul_(scale)
-        return norm

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from nmt.options import Count, Effect, InputPath, NonNegativeFloat, Options, Probability, Seed, Size
+from nmt.training.gradients import Clip, GradientConfig
 from nmt.training.objectives import Likelihood, ObjectiveConfig, Refinement
 from nmt.training.optimizer import Adam, OptimizerConfig
 from nmt.training.precision import TrainingPrecision
@@ -36,14 +37,17 @@ class Training(Options):
     for it, which is several times faster, else fp32."""
     objective: ObjectiveConfig = Likelihood()
     """What is minimised."""
+    gradient: GradientConfig = Clip()
+    """What becomes of an update's gradient before the optimiser takes it."""
     optimizer: OptimizerConfig = Adam()
     """How gradients become updates."""
     schedule: Schedule = InverseSquareRoot()
     """How the learning rate changes."""
     label_smoothing: Probability = 0.1
     """Probability mass that the loss takes from the reference token and spreads over the others."""
-    clip_norm: NonNegativeFloat = 0.0
-    """Longest gradient over all parameters; 0 for any."""
+    clip_norm: NonNegativeFloat | None = None
+    """Short for `gradient: {kind: clip, norm: ...}`: longest gradient over all parameters; 0 for any. null leaves the
+    choice to `gradient`."""
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Decay of an exponential moving average of the weights, which then is what validates, is kept and becomes the
     model; 0.999 is usual, 0 for none. It costs one more copy of the weights in memory."""
@@ -84,6 +88,8 @@ class Training(Options):
         """What has a short form is in its long one from here on, so that nobody else needs to know of two."""
         if self.refine is not None:
             self._choose("refine", "objective", self.refine)
+        if self.clip_norm is not None:
+            self._choose("clip_norm", "gradient", Clip(norm=self.clip_norm))
         return self
 
     def _choose(self, short: str, long: str, meant: Options) -> None:

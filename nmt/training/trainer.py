@@ -239,7 +239,8 @@ class Trainer:
         self.stopping += float(stop)
         self.world.sum(self.flat.summed)
         tally = self.tally.read()
-        norm = self.flat.clip(1.0 / tally.units, self.options.clip_norm).item()
+        key = self._key(number, len(parts))  # that of a micro-batch behind the last one
+        norm = self.options.gradient.apply(self.flat.gradients, 1.0 / tally.units, key).item()
         finite = math.isfinite(norm) and math.isfinite(tally.loss)
         if finite:
             for group in self.optimizer.param_groups:
@@ -253,13 +254,17 @@ class Trainer:
             self.window.add(tally, norm)
         return self.stopping.item() > 0
 
+    def _key(self, number: int, part: int) -> int:
+        """What the draws of a part of an update are functions of."""
+        return derive_key(self.options.seed, number, part) >> 1  # torch takes 63 bits
+
     def _learning_rate(self, number: int) -> float:
         scheduled = self.options.schedule.rate(number, self.options.updates, self.position.reductions)
         return self.options.optimizer.rate(number, scheduled)
 
     def _accumulate(self, pairs: npt.NDArray[np.int64], number: int, part: int) -> None:
         """Adds the gradients and sums of one micro-batch."""
-        key = derive_key(self.options.seed, number, part) >> 1  # torch takes 63 bits
+        key = self._key(number, part)
         batch = self._collate(pairs, key).to(self.world.device)
         torch.manual_seed(key)
         statistics = self.objective.accumulate(self.model, batch, key, self._precision, self.tally)

@@ -131,7 +131,7 @@ class Update:
 
     def __call__(self) -> None:
         self.forward().backward()  # type: ignore[no-untyped-call]
-        self.flat.clip(1.0 / self.batch.target_tokens, self.options.clip_norm)
+        self.options.gradient.apply(self.flat.gradients, 1.0 / self.batch.target_tokens, key=self.options.seed)
         self.optimizer.step()
 
     def iterations(self) -> dict[str, float]:
