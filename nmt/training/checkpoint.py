@@ -22,7 +22,7 @@ from nmt.errors import UserError
 from nmt.models.weights import DamagedError, named_weights, read_tensors, save_tensors, shapes_difference
 from nmt.training.concern import Concern
 from nmt.training.ema import MovingAverage
-from nmt.training.flat import FlatParameters
+from nmt.training.flat import FlatGroup, FlatParameters
 from nmt.training.statistics import Totals
 from nmt.training.tally import Tally
 
@@ -127,11 +127,10 @@ class Checkpoints:
     def save(self, position: Position, flat: FlatParameters, optimizer: Optimizer, ema: MovingAverage | None) -> None:
         """Writes what resuming needs; then forgets weights that neither this checkpoint nor the one before it names."""
         tensors = {f"{_OTHER}{name}": tensor for name, tensor in flat.others.items()}
-        for name, value in (_vectors(flat, ema) | _optimizer_state(flat, optimizer)).items():
-            if value.shape == flat.values.shape:
-                tensors |= {f"{name}/{parameter}": part for parameter, part in flat.named(value).items()}
-            else:
-                tensors[name] = value
+        for name, vector in _vectors(flat, ema).items():
+            tensors |= {f"{name}/{parameter}": part for parameter, part in flat.named(vector).items()}
+        for group in flat.groups:
+            tensors |= _optimizer_state(group, optimizer)
         last = self.directory / LAST
         if last.exists():
             last.replace(self.directory / BEFORE)
@@ -176,14 +175,14 @@ class Checkpoints:
             raise UserError(str(path), "a position that this version knows", type(error).__name__, _CHANGED) from error
         if "values" in tensors:
             tensors = self._named(path, tensors, position, flat)
-        state = optimizer.state[flat.values]
         own = {f"{_OTHER}{name}": tensor for name, tensor in flat.others.items()}
         for name, vector in _vectors(flat, ema).items():
             own |= {f"{name}/{parameter}": part for parameter, part in flat.named(vector).items()}
         for name in {name.partition("/")[0] for name in tensors if name.startswith(_OPTIMIZER) and "/" in name}:
-            state[name.removeprefix(_OPTIMIZER)] = torch.zeros_like(flat.values.data)
-            parts = flat.named(state[name.removeprefix(_OPTIMIZER)])
-            own |= {f"{name}/{parameter}": part for parameter, part in parts.items()}
+            for group in flat.groups:
+                vector = torch.zeros_like(group.parameter.data)
+                optimizer.state[group.parameter][name.removeprefix(_OPTIMIZER)] = vector
+                own |= {f"{name}/{parameter}": part for parameter, part in group.named(vector).items()}
         single = {name for name in tensors if name.startswith(_OPTIMIZER) and "/" not in name}
         found = {name: tuple(tensors[name].shape) for name in (*own, *tensors) if name in tensors.keys() - single}
         difference = shapes_difference(found, {name: tuple(tensor.shape) for name, tensor in own.items()})
@@ -192,7 +191,9 @@ class Checkpoints:
         for name, tensor in own.items():
             tensor.copy_(tensors[name])
         for name in single:
-            state[name.removeprefix(_OPTIMIZER)] = tensors[name].to(flat.values.device)
+            for group in flat.groups:
+                value = tensors[name].to(flat.values.device, copy=True)
+                optimizer.state[group.parameter][name.removeprefix(_OPTIMIZER)] = value
         return position
 
     def _named(
@@ -205,6 +206,8 @@ class Checkpoints:
         total, found = flat.values.shape, tensors["values"].shape
         if found != total:
             raise UserError(str(path), f"{total.numel()} values", str(found.numel()), _CHANGED)
+        if len(flat.groups) > 1:
+            raise UserError(str(path), "tensors with names, for parameters in groups", "one without", _CHANGED)
         named: dict[str, Tensor] = {}
         for name, tensor in tensors.items():
             if tensor.shape == total and not name.startswith(_OTHER):
@@ -245,12 +248,18 @@ class Checkpoints:
 
 def _vectors(flat: FlatParameters, ema: MovingAverage | None) -> dict[str, Tensor]:
     """What has a value for each parameter, by its name in the file: each [P]."""
-    return {"values": flat.values.data} | ({"ema": ema.values} if ema else {})
+    return {"values": flat.values} | ({"ema": ema.values} if ema else {})
 
 
-def _optimizer_state(flat: FlatParameters, optimizer: Optimizer) -> dict[str, Tensor]:
-    """The optimiser's tensors by their names in the file: [P], or one value."""
-    return {f"{_OPTIMIZER}{name}": value for name, value in optimizer.state[flat.values].items()}
+def _optimizer_state(group: FlatGroup, optimizer: Optimizer) -> dict[str, Tensor]:
+    """The optimiser's tensors of a group by their names in the file: of each parameter, or one value of all groups."""
+    found: dict[str, Tensor] = {}
+    for name, value in optimizer.state[group.parameter].items():
+        if value.shape == group.parameter.shape:
+            found |= {f"{_OPTIMIZER}{name}/{parameter}": part for parameter, part in group.named(value).items()}
+        else:
+            found[f"{_OPTIMIZER}{name}"] = value
+    return found
 
 
 def average_weights(paths: Sequence[Path], parameters: Container[str]) -> dict[str, Tensor]:

@@ -32,6 +32,7 @@ from nmt.training.ema import MovingAverage
 from nmt.training.flat import FlatParameters
 from nmt.training.log import AVERAGE, Moved, Reporter, RunLog, Started
 from nmt.training.objectives import Objective
+from nmt.training.optimizer import set_learning_rate
 from nmt.training.options import Training
 from nmt.training.pace import Pace
 from nmt.training.precision import resolve_precision
@@ -110,10 +111,10 @@ class Trainer:
         # besides gradients each process adds up its tally and whether it was told to stop
         self.flat = FlatParameters(self.model, extra=TallyTensor.size(objective.figures) + 1)
         self.tally, self.stopping = TallyTensor(self.flat.extra[:-1], objective.figures), self.flat.extra[-1]
-        self.optimizer = options.optimizer.build(self.flat.values)
+        self.optimizer = options.optimizer.build(self.flat.groups)
         self.sampler = BatchSampler(store, options.batch_tokens, options.seed, options.max_length)
         self.checkpoints = Checkpoints(directory / "checkpoints", options.average_checkpoints)
-        self.ema = MovingAverage(self.flat.values.data, options.ema_decay) if options.ema_decay else None
+        self.ema = MovingAverage(self.flat.values, options.ema_decay) if options.ema_decay else None
         self.position = self.checkpoints.load(self.flat, self.optimizer, self.ema)
         if len(set(world.gather([self.position.update]))) > 1:
             raise UserError(
@@ -243,8 +244,7 @@ class Trainer:
         norm = self.options.gradient.apply(self.flat.gradients, 1.0 / tally.units, key).item()
         finite = math.isfinite(norm) and math.isfinite(tally.loss)
         if finite:
-            for group in self.optimizer.param_groups:
-                group["lr"] = self._learning_rate(number)
+            set_learning_rate(self.optimizer, self._learning_rate(number))
             self.optimizer.step()
             if self.ema:
                 self.ema.update(number)
@@ -401,5 +401,5 @@ class Trainer:
             parameters = {name for name, _ in self.model.named_parameters()}
             weights = average_weights(paths, parameters) if len(paths) > 1 else read_tensors(paths[0])[0]
             load_weights(self.model, weights, str(paths[0]))
-        for tensor in (self.flat.values.data, *self.flat.others.values()):
+        for tensor in (self.flat.values, *self.flat.others.values()):
             self.world.broadcast(tensor)

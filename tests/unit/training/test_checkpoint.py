@@ -140,7 +140,7 @@ def one_vector(folder: Path) -> None:
     tensors, flat = load_file(folder / LAST), small_model_flat()
     old: dict[str, Tensor] = {name: tensor for name, tensor in tensors.items() if "/" not in name}
     for vector in {name.partition("/")[0] for name in tensors if "/" in name}:
-        old[vector] = torch.zeros_like(flat.values.data)
+        old[vector] = torch.zeros_like(flat.values)
         for name, part in flat.named(old[vector]).items():
             part.copy_(tensors[f"{vector}/{name}"])
     save_file(old, folder / LAST, {"position": position})

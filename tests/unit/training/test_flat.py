@@ -18,7 +18,7 @@ def test_training_is_that_of_separate_parameters() -> None:
     x = torch.randn(7, 3)
     separate, together = _model(), _model()
     flat = FlatParameters(together, extra=2)
-    ours = Adam().build(flat.values)
+    ours = Adam().build(flat.groups)
     theirs = torch.optim.Adam(separate.parameters(), betas=(0.9, 0.98))
     for optimizer in (ours, theirs):
         optimizer.param_groups[0]["lr"] = 0.01

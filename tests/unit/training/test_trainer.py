@@ -359,7 +359,8 @@ def test_resuming_puts_the_optimiser_where_the_parameters_are(data: Prepared) ->
     directory, store, tokenizers = data
     train(data, "moved")
     resumed = trainer(directory / "moved", store, tokenizers, ALONE, options())
-    state = resumed.optimizer.state[resumed.flat.values]
+    (group,) = resumed.flat.groups
+    state = resumed.optimizer.state[group.parameter]
     assert sorted(state) == ["exp_avg", "exp_avg_sq", "step"]
     assert {tensor.shape for tensor in state.values()} == {resumed.flat.values.shape, torch.Size([])}
     assert {tensor.device for tensor in state.values()} == {resumed.flat.values.device}
