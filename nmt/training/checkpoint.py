@@ -10,99 +10,24 @@ Since the order of the data and every random draw are functions of the seed and 
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from nmt.errors import UserError
 from nmt.models.weights import DamagedError, named_weights, read_tensors, save_tensors, shapes_difference
-from nmt.training.concern import Concern
 from nmt.training.ema import MovingAverage
 from nmt.training.flat import FlatGroup, FlatParameters
-from nmt.training.statistics import Totals
-from nmt.training.tally import Tally
+from nmt.training.position import Position
 
 LAST, BEFORE = "last.safetensors", "before.safetensors"
 _OTHER, _OPTIMIZER = "other.", "optimizer."
 _ANEW = "Move the folder train/ of the run away to train anew."
 _CHANGED = f"The recipe or the version has changed since. {_ANEW}"
-
-
-class Sums(BaseModel):
-    """Over the updates since the last log line."""
-
-    model_config = ConfigDict(ser_json_inf_nan="constants")  # a solver that runs away reports an infinite residual
-
-    tally: Tally = Tally()
-    gradient_norm: float = 0.0
-    seconds: float = 0.0
-    updates: int = 0
-    statistics: list[Totals] = []
-    """Of the model, for each micro-batch of an update: a process has the newest of those that it computes. Kept apart,
-    they add up to the same means whatever the number of processes, before and after a resumption."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_before_the_tally(cls, values: object) -> object:
-        """Checkpoints of earlier versions have its fields among the others, and a reward of 0 where there is none."""
-        if not isinstance(values, Mapping) or "tally" in values:
-            return values
-        tally = {name: values[name] for name in ("loss", "likelihood", "tokens", "units") if name in values}
-        figures = {"reward": values["reward"]} if values.get("reward") else {}
-        return {**values, "tally": {**tally, "figures": figures}}
-
-
-class Position(BaseModel):
-    """Where a training stands."""
-
-    model_config = ConfigDict(extra="forbid", ser_json_inf_nan="constants")
-
-    update: int = 0
-    """Updates done."""
-    epoch: int = 0
-    """Current epoch, from 0."""
-    batch: int = 0
-    """Batches of it that are done."""
-    target_tokens: int = 0
-    """Target tokens trained on so far."""
-    seconds: float = 0.0
-    """Time spent on updates so far, validation not counted."""
-    precision: str = ""
-    """What `precision: auto` came to at the start; a resumed training keeps it, on any machine."""
-    since_log: Sums = Sums()
-    """What the next log line averages."""
-    concern: Concern = Concern()
-    """What the model was concerned about."""
-    validated: int = 0
-    """Update of the last validation."""
-    measure: str = ""
-    """What `best` is a score by, in words; empty in checkpoints from before this was noted."""
-    best: float | None = None
-    """Best validation score so far, larger is better."""
-    best_loss: float | None = None
-    """Loss of the validation with that score: of equal scores the one with the lower loss is best."""
-    best_bleu: float = 0.0
-    """BLEU of that validation."""
-    best_update: int = 0
-    """When it was reached."""
-    stale: int = 0
-    """Validations since then."""
-    newest: float | None = None
-    """Score of the last validation."""
-    unchanged: int = 0
-    """Validations in a row, up to the last one, that had this score."""
-    lowest_loss: float | None = None
-    """Of all validations."""
-    stale_loss: int = 0
-    """Validations since that one, or since the schedule last lowered its rate."""
-    reductions: int = 0
-    """How often validations have made the schedule lower its rate."""
-    kept: list[int] = []
-    """Updates whose weights are on disk, oldest first, without the best one if that is older."""
 
 
 class Checkpoints:
@@ -223,7 +148,7 @@ class Checkpoints:
         return named
 
     def _needed_by(self, position: Position) -> set[Path]:
-        return {self.weights_path(update) for update in (*position.kept, position.best_update)}
+        return {self.weights_path(update) for update in (*position.kept, position.scores.best_update)}
 
     def damage(self, update: int) -> str:
         """What is wrong with the weights of an update, in words; empty if they can be used."""
@@ -236,10 +161,6 @@ class Checkpoints:
     def save_weights(self, position: Position, model: nn.Module) -> None:
         """Writes the weights of this update."""
         save_tensors(self.weights_path(position.update), named_weights(model), {})
-
-    def keep_update(self, position: Position) -> None:
-        """Counts this update among those whose weights are kept, instead of the oldest one."""
-        position.kept = [*position.kept, position.update][-self.keep :]
 
     def weights_path(self, update: int) -> Path:
         """The file of the weights at this update."""

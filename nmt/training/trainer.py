@@ -26,7 +26,7 @@ from nmt.errors import UserError
 from nmt.models.base import EncoderDecoder
 from nmt.models.weights import load_weights, parameter_count, read_tensors
 from nmt.tokenizer.base import TokenizerPair
-from nmt.training.checkpoint import Checkpoints, Position, average_weights
+from nmt.training.checkpoint import Checkpoints, average_weights
 from nmt.training.distributed import World
 from nmt.training.ema import MovingAverage
 from nmt.training.flat import FlatParameters
@@ -35,6 +35,7 @@ from nmt.training.objectives import Objective
 from nmt.training.optimizer import set_learning_rate
 from nmt.training.options import Training
 from nmt.training.pace import Pace
+from nmt.training.position import Position
 from nmt.training.precision import resolve_precision
 from nmt.training.selection import Selection
 from nmt.training.signals import StopRequest
@@ -63,7 +64,7 @@ class TrainingResult:
     @property
     def tokens_per_second(self) -> float:
         """Target tokens, over the whole training without validation."""
-        return self.position.target_tokens / max(self.position.seconds, 1e-9)
+        return self.position.spent.tokens_per_second
 
 
 class Trainer:
@@ -120,7 +121,7 @@ class Trainer:
             raise UserError(
                 str(directory), "the same checkpoint in all processes", "others", "Put runs/ on a shared disk."
             )
-        self.selection = Selection(self.position, options.best_by, validation.tokenizer)
+        self.selection = Selection(self.position.scores, options.best_by, validation.tokenizer)
         if options.start_from and not self.checkpoints.exists():
             self.position.validated = -1  # how good the start was, is worth knowing, and it may stay the best
         self.position.precision = self.position.precision or resolve_precision(options.precision, world.device)
@@ -224,7 +225,7 @@ class Trainer:
                 yield indices
                 if done.update >= self.options.updates or self._ended_early():
                     return
-            done.epoch, done.batch = done.epoch + 1, 0
+            done.begin_epoch()
 
     def _update(self, indices: npt.NDArray[np.int64], stop: bool) -> bool:
         """One update of the weights, skipped if its gradient is not finite; True if a process was told to stop."""
@@ -248,7 +249,7 @@ class Trainer:
             self.optimizer.step()
             if self.ema:
                 self.ema.update(number)
-        self.position.update, self.position.batch = number, self.position.batch + 1
+        self.position.advance()
         self._note_bad_update(finite, number, tally.mean_loss())
         if finite:
             self.window.add(tally, norm)
@@ -259,7 +260,7 @@ class Trainer:
         return derive_key(self.options.seed, number, part) >> 1  # torch takes 63 bits
 
     def _learning_rate(self, number: int) -> float:
-        scheduled = self.options.schedule.rate(number, self.options.updates, self.position.reductions)
+        scheduled = self.options.schedule.rate(number, self.options.updates, self.position.descent.reductions)
         return self.options.optimizer.rate(number, scheduled)
 
     def _accumulate(self, pairs: npt.NDArray[np.int64], number: int, part: int) -> None:
@@ -311,7 +312,7 @@ class Trainer:
             if self.world.first:
                 self.checkpoints.save_weights(done, self.model)
         best = self.selection.consider(found, done.update)
-        self.checkpoints.keep_update(done)
+        done.keep_weights(self.checkpoints.keep)
         if self.log:
             self.log.validated(found.event(done.update, best=best))
             if concern := self.selection.concern():
@@ -321,22 +322,19 @@ class Trainer:
     def _forget_validations(self, number: int) -> None:
         """Weights of before are neither chosen nor averaged: they make another function."""
         done = self.position
-        if self.log and done.best is not None:
+        if self.log and done.scores.best is not None:
             self.log.note(number, "the model has changed its way of computing; it is judged anew from here")
         self.selection.forget()
-        done.lowest_loss, done.stale_loss, done.kept = None, 0, []
+        done.descent.forget()
+        done.kept = []
 
     def _reconsider_rate(self, loss: float) -> None:
         """Lets the schedule lower its rate where the validation loss has stopped falling."""
         done, schedule = self.position, self.options.schedule
-        lower = done.lowest_loss is None or loss < done.lowest_loss
-        done.lowest_loss, done.stale_loss = (loss, 0) if lower else (done.lowest_loss, done.stale_loss + 1)
-        if schedule.reduces(done.stale_loss, done.reductions):
-            done.reductions, done.stale_loss = done.reductions + 1, 0
-            if self.log:
-                rate = self._learning_rate(done.update + 1)
-                ending = ": training ends" if schedule.ended(done.reductions) else ""
-                self.log.note(done.update, f"the validation loss calls for a learning rate of {rate:.3g}{ending}")
+        if done.descent.hear(loss, schedule) and self.log:
+            rate = self._learning_rate(done.update + 1)
+            ending = ": training ends" if schedule.ended(done.descent.reductions) else ""
+            self.log.note(done.update, f"the validation loss calls for a learning rate of {rate:.3g}{ending}")
 
     def _save(self) -> None:
         self.window.gather()  # the first process writes what each of them has observed
@@ -344,19 +342,19 @@ class Trainer:
             self.checkpoints.save(self.position, self.flat, self.optimizer, self.ema)
 
     def _ended_early(self) -> bool:
-        impatient = 0 < self.options.patience <= self.position.stale
-        return impatient or self.options.schedule.ended(self.position.reductions)
+        impatient = 0 < self.options.patience <= self.position.scores.stale
+        return impatient or self.options.schedule.ended(self.position.descent.reductions)
 
     def _finish(self, stopped: bool) -> TrainingResult:
         """Chooses the final weights on the validation set: the best ones or the average of the last ones."""
         done = self.position
         if stopped:
             return TrainingResult(False, done, "", 0.0, self.sampler.left_out)
-        kept = self._usable(dict.fromkeys((done.best_update, *done.kept)))
-        if done.best is None or done.best_update not in kept:
+        kept = self._usable(dict.fromkeys((done.scores.best_update, *done.kept)))
+        if done.scores.best is None or done.scores.best_update not in kept:
             self._judge_anew(kept)
         last = [update for update in done.kept if update in kept][-self.options.average_checkpoints :]
-        chosen, bleu = f"best single weights (update {done.best_update})", done.best_bleu
+        chosen, bleu = f"best single weights (update {done.scores.best_update})", done.scores.best_bleu
         if len(last) > 1:
             self._use(last)
             average = self._found()
@@ -367,7 +365,7 @@ class Trainer:
                 self.log.validated(average.event(done.update, best=better, what=AVERAGE))
             if better:
                 return TrainingResult(True, done, chosen, bleu, self.sampler.left_out)
-        self._use([done.best_update])
+        self._use([done.scores.best_update])
         return TrainingResult(True, done, chosen, bleu, self.sampler.left_out)
 
     def _usable(self, updates: Iterable[int]) -> list[int]:
@@ -375,7 +373,7 @@ class Trainer:
         damage = {update: self.checkpoints.damage(update) if self.world.first else "" for update in updates}
         damage = self.world.gather([damage])[0]
         for update, problem in damage.items():
-            if problem and self.log and (update in self.position.kept or self.position.best is not None):
+            if problem and self.log and (update in self.position.kept or self.position.scores.best is not None):
                 self.log.note(self.position.update, f"weights of update {update} are left out: {problem}")
         usable = [update for update, problem in damage.items() if not problem]
         if not usable:

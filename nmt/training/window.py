@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from nmt.training.checkpoint import Position, Sums
 from nmt.training.distributed import World
 from nmt.training.log import Progress
-from nmt.training.statistics import Totals, add, means
+from nmt.training.position import Position, SinceLog
+from nmt.training.statistics import Totals, means
 from nmt.training.tally import Tally
 
 
 class Window:
-    """Adds up what a log line averages, and keeps the position's clock and token count.
+    """Times updates, adds up what a log line averages, and makes the line.
 
     The sums are part of the position, so a line after a resumption is the line of an undisturbed training.
 
@@ -34,7 +34,7 @@ class Window:
 
     def observe(self, micro_batch: int, values: Mapping[str, float]) -> None:
         """What the model reported in one micro-batch that this process computed, of a skipped update too."""
-        add(self._position.since_log.statistics[micro_batch], values)
+        self._position.since_log.observe(micro_batch, values)
 
     def gather(self) -> dict[str, float]:
         """Brings what the processes observed into the position of each, and averages it; to be called by all."""
@@ -46,11 +46,8 @@ class Window:
         """One update: its tally, and the length of its gradient."""
         now = time.perf_counter()
         seconds, self._since = now - self._since, now
-        self._position.seconds += seconds
-        self._position.target_tokens += tally.tokens
-        sums = self._position.since_log
-        sums.tally, sums.updates = sums.tally + tally, sums.updates + 1
-        sums.gradient_norm, sums.seconds = sums.gradient_norm + norm, sums.seconds + seconds
+        self._position.spent.add(tally.tokens, seconds)
+        self._position.since_log.add(tally, norm, seconds)
 
     def skip_time(self) -> None:
         """What passed since the last update was not training."""
@@ -65,7 +62,7 @@ class Window:
         """
         done, sums = self._position, self._position.since_log
         statistics = self.gather()
-        done.since_log = Sums(statistics=self._no_statistics())
+        done.since_log = SinceLog(statistics=self._no_statistics())
         tally, counted = sums.tally, max(sums.updates, 1)
         return Progress(
             update=done.update,
@@ -74,7 +71,7 @@ class Window:
             perplexity=tally.perplexity(),
             learning_rate=learning_rate,
             gradient_norm=sums.gradient_norm / counted,
-            target_tokens=done.target_tokens,
+            target_tokens=done.spent.target_tokens,
             tokens_per_second=tally.tokens / max(sums.seconds, 1e-9),
             seconds_left=sums.seconds / counted * (updates - done.update),
             figures=tally.mean_figures(),

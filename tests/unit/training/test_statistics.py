@@ -19,7 +19,7 @@ from nmt.errors import UserError
 from nmt.models.base import DecoderOutput
 from nmt.models.transformer import Transformer, TransformerMemory
 from nmt.tokenizer.base import SPECIAL, TokenizerPair
-from nmt.training.checkpoint import Position
+from nmt.training.position import Position
 from nmt.training.schedule import Constant
 from nmt.training.statistics import add, means
 from nmt.training.trainer import Trainer

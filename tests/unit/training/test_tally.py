@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from nmt.training.checkpoint import Position
+from nmt.training.position import Position
 from nmt.training.tally import Tally, TallyTensor
 
 

@@ -314,7 +314,7 @@ def test_gleu_of_the_validation_chooses_the_weights(data: tuple[Path, PairStore,
     alone, values = World(0, 1, torch.device("cpu")), iter([1.0, 3.0, 2.0])
     made = trainer(directory / "chosen", store, tokenizers, alone, training)
     made.validation = replace(made.validation, gleu=lambda hypotheses, references: next(values))
-    assert made.train().position.best_update == 16
+    assert made.train().position.scores.best_update == 16
     records = [json.loads(line) for line in (directory / "chosen" / "log.jsonl").read_text().splitlines()]
     assert [(r["gleu"], r["best"]) for r in records if r["event"] == "validated"] == [
         (1.0, True),
