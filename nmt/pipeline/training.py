@@ -22,9 +22,9 @@ from nmt.models.base import EncoderDecoder
 from nmt.models.weights import load_weights, named_weights, parameter_count, read_tensors, save_tensors
 from nmt.options import Effect, renewed, renewed_options, with_effect
 from nmt.pipeline.ids import PreparedIds
+from nmt.pipeline.objective import make_objective
 from nmt.pipeline.ranks import announce
 from nmt.pipeline.record import Record
-from nmt.pipeline.refining import make_refiner
 from nmt.pipeline.reporter import Reporter
 from nmt.pipeline.stage import Stage, run_stage
 from nmt.pipeline.start import initial_model, start_digests, start_notes, start_provenance
@@ -202,8 +202,8 @@ def _train(
         directory,
         world,
         TrainingReporter(reporter, settings.training.updates),
+        objective=make_objective(settings.training, ids.tokenizers, _words(settings, ids)),
         resegment=settings.resegment,
-        refiner=make_refiner(settings.training, ids.tokenizers, _words(settings, ids)),
     )
     return trainer.train(), trainer.model
 
@@ -217,14 +217,15 @@ def _validation_set(settings: TrainingSettings, ids: PreparedIds) -> ValidationS
         )
         return (translation.text for translation in translator.translate(lines))
 
-    words = _words(settings, ids)
+    words, options = _words(settings, ids), settings.training
+    shows_gleu = options.objective.shows_gleu or options.best_by == "gleu"
     return ValidationSet(
         store=PairStore(ids.validation),
         sources=list(read_lines(ids.validation_text.source)),
         references=list(read_lines(ids.validation_text.target)),
         translate=translate,
         score=bleu_function(words),
-        gleu=gleu_function(words) if settings.training.refine or settings.training.best_by == "gleu" else None,
+        gleu=gleu_function(words) if shows_gleu else None,
         tokenizer=words,
     )
 
@@ -256,8 +257,8 @@ def _shaping(options: Training) -> dict[str, Any]:
 
 
 def _reward(options: Training, words: str) -> dict[str, Any]:
-    """How the reward of a refinement divides text into words, where that is not as it always was."""
-    return {"reward": words} if options.refine and options.refine.unit == "words" and words != DEFAULT else {}
+    """How an objective that counts words divides text into them, where that is not as it always was."""
+    return {"reward": words} if options.objective.counts_words and words != DEFAULT else {}
 
 
 def _extent(options: Training) -> dict[str, int]:
@@ -298,9 +299,9 @@ def _facts(result: TrainingResult, model: EncoderDecoder[Any, Any]) -> dict[str,
         "parameters": parameter_count(model),
         "updates": position.update,
         "epochs": position.epoch + 1,
-        "target_tokens": position.target_tokens,
+        "target_tokens": position.spent.target_tokens,
         "target_tokens_per_second": round(result.tokens_per_second, 1),
-        "seconds_of_updates": round(position.seconds, 3),
+        "seconds_of_updates": round(position.spent.seconds, 3),
         "chosen": result.chosen,
         "validation_bleu": result.bleu,
         "pairs_left_out": result.left_out,

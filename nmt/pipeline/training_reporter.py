@@ -33,8 +33,8 @@ class TrainingReporter:
 
     def progress(self, event: Progress) -> None:
         """What the progress says from here on."""
-        reward = "" if event.reward is None else f"  reward {event.reward:.3f}"
-        self._note = f"loss {event.loss:.3f}{reward}  {event.tokens_per_second:,.0f} tokens/s"
+        figures = "".join(f"  {name} {value:.3f}" for name, value in event.figures.items())
+        self._note = f"loss {event.loss:.3f}{figures}  {event.tokens_per_second:,.0f} tokens/s"
 
     def validated(self, event: Validated) -> None:
         """One line per validation, and one about what the model reports of itself, where it does."""

@@ -20,12 +20,13 @@ from nmt.training import Training
 
 
 def start_conflicts(model: ModelConfig, tokenizer: TokenizerOptions, training: Training) -> Iterator[Conflict]:
-    """What `training.start_from`, `training.freeze` and `training.refine` say against the rest."""
-    start = training.start_from
-    if training.refine and not start:
+    """What `training.start_from`, `training.freeze` and `training.objective` say against the rest."""
+    start, objective = training.start_from, training.objective
+    if objective.needs_start and not start:
+        written = "refine" if "refine" in training.model_fields_set else "objective"
         yield Conflict(
-            keys=(("training", "refine"),),
-            expected="training.start_from with it, since reward refines a model that translates already",
+            keys=(("training", written),),
+            expected=f"training.start_from with {objective.kind}, which is for a model that translates already",
             got="none",
             fix="Set training.start_from to a trained model's directory.",
         )

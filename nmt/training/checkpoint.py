@@ -14,88 +14,20 @@ from collections.abc import Container, Sequence
 from pathlib import Path
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from nmt.errors import UserError
 from nmt.models.weights import DamagedError, named_weights, read_tensors, save_tensors, shapes_difference
-from nmt.training.concern import Concern
 from nmt.training.ema import MovingAverage
-from nmt.training.flat import FlatParameters
-from nmt.training.statistics import Totals
+from nmt.training.flat import FlatGroup, FlatParameters
+from nmt.training.position import Position
 
 LAST, BEFORE = "last.safetensors", "before.safetensors"
 _OTHER, _OPTIMIZER = "other.", "optimizer."
 _ANEW = "Move the folder train/ of the run away to train anew."
 _CHANGED = f"The recipe or the version has changed since. {_ANEW}"
-
-
-class Sums(BaseModel):
-    """Over the updates since the last log line."""
-
-    model_config = ConfigDict(ser_json_inf_nan="constants")  # a solver that runs away reports an infinite residual
-
-    loss: float = 0.0
-    likelihood: float = 0.0
-    gradient_norm: float = 0.0
-    seconds: float = 0.0
-    tokens: int = 0
-    updates: int = 0
-    units: int = 0
-    reward: float = 0.0
-    statistics: list[Totals] = []
-    """Of the model, for each micro-batch of an update: a process has the newest of those that it computes. Kept apart,
-    they add up to the same means whatever the number of processes, before and after a resumption."""
-
-
-class Position(BaseModel):
-    """Where a training stands."""
-
-    model_config = ConfigDict(extra="forbid", ser_json_inf_nan="constants")
-
-    update: int = 0
-    """Updates done."""
-    epoch: int = 0
-    """Current epoch, from 0."""
-    batch: int = 0
-    """Batches of it that are done."""
-    target_tokens: int = 0
-    """Target tokens trained on so far."""
-    seconds: float = 0.0
-    """Time spent on updates so far, validation not counted."""
-    precision: str = ""
-    """What `precision: auto` came to at the start; a resumed training keeps it, on any machine."""
-    since_log: Sums = Sums()
-    """What the next log line averages."""
-    concern: Concern = Concern()
-    """What the model was concerned about."""
-    validated: int = 0
-    """Update of the last validation."""
-    measure: str = ""
-    """What `best` is a score by, in words; empty in checkpoints from before this was noted."""
-    best: float | None = None
-    """Best validation score so far, larger is better."""
-    best_loss: float | None = None
-    """Loss of the validation with that score: of equal scores the one with the lower loss is best."""
-    best_bleu: float = 0.0
-    """BLEU of that validation."""
-    best_update: int = 0
-    """When it was reached."""
-    stale: int = 0
-    """Validations since then."""
-    newest: float | None = None
-    """Score of the last validation."""
-    unchanged: int = 0
-    """Validations in a row, up to the last one, that had this score."""
-    lowest_loss: float | None = None
-    """Of all validations."""
-    stale_loss: int = 0
-    """Validations since that one, or since the schedule last lowered its rate."""
-    reductions: int = 0
-    """How often validations have made the schedule lower its rate."""
-    kept: list[int] = []
-    """Updates whose weights are on disk, oldest first, without the best one if that is older."""
 
 
 class Checkpoints:
@@ -120,11 +52,10 @@ class Checkpoints:
     def save(self, position: Position, flat: FlatParameters, optimizer: Optimizer, ema: MovingAverage | None) -> None:
         """Writes what resuming needs; then forgets weights that neither this checkpoint nor the one before it names."""
         tensors = {f"{_OTHER}{name}": tensor for name, tensor in flat.others.items()}
-        for name, value in (_vectors(flat, ema) | _optimizer_state(flat, optimizer)).items():
-            if value.shape == flat.values.shape:
-                tensors |= {f"{name}/{parameter}": part for parameter, part in flat.named(value).items()}
-            else:
-                tensors[name] = value
+        for name, vector in _vectors(flat, ema).items():
+            tensors |= {f"{name}/{parameter}": part for parameter, part in flat.named(vector).items()}
+        for group in flat.groups:
+            tensors |= _optimizer_state(group, optimizer)
         last = self.directory / LAST
         if last.exists():
             last.replace(self.directory / BEFORE)
@@ -169,14 +100,14 @@ class Checkpoints:
             raise UserError(str(path), "a position that this version knows", type(error).__name__, _CHANGED) from error
         if "values" in tensors:
             tensors = self._named(path, tensors, position, flat)
-        state = optimizer.state[flat.values]
         own = {f"{_OTHER}{name}": tensor for name, tensor in flat.others.items()}
         for name, vector in _vectors(flat, ema).items():
             own |= {f"{name}/{parameter}": part for parameter, part in flat.named(vector).items()}
         for name in {name.partition("/")[0] for name in tensors if name.startswith(_OPTIMIZER) and "/" in name}:
-            state[name.removeprefix(_OPTIMIZER)] = torch.zeros_like(flat.values.data)
-            parts = flat.named(state[name.removeprefix(_OPTIMIZER)])
-            own |= {f"{name}/{parameter}": part for parameter, part in parts.items()}
+            for group in flat.groups:
+                vector = torch.zeros_like(group.parameter.data)
+                optimizer.state[group.parameter][name.removeprefix(_OPTIMIZER)] = vector
+                own |= {f"{name}/{parameter}": part for parameter, part in group.named(vector).items()}
         single = {name for name in tensors if name.startswith(_OPTIMIZER) and "/" not in name}
         found = {name: tuple(tensors[name].shape) for name in (*own, *tensors) if name in tensors.keys() - single}
         difference = shapes_difference(found, {name: tuple(tensor.shape) for name, tensor in own.items()})
@@ -185,7 +116,9 @@ class Checkpoints:
         for name, tensor in own.items():
             tensor.copy_(tensors[name])
         for name in single:
-            state[name.removeprefix(_OPTIMIZER)] = tensors[name].to(flat.values.device)
+            for group in flat.groups:
+                value = tensors[name].to(flat.values.device, copy=True)
+                optimizer.state[group.parameter][name.removeprefix(_OPTIMIZER)] = value
         return position
 
     def _named(
@@ -198,6 +131,8 @@ class Checkpoints:
         total, found = flat.values.shape, tensors["values"].shape
         if found != total:
             raise UserError(str(path), f"{total.numel()} values", str(found.numel()), _CHANGED)
+        if len(flat.groups) > 1:
+            raise UserError(str(path), "tensors with names, for parameters in groups", "one without", _CHANGED)
         named: dict[str, Tensor] = {}
         for name, tensor in tensors.items():
             if tensor.shape == total and not name.startswith(_OTHER):
@@ -213,7 +148,7 @@ class Checkpoints:
         return named
 
     def _needed_by(self, position: Position) -> set[Path]:
-        return {self.weights_path(update) for update in (*position.kept, position.best_update)}
+        return {self.weights_path(update) for update in (*position.kept, position.scores.best_update)}
 
     def damage(self, update: int) -> str:
         """What is wrong with the weights of an update, in words; empty if they can be used."""
@@ -227,10 +162,6 @@ class Checkpoints:
         """Writes the weights of this update."""
         save_tensors(self.weights_path(position.update), named_weights(model), {})
 
-    def keep_update(self, position: Position) -> None:
-        """Counts this update among those whose weights are kept, instead of the oldest one."""
-        position.kept = [*position.kept, position.update][-self.keep :]
-
     def weights_path(self, update: int) -> Path:
         """The file of the weights at this update."""
         return self.directory / f"weights_{update:08d}.safetensors"
@@ -238,12 +169,18 @@ class Checkpoints:
 
 def _vectors(flat: FlatParameters, ema: MovingAverage | None) -> dict[str, Tensor]:
     """What has a value for each parameter, by its name in the file: each [P]."""
-    return {"values": flat.values.data} | ({"ema": ema.values} if ema else {})
+    return {"values": flat.values} | ({"ema": ema.values} if ema else {})
 
 
-def _optimizer_state(flat: FlatParameters, optimizer: Optimizer) -> dict[str, Tensor]:
-    """The optimiser's tensors by their names in the file: [P], or one value."""
-    return {f"{_OPTIMIZER}{name}": value for name, value in optimizer.state[flat.values].items()}
+def _optimizer_state(group: FlatGroup, optimizer: Optimizer) -> dict[str, Tensor]:
+    """The optimiser's tensors of a group by their names in the file: of each parameter, or one value of all groups."""
+    found: dict[str, Tensor] = {}
+    for name, value in optimizer.state[group.parameter].items():
+        if value.shape == group.parameter.shape:
+            found |= {f"{_OPTIMIZER}{name}/{parameter}": part for parameter, part in group.named(value).items()}
+        else:
+            found[f"{_OPTIMIZER}{name}"] = value
+    return found
 
 
 def average_weights(paths: Sequence[Path], averaged: Container[str]) -> dict[str, Tensor]:

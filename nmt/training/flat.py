@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
 from nmt.models.weights import named_weights
+from nmt.nn.parameter_groups import ParameterGroup, parameter_groups
 
 _ALIGNMENT = 16  # floats: each parameter starts on a cache line
+
+Layout = Mapping[str, tuple[int, torch.Size]]
+"""Where in a flat tensor each parameter starts, by name, and its shape."""
+
+
+@dataclass(frozen=True)
+class FlatGroup:
+    """The parameters of one group: a part of the flat tensor."""
+
+    group: ParameterGroup
+    parameter: nn.Parameter
+    """[p], for the optimiser; its gradient is a part of the gradients."""
+    layout: Layout
+
+    def named(self, vector: Tensor) -> dict[str, Tensor]:
+        """The parts of a tensor that is laid out as the parameter is, as `FlatParameters.named`."""
+        return _named(vector, self.layout)
 
 
 class FlatParameters:
     """Moves a model's parameters into one flat tensor, so that clipping, summing over processes and the optimiser's
     step are a few operations whatever the number of layers.
 
-    The model keeps working: its parameters and their `.grad` become views.
+    The model keeps working: its parameters and their `.grad` become views. Groups lie one behind the other.
 
     Args:
         model: already on its device; its parameters are float32.
@@ -23,14 +44,13 @@ class FlatParameters:
 
     def __init__(self, model: nn.Module, extra: int) -> None:
         parameters = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
-        self._layout: dict[str, tuple[slice, torch.Size]] = {}
-        end = 0
-        for name, parameter in parameters.items():
-            assert parameter.dtype == torch.float32, parameter.dtype
-            self._layout[name] = slice(end, end + parameter.numel()), parameter.shape
-            end += -(-parameter.numel() // _ALIGNMENT) * _ALIGNMENT
+        group_of, layouts, end = parameter_groups(model), dict[ParameterGroup, dict[str, tuple[int, torch.Size]]](), 0
+        for group in dict.fromkeys(group_of[name] for name in parameters):
+            members = {name: parameter for name, parameter in parameters.items() if group_of[name] == group}
+            layouts[group], end = _laid_out(members, end)
+        self._layout = {name: part for layout in layouts.values() for name, part in layout.items()}
         device = next(iter(parameters.values())).device
-        self.values = nn.Parameter(torch.zeros(end, device=device))
+        self.values = torch.zeros(end, device=device)
         """[P] all parameters; alignment gaps stay zero."""
         self.summed = torch.zeros(end + extra, device=device)
         """[P + extra] the gradients, then the extra floats."""
@@ -38,34 +58,47 @@ class FlatParameters:
         """What belongs to the weights and is not trained: buffers, frozen parameters."""
         self.gradients = self.summed[:end]
         self.extra = self.summed[end:]
-        self.values.grad = self.gradients
-        values, gradients = self.named(self.values.data), self.named(self.gradients)
+        self.groups = tuple(self._group(group, layout) for group, layout in layouts.items())
+        """In the order in which their first parameters come."""
+        values, gradients = self.named(self.values), self.named(self.gradients)
         for name, parameter in parameters.items():
             values[name].copy_(parameter.data)
             parameter.data = values[name]
             parameter.grad = gradients[name]
 
+    def _group(self, group: ParameterGroup, layout: Layout) -> FlatGroup:
+        start = min(first for first, _ in layout.values())
+        end = max(first + _aligned(shape.numel()) for first, shape in layout.values())
+        parameter = nn.Parameter(self.values[start:end])
+        parameter.grad = self.gradients[start:end]
+        return FlatGroup(group, parameter, {name: (first - start, shape) for name, (first, shape) in layout.items()})
+
     def named(self, vector: Tensor) -> dict[str, Tensor]:
         """The parts of a tensor that is laid out as the values are, by parameter name: views of its memory.
 
         Args:
-            vector: [P]: values, gradients, a moving average, a state of the optimiser.
+            vector: [P]: values, gradients, a moving average.
         """
-        return {name: vector[part].view(shape) for name, (part, shape) in self._layout.items()}
+        return _named(vector, self._layout)
 
     def zero(self) -> None:
         """Clears the gradients and the extra floats."""
         self.summed.zero_()
 
-    def clip(self, scale: float, longest: float) -> Tensor:
-        """Multiplies the gradients by `scale`, then shortens them to the norm `longest` (0: any length).
 
-        Returns:
-            Scalar: the norm before it was shortened. Not finite if any gradient is not.
-        """
-        norm: Tensor = torch.linalg.vector_norm(self.gradients) * scale
-        if longest > 0:
-            self.gradients.mul_(scale * (longest / (norm + 1e-6)).clamp_max(1.0))
-        else:
-            self.gradients.mul_(scale)
-        return norm
+def _laid_out(parameters: Mapping[str, nn.Parameter], start: int) -> tuple[dict[str, tuple[int, torch.Size]], int]:
+    """Where each parameter starts, the first one at `start`, and the end of the last one."""
+    layout, end = dict[str, tuple[int, torch.Size]](), start
+    for name, parameter in parameters.items():
+        assert parameter.dtype == torch.float32, parameter.dtype
+        layout[name] = end, parameter.shape
+        end += _aligned(parameter.numel())
+    return layout, end
+
+
+def _aligned(numbers: int) -> int:
+    return -(-numbers // _ALIGNMENT) * _ALIGNMENT
+
+
+def _named(vector: Tensor, layout: Layout) -> dict[str, Tensor]:
+    return {name: vector[start : start + shape.numel()].view(shape) for name, (start, shape) in layout.items()}

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from torch.utils.tensorboard import SummaryWriter
 
@@ -65,8 +65,9 @@ class Progress:
     tokens_per_second: float = field(compare=False)
     """Target tokens, since the last line."""
     seconds_left: float = field(compare=False)
-    reward: float | None = None
-    """Mean of the samples, in refinement."""
+    figures: Mapping[str, float] = field(default_factory=dict)
+    """What the objective reports of itself, each in a field of its own in log.jsonl: the mean reward of the samples, in
+    refinement."""
     statistics: Mapping[str, float] = field(default_factory=dict)
     """What the model reports of itself, its penalties among them: means over the micro-batches that have it, those of
     skipped updates included."""
@@ -147,11 +148,13 @@ class RunLog:
 
     def progress(self, event: Progress) -> None:
         """Writes the scalars."""
-        self._write({"event": "progress", **_record(event)})
+        record = _record(event)
+        figures = record.pop("figures")
+        self._write({"event": "progress", **record, **figures})
         for name in ("loss", "perplexity", "learning_rate", "gradient_norm", "tokens_per_second"):
             self._board.add_scalar(f"train/{name}", getattr(event, name), event.update)
-        if event.reward is not None:
-            self._board.add_scalar("train/reward", event.reward, event.update)
+        for name, value in event.figures.items():
+            self._board.add_scalar(f"train/{name}", value, event.update)
         self._draw_statistics("train", event)
         self._reporter.progress(event)
 
@@ -191,7 +194,7 @@ class RunLog:
         self._file.flush()
 
 
-def _record(event: Progress | Validated) -> dict[str, object]:
+def _record(event: Progress | Validated) -> dict[str, Any]:
     """As JSON, which has no number for what is not finite: null."""
     statistics = {name: value if math.isfinite(value) else None for name, value in event.statistics.items()}
     return asdict(event) | {"statistics": statistics}

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
 from torch.optim import Optimizer
 
 from nmt.options import NonNegativeFloat, Options, PositiveFloat, Probability, Size
+from nmt.training.flat import FlatGroup
 from nmt.training.two_phases import TwoPhases
 
 
@@ -17,8 +19,8 @@ class OptimizerOptions(Options, ABC):
     """How gradients become updates."""
 
     @abstractmethod
-    def build(self, parameter: torch.nn.Parameter) -> Optimizer:
-        """The optimiser of this parameter; the trainer sets its learning rate at every update."""
+    def build(self, groups: Sequence[FlatGroup]) -> Optimizer:
+        """The optimiser of these parameters; its learning rates are zero until `set_learning_rate`."""
 
     def rate(self, update: int, scheduled: float) -> float:
         """The learning rate of this update, given the schedule's."""
@@ -34,8 +36,8 @@ class Adam(OptimizerOptions):
     epsilon: PositiveFloat = 1e-8
     """Added to the root of the second mean."""
 
-    def build(self, parameter: torch.nn.Parameter) -> Optimizer:
-        return torch.optim.Adam([parameter], lr=0.0, betas=self.betas, eps=self.epsilon, fused=True)
+    def build(self, groups: Sequence[FlatGroup]) -> Optimizer:
+        return torch.optim.Adam(_for_torch(groups), lr=0.0, betas=self.betas, eps=self.epsilon, fused=True)
 
 
 class AdamW(OptimizerOptions):
@@ -49,9 +51,9 @@ class AdamW(OptimizerOptions):
     weight_decay: NonNegativeFloat = 1e-4
     """Share of each weight that an update takes away, per unit of learning rate."""
 
-    def build(self, parameter: torch.nn.Parameter) -> Optimizer:
+    def build(self, groups: Sequence[FlatGroup]) -> Optimizer:
         return torch.optim.AdamW(
-            [parameter], lr=0.0, betas=self.betas, eps=self.epsilon, weight_decay=self.weight_decay, fused=True
+            _for_torch(groups), lr=0.0, betas=self.betas, eps=self.epsilon, weight_decay=self.weight_decay, fused=True
         )
 
 
@@ -62,8 +64,8 @@ class SGD(OptimizerOptions):
     momentum: Probability = 0.0
     """Share of the last step that the next one repeats."""
 
-    def build(self, parameter: torch.nn.Parameter) -> Optimizer:
-        return torch.optim.SGD([parameter], lr=0.0, momentum=self.momentum, fused=True)
+    def build(self, groups: Sequence[FlatGroup]) -> Optimizer:
+        return torch.optim.SGD(_for_torch(groups), lr=0.0, momentum=self.momentum, fused=True)
 
 
 class NAG(OptimizerOptions):
@@ -73,8 +75,8 @@ class NAG(OptimizerOptions):
     momentum: Annotated[float, Field(gt=0, lt=1)] = 0.99
     """Share of the last step that the next one repeats."""
 
-    def build(self, parameter: torch.nn.Parameter) -> Optimizer:
-        return torch.optim.SGD([parameter], lr=0.0, momentum=self.momentum, nesterov=True, fused=True)
+    def build(self, groups: Sequence[FlatGroup]) -> Optimizer:
+        return torch.optim.SGD(_for_torch(groups), lr=0.0, momentum=self.momentum, nesterov=True, fused=True)
 
 
 class AdamThenSGD(OptimizerOptions):
@@ -93,8 +95,8 @@ class AdamThenSGD(OptimizerOptions):
     epsilon: PositiveFloat = 1e-8
     """Added to the root of the second mean."""
 
-    def build(self, parameter: torch.nn.Parameter) -> Optimizer:
-        return TwoPhases(parameter, self.adam_updates, self.betas, self.epsilon)
+    def build(self, groups: Sequence[FlatGroup]) -> Optimizer:
+        return TwoPhases(_for_torch(groups), self.adam_updates, self.betas, self.epsilon)
 
     def rate(self, update: int, scheduled: float) -> float:
         return self.adam_learning_rate if update <= self.adam_updates else scheduled
@@ -102,3 +104,20 @@ class AdamThenSGD(OptimizerOptions):
 
 OptimizerConfig = Annotated[Adam | AdamW | SGD | NAG | AdamThenSGD, Field(discriminator="kind")]
 """Every optimiser there is; a new one joins here."""
+
+_FACTOR = "learning_rate_factor"
+
+
+def _for_torch(groups: Sequence[FlatGroup]) -> list[dict[str, Any]]:
+    """Groups as torch's optimisers take them; what one does not say is as the optimiser has it."""
+    return [
+        {"params": [flat.parameter], _FACTOR: flat.group.learning_rate_factor}
+        | ({} if flat.group.weight_decay else {"weight_decay": 0.0})
+        for flat in groups
+    ]
+
+
+def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
+    """Lets each group have its own share of a rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group[_FACTOR]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nmt.options import Count, Effect, InputPath, NonNegativeFloat, Options, Probability, Seed, Size
+from nmt.training.gradients import Clip, GradientConfig
+from nmt.training.objectives import Likelihood, ObjectiveConfig, Refinement
 from nmt.training.optimizer import Adam, OptimizerConfig
 from nmt.training.precision import TrainingPrecision
-from nmt.training.refine import Refinement
 from nmt.training.schedule import InverseSquareRoot, Schedule
 
 BestBy = Literal["bleu", "gleu", "loss"]
@@ -34,14 +35,19 @@ class Training(Options):
     precision: TrainingPrecision = "auto"
     """Numbers of the matrix products; weights and sums are fp32 always. auto: bf16 where the processor has instructions
     for it, which is several times faster, else fp32."""
+    objective: ObjectiveConfig = Likelihood()
+    """What is minimised."""
+    gradient: GradientConfig = Clip()
+    """What becomes of an update's gradient before the optimiser takes it."""
     optimizer: OptimizerConfig = Adam()
     """How gradients become updates."""
     schedule: Schedule = InverseSquareRoot()
     """How the learning rate changes."""
     label_smoothing: Probability = 0.1
     """Probability mass that the loss takes from the reference token and spreads over the others."""
-    clip_norm: NonNegativeFloat = 0.0
-    """Longest gradient over all parameters; 0 for any."""
+    clip_norm: NonNegativeFloat | None = None
+    """Short for `gradient: {kind: clip, norm: ...}`: longest gradient over all parameters; 0 for any. null leaves the
+    choice to `gradient`."""
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Decay of an exponential moving average of the weights, which then is what validates, is kept and becomes the
     model; 0.999 is usual, 0 for none. It costs one more copy of the weights in memory."""
@@ -53,8 +59,8 @@ class Training(Options):
     """Parts of the model that keep the weights they start with, by name: source_embedding, encoder, decoder.0, … as
     `nmt recipe check` lists them."""
     refine: Refinement | None = None
-    """Refinement by reinforcement instead of plain likelihood, for a model that is trained already (`start_from`). null
-    for none."""
+    """Short for `objective: {kind: refinement, ...}`: refinement by reinforcement instead of plain likelihood, for a
+    model that is trained already (`start_from`). null leaves the choice to `objective`."""
     max_length: Size = 1024
     """Longest sentence that is trained on, in pieces on either side; longer pairs are left out and counted."""
     seed: Seed = 1
@@ -76,3 +82,17 @@ class Training(Options):
     """Updates between log lines and TensorBoard points."""
     max_bad_updates: Annotated[Size, Effect.NOTHING] = 10
     """Updates in a row whose gradient may be infinite or not a number; such an update is skipped."""
+
+    @model_validator(mode="after")
+    def _write_out(self) -> Self:
+        """What has a short form is in its long one from here on, so that nobody else needs to know of two."""
+        if self.refine is not None:
+            self._choose("refine", "objective", self.refine)
+        if self.clip_norm is not None:
+            self._choose("clip_norm", "gradient", Clip(norm=self.clip_norm))
+        return self
+
+    def _choose(self, short: str, long: str, meant: Options) -> None:
+        if long in self.model_fields_set and getattr(self, long) != meant:
+            raise ValueError(f"{short} and {long} say different things: keep one of them")
+        self.__dict__.update({short: None, long: meant})  # this is the frozen object's own validator

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from nmt.training.checkpoint import Position
 from nmt.training.options import BestBy
+from nmt.training.position import Scores
 from nmt.training.validation import Validation
 
 _SUSPICIOUS = 3
@@ -15,31 +15,31 @@ _SUSPICIOUS = 3
 class Selection:
     """Judges validations by one measure, and by the loss where the measure makes no difference.
 
-    What it knows is in the position, so that it goes on after a resumption.
+    What it knows is in the scores, so that it goes on after a resumption.
 
     Args:
-        position: where the training stands.
+        scores: of the training's position.
         best_by: the measure.
         words: the tokenizer that divides text for BLEU and GLEU, which are other scores with another one.
     """
 
-    def __init__(self, position: Position, best_by: BestBy, words: str) -> None:
-        self._position, self._best_by = position, best_by
+    def __init__(self, scores: Scores, best_by: BestBy, words: str) -> None:
+        self._scores, self._best_by = scores, best_by
         self.measure = "loss" if best_by == "loss" else f"{best_by.upper()} ({words})"
         """In words."""
-        before = position.measure or self.measure.replace(f"({words})", "(13a)")
-        if position.best is not None and before != self.measure:
+        before = scores.measure or self.measure.replace(f"({words})", "(13a)")
+        if scores.best is not None and before != self.measure:
             self.forget()
-        position.measure = self.measure
+        scores.measure = self.measure
 
     def forget(self) -> None:
         """Takes no earlier score for comparable; the weights that are kept stay candidates."""
-        done = self._position
+        done = self._scores
         done.best, done.best_loss, done.stale, done.newest, done.unchanged = None, None, 0, None, 0
 
     def beats_the_best(self, found: Validation) -> bool:
         """Whether a validation is better than the best one so far."""
-        done = self._position
+        done = self._scores
         if done.best is None:
             return True
         score = self._score(found)
@@ -49,7 +49,7 @@ class Selection:
 
     def consider(self, found: Validation, update: int) -> bool:
         """Takes in the validation of an update; whether it is the best so far."""
-        done, score = self._position, self._score(found)
+        done, score = self._scores, self._score(found)
         best = self.beats_the_best(found)
         if best:
             done.best, done.best_loss, done.best_bleu, done.best_update = score, found.loss, found.bleu, update
@@ -60,7 +60,7 @@ class Selection:
 
     def concern(self) -> str:
         """What a person should know of the measure, once: that it tells weights apart no longer, or never did."""
-        done = self._position
+        done = self._scores
         if self._best_by == "loss" or done.unchanged != _SUSPICIOUS:
             return ""
         return (

@@ -27,28 +27,26 @@ from nmt.models.base import EncoderDecoder
 from nmt.models.weights import averaged_names, load_weights, parameter_count, read_tensors
 from nmt.nn.annealing import anneal
 from nmt.tokenizer.base import TokenizerPair
-from nmt.training.checkpoint import Checkpoints, Position, average_weights
+from nmt.training.checkpoint import Checkpoints, average_weights
 from nmt.training.distributed import World
 from nmt.training.ema import MovingAverage
 from nmt.training.flat import FlatParameters
 from nmt.training.gathered import GatheredStatistics
 from nmt.training.log import AVERAGE, Moved, Reporter, RunLog, Started
-from nmt.training.objective import cross_entropy
+from nmt.training.objectives import Objective
+from nmt.training.optimizer import set_learning_rate
 from nmt.training.options import Training
 from nmt.training.pace import Pace
+from nmt.training.position import Position
 from nmt.training.precision import resolve_precision
-from nmt.training.refine import Refiner
 from nmt.training.selection import Selection
 from nmt.training.signals import StopRequest
 from nmt.training.statistics import numbers
+from nmt.training.tally import TallyTensor
 from nmt.training.validation import Validation, ValidationSet, validate
 from nmt.training.window import Window
 
 Model = EncoderDecoder[Any, Any]
-
-# what each process adds up besides gradients: smoothed loss, likelihood, target tokens, wish to stop, what the
-# gradient is averaged over, rewards
-_LOSS, _LIKELIHOOD, _TOKENS, _STOP, _UNITS, _REWARD = range(6)
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ class TrainingResult:
     @property
     def tokens_per_second(self) -> float:
         """Target tokens, over the whole training without validation."""
-        return self.position.target_tokens / max(self.position.seconds, 1e-9)
+        return self.position.spent.tokens_per_second
 
 
 class Trainer:
@@ -84,7 +82,7 @@ class Trainer:
         world: the processes, this one included.
         reporter: told what happens, in the first process.
         resegment: cut the training text into pieces anew for every batch.
-        refiner: of `options.refine`, which replaces the cross-entropy.
+        objective: what is minimised.
     """
 
     def __init__(
@@ -98,8 +96,8 @@ class Trainer:
         world: World,
         reporter: Reporter,
         *,
+        objective: Objective,
         resegment: bool = False,
-        refiner: Refiner | None = None,
     ) -> None:
         if options.micro_batches % world.size:
             raise UserError(
@@ -110,25 +108,27 @@ class Trainer:
         keep_freed_memory()
         forget_old_kernels()
         self.options, self.store, self.tokenizers, self.resegment = options, store, tokenizers, resegment
-        self.validation, self.world, self.refiner = validation, world, refiner
+        self.validation, self.world, self.objective = validation, world, objective
         torch.manual_seed(options.seed)
         self.model = build_model().to(world.device)
-        self.flat = FlatParameters(self.model, extra=6)
+        # besides gradients each process adds up its tally and whether it was told to stop
+        self.flat = FlatParameters(self.model, extra=TallyTensor.size(objective.figures) + 1)
+        self.tally, self.stopping = TallyTensor(self.flat.extra[:-1], objective.figures), self.flat.extra[-1]
         self.gathered = GatheredStatistics(self.model, world)
-        self.optimizer = options.optimizer.build(self.flat.values)
+        self.optimizer = options.optimizer.build(self.flat.groups)
         self.sampler = BatchSampler(store, options.batch_tokens, options.seed, options.max_length)
         self.checkpoints = Checkpoints(directory / "checkpoints", options.average_checkpoints)
-        self.ema = MovingAverage(self.flat.values.data, options.ema_decay) if options.ema_decay else None
+        self.ema = MovingAverage(self.flat.values, options.ema_decay) if options.ema_decay else None
         self.position = self.checkpoints.load(self.flat, self.optimizer, self.ema)
         if len(set(world.gather([self.position.update]))) > 1:
             raise UserError(
                 str(directory), "the same checkpoint in all processes", "others", "Put runs/ on a shared disk."
             )
-        self.selection = Selection(self.position, options.best_by, validation.tokenizer)
+        self.selection = Selection(self.position.scores, options.best_by, validation.tokenizer)
         if options.start_from and not self.checkpoints.exists():
             self.position.validated = -1  # how good the start was, is worth knowing, and it may stay the best
         self.position.precision = self.position.precision or resolve_precision(options.precision, world.device)
-        self.window = Window(self.position, world, options.micro_batches, refining=refiner is not None)
+        self.window = Window(self.position, world, options.micro_batches)
         self._pace = Pace(self.position.update, options.updates, options.validate_every)
         self._directory, self._reporter = directory, reporter
         self.log: RunLog | None = None
@@ -228,7 +228,7 @@ class Trainer:
                 yield indices
                 if done.update >= self.options.updates or self._ended_early():
                     return
-            done.epoch, done.batch = done.epoch + 1, 0
+            done.begin_epoch()
 
     def _update(self, indices: npt.NDArray[np.int64], stop: bool) -> bool:
         """One update of the weights, skipped if its gradient is not finite; True if a process was told to stop."""
@@ -241,46 +241,39 @@ class Trainer:
             pairs = indices[part :: len(parts)]
             if len(pairs):
                 self._accumulate(pairs, number, part)
-        self.flat.extra[_STOP] += float(stop)
+        self.stopping += float(stop)
         self.world.sum(self.flat.summed)
-        loss, likelihood, tokens, stopping, units, reward = self.flat.extra.tolist()
-        norm = self.flat.clip(1.0 / units, self.options.clip_norm).item()
-        finite = math.isfinite(norm) and math.isfinite(loss)
+        tally = self.tally.read()
+        key = self._key(number, len(parts))  # that of a micro-batch behind the last one
+        norm = self.options.gradient.apply(self.flat.gradients, 1.0 / tally.units, key).item()
+        finite = math.isfinite(norm) and math.isfinite(tally.loss)
         self.gathered.store(usable=finite)
         if finite:
-            for group in self.optimizer.param_groups:
-                group["lr"] = self._learning_rate(number)
+            set_learning_rate(self.optimizer, self._learning_rate(number))
             self.optimizer.step()
             if self.ema:
                 self.ema.update(number)
-        self.position.update, self.position.batch = number, self.position.batch + 1
-        self._note_bad_update(finite, number, loss / units)
+        self.position.advance()
+        self._note_bad_update(finite, number, tally.mean_loss())
         if finite:
-            self.window.add(loss, likelihood, int(tokens), norm, int(units), reward)
-        return bool(stopping > 0)
+            self.window.add(tally, norm)
+        return self.stopping.item() > 0
+
+    def _key(self, number: int, part: int) -> int:
+        """What the draws of a part of an update are functions of."""
+        return derive_key(self.options.seed, number, part) >> 1  # torch takes 63 bits
 
     def _learning_rate(self, number: int) -> float:
-        scheduled = self.options.schedule.rate(number, self.options.updates, self.position.reductions)
+        scheduled = self.options.schedule.rate(number, self.options.updates, self.position.descent.reductions)
         return self.options.optimizer.rate(number, scheduled)
 
     def _accumulate(self, pairs: npt.NDArray[np.int64], number: int, part: int) -> None:
         """Adds the gradients and sums of one micro-batch."""
-        key = derive_key(self.options.seed, number, part) >> 1  # torch takes 63 bits
+        key = self._key(number, part)
         batch = self._collate(pairs, key).to(self.world.device)
         torch.manual_seed(key)
-        if self.refiner:
-            objective = self.refiner.accumulate(self.model, batch, key, self._precision)
-        else:
-            with self._precision():
-                objective = cross_entropy(self.model, batch, self.options.label_smoothing)
-            objective.loss.backward()  # type: ignore[no-untyped-call]
-        self.window.observe(part, numbers(objective.statistics))
-        with torch.no_grad():
-            self.flat.extra[_LOSS] += objective.loss
-            self.flat.extra[_LIKELIHOOD] += objective.likelihood
-            self.flat.extra[_TOKENS] += batch.target_tokens
-            self.flat.extra[_UNITS] += objective.units
-            self.flat.extra[_REWARD] += objective.reward
+        statistics = self.objective.accumulate(self.model, batch, key, self._precision, self.tally)
+        self.window.observe(part, numbers(statistics))
 
     def _collate(self, pairs: npt.NDArray[np.int64], key: int) -> Batch:
         if not self.resegment:
@@ -323,7 +316,7 @@ class Trainer:
             if self.world.first:
                 self.checkpoints.save_weights(done, self.model)
         best = self.selection.consider(found, done.update)
-        self.checkpoints.keep_update(done)
+        done.keep_weights(self.checkpoints.keep)
         if self.log:
             self.log.validated(found.event(done.update, best=best))
             if concern := self.selection.concern():
@@ -333,22 +326,19 @@ class Trainer:
     def _forget_validations(self, number: int) -> None:
         """Weights of before are neither chosen nor averaged: they make another function."""
         done = self.position
-        if self.log and done.best is not None:
+        if self.log and done.scores.best is not None:
             self.log.note(number, "the model has changed its way of computing; it is judged anew from here")
         self.selection.forget()
-        done.lowest_loss, done.stale_loss, done.kept = None, 0, []
+        done.descent.forget()
+        done.kept = []
 
     def _reconsider_rate(self, loss: float) -> None:
         """Lets the schedule lower its rate where the validation loss has stopped falling."""
         done, schedule = self.position, self.options.schedule
-        lower = done.lowest_loss is None or loss < done.lowest_loss
-        done.lowest_loss, done.stale_loss = (loss, 0) if lower else (done.lowest_loss, done.stale_loss + 1)
-        if schedule.reduces(done.stale_loss, done.reductions):
-            done.reductions, done.stale_loss = done.reductions + 1, 0
-            if self.log:
-                rate = self._learning_rate(done.update + 1)
-                ending = ": training ends" if schedule.ended(done.reductions) else ""
-                self.log.note(done.update, f"the validation loss calls for a learning rate of {rate:.3g}{ending}")
+        if done.descent.hear(loss, schedule) and self.log:
+            rate = self._learning_rate(done.update + 1)
+            ending = ": training ends" if schedule.ended(done.descent.reductions) else ""
+            self.log.note(done.update, f"the validation loss calls for a learning rate of {rate:.3g}{ending}")
 
     def _save(self) -> None:
         self.window.gather()  # the first process writes what each of them has observed
@@ -356,19 +346,19 @@ class Trainer:
             self.checkpoints.save(self.position, self.flat, self.optimizer, self.ema)
 
     def _ended_early(self) -> bool:
-        impatient = 0 < self.options.patience <= self.position.stale
-        return impatient or self.options.schedule.ended(self.position.reductions)
+        impatient = 0 < self.options.patience <= self.position.scores.stale
+        return impatient or self.options.schedule.ended(self.position.descent.reductions)
 
     def _finish(self, stopped: bool) -> TrainingResult:
         """Chooses the final weights on the validation set: the best ones or the average of the last ones."""
         done = self.position
         if stopped:
             return TrainingResult(False, done, "", 0.0, self.sampler.left_out)
-        kept = self._usable(dict.fromkeys((done.best_update, *done.kept)))
-        if done.best is None or done.best_update not in kept:
+        kept = self._usable(dict.fromkeys((done.scores.best_update, *done.kept)))
+        if done.scores.best is None or done.scores.best_update not in kept:
             self._judge_anew(kept)
         last = [update for update in done.kept if update in kept][-self.options.average_checkpoints :]
-        chosen, bleu = f"best single weights (update {done.best_update})", done.best_bleu
+        chosen, bleu = f"best single weights (update {done.scores.best_update})", done.scores.best_bleu
         if len(last) > 1:
             self._use(last)
             average = self._found()
@@ -379,7 +369,7 @@ class Trainer:
                 self.log.validated(average.event(done.update, best=better, what=AVERAGE))
             if better:
                 return TrainingResult(True, done, chosen, bleu, self.sampler.left_out)
-        self._use([done.best_update])
+        self._use([done.scores.best_update])
         return TrainingResult(True, done, chosen, bleu, self.sampler.left_out)
 
     def _usable(self, updates: Iterable[int]) -> list[int]:
@@ -387,7 +377,7 @@ class Trainer:
         damage = {update: self.checkpoints.damage(update) if self.world.first else "" for update in updates}
         damage = self.world.gather([damage])[0]
         for update, problem in damage.items():
-            if problem and self.log and (update in self.position.kept or self.position.best is not None):
+            if problem and self.log and (update in self.position.kept or self.position.scores.best is not None):
                 self.log.note(self.position.update, f"weights of update {update} are left out: {problem}")
         usable = [update for update, problem in damage.items() if not problem]
         if not usable:
@@ -413,5 +403,5 @@ class Trainer:
             averaged = averaged_names(self.model)
             weights = average_weights(paths, averaged) if len(paths) > 1 else read_tensors(paths[0])[0]
             load_weights(self.model, weights, str(paths[0]))
-        for tensor in (self.flat.values.data, *self.flat.others.values()):
+        for tensor in (self.flat.values, *self.flat.others.values()):
             self.world.broadcast(tensor)

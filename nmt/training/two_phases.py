@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,31 +16,40 @@ class TwoPhases(Optimizer):
     Which phase it is, the state's own counter of steps says, so a restored state goes on in the right one.
 
     Args:
-        parameter: the only one.
+        groups: parameters, as torch's optimisers take them.
         adam_updates: steps by Adam.
         betas: as of Adam.
         epsilon: as of Adam.
     """
 
     def __init__(
-        self, parameter: torch.nn.Parameter, adam_updates: int, betas: tuple[float, float], epsilon: float
+        self, groups: Sequence[dict[str, Any]], adam_updates: int, betas: tuple[float, float], epsilon: float
     ) -> None:
-        super().__init__([parameter], {"lr": 0.0})
-        self._parameter, self._adam_updates = parameter, adam_updates
-        self._adam = Adam([parameter], lr=0.0, betas=betas, eps=epsilon, fused=True)
+        super().__init__(groups, {"lr": 0.0})
+        self._adam_updates = adam_updates
+        self._adam = Adam([{"params": group["params"]} for group in groups], 0.0, betas, epsilon, fused=True)
         self._adam.state = self.state  # one state, which checkpoints save and restore
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """One update with the gradient that the parameter has."""
-        state, rate = self.state[self._parameter], self.param_groups[0]["lr"]
-        if not state or int(state["step"]) < self._adam_updates:
-            self._adam.param_groups[0]["lr"] = rate
+        """One update with the gradients that the parameters have."""
+        if not self.state or self._steps() < self._adam_updates:
+            for group, adam in zip(self.param_groups, self._adam.param_groups, strict=True):
+                adam["lr"] = group["lr"]
             self._adam.step()
             return
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                self._descend(parameter, group["lr"])
+
+    def _steps(self) -> int:
+        return max(int(state["step"]) for state in self.state.values() if state)
+
+    def _descend(self, parameter: torch.nn.Parameter, rate: float) -> None:
+        state = self.state[parameter]
         for name in [name for name in state if name != "step"]:
             del state[name]
         step: Tensor = state["step"]
         step += 1
-        assert self._parameter.grad is not None
-        self._parameter.add_(self._parameter.grad, alpha=-rate)
+        assert parameter.grad is not None
+        parameter.add_(parameter.grad, alpha=-rate)

@@ -14,7 +14,7 @@ from nmt.data.store import PairStore
 from nmt.models.base import EncoderDecoder
 from nmt.training.distributed import World
 from nmt.training.log import WEIGHTS, Sample, Validated
-from nmt.training.objective import cross_entropy
+from nmt.training.objectives.likelihood import cross_entropy
 from nmt.training.statistics import Totals, add, means, numbers
 
 

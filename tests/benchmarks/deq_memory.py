@@ -56,7 +56,8 @@ from nmt.nn.equilibrium import Implicit
 from nmt.recipe import Recipe, load_recipe
 from nmt.text import read_lines
 from nmt.training.flat import FlatParameters
-from nmt.training.objective import cross_entropy
+from nmt.training.objectives.likelihood import cross_entropy
+from nmt.training.optimizer import set_learning_rate
 from nmt.training.options import Training
 
 Ids = list[list[int]]
@@ -118,9 +119,8 @@ class Update:
         torch.manual_seed(self.options.seed)
         self.model = DEQ.Config.model_validate(setting["model"]).build(vocabulary, vocabulary).train()
         self.flat = FlatParameters(self.model, extra=0)
-        self.optimizer = self.options.optimizer.build(self.flat.values)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.options.schedule.rate(1, self.options.updates, 0)
+        self.optimizer = self.options.optimizer.build(self.flat.groups)
+        set_learning_rate(self.optimizer, self.options.schedule.rate(1, self.options.updates, 0))
 
     def forward(self) -> torch.Tensor:
         """The loss."""
@@ -131,7 +131,7 @@ class Update:
 
     def __call__(self) -> None:
         self.forward().backward()  # type: ignore[no-untyped-call]
-        self.flat.clip(1.0 / self.batch.target_tokens, self.options.clip_norm)
+        self.options.gradient.apply(self.flat.gradients, 1.0 / self.batch.target_tokens, key=self.options.seed)
         self.optimizer.step()
 
     def iterations(self) -> dict[str, float]:

@@ -103,6 +103,7 @@ def train(directory: Path) -> int:
     from nmt.models.transformer import Transformer
     from nmt.tokenizer import load_tokenizers
     from nmt.training.distributed import World
+    from nmt.training.objectives.likelihood import MaximumLikelihood
     from nmt.training.options import Training
     from nmt.training.trainer import Trainer
     from nmt.training.validation import ValidationSet
@@ -122,6 +123,7 @@ def train(directory: Path) -> int:
         directory / "train",
         World(0, 1, torch.device("cpu")),
         Silent(),
+        objective=MaximumLikelihood(options.label_smoothing),
     )
     return trainer.train().position.update
 

@@ -25,6 +25,7 @@ from nmt.data.store import PairStore, build_store
 from nmt.models import ModelConfig
 from nmt.training.distributed import World, join_world
 from nmt.training.log import Moved, Progress, Started, Validated
+from nmt.training.objectives.likelihood import MaximumLikelihood
 from nmt.training.options import Training
 from nmt.training.schedule import InverseSquareRoot
 from nmt.training.trainer import Trainer
@@ -94,6 +95,7 @@ def trainer(
         directory,
         world,
         clock,
+        objective=MaximumLikelihood(options.label_smoothing),
     )
     made.sampler = GivenBatches(batches)
     return made

@@ -20,7 +20,7 @@ from nmt.nn.weight_norm import fold_weight_norm
 from nmt.search.base import Hypothesis
 from nmt.search.options import BeamSearch, Sampling
 from nmt.tokenizer.base import SPECIAL
-from nmt.training.objective import cross_entropy
+from nmt.training.objectives.likelihood import cross_entropy
 from tests.contract.listed import MODELS
 
 VOCABULARY = 23

@@ -11,7 +11,7 @@ from nmt.data.batch import Batch, collate
 from nmt.models.transformer import Transformer
 from nmt.models.weights import load_weights
 from nmt.tokenizer.base import SPECIAL
-from nmt.training.objective import cross_entropy
+from nmt.training.objectives.likelihood import cross_entropy
 from tests.parity.reference import (
     TWINS,
     Model,

@@ -13,7 +13,7 @@ from nmt.models.convergence import BACKWARD_LIMIT, FORWARD_LIMIT, concern
 from nmt.models.deq import DEQ
 from nmt.nn.equilibrium import Gradient, Implicit, Phantom
 from nmt.nn.fixed_point import Anderson, Picard
-from nmt.training.objective import cross_entropy
+from nmt.training.objectives.likelihood import cross_entropy
 from nmt.training.statistics import numbers
 
 HEALTHY = {

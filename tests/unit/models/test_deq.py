@@ -18,7 +18,7 @@ from nmt.nn.equilibrium import Implicit, JacobianPenalty
 from nmt.nn.fixed_point import Anderson, Broyden, Picard
 from nmt.nn.held import hold
 from nmt.nn.position import positions
-from nmt.training.objective import cross_entropy
+from nmt.training.objectives.likelihood import cross_entropy
 
 VOCABULARY = 23
 EXACT = {"tolerance": 1e-12, "max_iterations": 200}

@@ -14,7 +14,7 @@ from nmt.models.deq import DEQ, DecoderBlock
 from nmt.models.freezing import freeze
 from nmt.nn.equilibrium import Implicit, JacobianPenalty, Phantom
 from nmt.nn.fixed_point import Anderson, Broyden, Picard
-from nmt.training.objective import cross_entropy
+from nmt.training.objectives.likelihood import cross_entropy
 from tests.unit.models.test_deq import BATCH, DROPOUT, SIZES, forced, gradients, model_of, one, padded, stepped
 
 # Padding on the right of the target

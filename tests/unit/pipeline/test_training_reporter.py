@@ -46,8 +46,11 @@ def test_the_bar_says_the_last_loss_or_how_far_the_validation_is() -> None:
     reporter.progress(Progress(2, 1, 2.31, 9.0, 1e-3, 1.0, 5000, 9000.0, 60.0))
     reporter.moved(Moved(2, 70.0))
     reporter.moved(Moved(2, 69.0, validated=0.5))
+    reporter.progress(Progress(3, 1, 2.31, 9.0, 1e-3, 1.0, 5000, 9000.0, 60.0, {"reward": 0.25}))
+    reporter.moved(Moved(3, 50.0))
     assert recorder.shown == [
         (1, 1000, "", None),
         (2, 1000, "loss 2.310  9,000 tokens/s", 70.0),
         (2, 1000, "validating, 50%", 69.0),
+        (3, 1000, "loss 2.310  reward 0.250  9,000 tokens/s", 50.0),
     ]

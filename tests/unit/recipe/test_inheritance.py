@@ -16,6 +16,7 @@ from nmt.recipe.show import as_yaml
 from nmt.recipe.sizes import parameter_counts
 from nmt.tokenizer import load_tokenizers
 from nmt.tokenizer.existing import ExistingTokenizer
+from nmt.training.objectives import Refinement
 from tests.cli.model_directory import save_tiny_model
 
 
@@ -122,7 +123,7 @@ def test_frozen_parts_are_checked_before_any_work(model: Path) -> None:
 
 def test_refinement_needs_a_start(model: Path) -> None:
     path = recipe(model)
-    assert load_recipe(path, ["training.refine={}"]).training.refine
+    assert load_recipe(path, ["training.refine={}"]).training.objective == Refinement()
     rest = "model: {kind: transformer, preset: tiny}"
     path.write_text(f"corpus: {{kind: multi30k, source: en, target: de}}\n{rest}\n", encoding="utf-8")
     with pytest.raises(UserError, match="start_from"):

@@ -17,15 +17,15 @@ from nmt.models.deq import DEQ, Pretraining
 from nmt.models.transformer import Transformer
 from nmt.nn.equilibrium import Implicit, JacobianPenalty
 from nmt.nn.fixed_point import Anderson, Picard
-from nmt.pipeline.refining import make_refiner
+from nmt.pipeline.objective import make_objective
 from nmt.tokenizer import SentencePieceOptions, load_tokenizers
 from nmt.tokenizer.base import TokenizerPair
 from nmt.training import Training
 from nmt.training.checkpoint import LAST
 from nmt.training.distributed import World, join_world
 from nmt.training.log import Moved, Progress, Started, Validated
+from nmt.training.objectives import Objective, Refinement
 from nmt.training.optimizer import SGD
-from nmt.training.refine import Refinement
 from nmt.training.schedule import Constant
 from nmt.training.trainer import Trainer, TrainingResult
 from nmt.training.validation import ValidationSet
@@ -98,7 +98,7 @@ def options(**changes: Any) -> Training:
 def refining(**changes: Any) -> Training:
     """A refinement of seconds."""
     settings: dict[str, Any] = {"updates": 14, "best_by": "loss", "average_checkpoints": 1, "batch_tokens": 200}
-    return options(**(settings | {"refine": Refinement(samples=4)} | changes))
+    return options(**(settings | {"objective": Refinement(samples=4)} | changes))
 
 
 def reporting(**changes: Any) -> Training:
@@ -134,6 +134,7 @@ def trainer(
     sources, references = sentences(20)
     reporter = changes.pop("reporter", Silence())
     config: ModelConfig = changes.pop("config", SMALL)
+    objective: Objective = changes.pop("objective", None) or make_objective(training, tokenizers)
 
     def translate(model: torch.nn.Module, lines: Sequence[str]) -> list[str]:
         assert not model.training
@@ -154,6 +155,7 @@ def trainer(
         directory,
         world,
         reporter,
+        objective=objective,
         **changes,
     )
 
@@ -183,7 +185,6 @@ def drive(directory: Path, updates: int = 24, kind: Literal["plain", "refine", "
             tokenizers,
             world,
             training,
-            refiner=make_refiner(training, tokenizers),
             **({"config": equilibrium()} if kind == "deq" else {}),
         ).train()
     assert not group_threads(), "the group's threads outlive it, and may end the process while it shuts down"

@@ -122,6 +122,10 @@ def test_checkpoints_of_earlier_versions_have_no_digest_and_load(
         with safe_open(folder / LAST, "pt") as file:
             metadata = {name: value for name, value in file.metadata().items() if name != DIGEST}
         position = json.loads(metadata["position"])
+        for part in ("spent", "scores", "descent"):  # the fields of which were among the others
+            position |= position.pop(part)
+        since_log = position["since_log"]
+        since_log |= {"reward": 0.0, **since_log.pop("tally")}
         for name in ("measure", "best_loss", "newest", "unchanged"):  # what those versions did not note
             del position[name]
         save_file(load_file(folder / LAST), folder / LAST, {"position": json.dumps(position)})
@@ -140,7 +144,7 @@ def one_vector(folder: Path) -> None:
     tensors, flat = load_file(folder / LAST), small_model_flat()
     old: dict[str, Tensor] = {name: tensor for name, tensor in tensors.items() if "/" not in name}
     for vector in {name.partition("/")[0] for name in tensors if "/" in name}:
-        old[vector] = torch.zeros_like(flat.values.data)
+        old[vector] = torch.zeros_like(flat.values)
         for name, part in flat.named(old[vector]).items():
             part.copy_(tensors[f"{vector}/{name}"])
     save_file(old, folder / LAST, {"position": position})
@@ -196,7 +200,7 @@ def test_weights_of_another_model_are_refused_by_name(data: Prepared, half: Path
 def test_damaged_weights_are_neither_chosen_nor_averaged(data: Prepared, whole: Path, tmp_path: Path) -> None:
     shutil.copytree(whole, tmp_path / "train")
     folder = tmp_path / "train" / "checkpoints"
-    best = made(data, tmp_path / "train").position.best_update
+    best = made(data, tmp_path / "train").position.scores.best_update
     flip(folder / f"weights_{best:08d}.safetensors")
     reporter = Silence()
     result = made(data, tmp_path / "train", reporter=reporter).train()
@@ -216,7 +220,7 @@ def test_weights_of_the_checkpoint_before_are_kept_too(data: Prepared, half: Pat
     before = trainer(half, *data[1:], ALONE, options(best_by="loss", updates=HALF)).checkpoints
     with safe_open(before.directory / BEFORE, "pt") as file:
         position = json.loads(file.metadata()["position"])
-    for update in {*position["kept"], position["best_update"]}:
+    for update in {*position["kept"], position["scores"]["best_update"]}:
         assert before.weights_path(update).exists()
 
 

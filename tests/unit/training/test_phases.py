@@ -85,7 +85,7 @@ def test_better_validations_of_pretraining_are_not_chosen(
     result = training.train()
     assert [steps for steps, _ in judged] == [2, 2, 0, 0]
     assert max(loss for steps, loss in judged if steps) < min(loss for steps, loss in judged if not steps)
-    assert result.position.best_update == 8
+    assert result.position.scores.best_update == 8
     assert "update 8" in result.chosen
     assert int(training.model.explicit_steps) == 0
     saved = load_file(data[0] / f"chosen_by_{best_by}" / "checkpoints" / "weights_00000008.safetensors")
@@ -129,7 +129,7 @@ def test_patience_is_counted_anew(data: Prepared, judged: list[tuple[int, float]
     changes: dict[str, Any] = {"validate_every": 1, "patience": 2, "updates": 30, "average_checkpoints": 1}
     result = made(data, "patient", **changes).train()
     assert best(data[0] / "patient") == {n: n not in (4, 8, 9) for n in range(1, 10)}
-    assert (result.position.update, result.position.best_update) == (9, 7)
+    assert (result.position.update, result.position.scores.best_update) == (9, 7)
     assert [steps for steps, _ in judged] == [2] * 4 + [0] * 5
 
 
@@ -141,8 +141,8 @@ def test_a_loss_that_rises_with_the_switch_is_no_plateau(data: Prepared, judged:
     losses = [loss for _, loss in judged]
     assert losses[3] > losses[2]
     assert losses[4] > losses[2]
-    assert result.position.reductions == 0
-    assert (result.position.lowest_loss, result.position.stale_loss) == (losses[6], 1)
+    assert result.position.descent.reductions == 0
+    assert (result.position.descent.lowest_loss, result.position.descent.stale_loss) == (losses[6], 1)
 
 
 @pytest.mark.parametrize("stop_at", [3, 4, 5, 7])

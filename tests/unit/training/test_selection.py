@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nmt.training.checkpoint import Position
+from nmt.training.position import Scores
 from nmt.training.selection import Selection
 from nmt.training.validation import Validation
 
@@ -17,9 +17,9 @@ def validation(bleu: float, loss: float, gleu: float | None = None) -> Validatio
     return Validation(loss=loss, bleu=bleu, gleu=gleu, samples=(), statistics={})
 
 
-def considered(scores: list[tuple[float, float]], best_by: str = "bleu") -> Position:
+def considered(scores: list[tuple[float, float]], best_by: str = "bleu") -> Scores:
     """Where a training stands after validations with these scores and losses at updates 1, 2 and so on."""
-    position = Position()
+    position = Scores()
     selection = Selection(position, best_by, "13a")  # type: ignore[arg-type]
     for update, (bleu, loss) in enumerate(scores, 1):
         selection.consider(validation(bleu, loss, gleu=bleu), update)
@@ -49,7 +49,7 @@ def test_by_loss_the_lowest_is_the_best_and_none_that_is_not_finite() -> None:
 
 
 def test_a_constant_measure_is_told_once() -> None:
-    position = Position()
+    position = Scores()
     selection = Selection(position, "bleu", "zh")
     told = []
     for update in range(1, 8):
@@ -58,7 +58,7 @@ def test_a_constant_measure_is_told_once() -> None:
     assert [bool(each) for each in told] == [False, False, True, False, False, False, False]
     assert "BLEU (zh) was 0.0 at 3 validations in a row" in told[2]
     assert "evaluation.tokenize" in told[2]
-    by_loss = Selection(Position(), "loss", "zh")
+    by_loss = Selection(Scores(), "loss", "zh")
     for update in range(1, 5):
         by_loss.consider(validation(0.0, 1.0), update)
         assert not by_loss.concern()

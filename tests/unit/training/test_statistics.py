@@ -18,9 +18,8 @@ from nmt.data.store import PairStore
 from nmt.errors import UserError
 from nmt.models.base import DecoderOutput
 from nmt.models.transformer import Transformer, TransformerMemory
-from nmt.pipeline.refining import make_refiner
 from nmt.tokenizer.base import SPECIAL, TokenizerPair
-from nmt.training.checkpoint import Position
+from nmt.training.position import Position
 from nmt.training.schedule import Constant
 from nmt.training.statistics import add, means
 from nmt.training.trainer import Trainer
@@ -126,8 +125,7 @@ def test_a_refinement_reports_too(data: Prepared) -> None:
     directory, store, tokenizers = data
     training = refining(updates=2)
     config = Config(**_SMALL)
-    refiner = make_refiner(training, tokenizers)
-    trainer(directory / "refined", store, tokenizers, ALONE, training, config=config, refiner=refiner).train()
+    trainer(directory / "refined", store, tokenizers, ALONE, training, config=config).train()
     assert all(values["late"] > 0 for values in lines(directory / "refined").values())
 
 

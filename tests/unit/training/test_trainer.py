@@ -249,7 +249,7 @@ def test_patience_ends_training(data: Prepared) -> None:
     result = trainer(directory / "patience", store, tokenizers, ALONE, training).train()
     assert result.finished
     assert result.position.update == 12
-    assert result.position.best_update == 4
+    assert result.position.scores.best_update == 4
 
 
 def test_only_the_needed_weights_are_kept(data: Prepared) -> None:
@@ -317,7 +317,7 @@ def test_a_stop_during_the_last_update_does_not_lose_its_validation(
     assert not stopped.train().finished
     result = trainer(name, store, tokenizers, ALONE, options(best_by="loss", updates=5)).train()
     assert result.finished
-    assert result.position.best_update == 5
+    assert result.position.scores.best_update == 5
 
 
 def test_log_lines_after_a_stop_average_what_came_before_it(data: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -351,7 +351,7 @@ def test_weights_that_the_checkpoint_names_are_still_there(data: Prepared, monke
     assert saves == [2, 4, 6]
     position = trainer(name, store, tokenizers, ALONE, training).position
     assert position.update == 4
-    for update in {*position.kept, position.best_update}:
+    for update in {*position.kept, position.scores.best_update}:
         assert killed.checkpoints.weights_path(update).exists()
 
 
@@ -359,7 +359,8 @@ def test_resuming_puts_the_optimiser_where_the_parameters_are(data: Prepared) ->
     directory, store, tokenizers = data
     train(data, "moved")
     resumed = trainer(directory / "moved", store, tokenizers, ALONE, options())
-    state = resumed.optimizer.state[resumed.flat.values]
+    (group,) = resumed.flat.groups
+    state = resumed.optimizer.state[group.parameter]
     assert sorted(state) == ["exp_avg", "exp_avg_sq", "step"]
     assert {tensor.shape for tensor in state.values()} == {resumed.flat.values.shape, torch.Size([])}
     assert {tensor.device for tensor in state.values()} == {resumed.flat.values.device}

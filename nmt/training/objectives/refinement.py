@@ -14,41 +14,53 @@ Sampler and reward come in as functions: training knows no search and no metric.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import fsum
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from nmt.data.batch import Batch, batches_by_length
 from nmt.data.order import derive_key, hash_numbers
-from nmt.models.base import EncoderDecoder, Memory
+from nmt.models.base import Memory
 from nmt.nn.loss import weighted_log_likelihood
-from nmt.options import Length, LengthFactor, NonNegativeFloat, Options, PositiveFloat
+from nmt.options import Length, LengthFactor, NonNegativeFloat, PositiveFloat
 from nmt.tokenizer.base import SPECIAL
-from nmt.training.objective import Objective, cross_entropy
-
-Model = EncoderDecoder[Any, Any]
+from nmt.training.objectives.base import (
+    Drawn,
+    Model,
+    Objective,
+    ObjectiveOptions,
+    Precision,
+    Reward,
+    Sampler,
+    Tools,
+    Unit,
+)
+from nmt.training.objectives.likelihood import CrossEntropy, cross_entropy
+from nmt.training.tally import TallyTensor
 
 _SAMPLING = 1
 """Tells the draws of sampling from others under the same key."""
 
 
-class Refinement(Options):
+class Refinement(ObjectiveOptions):
     """Training by reward: the expected GLEU of the model's own samples, mixed with likelihood (GNMT, section 5)."""
 
+    needs_start: ClassVar[bool] = True
+    shows_gleu: ClassVar[bool] = True
+
+    kind: Literal["refinement"] = "refinement"
     samples: Annotated[int, Field(ge=2, le=100_000)] = 15
     """Translations drawn for each sentence (m); the mean of their rewards is the baseline."""
     likelihood_weight: NonNegativeFloat = 0.017
     """Of the log-probability of the whole reference, against a reward that is at most 1. `label_smoothing` applies to
     it; the published objective has none."""
-    unit: Literal["words", "pieces"] = "words"
+    unit: Unit = "words"
     """What GLEU counts: words of the detokenised text, as BLEU does (13a), or the tokenizer's pieces."""
     temperature: PositiveFloat = 1.0
     """What is refined is P ** (1 / temperature), normalised at each token; samples come from it. Below 1 they are more
@@ -61,27 +73,18 @@ class Refinement(Options):
     """Keep the model's dropout while samples are scored. They are drawn without, so the gradient is then that of a
     model other than the one that wrote them; GNMT refined without dropout."""
 
-
-class Drawn(Protocol):
-    """What a sampler gives: m samples for each of B sentences."""
-
     @property
-    def tokens(self) -> Tensor:
-        """[B, m, T] int64: the sample, EOS, and padding behind."""
+    def counts_words(self) -> bool:
+        return self.unit == "words"
 
-    @property
-    def mask(self) -> Tensor:
-        """[B, m, T] bool: what was drawn by the model's distribution, so without an EOS that a length limit forced."""
-
-    def texts(self) -> list[list[tuple[int, ...]]]:
-        """The ids of each sample without EOS."""
-
-
-Sampler = Callable[[Model, Tensor, Tensor, npt.NDArray[np.uint64]], Drawn]
-"""Model, source [B, S], its mask, and a key for each sentence from which its samples follow."""
-
-Reward = Callable[[Sequence[Sequence[int]], Sequence[int]], list[float]]
-"""Hypotheses of a sentence and its reference, all as ids without BOS and EOS: one reward each."""
+    def build(self, tools: Tools) -> Objective:
+        sampler = tools.sampler(
+            samples=self.samples,
+            temperature=self.temperature,
+            max_length_factor=self.max_length_factor,
+            max_length_offset=self.max_length_offset,
+        )
+        return Refiner(self, sampler, tools.gleu(self.unit), tools.label_smoothing, tools.batch_tokens)
 
 
 @dataclass(frozen=True)
@@ -97,8 +100,14 @@ class _Weighted:
 
 
 @dataclass(frozen=True)
-class Refiner:
-    """Computes the gradient of the mixed objective."""
+class Refiner(Objective):
+    """The gradient of the mixed objective, averaged over sentences.
+
+    The loss that it counts is -O, with the mean reward of the samples for its expectation; what the model reports is
+    about the references.
+    """
+
+    figures: ClassVar[tuple[str, ...]] = ("reward",)
 
     options: Refinement
     sample: Sampler
@@ -108,20 +117,8 @@ class Refiner:
     """Bound of samples times the longest of them when their log-probability is computed: more are scored in parts."""
 
     def accumulate(
-        self, model: Model, batch: Batch, key: int, precision: Callable[[], AbstractContextManager[object]]
-    ) -> Objective:
-        """Adds the gradient of one micro-batch to the parameters', summed over its sentences.
-
-        Args:
-            model: left in the mode in which it came.
-            batch: B sentences.
-            key: all draws are functions of it.
-            precision: makes the context of the forward passes.
-
-        Returns:
-            loss is -O summed over the sentences, with the mean reward of the samples for its expectation; statistics
-            are those of the references.
-        """
+        self, model: Model, batch: Batch, key: int, precision: Precision, tally: TallyTensor
+    ) -> Mapping[str, Tensor]:
         training = model.training
         keys = hash_numbers(np.arange(len(batch.source), dtype=np.uint64), derive_key(key, _SAMPLING))
         try:
@@ -135,7 +132,14 @@ class Refiner:
                 self._ascend_reward(model, batch, drawn, weighted, precision)
         finally:
             model.train(training)
-        return ascended._replace(loss=ascended.loss - rewards, units=len(batch.source), reward=rewards)
+        tally.add(
+            ascended.loss - rewards,
+            ascended.likelihood,
+            batch.target_tokens,
+            units=len(batch.source),
+            figures=(rewards,),
+        )
+        return ascended.statistics
 
     def _judge(self, texts: list[list[tuple[int, ...]]], references: list[tuple[int, ...]]) -> tuple[_Weighted, float]:
         """The samples that the gradient needs, and the sum over sentences of their mean rewards."""
@@ -158,17 +162,15 @@ class Refiner:
                     found.weights.append(count * (a - baseline) / len(samples))
         return found, total
 
-    def _ascend_likelihood(
-        self, model: Model, batch: Batch, precision: Callable[[], AbstractContextManager[object]]
-    ) -> Objective:
+    def _ascend_likelihood(self, model: Model, batch: Batch, precision: Precision) -> CrossEntropy:
         """The weighted smoothed cross-entropy with the model's penalties, and what else there is for the log."""
         weight = self.options.likelihood_weight
         with torch.set_grad_enabled(weight > 0.0), precision():
-            objective = cross_entropy(model, batch, self.label_smoothing)
-        loss = objective.loss * weight
+            found = cross_entropy(model, batch, self.label_smoothing)
+        loss = found.loss * weight
         if weight > 0.0:
             loss.backward()  # type: ignore[no-untyped-call]
-        return objective._replace(loss=loss.detach())
+        return found._replace(loss=loss.detach())
 
     def _ascend_reward(
         self,
@@ -176,7 +178,7 @@ class Refiner:
         batch: Batch,
         drawn: Drawn,
         weighted: _Weighted,
-        precision: Callable[[], AbstractContextManager[object]],
+        precision: Precision,
     ) -> None:
         """Teacher forcing on the samples, in parts of similar length that share one reading of the source."""
         device = batch.source.device

@@ -21,16 +21,19 @@ from nmt.models import ModelConfig
 from nmt.models.base import EncoderDecoder
 from nmt.models.gnmt import GNMT
 from nmt.models.transformer import Transformer
-from nmt.pipeline.refining import make_refiner, make_reward
+from nmt.pipeline.objective import make_gleu, make_objective
 from nmt.search import Sampling
 from nmt.search.sampling import Drawn, draw_samples
 from nmt.tokenizer.base import SPECIAL, TokenizerPair
 from nmt.training import Training
 from nmt.training.distributed import World
 from nmt.training.log import Progress
-from nmt.training.objective import cross_entropy
+from nmt.training.objectives import Refinement
+from nmt.training.objectives.base import Reward
+from nmt.training.objectives.likelihood import cross_entropy
+from nmt.training.objectives.refinement import Refiner
 from nmt.training.optimizer import SGD
-from nmt.training.refine import Refinement, Refiner, Reward
+from nmt.training.tally import Tally, TallyTensor
 from tests.contract.listed import MODELS
 from tests.unit.training.driver import Silence, final_weights, options, prepared, refining, trainer
 from tests.unit.training.test_trainer import run_two_processes
@@ -47,10 +50,6 @@ TINY: dict[str, ModelConfig] = {
 }
 
 
-def no_context() -> nullcontext[object]:
-    return nullcontext()
-
-
 def refiner(reward: Reward, batch_tokens: int = 1000, **changes: Any) -> Refiner:
     settings = Refinement(**changes)
 
@@ -65,6 +64,13 @@ def refiner(reward: Reward, batch_tokens: int = 1000, **changes: Any) -> Refiner
         return draw_samples(model, source, mask, keys, sampling)
 
     return Refiner(settings, sample, reward, label_smoothing=0.0, batch_tokens=batch_tokens)
+
+
+def accumulated(refiner: Refiner, model: Model, batch: Batch, key: int) -> Tally:
+    """Adds the gradient of one batch; what was counted of it."""
+    tally = TallyTensor(torch.zeros(TallyTensor.size(refiner.figures)), refiner.figures)
+    refiner.accumulate(model, batch, key, nullcontext, tally)
+    return tally.read()
 
 
 def gradient(model: Model) -> Tensor:
@@ -90,19 +96,19 @@ def overlap(hypotheses: Sequence[Sequence[int]], reference: Sequence[int]) -> li
 def test_equal_rewards_have_no_gradient_at_all(config: ModelConfig, same: float) -> None:
     """To the last bit, though neither 0.1 nor 1/3 is the rounded mean of 15 of them."""
     model = built(config, vocabulary=11)
-    objective = refiner(lambda hypotheses, _: [same] * len(hypotheses), likelihood_weight=0.0).accumulate(
-        model, pairs(), 5, no_context
+    tally = accumulated(
+        refiner(lambda hypotheses, _: [same] * len(hypotheses), likelihood_weight=0.0), model, pairs(), 5
     )
     assert not gradient(model).any()
-    assert objective.reward == pytest.approx(3 * same)
-    assert objective.loss.item() == pytest.approx(-3 * same)
+    assert tally.figures["reward"] == pytest.approx(3 * same)
+    assert tally.loss == pytest.approx(-3 * same)
     assert model.training
 
 
 @pytest.mark.parametrize("config", MODELS.values(), ids=MODELS)
 def test_unequal_rewards_have_one(config: ModelConfig) -> None:
     model = built(config, vocabulary=11)
-    refiner(overlap, likelihood_weight=0.0).accumulate(model, pairs(), 5, no_context)
+    accumulated(refiner(overlap, likelihood_weight=0.0), model, pairs(), 5)
     assert gradient(model).isfinite().all()
     assert gradient(model).any()
 
@@ -113,10 +119,10 @@ def test_the_likelihood_of_whole_sentences_is_weighed() -> None:
     cross_entropy(model, batch, 0.0).loss.backward()  # type: ignore[no-untyped-call]
     expected = 0.017 * gradient(model)
     model.zero_grad()
-    objective = refiner(lambda hypotheses, _: [0.5] * len(hypotheses)).accumulate(model, batch, 1, no_context)
+    tally = accumulated(refiner(lambda hypotheses, _: [0.5] * len(hypotheses)), model, batch, 1)
     torch.testing.assert_close(gradient(model), expected)
-    assert objective.units == 4
-    assert objective.loss.item() == pytest.approx(0.017 * objective.likelihood.item() - 4 * 0.5, abs=1e-5)
+    assert tally.units == 4
+    assert tally.loss == pytest.approx(0.017 * tally.likelihood - 4 * 0.5, abs=1e-5)
 
 
 def expected_reward(model: Model, source: list[int], reference: list[int], temperature: float) -> Tensor:
@@ -147,10 +153,10 @@ def test_many_samples_give_the_gradient_of_the_expected_reward(config: ModelConf
     wanted = gradient(model)
     model.zero_grad()
     many = refiner(overlap, likelihood_weight=0.0, samples=20_000, temperature=temperature, **SHORT)
-    objective = many.accumulate(model, collate([source], [reference]), 7, no_context)
+    tally = accumulated(many, model, collate([source], [reference]), 7)
     error = (gradient(model) - wanted).norm() / wanted.norm()
     assert error < 0.1  # about 1 / sqrt(20,000) times the spread of single samples
-    assert objective.reward == pytest.approx(exact.item(), abs=0.02)
+    assert tally.figures["reward"] == pytest.approx(exact.item(), abs=0.02)
 
 
 @pytest.mark.parametrize("config", TINY.values(), ids=TINY)
@@ -161,7 +167,7 @@ def test_few_samples_give_it_on_average_but_for_their_own_part_of_the_baseline(c
     wanted = gradient(model)
     model.zero_grad()
     few = refiner(overlap, likelihood_weight=0.0, samples=3, **SHORT)
-    few.accumulate(model, collate([source] * count, [reference] * count), 9, no_context)
+    accumulated(few, model, collate([source] * count, [reference] * count), 9)
     mean = gradient(model) / count
     torch.testing.assert_close((mean @ wanted / (wanted @ wanted)).item(), 2 / 3, atol=0.06, rtol=0)
     assert (mean - 2 / 3 * wanted).norm() < 0.15 * wanted.norm()
@@ -179,7 +185,7 @@ def test_merged_and_in_parts_it_is_still_the_definition(config: ModelConfig) -> 
         drawn.append(plain.sample(*arguments))
         return drawn[0]
 
-    Refiner(plain.options, remembering, overlap, 0.0, 20).accumulate(model, batch, 3, no_context)
+    accumulated(Refiner(plain.options, remembering, overlap, 0.0, 20), model, batch, 3)
     ours = gradient(model)
     model.zero_grad()
     references = [[5, 4, 4, 6][: 1 + n % 4] for n in range(4)]
@@ -205,7 +211,7 @@ def test_dropout_acts_only_where_it_is_wanted() -> None:
     def found(seed: int, **changes: Any) -> Tensor:
         model = built(config)
         torch.manual_seed(seed)  # dropout's draws; samples have their own key
-        refiner(overlap, **changes).accumulate(model, pairs(), 5, no_context)
+        accumulated(refiner(overlap, **changes), model, pairs(), 5)
         return gradient(model)
 
     assert torch.equal(found(1), found(2))
@@ -216,7 +222,7 @@ def test_a_frozen_encoder_gets_no_gradient() -> None:
     model = built(TINY["gnmt"])
     for parameter in model.encoder.parameters():  # type: ignore[union-attr]
         parameter.requires_grad_(False)
-    refiner(overlap).accumulate(model, pairs(), 5, no_context)
+    accumulated(refiner(overlap), model, pairs(), 5)
     assert all(parameter.grad is None for parameter in model.encoder.parameters())  # type: ignore[union-attr]
     assert gradient(model).any()
 
@@ -243,11 +249,7 @@ class Crash(Silence):
 def train(data: tuple[Path, PairStore, TokenizerPair], name: str, training: Training, reporter: Silence) -> Path:
     directory, store, tokenizers = data
     alone = World(0, 1, torch.device("cpu"))
-    made = trainer(
-        directory / name, store, tokenizers, alone, training,
-        reporter=reporter, refiner=make_refiner(training, tokenizers),
-    )  # fmt: skip
-    made.train()
+    trainer(directory / name, store, tokenizers, alone, training, reporter=reporter).train()
     return directory / name
 
 
@@ -282,14 +284,14 @@ def test_two_processes_give_the_weights_of_one(data: tuple[Path, PairStore, Toke
 def test_it_raises_the_reward(data: tuple[Path, PairStore, TokenizerPair]) -> None:
     """From random weights, with a reward that is easy to find: short output."""
     directory, store, tokenizers = data
-    training = options(best_by="loss", updates=40, batch_tokens=200, log_every=10, refine=Refinement(samples=8))
-    made = make_refiner(training, tokenizers)
-    assert made is not None
+    training = options(best_by="loss", updates=40, batch_tokens=200, log_every=10, objective=Refinement(samples=8))
+    made = make_objective(training, tokenizers)
+    assert isinstance(made, Refiner)
     short = Refiner(
         made.options, made.sample, lambda hypotheses, _: [1 / (1 + len(ids)) for ids in hypotheses], 0.0, 100
     )
     alone = World(0, 1, torch.device("cpu"))
-    trainer(directory / "short", store, tokenizers, alone, training, refiner=short).train()
+    trainer(directory / "short", store, tokenizers, alone, training, objective=short).train()
     rewards = [reward for _, _, reward in progress(directory / "short")]
     assert rewards[-1] > 2 * rewards[0]
 
@@ -297,12 +299,12 @@ def test_it_raises_the_reward(data: tuple[Path, PairStore, TokenizerPair]) -> No
 def test_the_unit_of_the_reward(data: tuple[Path, PairStore, TokenizerPair]) -> None:
     tokenizer = data[2].target
     hypothesis, reference = tokenizer.encode("eins zwei Baum"), tokenizer.encode("eins zwei Haus")
-    in_words = make_reward(Refinement(unit="words"), tokenizer)([hypothesis], reference)
-    in_pieces = make_reward(Refinement(unit="pieces"), tokenizer)([hypothesis], reference)
+    in_words = make_gleu("words", tokenizer)([hypothesis], reference)
+    in_pieces = make_gleu("pieces", tokenizer)([hypothesis], reference)
     assert in_words == [3 / 6]  # two words and their pair, of three words, two pairs and the triple
     assert in_words == gleus([words(tokenizer.decode(hypothesis))], words(tokenizer.decode(reference)))
     assert in_pieces == gleus([hypothesis], reference)
-    in_characters = make_reward(Refinement(unit="words"), tokenizer, "char")([hypothesis], reference)
+    in_characters = make_gleu("words", tokenizer, "char")([hypothesis], reference)
     assert in_characters == gleus([list("einszweiBaum")], list("einszweiHaus"))  # for text without blanks
 
 
@@ -312,7 +314,7 @@ def test_gleu_of_the_validation_chooses_the_weights(data: tuple[Path, PairStore,
     alone, values = World(0, 1, torch.device("cpu")), iter([1.0, 3.0, 2.0])
     made = trainer(directory / "chosen", store, tokenizers, alone, training)
     made.validation = replace(made.validation, gleu=lambda hypotheses, references: next(values))
-    assert made.train().position.best_update == 16
+    assert made.train().position.scores.best_update == 16
     records = [json.loads(line) for line in (directory / "chosen" / "log.jsonl").read_text().splitlines()]
     assert [(r["gleu"], r["best"]) for r in records if r["event"] == "validated"] == [
         (1.0, True),

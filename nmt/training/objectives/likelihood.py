@@ -1,0 +1,63 @@
+"""Maximum likelihood: the cross-entropy of the references, by teacher forcing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from torch import Tensor
+
+from nmt.data.batch import Batch
+from nmt.nn.loss import label_smoothed_loss
+from nmt.training.objectives.base import Model, Objective, ObjectiveOptions, Precision, Tools
+from nmt.training.tally import TallyTensor
+
+
+class CrossEntropy(NamedTuple):
+    """Sums over a batch, natural logarithm."""
+
+    loss: Tensor
+    """Scalar with a gradient: the smoothed cross-entropy plus the model's own penalties times the tokens."""
+    likelihood: Tensor
+    """Scalar: negative log-likelihood, unsmoothed."""
+    statistics: Mapping[str, Tensor]
+    """The model's own, its penalties among them: tensors of any shape whose means are for the log. Some are written
+    only while the gradient is computed, so read them after it."""
+
+
+def cross_entropy(model: Model, batch: Batch, smoothing: float) -> CrossEntropy:
+    """Teacher forcing on one batch."""
+    memory = model.encode(batch.source, batch.source_mask)
+    output = model.decode(batch.target_input, batch.target_mask, memory)
+    loss, likelihood = label_smoothed_loss(
+        output.logits.flatten(0, 1), batch.target_output.flatten(), batch.target_mask.flatten(), smoothing
+    )
+    for penalty in output.penalties.values():
+        loss = loss + penalty * batch.target_tokens
+    return CrossEntropy(loss, likelihood, {**output.statistics, **output.penalties})
+
+
+class Likelihood(ObjectiveOptions):
+    """Maximum likelihood of the references, smoothed by `training.label_smoothing`."""
+
+    kind: Literal["likelihood"] = "likelihood"
+
+    def build(self, tools: Tools) -> Objective:
+        return MaximumLikelihood(tools.label_smoothing)
+
+
+@dataclass(frozen=True)
+class MaximumLikelihood(Objective):
+    """The gradient of the smoothed cross-entropy, averaged over target tokens."""
+
+    label_smoothing: float
+
+    def accumulate(
+        self, model: Model, batch: Batch, key: int, precision: Precision, tally: TallyTensor
+    ) -> Mapping[str, Tensor]:
+        with precision():
+            found = cross_entropy(model, batch, self.label_smoothing)
+        found.loss.backward()  # type: ignore[no-untyped-call]
+        tally.add(found.loss, found.likelihood, batch.target_tokens, units=batch.target_tokens)
+        return found.statistics
