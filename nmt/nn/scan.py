@@ -44,22 +44,43 @@ class _Scan(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ANN401
         decay, states = ctx.saved_tensors
-        following = torch.cat([decay[:, 1:], torch.zeros_like(decay[:, :1])], dim=1)
-        found = _states(following.flip(1), gradient.flip(1)).flip(1)
-        return found * torch.cat([torch.zeros_like(states[:, :1]), states[:, :-1]], dim=1), found
+        found = _states_from_the_end(decay, gradient)
+        of_decay = torch.zeros_like(decay)
+        torch.mul(found[:, 1:], states[:, :-1], out=of_decay[:, 1:])
+        return of_decay, found
 
 
 def _states(decay: Tensor, update: Tensor) -> Tensor:
     """In the form that is faster on the device."""
-    return _in_turn(decay, update) if update.device.type == "cpu" else _doubling(decay, update)
+    return _in_turn(decay, update) if _is_cpu(update) else _doubling(decay, update)
+
+
+def _states_from_the_end(decay: Tensor, update: Tensor) -> Tensor:
+    """g_t = u_t + a_(t+1) g_(t+1)."""
+    if _is_cpu(update):
+        return _in_turn_from_the_end(decay, update)
+    following = torch.cat([decay[:, 1:], torch.zeros_like(decay[:, :1])], dim=1)
+    return _doubling(following.flip(1), update.flip(1)).flip(1)
+
+
+def _is_cpu(tensor: Tensor) -> bool:
+    return tensor.is_cpu
 
 
 def _in_turn(decay: Tensor, update: Tensor) -> Tensor:
     """A pass over each position, in place: on a CPU the least memory traffic."""
-    states = update.clone()
+    states = update.clone(memory_format=torch.contiguous_format)
     before, *rest = states.unbind(1)
     for a, state in zip(decay.unbind(1)[1:], rest, strict=True):
         before = state.addcmul_(a, before)
+    return states
+
+
+def _in_turn_from_the_end(decay: Tensor, update: Tensor) -> Tensor:
+    states = update.clone(memory_format=torch.contiguous_format)
+    after, *rest = reversed(states.unbind(1))
+    for a, state in zip(reversed(decay.unbind(1)[1:]), rest, strict=True):
+        after = state.addcmul_(a, after)
     return states
 
 
