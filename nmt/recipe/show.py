@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import textwrap
-from typing import Literal, get_args, get_origin
+import types
+from typing import Annotated, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
@@ -63,10 +64,17 @@ def _comment(field: FieldInfo, width: int) -> str:
 
 
 def _choices(annotation: object) -> list[str]:
-    """The words that may stand here, or the kinds of the section that may."""
+    """The words that may stand here, alone or in a list, or the kinds of the section that may."""
+    kinds_here = [f"kind: {kind}" for member in option_classes(annotation) for kind in kinds(member)]
+    return _words(annotation) or kinds_here
+
+
+def _words(annotation: object) -> list[str]:
     if get_origin(annotation) is Literal:
         return [str(value) for value in get_args(annotation)]
-    return [f"kind: {kind}" for member in option_classes(annotation) for kind in kinds(member)]
+    if get_origin(annotation) in (tuple, Annotated, Union, types.UnionType):
+        return [word for inside in get_args(annotation) for word in _words(inside)]
+    return []
 
 
 def _value(value: object) -> object:

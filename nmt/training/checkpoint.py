@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from nmt.errors import UserError
+from nmt.evaluation.measures import MeasureName
 from nmt.models.weights import DamagedError, named_weights, read_tensors, save_tensors, shapes_difference
 from nmt.training.concern import Concern
 from nmt.training.ema import MovingAverage
@@ -79,7 +80,9 @@ class Position(BaseModel):
     best_loss: float | None = None
     """Loss of the validation with that score: of equal scores the one with the lower loss is best."""
     best_bleu: float = 0.0
-    """BLEU of that validation."""
+    """BLEU of that validation, in checkpoints from before `best_measures`."""
+    best_measures: dict[MeasureName, float] = {}
+    """The measures of that validation."""
     best_update: int = 0
     """When it was reached."""
     stale: int = 0
