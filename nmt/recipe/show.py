@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import textwrap
 import types
 from typing import Annotated, Literal, Union, get_args, get_origin
@@ -21,6 +22,8 @@ _WIDTH = 110
 _INDENT = 2
 # Words that YAML 1.1, which many editors still speak, would read as something else; YAML 1.2 has them as text.
 _NOT_TEXT = {"yes", "no", "on", "off", "y", "n"}
+# Text that ruamel writes without quotes and does not read back as the same.
+_MISREAD = re.compile("^:|[\x85\u2028\u2029]")
 
 
 def as_yaml(options: Options) -> str:
@@ -92,4 +95,4 @@ def _value(value: object) -> object:
     if value is None or isinstance(value, (bool, int, float)):
         return value
     text = str(value)
-    return DoubleQuotedScalarString(text) if text.lower() in _NOT_TEXT else text
+    return DoubleQuotedScalarString(text) if text.lower() in _NOT_TEXT or _MISREAD.search(text) else text
