@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from nmt.api.pool import Pool
     from nmt.api.training import train
     from nmt.errors import UserError
-    from nmt.evaluation.bleu import Scores
+    from nmt.evaluation.scores import Scores
     from nmt.inference.scoring import LineScore
     from nmt.inference.translator import Translation
     from nmt.pipeline.run import RunResult
@@ -51,7 +51,7 @@ else:
         "Recipe": "nmt.recipe",
         "RunResult": "nmt.pipeline.run",
         "Sampling": "nmt.search",
-        "Scores": "nmt.evaluation.bleu",
+        "Scores": "nmt.evaluation.scores",
         "Translation": "nmt.inference.translator",
         "UserError": "nmt.errors",
         "load": "nmt.api.model",

@@ -12,13 +12,14 @@ from nmt.api.pool import Pool
 from nmt.bundle import Bundle, load_bundle, model_directory
 from nmt.changes import changed
 from nmt.errors import UserError
-from nmt.evaluation.bleu import Scores, check_lines, scores
+from nmt.evaluation.measures import OF_TESTS, MeasureName
+from nmt.evaluation.scores import Scores, check_lines, check_measures, scores, text_measures, token_measures
 from nmt.evaluation.tokenization import Tokenization, tokenizer_name
 from nmt.inference.device import chosen_device
 from nmt.inference.options import Precision, Split, TranslationOptions
 from nmt.inference.own_search import own_search
 from nmt.inference.precision import fastest_precision, with_precision
-from nmt.inference.scoring import LineScore, score_lines
+from nmt.inference.scoring import LineScore, score_lines, token_totals
 from nmt.inference.translator import TrainingText, Translation, Translator
 from nmt.inference.workers import Workers, default_workers
 from nmt.models.base import EncoderDecoder
@@ -192,8 +193,9 @@ class Model:
         beam: int | None = None,
         search: SearchSettings | None = None,
         tokenize: Tokenization = "auto",
+        measures: Sequence[MeasureName] = OF_TESTS,
     ) -> Scores:
-        """BLEU, chrF, TER and GLEU of the model's translations, with their signatures: what `nmt evaluate` prints.
+        """Scores of the model's translations, with their signatures: what `nmt evaluate` prints.
 
         Args:
             source: lines to translate.
@@ -201,17 +203,25 @@ class Model:
             beam: hypotheses of a sentence.
             search: other settings of the search.
             tokenize: how BLEU and GLEU divide text into words, by sacrebleu's names; "auto": by the target language.
+            measures: which ones: "bleu", "chrf", "ter", "gleu", "exact_match", "token_accuracy", "perplexity". The
+                last two are of the model's own probabilities, of the first of several references.
 
         Raises:
             UserError: texts of different length, or of none; a wrong setting.
         """
+        check_measures(measures)
         sources, references = list(checked_lines(source, "source")), _references(reference)
         for lines in references:  # before the work
             check_lines(sources, lines, "source")
         words = tokenizer_name(tokenize, self.metadata.target_language, references[0])
-        translator = self._translator(self._stored, self._search(search, beam, None))
-        found = [translation.text for translation in translator.translate(sources)]
-        return scores(found, references, "source", words)
+        found: list[str] = []
+        if text_measures(measures):
+            translator = self._translator(self._stored, self._search(search, beam, None))
+            found = [translation.text for translation in translator.translate(sources)]
+        totals = None
+        if token_measures(measures):
+            totals = token_totals(self._stored, self._tokenizers, sources, references[0], self._options)
+        return scores(found, references, "source", words, measures, totals)
 
     def encode(self, text: str, side: Literal["source", "target"] = "source") -> Encoded:
         """The tokens of one line.

@@ -1,4 +1,4 @@
-"""`nmt evaluate`: BLEU, chrF, TER and GLEU of a model or of a file."""
+"""`nmt evaluate`: BLEU, chrF, TER, GLEU and other measures of a model or of a file."""
 
 from __future__ import annotations
 
@@ -24,12 +24,15 @@ from nmt.cli.model import (
 from nmt.cli.options import option_fields, with_changes
 from nmt.cli.watched import busy, watched_lines
 from nmt.errors import UserError
+from nmt.evaluation.measures import MEASURES, OF_TESTS, MeasureName
 from nmt.evaluation.tokenization import Tokenization
 from nmt.inference.options import TranslationOptions
 from nmt.search import SearchConfig
 
 if TYPE_CHECKING:
-    from nmt.evaluation.bleu import Scores
+    from nmt.bundle import Bundle
+    from nmt.evaluation.measure import TokenTotals
+    from nmt.evaluation.scores import Scores
     from nmt.evaluation.significance import Comparison
 
 _FILE = click.Path(path_type=Path)
@@ -57,6 +60,15 @@ _FILE = click.Path(path_type=Path)
     "by the references: zh for Chinese, ja-mecab for Japanese (char where it is not installed), char for Thai, Lao, "
     "Khmer, Burmese and Tibetan, 13a for all others.",
 )
+@click.option(
+    "--measure",
+    "measures",
+    type=click.Choice(get_args(MeasureName)),
+    multiple=True,
+    default=OF_TESTS,
+    help="What to measure; given again for several. token_accuracy and perplexity are of MODEL: how well it predicts "
+    f"the tokens of --reference.  [default: {', '.join(OF_TESTS)}]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @option_fields(SearchConfig, "search", defaults_from="the model's recipe")
 @option_fields(TranslationOptions, "translation")
@@ -70,6 +82,7 @@ def command(
     references: tuple[Path, ...],
     compare: Path | None,
     tokenize: Tokenization,
+    measures: tuple[MeasureName, ...],
     as_json: bool,
     search: Mapping[str, Any],
     translation: Mapping[str, Any],
@@ -77,17 +90,19 @@ def command(
     workers: int | None,
     device: str,
 ) -> None:
-    """Score translations against one --reference or several: BLEU, chrF and TER by sacrebleu, and GLEU.
+    """Score translations against one --reference or several: BLEU, chrF and TER by sacrebleu, GLEU and others.
 
     Either MODEL and --source, which are translated first, or --hypothesis, a file of translations. One of the files may
     be -, standard input.
     Text is scored as it stands: cased, detokenised, with the signatures that make scores comparable.
     """
-    from nmt.evaluation.bleu import check_lines, scores
+    from nmt.evaluation.scores import check_lines, scores
     from nmt.evaluation.tokenization import tokenizer_name
 
+    measures = tuple(dict.fromkeys(measures))
     given = {**search, **translation} | ({"model_option": model_options} if model_options else {})
     _check_inputs(model, source, hypothesis, given)
+    _check_measures(measures, hypothesis, references, compare)
     check_one_dash((source, hypothesis, compare, *references))
     right = [_read(path) for path in references]
     other = None if compare is None else _read(compare)
@@ -98,18 +113,22 @@ def command(
         check_lines(lines, text, where, input_name(path))
         if compare is not None and other is not None:
             check_lines(other, text, input_name(compare), input_name(path))
-    language = ""
+    language, totals = "", None
     if model is not None:
         assert source is not None
-        language, lines = _translated(model, source, lines, search, translation, model_options, workers, device)
+        bundle = load_model(model, device, workers, model_options)
+        options = with_changes(TranslationOptions(), translation)
+        totals = _totals(bundle, lines, right[0], measures, options)
+        lines = _translated(bundle, model, source, lines, measures, search, options, workers)
+        language = bundle.metadata.target_language
     words = tokenizer_name(tokenize, language, right[0])
     compared = []
     with busy("score"):
-        measured = scores(lines, right, where, words)
+        measured = scores(lines, right, where, words, measures, totals)
         if other is not None:
             from nmt.evaluation.significance import paired_bootstrap
 
-            compared = paired_bootstrap(lines, other, right, words)
+            compared = paired_bootstrap(lines, other, right, words, measures=measures)
     if as_json:
         report = measured.json()
         if compared:
@@ -141,28 +160,65 @@ def _check_inputs(
         raise UserError("nmt evaluate", both, "MODEL alone" if model else "--source alone" if source else "neither")
 
 
+def _check_measures(
+    measures: tuple[MeasureName, ...], hypothesis: Path | None, references: tuple[Path, ...], compare: Path | None
+) -> None:
+    """Raises:
+    UserError: a measure that these files cannot give.
+    """
+    from nmt.evaluation.scores import token_measures
+
+    if of_tokens := token_measures(measures):
+        where = f"--measure {of_tokens[0]}"
+        if hypothesis is not None:
+            raise UserError(where, "a MODEL and --source: it is about the model's probabilities", "--hypothesis")
+        if len(references) > 1:
+            raise UserError(where, "one --reference", f"{len(references)} of them")
+    if compare is not None and not any(MEASURES[name].metric() for name in measures):
+        tested = ", ".join(name for name, measure in MEASURES.items() if measure.metric())
+        raise UserError("--compare", f"a measure that can be tested ({tested})", ", ".join(measures))
+
+
+def _totals(
+    bundle: Bundle,
+    sources: list[str],
+    references: list[str],
+    measures: tuple[MeasureName, ...],
+    options: TranslationOptions,
+) -> TokenTotals | None:
+    """How well the model predicts the references; None where no measure asks."""
+    from nmt.evaluation.scores import token_measures
+    from nmt.inference.scoring import token_totals
+
+    if not token_measures(measures):
+        return None
+    with busy("score"):
+        return token_totals(bundle.model, bundle.tokenizers, sources, references, options)
+
+
 def _translated(
+    bundle: Bundle,
     model: Path,
     source: Path,
     lines: list[str],
+    measures: tuple[MeasureName, ...],
     search: Mapping[str, Any],
-    translation: Mapping[str, Any],
-    model_options: tuple[str, ...],
+    options: TranslationOptions,
     workers: int | None,
-    device: str,
-) -> tuple[str, list[str]]:
-    """The language that the model writes, and its translation of each line."""
+) -> list[str]:
+    """The model's translation of each line; none where no measure reads translations."""
+    from nmt.evaluation.scores import text_measures
     from nmt.inference.stream import translate_stream
     from nmt.inference.windows import WINDOW_LINES, windows
 
-    bundle = load_model(model, device, workers, model_options)
     settings = search_settings(bundle, search)
-    options = with_changes(TranslationOptions(), translation)
+    if not text_measures(measures):
+        return []
     groups = windows(lines, WINDOW_LINES)
     translations = translate_stream(model, bundle, groups, settings, options, workers)
     found = list(watched_lines(translations, "translate", source))
     warn_of_long_lines([number for number, line in enumerate(found, 1) if line.too_long])
-    return bundle.metadata.target_language, [line.text for line in found]
+    return [line.text for line in found]
 
 
 def _show(measured: Scores, compared: list[Comparison]) -> None:
@@ -172,8 +228,8 @@ def _show(measured: Scores, compared: list[Comparison]) -> None:
 
     console = stdout_console()
     table = Table("measure", "score", "details")
-    for score in measured.all:
-        table.add_row(score.name, f"{score.value:.1f}", score.details)
+    for name, score in measured.found.items():
+        table.add_row(score.name, f"{score.value:.{MEASURES[name].decimals}f}", score.details)
     console.print(table)
     for score in measured.all:
         console.print(f"{score.name}|{score.signature}", soft_wrap=True)

@@ -49,7 +49,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("translate", "Translate a file or standard input, line by line."),
             Entry("score", "Log-probability of each given translation."),
-            Entry("evaluate", "BLEU, chrF, TER and GLEU, with their signatures."),
+            Entry("evaluate", "BLEU, chrF, TER, GLEU and other measures, with their signatures."),
             Entry("info", "What is in a model directory: languages, sizes, scores, provenance."),
             Entry("quantize", "Make a model a quarter of the size, and fast on a CPU: 8-bit weights."),
             Entry("average", "Average the weights of several checkpoints or models into one."),

@@ -102,6 +102,10 @@ def check(recipe: Path, overrides: tuple[str, ...]) -> None:
     table.add_row("total", f"{total:,}")
     console = stdout_console()
     console.print(table)
+    if resolved.tokenizer.sizes_are_bounds:
+        most = max(resolved.tokenizer.vocabulary_sizes)
+        note = f"The text decides how large the vocabulary is. These are the parameters with the most tokens, {most:,}."
+        console.print(note, soft_wrap=True)
     if download := resolved.corpus.download:
         note = f"The corpus ({download}, where it is not there yet) is fetched by `nmt run`, and not looked at here."
         console.print(note, soft_wrap=True)

@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from nmt.evaluation.measures import MeasureName
 
-def show_scores(scores: Mapping[str, Mapping[str, Any]], console: Console) -> None:
+_USUAL: tuple[MeasureName, ...] = ("bleu", "chrf", "ter")
+"""Columns where nobody has named measures."""
+
+
+def show_scores(
+    scores: Mapping[str, Mapping[str, Any]], console: Console, named: Sequence[MeasureName] | None = None
+) -> None:
     """A row per test set, and the signatures that make the numbers comparable.
 
     Args:
-        scores: by test set, as `nmt.evaluation.bleu.Scores.json` gives them.
+        scores: by test set, as `nmt.evaluation.scores.Scores.json` gives them.
         console: where to.
+        named: the measures to show; None: the usual three, and those that are there beyond the default.
     """
     from rich import box
     from rich.table import Table
 
-    table = Table("test set", "BLEU", "chrF", "TER", "lines", box=box.SIMPLE_HEAD, pad_edge=False)
+    from nmt.evaluation.measure import Score
+    from nmt.evaluation.measures import MEASURES, OF_TESTS
+
+    if named is None:
+        others = [name for name in MEASURES if name not in OF_TESTS]
+        named = (*_USUAL, *(name for name in others if any(name in of_set for of_set in scores.values())))
+    labels = [MEASURES[name].label for name in named]
+    table = Table("test set", *labels, "lines", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in table.columns[1:]:
         column.justify = "right"
-    signatures: dict[str, str] = {}
+    signatures: dict[str, None] = {}  # in order, each once
     for name, of_set in scores.items():
-        measures = [of_set.get(measure) for measure in ("bleu", "chrf", "ter")]
-        values = (f"{measure['score']:.1f}" if measure else "–" for measure in measures)
+        found = {key: Score.from_json(of_set[key]) for key in named if key in of_set}
+        values = (f"{found[key].value:.{MEASURES[key].decimals}f}" if key in found else "–" for key in named)
         table.add_row(name, *values, str(of_set.get("lines", "–")))
-        signatures |= {str(measure["signature"]): str(measure["name"]) for measure in measures if measure}
+        signatures |= dict.fromkeys(f"{score.name:<5} {score.signature}" for score in found.values())
     console.print(table)
-    for signature, name in signatures.items():
-        console.print(f"{name:<5} {signature}", style="dim", soft_wrap=True)
+    for signature in signatures:
+        console.print(signature, style="dim", soft_wrap=True)

@@ -10,10 +10,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 
+from nmt.evaluation.measure import Measure, Outcome, Score
 from nmt.evaluation.tokenization import DEFAULT, tokenizer
 
 LONGEST = 4
 """Tokens of the longest n-gram."""
+
+
+class Gleu(Measure):
+    """The mean over sentences of GLEU in words, 0 to 100."""
+
+    label = "GLEU"
+    counts_words = True
+
+    def score(self, outcome: Outcome) -> Score:
+        """By `corpus_gleu`."""
+        value = corpus_gleu(outcome.hypotheses, outcome.references, outcome.words)
+        named = signature(outcome.words, len(outcome.references))
+        return Score(self.label, value, named, "mean of sentences, in words")
 
 
 def signature(tokenizer_name: str = DEFAULT, references: int = 1) -> str:

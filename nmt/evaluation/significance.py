@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sacrebleu.metrics.base import Metric
 from sacrebleu.significance import PairedTest, Result
 
-from nmt.evaluation.bleu import check_lines, metrics
+from nmt.evaluation.measures import MEASURES, OF_TESTS, MeasureName
+from nmt.evaluation.scores import check_lines
 from nmt.evaluation.tokenization import DEFAULT
 
 
@@ -38,6 +40,7 @@ def paired_bootstrap(
     references: Sequence[Sequence[str]],
     tokenizer: str = DEFAULT,
     samples: int = 1000,
+    measures: Sequence[MeasureName] = OF_TESTS,
 ) -> list[Comparison]:
     """Compares two translations of the same text; equals `sacrebleu -i baseline system --paired-bs`.
 
@@ -47,6 +50,7 @@ def paired_bootstrap(
         references: one or more texts of as many lines.
         tokenizer: of BLEU.
         samples: resamples of the test set.
+        measures: which ones; those that are not sacrebleu's are left out.
 
     Raises:
         UserError: different numbers of lines.
@@ -56,7 +60,12 @@ def paired_bootstrap(
         check_lines(system, lines, "compared hypotheses")
     systems: list[tuple[str, Sequence[str]]] = [("baseline", list(baseline)), ("system", list(system))]
     texts = [list(lines) for lines in references]
-    test = PairedTest(systems, metrics(tokenizer), texts, test_type="bs", n_samples=samples)
+    metrics: dict[str, Metric] = {
+        name: metric for name in measures if (metric := MEASURES[name].metric(tokenizer)) is not None
+    }
+    if not metrics:
+        return []
+    test = PairedTest(systems, metrics, texts, test_type="bs", n_samples=samples)
     signatures, columns = test()
     compared = []
     for name, signature in signatures.items():

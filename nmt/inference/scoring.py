@@ -10,6 +10,7 @@ import torch
 
 from nmt.data.batch import batches_by_length, collate
 from nmt.errors import UserError
+from nmt.evaluation.measure import TokenTotals
 from nmt.inference.options import TranslationOptions
 from nmt.inference.precision import with_precision
 from nmt.inference.windows import WINDOW_LINES, windows
@@ -85,6 +86,42 @@ def score_lines(
         for (source, target), ids, values in zip(window, target_ids, scored, strict=True):
             certain = is_blank(source) and is_blank(target)
             yield LineScore((), ()) if certain else LineScore(tuple(tokenizers.target.pieces(ids)), values)
+
+
+@torch.inference_mode()
+def token_totals(
+    model: EncoderDecoder[Any, Any],
+    tokenizers: TokenizerPair,
+    sources: Iterable[str],
+    targets: Iterable[str],
+    options: TranslationOptions | None = None,
+) -> TokenTotals:
+    """How well a model predicts the tokens of given translations, EOS included.
+
+    A blank line with its blank translation is left out: the model is not asked for it.
+
+    Raises:
+        UserError: one side has more lines than the other.
+    """
+    options = options or TranslationOptions()
+    model = evaluating(with_precision(model, options.precision))
+    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    tokens, correct, log_probability = 0, 0, 0.0
+    for window in windows(_paired(sources, targets), WINDOW_LINES):
+        asked = [pair for pair in window if not (is_blank(pair[0]) and is_blank(pair[1]))]
+        source_ids = [tokenizers.source.encode(clean_line(source)) for source, _ in asked]
+        target_ids = [tokenizers.target.encode(clean_line(target)) for _, target in asked]
+        lengths = [max(map(len, pair)) for pair in zip(source_ids, target_ids, strict=True)]
+        for rows in batches_by_length(lengths, options.batch_tokens):
+            batch = collate([source_ids[row] for row in rows], [target_ids[row] for row in rows]).to(device)
+            memory = model.encode(batch.source, batch.source_mask)
+            logits = model.decode(batch.target_input, batch.target_mask, memory).logits[batch.target_mask]  # [M, V]
+            right = batch.target_output[batch.target_mask]  # [M]
+            table = torch.log_softmax(logits, -1, dtype=torch.float32).gather(1, right[:, None])
+            tokens += len(right)
+            correct += int((logits.argmax(-1) == right).sum())
+            log_probability += float(table.double().sum())
+    return TokenTotals(tokens, correct, log_probability)
 
 
 def _paired(sources: Iterable[str], targets: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -30,7 +30,7 @@ from nmt.pipeline.lock import locked
 from nmt.pipeline.ranks import rank, refuse_several, wait_for_the_first
 from nmt.pipeline.report import write_report
 from nmt.pipeline.reporter import Reporter, Silent
-from nmt.pipeline.testing import TRANSLATE, Sample, evaluate_tests, samples, translate_tests
+from nmt.pipeline.testing import TRANSLATE, Sample, ScoredModel, evaluate_tests, samples, translate_tests
 from nmt.pipeline.text import PreparedText, clean_files, find_corpus, prepare_text
 from nmt.pipeline.training import TrainedModel, TrainingSettings, follow, save_model
 from nmt.pipeline.training import train as train_weights
@@ -47,7 +47,7 @@ class RunResult:
     directory: Path
     model: Path
     scores: Mapping[str, Any]
-    """By test set; see `nmt.evaluation.bleu.Scores.json`."""
+    """By test set; see `nmt.evaluation.scores.Scores.json`."""
     samples: list[Sample]
     """Of the first test set; none where there is no test set."""
     report: Mapping[str, Any]
@@ -102,7 +102,9 @@ def run(recipe: Recipe, runs: Path, reporter: Reporter) -> RunResult:
                 trained.directory, trained.digests, recipe.search, options, tests, directory, reporter
             )
             tokenize = partial(tokenizer_name, recipe.evaluation.tokenize, recipe.corpus.target)
-            scores = evaluate_tests(translations, tests, tokenize, directory, reporter)
+            model = ScoredModel(trained.directory, trained.digests, options)
+            measures = recipe.evaluation.measures
+            scores = evaluate_tests(translations, model, tests, tokenize, measures, directory, reporter)
             trained.add_scores(scores)
         report = write_report(directory, recipe.name, recipe.model_dump(mode="json"))
         shown = [
@@ -138,6 +140,7 @@ def _settings(recipe: Recipe) -> TrainingSettings:
         search=recipe.search,
         translation=recipe.evaluation.translation,
         tokenize=recipe.evaluation.tokenize,
+        measures=recipe.evaluation.measures,
         languages=_languages(recipe),
         resegment=recipe.tokenizer.samples,
     )

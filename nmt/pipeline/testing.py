@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -13,9 +13,12 @@ from typing import Any
 from nmt.bundle import load_bundle
 from nmt.data.pairs import ParallelFiles
 from nmt.digest import file_digest
-from nmt.evaluation.bleu import scores
+from nmt.evaluation.measure import TokenTotals
+from nmt.evaluation.measures import OF_TESTS, MeasureName
+from nmt.evaluation.scores import scores, token_measures
 from nmt.evaluation.tokenization import DEFAULT
 from nmt.inference.options import TranslationOptions
+from nmt.inference.scoring import token_totals
 from nmt.inference.stream import translate_stream
 from nmt.inference.translator import Translation
 from nmt.inference.windows import WINDOW_LINES, windows
@@ -39,6 +42,27 @@ class Sample:
     source: str
     reference: str
     hypothesis: str
+
+
+@dataclass(frozen=True)
+class ScoredModel:
+    """What measures of tokens ask for the probabilities of the references."""
+
+    directory: Path
+    digests: Mapping[str, str]
+    """Of what decides its translations."""
+    options: TranslationOptions
+    """How lines become batches."""
+
+    def totals(self, tests: Mapping[str, ParallelFiles]) -> dict[str, TokenTotals]:
+        """By test set."""
+        bundle = load_bundle(self.directory)
+        return {
+            name: token_totals(
+                bundle.model, bundle.tokenizers, read_lines(files.source), read_lines(files.target), self.options
+            )
+            for name, files in tests.items()
+        }
 
 
 def translate_tests(
@@ -116,8 +140,10 @@ def _translate(
 
 def evaluate_tests(
     translations: Record,
+    model: ScoredModel,
     tests: Mapping[str, ParallelFiles],
     tokenize: Callable[[Iterable[str]], str],
+    measures: Sequence[MeasureName] | None,
     run: Path,
     reporter: Reporter,
 ) -> Mapping[str, Any]:
@@ -125,20 +151,25 @@ def evaluate_tests(
 
     Args:
         translations: the record of the stage before.
+        model: what translated.
         tests: by name.
         tokenize: the tokenizer for references, by sacrebleu's name.
+        measures: which ones; None: BLEU, chrF, TER and GLEU.
         run: the run directory.
         reporter: is told what happens.
 
     Returns:
         {test: {"bleu": {"score", "signature", …}, "chrf": …, "ter": …, "lines": …}}
     """
+    named = OF_TESTS if measures is None else measures
+    of_tokens = token_measures(named)
 
     def work(directory: Path) -> Mapping[str, Any]:
         measured = {}
+        totals = model.totals(tests) if of_tokens else {}
         for name, files in tests.items():
-            hypotheses = list(read_lines(run / TRANSLATE / name))
-            found = scores(hypotheses, [list(read_lines(files.target))], name, tokenizers[name])
+            hypotheses, references = (list(read_lines(path)) for path in (run / TRANSLATE / name, files.target))
+            found = scores(hypotheses, [references], name, tokenizers[name], named, totals.get(name))
             measured[name] = found.json()
             if note := found.concern():
                 reporter.log(f"{name}: {note}")
@@ -149,7 +180,11 @@ def evaluate_tests(
     tokenizers = {name: tokenize(read_lines(files.target)) for name, files in tests.items()}
     inputs = {f"{TRANSLATE} {name}": translations.outputs[name] for name in tests}
     inputs |= {f"reference {name}": file_digest(files.target) for name, files in tests.items()}
-    stage = Stage(EVALUATE, EVALUATE_VERSION, {"tokenize": tokenizers}, inputs, work, renewed=_renewed)
+    options: dict[str, Any] = {"tokenize": tokenizers} | ({} if measures is None else {"measures": list(measures)})
+    if of_tokens:
+        inputs |= model.digests
+        options["precision"] = model.options.precision
+    stage = Stage(EVALUATE, EVALUATE_VERSION, options, inputs, work, renewed=_renewed)
     return run_stage(stage, run, reporter).facts
 
 

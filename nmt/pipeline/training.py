@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,8 +12,7 @@ from typing import Any
 import nmt
 from nmt.bundle import METADATA, MODEL, RECIPE, Metadata, add_scores, read_metadata, save_bundle
 from nmt.data.store import PairStore
-from nmt.evaluation.bleu import metrics
-from nmt.evaluation.gleu import corpus_gleu
+from nmt.evaluation.measures import MEASURES, OF_VALIDATION, MeasureName, worded
 from nmt.evaluation.tokenization import DEFAULT, Tokenization, tokenizer_name
 from nmt.inference.options import TranslationOptions
 from nmt.inference.translator import TrainingText, Translator
@@ -34,7 +33,7 @@ from nmt.text import read_lines
 from nmt.training import Training
 from nmt.training.distributed import World, join_world, process_count, started_processes
 from nmt.training.trainer import Trainer, TrainingResult
-from nmt.training.validation import ValidationSet
+from nmt.training.validation import ValidationSet, chosen_measures
 
 TRAIN, TRAIN_VERSION = "train", 1
 MODEL_VERSION = 1
@@ -53,6 +52,8 @@ class TrainingSettings:
     translation: TranslationOptions
     tokenize: Tokenization
     """How the measures of validation divide text into words; like the search, it helps to choose."""
+    measures: Sequence[MeasureName] | None
+    """Those of validation; None: BLEU, and in refinement GLEU. What tells the best weights is always one of them."""
     languages: tuple[str, str]
     """Codes of source and target."""
     resegment: bool
@@ -105,7 +106,7 @@ def train(
             reporter.log(f"stopped at update {result.position.update}; the same command goes on from there")
             raise KeyboardInterrupt
         save_tensors(directory / FINAL, named_weights(model), {})
-        reporter.log(f"the model is the {result.chosen}: validation BLEU {result.bleu:.2f}")
+        reporter.log(f"the model is the {result.chosen}: validation {worded(result.measures)}")
         return _facts(result, model)
 
     extent = _extent(settings.training)
@@ -217,15 +218,13 @@ def _validation_set(settings: TrainingSettings, ids: PreparedIds) -> ValidationS
         )
         return (translation.text for translation in translator.translate(lines))
 
-    words, options = _words(settings, ids), settings.training
-    shows_gleu = options.objective.shows_gleu or options.best_by == "gleu"
+    words = _words(settings, ids)
     return ValidationSet(
         store=PairStore(ids.validation),
         sources=list(read_lines(ids.validation_text.source)),
         references=list(read_lines(ids.validation_text.target)),
         translate=translate,
-        score=bleu_function(words),
-        gleu=gleu_function(words) if shows_gleu else None,
+        measures=chosen_measures(_measures(settings)),
         tokenizer=words,
     )
 
@@ -235,15 +234,16 @@ def _words(settings: TrainingSettings, ids: PreparedIds) -> str:
     return tokenizer_name(settings.tokenize, settings.languages[1], read_lines(ids.validation_text.target))
 
 
-def bleu_function(words: str) -> Callable[[Sequence[str], Sequence[str]], float]:
-    """BLEU of hypotheses against references: the one number of `nmt evaluate`."""
-    bleu = metrics(words)["BLEU"]
-    return lambda hypotheses, references: float(bleu.corpus_score(list(hypotheses), [list(references)]).score)
-
-
-def gleu_function(words: str) -> Callable[[Sequence[str], Sequence[str]], float]:
-    """GLEU likewise."""
-    return lambda hypotheses, references: corpus_gleu(hypotheses, [references], words)
+def _measures(settings: TrainingSettings) -> Iterator[MeasureName]:
+    """Those of validation; some may come twice."""
+    if settings.measures is not None:
+        yield from settings.measures
+    else:
+        yield from OF_VALIDATION
+        if settings.training.objective.shows_gleu:
+            yield "gleu"
+    if settings.training.best_by != "loss":
+        yield settings.training.best_by
 
 
 def _shaping(options: Training) -> dict[str, Any]:
@@ -271,7 +271,8 @@ def _extent(options: Training) -> dict[str, int]:
 
 def _choice(options: Training, words: str) -> dict[str, Any]:
     """What chooses among the weights that training leaves."""
-    return {**with_effect(options, Effect.CHOICE), "words": None if options.best_by == "loss" else words}
+    by_words = options.best_by != "loss" and MEASURES[options.best_by].counts_words
+    return {**with_effect(options, Effect.CHOICE), "words": words if by_words else None}
 
 
 def _renewed(record: Record) -> Record:
@@ -303,6 +304,7 @@ def _facts(result: TrainingResult, model: EncoderDecoder[Any, Any]) -> dict[str,
         "target_tokens_per_second": round(result.tokens_per_second, 1),
         "seconds_of_updates": round(position.spent.seconds, 3),
         "chosen": result.chosen,
-        "validation_bleu": result.bleu,
+        **({"validation_bleu": result.measures["bleu"]} if "bleu" in result.measures else {}),
+        "validation": dict(result.measures),
         "pairs_left_out": result.left_out,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from nmt.evaluation.measures import worded
 from nmt.pipeline.reporter import Reporter
 from nmt.training.log import WEIGHTS, Moved, Progress, Started, Validated
 
@@ -39,9 +40,8 @@ class TrainingReporter:
     def validated(self, event: Validated) -> None:
         """One line per validation, and one about what the model reports of itself, where it does."""
         what = f"update {event.update}" if event.what == WEIGHTS else f"{event.what} weights"
-        gleu = "" if event.gleu is None else f"  GLEU {event.gleu:.2f}"
         best = "  best so far" if event.best else ""
-        self._reporter.log(f"{what}: validation perplexity {event.perplexity:.2f}  BLEU {event.bleu:.2f}{gleu}{best}")
+        self._reporter.log(f"{what}: validation {worded({'perplexity': event.perplexity, **event.measures})}{best}")
         if event.statistics:
             self._reporter.log(f"{what}: {_worded(event.statistics)}")
 

@@ -7,9 +7,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from data_prep import CorpusConfig
+from nmt.evaluation.measures import MeasureName
 from nmt.evaluation.tokenization import Tokenization
 from nmt.inference.options import TranslationOptions
 from nmt.models import ModelConfig
@@ -32,8 +33,19 @@ class Evaluation(Options):
     """How BLEU and GLEU divide text into words, in validation too: sacrebleu's tokenizers. auto: zh for Chinese,
     ja-mecab for Japanese where it is installed, else char; ko-mecab for Korean where it is installed; char for Thai,
     Lao, Khmer, Burmese and Tibetan; 13a for all others."""
+    measures: Annotated[tuple[MeasureName, ...], Field(min_length=1)] | None = None
+    """What is measured, of test sets and at validations, where what `training.best_by` names comes along. null: BLEU,
+    chrF, TER and GLEU of test sets, and BLEU at validations. token_accuracy and perplexity need no translations: where
+    no other measure is asked for, validation makes none."""
     samples: Count = 5
     """How many translations of the first test set `nmt run` shows at its end."""
+
+    @field_validator("measures")
+    @classmethod
+    def _each_once(cls, measures: tuple[MeasureName, ...] | None) -> tuple[MeasureName, ...] | None:
+        if measures and len(set(measures)) < len(measures):
+            raise ValueError("name each measure once")
+        return measures
 
 
 class Recipe(Options):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
 import textwrap
-from typing import Literal, get_args, get_origin
+import types
+from typing import Annotated, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
@@ -20,6 +22,8 @@ _WIDTH = 110
 _INDENT = 2
 # Words that YAML 1.1, which many editors still speak, would read as something else; YAML 1.2 has them as text.
 _NOT_TEXT = {"yes", "no", "on", "off", "y", "n"}
+# Text that ruamel writes without quotes and does not read back as the same.
+_MISREAD = re.compile("^:|[\x85\u2028\u2029]")
 
 
 def as_yaml(options: Options) -> str:
@@ -63,10 +67,17 @@ def _comment(field: FieldInfo, width: int) -> str:
 
 
 def _choices(annotation: object) -> list[str]:
-    """The words that may stand here, or the kinds of the section that may."""
+    """The words that may stand here, alone or in a list, or the kinds of the section that may."""
+    kinds_here = [f"kind: {kind}" for member in option_classes(annotation) for kind in kinds(member)]
+    return _words(annotation) or kinds_here
+
+
+def _words(annotation: object) -> list[str]:
     if get_origin(annotation) is Literal:
         return [str(value) for value in get_args(annotation)]
-    return [f"kind: {kind}" for member in option_classes(annotation) for kind in kinds(member)]
+    if get_origin(annotation) in (tuple, Annotated, Union, types.UnionType):
+        return [word for inside in get_args(annotation) for word in _words(inside)]
+    return []
 
 
 def _value(value: object) -> object:
@@ -84,4 +95,4 @@ def _value(value: object) -> object:
     if value is None or isinstance(value, (bool, int, float)):
         return value
     text = str(value)
-    return DoubleQuotedScalarString(text) if text.lower() in _NOT_TEXT else text
+    return DoubleQuotedScalarString(text) if text.lower() in _NOT_TEXT or _MISREAD.search(text) else text

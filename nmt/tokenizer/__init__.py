@@ -14,6 +14,7 @@ from nmt.tokenizer.folder import DESCRIPTION, check_digest, read_description, sa
 from nmt.tokenizer.moses_bpe import MosesBPEOptions
 from nmt.tokenizer.sentencepiece import SentencePieceOptions
 from nmt.tokenizer.sentencepiece_vocabulary import SentencePieceVocabularyOptions
+from nmt.tokenizer.symbols import SymbolsOptions
 
 __all__ = [
     "SPECIAL",
@@ -27,13 +28,13 @@ __all__ = [
 ]
 
 TokenizerOptions = Annotated[
-    SentencePieceOptions | ExistingTokenizer,  # | NewTokenizerOptions
+    SentencePieceOptions | SymbolsOptions | ExistingTokenizer,  # | NewTokenizerOptions
     Field(discriminator="kind", description="How text is cut into tokens."),
 ]
 """What can be trained on a corpus."""
 
 SavedTokenizerOptions = Annotated[
-    SentencePieceOptions | SentencePieceVocabularyOptions | MosesBPEOptions,  # | NewTokenizerOptions
+    SentencePieceOptions | SymbolsOptions | SentencePieceVocabularyOptions | MosesBPEOptions,  # | NewTokenizerOptions
     Field(discriminator="kind"),
 ]
 """What a model directory may hold: those, and the tokenizers of imported models."""

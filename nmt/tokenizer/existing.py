@@ -37,6 +37,11 @@ class ExistingTokenizer(Options):
         """Pieces of source and target."""
         return self._pair.source.vocabulary_size, self._pair.target.vocabulary_size
 
+    @property
+    def sizes_are_bounds(self) -> bool:
+        """Never: the tokenizers are there."""
+        return False
+
     def digests(self) -> Mapping[str, str]:
         """SHA-256 of what is read, by name."""
         return {"existing tokenizer": file_digest(self._folder / DESCRIPTION)}

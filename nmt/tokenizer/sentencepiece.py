@@ -110,6 +110,11 @@ class SentencePieceOptions(Options):
         """Pieces of source and target."""
         return self.vocabulary_size, self.vocabulary_size
 
+    @property
+    def sizes_are_bounds(self) -> bool:
+        """Never: the text gives as many pieces as are asked for, or training refuses it."""
+        return False
+
     def digests(self) -> Mapping[str, str]:
         """SHA-256 of what is read besides the text: nothing."""
         return {}

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from torch.utils.tensorboard import SummaryWriter
 
+from nmt.evaluation.measures import MeasureName
 from nmt.output import write_bytes_atomically
 
 WEIGHTS, AVERAGE = "weights", "average"
@@ -90,15 +91,13 @@ class Validated:
     loss: float
     """Unsmoothed, per target token, natural logarithm."""
     perplexity: float
-    bleu: float
-    """By the recipe's search; 0 where there was nothing to translate."""
+    measures: Mapping[MeasureName, float]
+    """Those that read translations by the recipe's search, and 0 where there was nothing to translate."""
     best: bool
     """Whether this is the best score so far."""
     samples: tuple[Sample, ...]
     what: str = WEIGHTS
     """Either `weights` of this update, or `average` of the last ones."""
-    gleu: float | None = None
-    """0 to 100, in words; where refinement wants it."""
     statistics: Mapping[str, float] = field(default_factory=dict)
     """What the model reports of itself: means over the batches."""
 
@@ -160,12 +159,10 @@ class RunLog:
 
     def validated(self, event: Validated) -> None:
         """Writes the scalars and the sample translations."""
-        self._write({"event": "validated", **_record(event)})
+        self._write({"event": "validated", **_validation_record(event)})
         kind = "validation" if event.what == WEIGHTS else f"validation_{event.what}"
-        for name in ("loss", "perplexity", "bleu"):
-            self._board.add_scalar(f"{kind}/{name}", getattr(event, name), event.update)
-        if event.gleu is not None:
-            self._board.add_scalar(f"{kind}/gleu", event.gleu, event.update)
+        for name, value in [("loss", event.loss), ("perplexity", event.perplexity), *event.measures.items()]:
+            self._board.add_scalar(f"{kind}/{name}", value, event.update)
         self._draw_statistics(kind, event)
         text = "\n\n".join(
             f"**source** {s.source}  \n**reference** {s.reference}  \n**hypothesis** {s.hypothesis}"
@@ -198,6 +195,16 @@ def _record(event: Progress | Validated) -> dict[str, Any]:
     """As JSON, which has no number for what is not finite: null."""
     statistics = {name: value if math.isfinite(value) else None for name, value in event.statistics.items()}
     return asdict(event) | {"statistics": statistics}
+
+
+def _validation_record(event: Validated) -> dict[str, object]:
+    """A key for each measure; `bleu` and `gleu` are always there, as they were in logs of earlier versions."""
+    record = _record(event)
+    del record["measures"]
+    measures: dict[str, object] = {"bleu": None, "gleu": None}
+    for name, value in event.measures.items():
+        measures[name] = value if math.isfinite(value) else None
+    return record | measures
 
 
 def _drop_after(path: Path, update: int) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from nmt.evaluation.measures import MeasureName
 from nmt.options import Count, Effect, InputPath, NonNegativeFloat, Options, Probability, Seed, Size
 from nmt.training.gradients import Clip, GradientConfig
 from nmt.training.objectives import Likelihood, ObjectiveConfig, Refinement
@@ -13,7 +14,7 @@ from nmt.training.optimizer import Adam, OptimizerConfig
 from nmt.training.precision import TrainingPrecision
 from nmt.training.schedule import InverseSquareRoot, Schedule
 
-BestBy = Literal["bleu", "gleu", "loss"]
+BestBy = Literal["loss", MeasureName]
 
 
 class Training(Options):
@@ -71,8 +72,8 @@ class Training(Options):
     patience: Annotated[Count, Effect.EXTENT] = 0
     """Validations without a better score after which training ends; 0 for never."""
     best_by: Annotated[BestBy, Effect.CHOICE] = "bleu"
-    """What tells the best weights: BLEU or GLEU (in words) of the validation set, by the recipe's search, or its
-    loss. Of equal scores, as where BLEU is 0 throughout, the lower loss is better."""
+    """What tells the best weights: a measure of the validation set, by the recipe's search where it reads translations,
+    or the loss. Of equal scores, as where BLEU is 0 throughout, the lower loss is better."""
     average_checkpoints: Annotated[Size, Effect.CHOICE] = 8
     """How many of the newest validated weights are averaged at the end; the average becomes the model if it validates
     better than the best single ones. 1 for no averaging."""

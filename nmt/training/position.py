@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from nmt.evaluation.measures import MeasureName
 from nmt.training.concern import Concern
 from nmt.training.schedule import ScheduleOptions
 from nmt.training.statistics import Totals, add
@@ -75,7 +76,9 @@ class Scores(BaseModel):
     best_loss: float | None = None
     """Loss of the validation with that score: of equal scores the one with the lower loss is best."""
     best_bleu: float = 0.0
-    """BLEU of that validation."""
+    """BLEU of that validation, in checkpoints from before `best_measures`."""
+    best_measures: dict[MeasureName, float] = {}
+    """The measures of that validation."""
     best_update: int = 0
     """When it was reached."""
     stale: int = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from nmt.evaluation.measures import MEASURES
 from nmt.training.options import BestBy
 from nmt.training.position import Scores
 from nmt.training.validation import Validation
@@ -19,13 +20,13 @@ class Selection:
 
     Args:
         scores: of the training's position.
-        best_by: the measure.
-        words: the tokenizer that divides text for BLEU and GLEU, which are other scores with another one.
+        best_by: the measure, or the loss itself.
+        words: the tokenizer that divides text into words, with another one of which some measures are other scores.
     """
 
     def __init__(self, scores: Scores, best_by: BestBy, words: str) -> None:
         self._scores, self._best_by = scores, best_by
-        self.measure = "loss" if best_by == "loss" else f"{best_by.upper()} ({words})"
+        self.measure = "loss" if best_by == "loss" else MEASURES[best_by].criterion(words)
         """In words."""
         before = scores.measure or self.measure.replace(f"({words})", "(13a)")
         if scores.best is not None and before != self.measure:
@@ -52,7 +53,8 @@ class Selection:
         done, score = self._scores, self._score(found)
         best = self.beats_the_best(found)
         if best:
-            done.best, done.best_loss, done.best_bleu, done.best_update = score, found.loss, found.bleu, update
+            done.best, done.best_loss, done.best_update = score, found.loss, update
+            done.best_measures = dict(found.measures)
         done.stale = 0 if best else done.stale + 1
         done.unchanged = done.unchanged + 1 if score == done.newest else 1
         done.newest = score
@@ -61,19 +63,20 @@ class Selection:
     def concern(self) -> str:
         """What a person should know of the measure, once: that it tells weights apart no longer, or never did."""
         done = self._scores
-        if self._best_by == "loss" or done.unchanged != _SUSPICIOUS:
+        if self._best_by == "loss" or done.unchanged != _SUSPICIOUS or done.newest is None:
             return ""
+        measure = MEASURES[self._best_by]
+        words = "evaluation.tokenize (char, say), or training.best_by: loss"
         return (
-            f"{self.measure} was {done.newest:.1f} at {_SUSPICIOUS} validations in a row and does not tell weights "
-            "apart: of equal ones the lower loss is better. Text without blanks, or of single words, wants another "
-            "evaluation.tokenize (char, say), or training.best_by: loss"
+            f"{self.measure} was {measure.rank(done.newest):.1f} at {_SUSPICIOUS} validations in a row and does not "
+            "tell weights apart: of equal ones the lower loss is better."
+            + (f" Text without blanks, or of single words, wants another {words}" if measure.counts_words else "")
         )
 
     def _score(self, found: Validation) -> float:
         """What is compared; larger is better."""
-        if self._best_by == "gleu":
-            assert found.gleu is not None
-            return found.gleu
-        if self._best_by == "bleu":
-            return found.bleu
-        return -found.loss if math.isfinite(found.loss) else -math.inf
+        if self._best_by == "loss":
+            score = -found.loss
+        else:
+            score = MEASURES[self._best_by].rank(found.measures[self._best_by])
+        return score if math.isfinite(score) else -math.inf

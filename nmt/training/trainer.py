@@ -7,7 +7,7 @@ nothing, and the number of processes only the order in which micro-batches are a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from nmt.data.order import derive_key
 from nmt.data.sampler import BatchSampler
 from nmt.data.store import PairStore
 from nmt.errors import UserError
+from nmt.evaluation.measures import MeasureName
 from nmt.models.base import EncoderDecoder
 from nmt.models.weights import averaged_names, load_weights, parameter_count, read_tensors
 from nmt.nn.annealing import anneal
@@ -58,7 +59,7 @@ class TrainingResult:
     position: Position
     chosen: str
     """Which weights the model holds, in words."""
-    bleu: float
+    measures: Mapping[MeasureName, float]
     """Of the validation set, with those weights."""
     left_out: int
     """Training pairs that were too long."""
@@ -353,24 +354,26 @@ class Trainer:
         """Chooses the final weights on the validation set: the best ones or the average of the last ones."""
         done = self.position
         if stopped:
-            return TrainingResult(False, done, "", 0.0, self.sampler.left_out)
+            return TrainingResult(False, done, "", {}, self.sampler.left_out)
         kept = self._usable(dict.fromkeys((done.scores.best_update, *done.kept)))
         if done.scores.best is None or done.scores.best_update not in kept:
             self._judge_anew(kept)
         last = [update for update in done.kept if update in kept][-self.options.average_checkpoints :]
-        chosen, bleu = f"best single weights (update {done.scores.best_update})", done.scores.best_bleu
+        chosen = f"best single weights (update {done.scores.best_update})"
+        measures: Mapping[MeasureName, float] = done.scores.best_measures or {"bleu": done.scores.best_bleu}
         if len(last) > 1:
             self._use(last)
             average = self._found()
             better = self.selection.beats_the_best(average)
             if better:
-                chosen, bleu = f"average of the last {len(last)} (updates {last[0]} to {last[-1]})", average.bleu
+                chosen = f"average of the last {len(last)} (updates {last[0]} to {last[-1]})"
+                measures = average.measures
             if self.log:
                 self.log.validated(average.event(done.update, best=better, what=AVERAGE))
             if better:
-                return TrainingResult(True, done, chosen, bleu, self.sampler.left_out)
+                return TrainingResult(True, done, chosen, measures, self.sampler.left_out)
         self._use([done.scores.best_update])
-        return TrainingResult(True, done, chosen, bleu, self.sampler.left_out)
+        return TrainingResult(True, done, chosen, measures, self.sampler.left_out)
 
     def _usable(self, updates: Iterable[int]) -> list[int]:
         """Of these updates those whose weights are on disk and whole, as the first process finds them."""

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 import nmt
-from nmt.evaluation.bleu import scores
+from nmt.evaluation.scores import scores
 from nmt.nn.int8_product import is_supported
 from nmt.processes import script_left_alone
 from tests.cli.model_directory import ordinary_line, save_tiny_model
@@ -125,7 +125,18 @@ def test_evaluation_is_that_of_the_translations(model: nmt.Model) -> None:
     assert re.fullmatch(r"BLEU \d.*, chrF2 .*, TER .*, GLEU .* \(8 lines\)", str(model.evaluate(sources, found)))
 
 
+def test_measures_of_tokens_need_no_translation(model: nmt.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nmt.Model, "_translator", None)
+    targets = ["der hund schläft.", "", "eine frau", "x", "das haus", "y"]
+    found = model.evaluate(LINES, targets, measures=["perplexity", "token_accuracy"])
+    scored = [value for line in model.score(LINES, targets) for value in line.token_log_probabilities]
+    assert found["perplexity"].value == pytest.approx(math.exp(-sum(scored) / len(scored)), rel=1e-5)
+    assert 0 <= found["token_accuracy"].value <= 100
+    assert re.fullmatch(r"perplexity \d.*, token accuracy .* \(6 lines\)", str(found))
+
+
 MISTAKES: list[tuple[Callable[[Any], object], str]] = [
+    (lambda model: model.evaluate(["a"], ["b"], measures=["bluh"]), "measures: expected some of bleu, .*'bluh'"),
     (lambda model: model.translate(b"the dog"), "text: expected several lines, each a str, got one bytes"),
     (lambda model: model.translate(Path("book")), r"text: .*open\(path"),
     (lambda model: model.translate(3), "text: expected lines, each a str, got int"),

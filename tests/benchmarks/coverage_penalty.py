@@ -44,7 +44,7 @@ import torch
 from sacrebleu.metrics.bleu import BLEUScore
 
 from nmt.bundle import Bundle, load_bundle
-from nmt.evaluation.bleu import metrics
+from nmt.evaluation.bleu import Bleu
 from nmt.evaluation.significance import paired_bootstrap
 from nmt.inference.chunks import Cutter
 from nmt.inference.options import TranslationOptions
@@ -150,7 +150,7 @@ def rows(model: Path, bundle: Bundle, text: Text) -> Iterator[str]:
     for coverage_penalty in COVERAGE_PENALTIES:
         found, seen, cut = translated(bundle, text, coverage_penalty)
         hypotheses = [translation.text for translation in found]
-        bleu = metrics()["BLEU"].corpus_score(hypotheses, [text.references])
+        bleu = Bleu().metric().corpus_score(hypotheses, [text.references])
         assert isinstance(bleu, BLEUScore)
         cells = [model_name(model), text.name, f"{len(found):,}", f"{cut:,}", f"{coverage_penalty}"]
         changed = sum(one != two for one, two in zip(baseline, hypotheses, strict=bool(baseline)))
@@ -216,7 +216,7 @@ def main() -> None:
 
 def signature() -> str:
     """Returns what makes the BLEU comparable."""
-    bleu = metrics()["BLEU"]
+    bleu = Bleu().metric()
     bleu.corpus_score(["a"], [["a"]])  # known once it has scored something
     return str(bleu.get_signature())
 

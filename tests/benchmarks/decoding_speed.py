@@ -258,13 +258,13 @@ def spread(ratios: Sequence[float]) -> str:
 
 def bleu(model: Model, done: Pass) -> float:
     """Of a translation of test_2016_flickr."""
-    from nmt.evaluation.bleu import metrics
+    from nmt.evaluation.bleu import Bleu
     from nmt.tokenizer import load_tokenizers
 
     decode = load_tokenizers(model.ours / "tokenizer").target.decode
     hypotheses = [decode(done.translations[place]) for place in range(len(done.translations))]
     references = list(read_lines(DATA / "multi30k" / "test_2016_flickr.de.gz"))
-    score: float = metrics()["BLEU"].corpus_score(hypotheses, [references]).score
+    score: float = Bleu().metric().corpus_score(hypotheses, [references]).score
     return score
 
 

@@ -46,7 +46,7 @@ from pydantic import TypeAdapter
 from torch import Tensor
 
 from nmt.bundle import Bundle, load_bundle
-from nmt.evaluation.bleu import metrics
+from nmt.evaluation.bleu import Bleu
 from nmt.inference.options import TranslationOptions
 from nmt.inference.scoring import score_lines
 from nmt.inference.translator import TrainingText, Translator
@@ -151,7 +151,7 @@ class Row:
         """Finds BLEU, perplexity and work; returns BLEU's signature."""
         with computed(self.work):
             hypotheses = [translation.text for translation in self.translator(self.work).translate(sources)]
-        bleu = metrics()["BLEU"]
+        bleu = Bleu().metric()
         self.bleu = bleu.corpus_score(hypotheses, [list(references)]).score
         scored = list(score_lines(self.model, self.bundle.tokenizers, sources, references, self.options))
         tokens = sum(len(line.token_log_probabilities) for line in scored)

@@ -37,7 +37,7 @@ from pydantic import TypeAdapter
 
 from nmt.bundle import WEIGHTS, load_bundle
 from nmt.cpu import keep_freed_memory
-from nmt.evaluation.bleu import metrics
+from nmt.evaluation.bleu import Bleu
 from nmt.inference.options import Precision, TranslationOptions
 from nmt.inference.scoring import score_lines
 from nmt.inference.translator import TrainingText, Translator
@@ -88,7 +88,7 @@ class Side:
 
     def judge(self, sources: Sequence[str], references: Sequence[str]) -> str:
         """Finds BLEU and log-perplexity; returns BLEU's signature."""
-        bleu = metrics()["BLEU"]
+        bleu = Bleu().metric()
         hypotheses = [translation.text for translation in self.translator.translate(sources)]
         self.bleu = bleu.corpus_score(hypotheses, [list(references)]).score
         scored = list(score_lines(self.bundle.model, self.bundle.tokenizers, sources, references, self.options))

@@ -91,7 +91,7 @@ def trainer(
         lambda: model.build(PIECES, PIECES),
         PairStore(work / STORE),
         tokenizers(work),
-        ValidationSet(PairStore(directory / "validation"), [], [], lambda _model, _lines: [], lambda _have, _want: 0.0),
+        ValidationSet(PairStore(directory / "validation"), [], [], lambda _model, _lines: []),
         directory,
         world,
         clock,

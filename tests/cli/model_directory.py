@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from nmt.bundle import Metadata, save_bundle
-from nmt.evaluation.bleu import scores
+from nmt.evaluation.scores import scores
 from nmt.models import ModelConfig
 from nmt.models.transformer import Transformer
 from nmt.tokenizer.sentencepiece import SentencePieceOptions

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,11 @@ from sentencepiece import SentencePieceProcessor
 from nmt.cli.export import command
 from nmt.cli.translate import command as translate
 from nmt.errors import UserError
-from nmt.interop.ctranslate2 import piece_names
-from nmt.tokenizer import load_tokenizers
+from nmt.interop.ctranslate2 import SPECIAL_NAMES, piece_names
+from nmt.tokenizer import TokenizerPair, load_tokenizers
+from nmt.tokenizer.symbols import SymbolsOptions, SymbolTokenizer
 from tests.cli.model_directory import save_tiny_model
-from tests.unit.interop.ctranslate2_models import reversing_model, save
+from tests.unit.interop.ctranslate2_models import WORDS, reversing_model, save
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +51,21 @@ def test_sentencepiece_alone_names_the_pieces(tiny: Path, tmp_path: Path) -> Non
 
 
 def test_the_program_for_another_tokenizer_translates_as_we_do(tmp_path: Path) -> None:
-    model, line = save(tmp_path / "model", reversing_model()), "word3 word1 word4 word15"
-    program = export(model, tmp_path / "out")
-    assert "A line of en." in program
-    search = "--length-normalization power --length-penalty 1 --early-stopping --workers 0 --precision fp32".split()
-    ours = CliRunner().invoke(translate, [str(model), *search], input=line, catch_exceptions=False).stdout
-    assert output_of(program.replace("A line of en.", line)) == ours
+    bundle, line = reversing_model(), "word3 word1 word4 word15"
+    symbols = SymbolTokenizer([*SPECIAL_NAMES, *WORDS], SymbolsOptions(unit="words"))
+    metadata = bundle.metadata.model_copy(
+        update={"tokenizer_digests": {"source": symbols.digest, "target": symbols.digest}}
+    )
+    for name, of in (
+        ("moses", bundle),
+        ("symbols", replace(bundle, tokenizers=TokenizerPair(symbols, symbols), metadata=metadata)),
+    ):
+        model = save(tmp_path / name, of)
+        program = export(model, tmp_path / f"{name}_out")
+        assert "A line of en." in program
+        search = "--length-normalization power --length-penalty 1 --early-stopping --workers 0 --precision fp32".split()
+        ours = CliRunner().invoke(translate, [str(model), *search], input=line, catch_exceptions=False).stdout
+        assert output_of(program.replace("A line of en.", line)) == ours
 
 
 def test_only_an_export_is_replaced_and_only_by_force(tiny: Path, tmp_path: Path) -> None:

@@ -297,6 +297,32 @@ def test_where_bleu_stays_0_the_lowest_loss_is_the_best(recipe: Path) -> None:
 
 
 @pytest.mark.slow
+def test_measures_are_those_that_the_recipe_names(recipe: Path) -> None:
+    """With an alphabet as tokenizer: the words of the source backwards, letter by letter."""
+    symbols = ("tokenizer={kind: symbols, unit: characters}", "search.max_length_offset=20")
+    tokens = ("evaluation.measures=[token_accuracy, perplexity]", "training.best_by=token_accuracy")
+    output = nmt(recipe, "run", *symbols, *tokens)
+    assert "token accuracy" in output
+    assert "BLEU" not in output
+    found = validations(recipe)
+    assert {event["bleu"] for event in found} == {None}
+    assert not any(event["samples"] for event in found)  # nothing was translated
+    assert max(event["token_accuracy"] for event in found) == report(recipe)["training"]["validation"]["token_accuracy"]
+    assert list(report(recipe)["scores"]["mine"]) == ["token_accuracy", "perplexity", "lines"]
+    assert {"source_vocabulary", "target_vocabulary"} <= set(report(recipe)["data"]["tokenizer"])
+    model = directory(recipe) / "model"
+    (recipe.parent / "text").write_text("one twoé six\n", encoding="utf-8")  # é is unknown
+    assert in_process("translate", model, recipe.parent / "text").stdout.count("\n") == 1
+
+    lines = ("evaluation.measures=[ter, exact_match]", "training.best_by=ter")
+    again = nmt(recipe, "run", *symbols, *lines)
+    assert reused(again) >= {"prepare", "tokenizer", "ids"}
+    assert "judged anew: perplexity" in again
+    assert "exact match" in again
+    assert list(report(recipe)["scores"]["mine"]) == ["ter", "exact_match", "lines"]
+
+
+@pytest.mark.slow
 def test_text_without_blanks_is_measured_by_what_divides_it(recipe: Path) -> None:
     """Japanese: by default not in the words of 13a, of which a line is one."""
     with_targets(recipe, "ja", lambda words: "".join(KANA[word] for word in words))

@@ -10,7 +10,7 @@ from nmt.cli.evaluate import command as evaluate
 from nmt.cli.info import command as info
 from nmt.cli.score import command as score
 from nmt.errors import UserError
-from nmt.evaluation.bleu import scores
+from nmt.evaluation.scores import scores
 from tests.cli.model_directory import ordinary_line, save_tiny_model
 from tests.command import nmt, succeed
 
@@ -52,6 +52,37 @@ def test_evaluate_files(files: dict[str, str]) -> None:
     report = json.loads(as_json.output)
     assert report["bleu"] == expected.bleu.json()
     assert {row["name"] for row in report["comparison"]} == {"BLEU", "chrF2", "TER"}
+
+
+def test_evaluate_by_named_measures(model: Path, files: dict[str, str]) -> None:
+    compared = ("--hypothesis", files["good"], "--reference", files["reference"])
+    named = ("--measure", "exact_match", "--measure", "chrf")
+    report = json.loads(run(evaluate, *compared, *named, "--json").output)
+    assert list(report) == ["exact_match", "chrf", "lines"]
+    shown = run(evaluate, *compared, *named, "--compare", files["bad"]).output
+    assert f"exact match │ {report['exact_match']['score']:.1f}" in " ".join(shown.split())
+    assert "exact match|nrefs:1|case:mixed" in shown
+    assert "Paired bootstrap" in shown
+    assert "BLEU" not in shown
+    given = ("--source", files["reference"], "--reference", files["reference"])
+    of_tokens = run(evaluate, model, *given, "--measure", "perplexity", "--measure", "token_accuracy", "--json")
+    assert json.loads(of_tokens.output)["perplexity"]["score"] > 1
+    both = json.loads(run(evaluate, model, *given, "--measure", "perplexity", "--measure", "ter", "--json").output)
+    assert both["perplexity"] == json.loads(of_tokens.output)["perplexity"]
+
+
+def test_evaluate_refuses_measures_that_the_files_cannot_give(model: Path, files: dict[str, str]) -> None:
+    compared = ("--hypothesis", files["good"], "--reference", files["reference"])
+    with pytest.raises(UserError, match="--measure perplexity: .*MODEL"):
+        run(evaluate, *compared, "--measure", "perplexity")
+    with pytest.raises(UserError, match="--compare: .*bleu, chrf, ter"):
+        run(evaluate, *compared, "--compare", files["bad"], "--measure", "gleu")
+    twice = ("--reference", files["bad"], "--reference", files["good"])
+    with pytest.raises(UserError, match="--measure token_accuracy: expected one --reference"):
+        run(evaluate, model, "--source", files["good"], *twice, "--measure", "token_accuracy")
+    unknown = run(evaluate, *compared, "--measure", "bluh")
+    assert unknown.exit_code == 2
+    assert "exact_match" in unknown.output
 
 
 def test_evaluate_a_model(model: Path, files: dict[str, str]) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from nmt.errors import UserError
-from nmt.evaluation.bleu import scores
 from nmt.evaluation.gleu import corpus_gleu
+from nmt.evaluation.scores import scores
 from nmt.evaluation.significance import paired_bootstrap
 
 REFERENCES = [

@@ -8,8 +8,8 @@ import pytest
 from sacrebleu.metrics.bleu import BLEU
 
 from nmt.errors import UserError
-from nmt.evaluation.bleu import scores
 from nmt.evaluation.gleu import corpus_gleu
+from nmt.evaluation.scores import scores
 from nmt.evaluation.tokenization import Tokenization, tokenizer_name
 
 ZH = ["我们明天去北京看朋友。", "他昨天没有来。", "这只猫很大，那只狗很小。"]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from nmt.data.batch import pad
 from nmt.errors import UserError
 from nmt.inference.options import TranslationOptions
-from nmt.inference.scoring import score_ids, score_lines
+from nmt.inference.scoring import score_ids, score_lines, token_totals
 from nmt.inference.translator import Translator
 from nmt.models.transformer import Transformer
 from nmt.search import BeamSearch
@@ -44,6 +44,21 @@ def test_a_blank_target_is_scored_as_its_end() -> None:
 def test_sides_of_different_length_are_refused(sources: list[str], targets: list[str], short: str) -> None:
     with pytest.raises(UserError, match=f"line 2: .*{short} that ends after line 1"):
         list(score_lines(MODEL, PAIR, sources, targets))
+
+
+@pytest.mark.parametrize("batch_tokens", [1, 30, 1000])
+def test_totals_are_those_of_the_lines(batch_tokens: int) -> None:
+    sources, options = ["abc", "", "ba", "c", "", "abcabc"], TranslationOptions(batch_tokens=batch_tokens)
+    targets = ["cba", "", "ab", "x", "a", "cbacba"]
+    lines = list(score_lines(MODEL, PAIR, sources, targets, options))
+    totals = token_totals(MODEL, PAIR, sources, targets, options)
+    assert totals.tokens == sum(len(line.token_log_probabilities) for line in lines) == 4 + 3 + 2 + 2 + 7
+    assert totals.log_probability == pytest.approx(sum(line.log_probability for line in lines), abs=1e-4)
+    greedy = next(iter(Translator(MODEL, PAIR, BeamSearch(beam=1)).translate(["abc"]))).text
+    right = token_totals(MODEL, PAIR, ["abc"], [greedy])
+    assert right.correct == right.tokens == len(greedy) + 1  # what is most probable at each step
+    with pytest.raises(UserError, match="ends after line 1"):
+        token_totals(MODEL, PAIR, ["a", "b"], ["a"])
 
 
 @pytest.mark.parametrize("beam", [1, 4])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nmt.evaluation.measures import MeasureName
 from nmt.pipeline.reporter import Silent
 from nmt.pipeline.training_reporter import TrainingReporter
 from nmt.training.log import Moved, Progress, Validated
@@ -23,7 +24,8 @@ class Recorder(Silent):
 
 def lines(statistics: dict[str, float]) -> list[str]:
     recorder = Recorder()
-    event = Validated(150, 2.0, 7.39, 20.1, best=True, samples=(), statistics=statistics)
+    measures: dict[MeasureName, float] = {"bleu": 20.1, "exact_match": 5.0}
+    event = Validated(150, 2.0, 7.39, measures, best=True, samples=(), statistics=statistics)
     TrainingReporter(recorder, 1000).validated(event)
     return recorder.lines
 
@@ -36,7 +38,7 @@ def test_a_first_word_is_said_once() -> None:
 
 
 def test_nothing_is_said_where_nothing_is_reported() -> None:
-    assert lines({}) == ["update 150: validation perplexity 7.39  BLEU 20.10  best so far"]
+    assert lines({}) == ["update 150: validation perplexity 7.39  BLEU 20.10  exact match 5.00  best so far"]
 
 
 def test_the_bar_says_the_last_loss_or_how_far_the_validation_is() -> None:

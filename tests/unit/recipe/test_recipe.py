@@ -41,6 +41,32 @@ def load_shipped(path: Path, existing: Path) -> Recipe:
     return load_recipe(path, [f"training.start_from={existing}"] if starts else [])
 
 
+def test_measures_are_named_in_a_list(tmp_path: Path) -> None:
+    named = "evaluation: {measures: [ter, exact_match]}\ntraining: {best_by: ter}\n"
+    recipe = load_recipe(smallest(tmp_path, named))
+    assert recipe.evaluation.measures == ("ter", "exact_match")
+    assert recipe.training.best_by == "ter"
+    assert load_recipe(smallest(tmp_path)).evaluation.measures is None
+    assert "[loss | bleu | chrf" in " ".join(as_yaml(recipe).replace("#", "").split())
+    for wrong, says in (
+        ("training: {best_by: blue}", "training.best_by: .*Did you mean `bleu`"),
+        ("evaluation: {measures: [chrff]}", "evaluation.measures.0: .*Did you mean `chrf`"),
+        ("evaluation: {measures: [ter, ter]}", "evaluation.measures: .*[Nn]ame each measure once"),
+        ("evaluation: {measures: []}", "evaluation.measures: .*at least 1"),
+    ):
+        with pytest.raises(UserError, match=says):
+            load_recipe(smallest(tmp_path, wrong + "\n"))
+
+
+def test_symbols_have_a_vocabulary_of_at_most_so_many(tmp_path: Path) -> None:
+    recipe = load_recipe(smallest(tmp_path, "tokenizer: {kind: symbols, unit: characters, most_symbols: 96}\n"))
+    assert recipe.tokenizer.sizes_are_bounds
+    assert recipe.tokenizer.vocabulary_sizes == (100, 100)
+    wordpieces = load_recipe(smallest(tmp_path, "tokenizer: {vocabulary_size: 100}\n"))
+    assert not wordpieces.tokenizer.sizes_are_bounds
+    assert parameter_counts(recipe.model, recipe.tokenizer) == parameter_counts(wordpieces.model, wordpieces.tokenizer)
+
+
 def test_there_are_recipes() -> None:
     folders = {path.parent.name for path in SHIPPED}
     assert folders >= {"multi30k_en_de", "phrasebook_en_de", "wmt14_en_de", "wmt14_en_fr"}

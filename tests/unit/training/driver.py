@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from nmt.data.store import PairStore, build_store
+from nmt.evaluation.measure import Measure, Outcome, Score
 from nmt.models import ModelConfig
 from nmt.models.deq import DEQ, Pretraining
 from nmt.models.transformer import Transformer
@@ -127,6 +128,17 @@ def final_weights(directory: Path) -> Tensor:
     return torch.cat([tensors[name].flatten() for name in sorted(tensors) if name.startswith("values/")])
 
 
+class NoBleu(Measure):
+    """Stands in for BLEU: 0, and looks at the order of the translations."""
+
+    label = "BLEU"
+
+    def score(self, outcome: Outcome) -> Score:
+        sources, _ = sentences(20)
+        assert outcome.hypotheses == [line.upper() for line in sources]  # whatever the number of processes
+        return Score(self.label, 0.0, "")
+
+
 def trainer(
     directory: Path, store: PairStore, tokenizers: TokenizerPair, world: World, training: Training, **changes: Any
 ) -> Trainer:
@@ -140,12 +152,8 @@ def trainer(
         assert not model.training
         return [line.upper() for line in lines]
 
-    def score(hypotheses: Sequence[str], references: Sequence[str]) -> float:
-        assert hypotheses == [line.upper() for line in sources]  # in order, whatever the number of processes
-        return 0.0
-
     vocabulary = tokenizers.source.vocabulary_size
-    validation = ValidationSet(store, sources, references, translate, score)
+    validation = ValidationSet(store, sources, references, translate, {"bleu": NoBleu()})
     return Trainer(
         training,
         lambda: config.build(vocabulary, vocabulary),

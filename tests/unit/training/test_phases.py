@@ -52,7 +52,7 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, float]]:
         before = sum(phase == steps for phase, _ in seen)
         loss = (0.1 if steps else 1.0) * (1.0 - 0.1 * before if before < 3 else 2.0)
         seen.append((steps, loss))
-        return Validation(loss, -loss, (), {}, None)
+        return Validation(loss, {"bleu": -loss}, (), {})
 
     monkeypatch.setattr("nmt.training.trainer.validate", validate)
     return seen

@@ -8,31 +8,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nmt.evaluation.measures import MEASURES, MeasureName
+from nmt.training.options import BestBy
 from nmt.training.position import Scores
 from nmt.training.selection import Selection
 from nmt.training.validation import Validation
 
 
-def validation(bleu: float, loss: float, gleu: float | None = None) -> Validation:
-    return Validation(loss=loss, bleu=bleu, gleu=gleu, samples=(), statistics={})
+def validation(value: float, loss: float) -> Validation:
+    return Validation(loss=loss, measures=dict.fromkeys(MEASURES, value), samples=(), statistics={})
 
 
-def considered(scores: list[tuple[float, float]], best_by: str = "bleu") -> Scores:
+def considered(scores: list[tuple[float, float]], best_by: BestBy = "bleu") -> Scores:
     """Where a training stands after validations with these scores and losses at updates 1, 2 and so on."""
     position = Scores()
-    selection = Selection(position, best_by, "13a")  # type: ignore[arg-type]
-    for update, (bleu, loss) in enumerate(scores, 1):
-        selection.consider(validation(bleu, loss, gleu=bleu), update)
+    selection = Selection(position, best_by, "13a")
+    for update, (value, loss) in enumerate(scores, 1):
+        selection.consider(validation(value, loss), update)
     return position
 
 
 @given(st.lists(st.tuples(st.sampled_from([0.0, 1.0, 50.0]), st.floats(0.1, 10)), min_size=1, max_size=12))
-@pytest.mark.parametrize("best_by", ["bleu", "gleu"])
-def test_the_best_has_the_highest_score_and_of_those_the_lowest_loss(
-    best_by: str, scores: list[tuple[float, float]]
+@pytest.mark.parametrize("best_by", MEASURES)
+def test_the_best_has_the_best_score_and_of_those_the_lowest_loss(
+    best_by: MeasureName, scores: list[tuple[float, float]]
 ) -> None:
     position = considered(scores, best_by)
-    best = max(scores, key=lambda score: (score[0], -score[1]))
+    sign = 1 if MEASURES[best_by].higher_is_better else -1
+    best = max(scores, key=lambda score: (sign * score[0], -score[1]))
     assert scores[position.best_update - 1] == best
     assert position.best_update == 1 + scores.index(best)
     assert position.stale == len(scores) - position.best_update
@@ -75,4 +78,22 @@ def test_scores_by_another_measure_are_not_compared() -> None:
     Selection(position, "bleu", "13a")
     assert position.best == 30.0
     Selection(position, "loss", "13a")
+    assert position.best is None
+
+
+def test_an_error_rate_is_better_when_it_falls() -> None:
+    position = considered([(60.0, 2.0), (40.0, 3.0), (50.0, 1.0)], "ter")
+    assert position.best_update == 2
+    assert position.best_measures["ter"] == 40.0
+    selection = Selection(position, "ter", "13a")
+    for update in range(4, 7):
+        selection.consider(validation(70.0, 1.0), update)
+    assert "TER (13a) was 70.0 at 3 validations in a row" in selection.concern()
+
+
+def test_a_measure_that_counts_no_words_is_not_judged_anew_for_other_words() -> None:
+    position = considered([(30.0, 2.0)], "chrf")
+    Selection(position, "chrf", "zh")
+    assert position.best == 30.0
+    Selection(position, "exact_match", "zh")
     assert position.best is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from torch import Tensor
 from nmt.data.batch import Batch, collate
 from nmt.data.store import PairStore
 from nmt.evaluation.gleu import gleus, words
+from nmt.evaluation.measure import Measure, Outcome, Score
 from nmt.models import ModelConfig
 from nmt.models.base import EncoderDecoder
 from nmt.models.gnmt import GNMT
@@ -308,12 +309,24 @@ def test_the_unit_of_the_reward(data: tuple[Path, PairStore, TokenizerPair]) -> 
     assert in_characters == gleus([list("einszweiBaum")], list("einszweiHaus"))  # for text without blanks
 
 
+class Given(Measure):
+    """Measures nothing: gives one value after the other."""
+
+    label = "GLEU"
+
+    def __init__(self, values: Iterator[float]) -> None:
+        self._values = values
+
+    def score(self, outcome: Outcome) -> Score:
+        return Score(self.label, next(self._values), "")
+
+
 def test_gleu_of_the_validation_chooses_the_weights(data: tuple[Path, PairStore, TokenizerPair]) -> None:
     directory, store, tokenizers = data
     training = options(best_by="gleu", average_checkpoints=1)  # validates at updates 8, 16 and 24
     alone, values = World(0, 1, torch.device("cpu")), iter([1.0, 3.0, 2.0])
     made = trainer(directory / "chosen", store, tokenizers, alone, training)
-    made.validation = replace(made.validation, gleu=lambda hypotheses, references: next(values))
+    made.validation = replace(made.validation, measures={"gleu": Given(values)})
     assert made.train().position.scores.best_update == 16
     records = [json.loads(line) for line in (directory / "chosen" / "log.jsonl").read_text().splitlines()]
     assert [(r["gleu"], r["best"]) for r in records if r["event"] == "validated"] == [

@@ -1,0 +1,67 @@
+"""What a validation measures, and what it need not do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pytest
+import torch
+
+from nmt.data.batch import collate
+from nmt.evaluation.measures import MeasureName
+from nmt.training.distributed import World
+from nmt.training.objective import cross_entropy
+from nmt.training.validation import ValidationSet, chosen_measures, validate
+from tests.unit.training.driver import SMALL, prepared, sentences
+
+ALONE = World(0, 1, torch.device("cpu"))
+
+
+def validation_set(directory: Path, names: Iterable[MeasureName], calls: list[int]) -> ValidationSet:
+    """The driver's, with the references as translations."""
+    store, _ = prepared(directory)
+    sources, references = sentences(20)
+
+    def translate(model: torch.nn.Module, lines: Sequence[str]) -> list[str]:
+        calls.append(len(lines))
+        return references
+
+    return ValidationSet(store, sources, references, translate, chosen_measures(names))
+
+
+def test_measures_of_tokens_are_those_of_teacher_forcing(tmp_path: Path) -> None:
+    calls: list[int] = []
+    data = validation_set(tmp_path, ["token_accuracy", "perplexity"], calls)
+    torch.manual_seed(3)
+    model, shares = SMALL.build(60, 60), list[float]()
+    found = validate(model, data, ALONE, shares.append)
+    assert not calls
+    assert not found.samples
+    assert shares == sorted(shares)
+    pairs = range(len(data.store))
+    batch = collate([data.store.source(i) for i in pairs], [data.store.target(i) for i in pairs])
+    model.eval()
+    with torch.no_grad():
+        loss = float(cross_entropy(model, batch, 0.0).likelihood) / batch.target_tokens
+        logits = model.decode(
+            batch.target_input, batch.target_mask, model.encode(batch.source, batch.source_mask)
+        ).logits
+    right = int(((logits.argmax(-1) == batch.target_output) & batch.target_mask).sum())
+    assert found.loss == pytest.approx(loss, rel=1e-5)
+    assert found.measures["perplexity"] == math.exp(found.loss)
+    assert found.measures["token_accuracy"] == pytest.approx(100 * right / batch.target_tokens, abs=0.2)
+
+
+def test_measures_of_text_are_those_of_the_translations(tmp_path: Path) -> None:
+    calls: list[int] = []
+    data = validation_set(tmp_path, ["exact_match", "ter", "perplexity"], calls)
+    shares: list[float] = []
+    found = validate(SMALL.build(60, 60), data, ALONE, shares.append)
+    assert calls == [20]
+    assert list(found.measures) == ["exact_match", "ter", "perplexity"]
+    assert (found.measures["exact_match"], found.measures["ter"]) == (100.0, 0.0)
+    assert found.measures["perplexity"] == math.exp(found.loss)
+    assert [sample.hypothesis for sample in found.samples] == list(data.references[:3])
+    assert found.worded() == f"perplexity {math.exp(found.loss):.2f}  exact match 100.00  TER 0.00"
