@@ -12,7 +12,7 @@ import torch
 from nmt.data.batch import collate
 from nmt.evaluation.measures import MeasureName
 from nmt.training.distributed import World
-from nmt.training.objective import cross_entropy
+from nmt.training.objectives.likelihood import cross_entropy
 from nmt.training.validation import ValidationSet, chosen_measures, validate
 from tests.unit.training.driver import SMALL, prepared, sentences
 
