@@ -82,8 +82,8 @@ class Trainer:
         directory: of checkpoints and logs; a training found there is continued.
         world: the processes, this one included.
         reporter: told what happens, in the first process.
-        resegment: cut the training text into pieces anew for every batch.
         objective: what is minimised.
+        resegment: cut the training text into pieces anew for every batch.
     """
 
     def __init__(
