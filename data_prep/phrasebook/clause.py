@@ -67,6 +67,8 @@ class Clause:
     place: Adverbial | None = None
     """Place, direction, prepositional object or predicate: what stands last in the German middle field."""
     negated: bool = False
+    stresses_now: bool = True
+    """A progressive that German marks by `gerade`; rain and `What are you doing?` need no such word."""
     drop_object: bool = False
     """The English object was moved to the front (relative and wh-clauses), and so was the German one."""
 
@@ -192,7 +194,8 @@ class Clause:
 
     def _going_on(self) -> bool:
         """Er liest gerade; but: Er kommt morgen, and: Er kommt."""
-        return self.tense is Tense.PROGRESSIVE and self.time is None and self.verb.german.auxiliary == "haben"
+        moves = self.verb.german.auxiliary == "sein"
+        return self.tense is Tense.PROGRESSIVE and self.stresses_now and self.time is None and not moves
 
     def _german_verbs(self) -> tuple[str, list[str]]:
         """The finite verb, and the verbs or the prefix that close the clause."""

@@ -92,40 +92,6 @@ ask, asked, asked | fragen - gefragt | kin job general
 
 DO = read_verbs("do, did, done | machen - gemacht | -")[0]
 
-BY_ONESELF = read_verbs("""
-sleep, slept, slept | schlafen schläf geschlafen | -
-work, worked, worked | arbeiten - gearbeitet | -
-dance, danced, danced | tanzen - getanzt | -
-sing, sang, sung | singen - gesungen | -
-laugh, laughed, laughed | lachen - gelacht | -
-cry, cried, cried | weinen - geweint | -
-smile, smiled, smiled | lächeln - gelächelt | -
-wait, waited, waited | warten - gewartet | -
-play, played, played | spielen - gespielt | -
-swim, swam, swum, swimming | schwimmen - geschwommen sein | -
-run, ran, run, running | laufen läuf gelaufen sein | -
-eat, ate, eaten | essen iss gegessen | -
-drink, drank, drunk | trinken - getrunken | -
-read, read, read | lesen lies gelesen | -
-write, wrote, written | schreiben - geschrieben | -
-cook, cooked, cooked | kochen - gekocht | -
-smoke, smoked, smoked | rauchen - geraucht | -
-study, studied, studied | lernen - gelernt | -
-stay, stayed, stayed | bleiben - geblieben sein | -
-sit, sat, sat, sitting | sitzen - gesessen | -
-come, came, come | kommen - gekommen sein | -
-go, went, gone | gehen - gegangen sein | -
-come back, came back, come back | zurück+kommen - zurückgekommen sein | -
-arrive, arrived, arrived | an+kommen - angekommen sein | -
-leave, left, left, leaving | ab+fahren fähr abgefahren sein | -
-get up, got up, got up, getting up | auf+stehen - aufgestanden sein | -
-wake up, woke up, woken up | auf+wachen - aufgewacht sein | -
-fall asleep, fell asleep, fallen asleep | ein+schlafen schläf eingeschlafen sein | -
-help, helped, helped | helfen hilf geholfen | -
-pay, paid, paid | bezahlen - bezahlt | -
-""")
-"""Verbs that need nobody and nothing else."""
-
 ACTIVITY = read_verbs("""
 work, worked, worked | arbeiten - gearbeitet | work garden kitchen
 sleep, slept, slept | schlafen schläf geschlafen | bedroom living garden
@@ -207,3 +173,23 @@ PREPOSITIONAL: tuple[tuple[Verb, str, str, bool, frozenset[str]], ...] = tuple(
     if german != "um" and tags != "skip"
 )
 """Verb, English and German preposition, whether it takes the dative, the tags of its object."""
+
+POSTURES = read_verbs("""
+cry, cried, cried | weinen - geweint | -
+smile, smiled, smiled | lächeln - gelächelt | -
+sit, sat, sat, sitting | sitzen - gesessen | -
+""")
+
+_BY_BASE = {
+    verb.english.base: verb
+    for verb in (*(verb for verb, *_ in PREPOSITIONAL), *TRANSITIVE, *CHANGE, *ACTIVITY, *POSTURES, RUN, COME)
+} | {"go": GO_ON_FOOT}
+
+BY_ONESELF = tuple(
+    _BY_BASE[base.strip()]
+    for base in (
+        "sleep, work, dance, sing, laugh, cry, smile, wait, play, swim, run, eat, drink, read, write, cook, smoke, "
+        "study, stay, sit, come, go, come back, arrive, leave, get up, wake up, fall asleep, help, pay"
+    ).split(",")
+)
+"""Verbs that need nobody and nothing else, in whatever frames they also stand."""

@@ -208,12 +208,8 @@ def weather(draw: Draw) -> Pair:
         clause = Clause(phrase.IT, verb, tense, place=where, negated=draw.chance(0.2))
         clause = replace(clause, time=moment(draw, tense, verb))
         if tense is Tense.PRESENT and (clause.time is None or clause.time in modifiers.TODAY):
-            clause = replace(clause, tense=Tense.PROGRESSIVE)  # it is raining now, but it rains every day
-        if clause.tense is Tense.PROGRESSIVE and clause.time is None:
-            english = clause.english_question() + "?" if (question := draw.chance(0.3)) else clause.english()
-            plain = replace(clause, tense=Tense.PRESENT)
-            german = plain.german_question() + "?" if question else plain.german()
-            return as_spoken(english, draw.random), german
+            # it is raining now, but it rains every day
+            clause = replace(clause, tense=Tense.PROGRESSIVE, stresses_now=False)
         return asked(clause, draw) if draw.chance(0.3) else short(clause, draw)
     what = draw.one(WEATHER)
     if what.english != "free" and draw.chance(0.4):
@@ -249,9 +245,8 @@ def wh(draw: Draw) -> Pair:
         tense = a_tense(draw, verb)
         clause = Clause(subject, verb, tense, drop_object=True)
         if verb is verbs.DO and tense is Tense.PROGRESSIVE:  # What are you doing? Was machen Sie?
-            clause = replace(clause, time=moment(draw, tense, verb))
-            plain = replace(clause, tense=Tense.PRESENT)
-            return f"what {clause.english_question()}?", f"was {plain.german_question()}?"
+            clause = replace(clause, time=moment(draw, tense, verb), stresses_now=False)
+            return f"what {clause.english_question()}?", f"was {clause.german_question()}?"
     else:
         kinds = (doing, being_active, living) if word == "where" else (doing, being_active)
         clause = draw.one(kinds)(draw, subject, False)

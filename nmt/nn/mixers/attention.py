@@ -41,15 +41,8 @@ class Attention(Mixer):
         return output
 
 
-class CausalAttention(CausalMixer[KeysValues]):
+class CausalAttention(Attention, CausalMixer[KeysValues]):
     """The same to the positions up to one's own; its weights are those of `Attention`."""
-
-    def __init__(self, dim: int, heads: int, dropout: float) -> None:
-        super().__init__()
-        self.heads, self.dropout = heads, Dropout(dropout)
-        self.input = nn.Linear(dim, 3 * dim)
-        self.output = nn.Linear(dim, dim)
-        initialise_projections(self.input, self.output)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         # padding is on the right, so that real positions do not see it anyway

@@ -191,7 +191,7 @@ def test_only_training_has_english_as_it_is_typed_carelessly(splits: dict[str, l
     typed = {name: [s for s in part if s.english[-1] not in ".?!"] for name, part in splits.items()}
     assert [name for name, sentences in typed.items() if sentences] == ["training"]
     assert 0.02 < len(typed["training"]) / len(splits["training"]) < 0.06
-    assert all((s.german[-1] in ".?!" and s.german[0].isupper()) or s.german[0].isdigit() for s in typed["training"])
+    assert all(s.german[-1] in ".?!" and (s.german[0].isupper() or s.german[0].isdigit()) for s in typed["training"])
 
 
 def test_every_phrase_can_be_filled() -> None:
@@ -199,7 +199,7 @@ def test_every_phrase_can_be_filled() -> None:
     draw = Draw(Random(1), split_names()[0])
     for template in OPEN:
         for side in filled(template, draw):
-            assert not set(side) & set("{}:") or "Uhr" in side or re.search(r"\d:\d", side), template
+            assert not set(re.sub(r"\d:\d", "", side)) & set("{}:"), template
 
 
 def test_everyday_sentences_are_short_and_of_many_kinds(splits: dict[str, list[Sentence]]) -> None:
