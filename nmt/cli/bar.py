@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 
@@ -21,7 +22,7 @@ class Pace:
     """The time that work will still take, from how fast it has gone since the first report of it."""
 
     def __init__(self) -> None:
-        self._start, self._first = 0.0, -1
+        self._start, self._first, self._last = 0.0, 0, math.inf
 
     def seconds_left(self, done: int, total: int) -> float | None:
         """None while there is nothing to tell from.
@@ -31,8 +32,9 @@ class Pace:
             total: of how much; 0: not known.
         """
         now = time.monotonic()
-        if self._first < 0 or done < self._first:
+        if done < self._last:  # at first, too
             self._start, self._first = now, done
+        self._last = done
         if done <= self._first or total < done:
             return None
         return (now - self._start) / (done - self._first) * (total - done)

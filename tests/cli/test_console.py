@@ -139,3 +139,8 @@ def test_the_time_remaining_is_told_from_the_speed_so_far(monkeypatch: pytest.Mo
     assert pace.seconds_left(5, 100) is None  # another file
     now[0] += 1.0
     assert pace.seconds_left(6, 0) is None  # nobody knows of how much
+    now[0] += 1000.0
+    assert pace.seconds_left(90, 100) == pytest.approx(10 * 1001 / 85)
+    assert pace.seconds_left(5, 100) is None  # another one, which begins where the last began
+    now[0] += 2.0
+    assert pace.seconds_left(6, 100) == pytest.approx(2.0 * 94)
