@@ -42,7 +42,7 @@ def command() -> None:
 @click.argument("out", type=click.Path(path_type=Path))
 def ctranslate2(model: Path, out: Path, quantization: str, force: bool) -> None:
     """Turn a Transformer into a model of CTranslate2."""
-    from nmt.interop.ctranslate2_export import MODEL_FILE, export_ctranslate2
+    from nmt.interop.ctranslate2.export import MODEL_FILE, export_ctranslate2
 
     refuse_existing(out, force, MODEL_FILE)
     export_ctranslate2(model, out, None if quantization == "none" else quantization)

@@ -83,8 +83,8 @@ def command(
     **text: Any,  # noqa: ANN401 -- the fields of TextChoices
 ) -> None:
     """Turn a fairseq checkpoint into a model directory."""
-    from nmt.interop.fairseq_import import import_checkpoint
-    from nmt.interop.fairseq_text import TextChoices
+    from nmt.interop.fairseq.importing import import_checkpoint
+    from nmt.interop.fairseq.text import TextChoices
 
     refuse_existing(out, force)
     bundle = import_checkpoint(checkpoint, TextChoices(**text), architecture)

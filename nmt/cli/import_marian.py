@@ -47,7 +47,7 @@ def command(
     target_language: str | None,
 ) -> None:
     """Turn a MarianMT model into a model directory."""
-    from nmt.interop.marian_import import import_marian
+    from nmt.interop.marian.importing import import_marian
 
     refuse_existing(out, force)
     bundle = import_marian(directory, source_language, target_language)

@@ -140,7 +140,7 @@ def parsed() -> argparse.Namespace:
 
 def exported(name: str, model: Path, directory: Path, lines: Sequence[str], forced: bool) -> Model:
     """The model, and its text in pieces, ready for both sides."""
-    from nmt.interop.ctranslate2_export import export_ctranslate2
+    from nmt.interop.ctranslate2.export import export_ctranslate2
 
     export_ctranslate2(model, directory / f"{name}_ctranslate2")
     return Model(name, model, directory / f"{name}_ctranslate2", encoded(model, lines), forced)

@@ -14,7 +14,7 @@ from sentencepiece import SentencePieceProcessor
 from nmt.cli.export import command
 from nmt.cli.translate import command as translate
 from nmt.errors import UserError
-from nmt.interop.ctranslate2 import SPECIAL_NAMES, piece_names
+from nmt.interop.ctranslate2.specification import SPECIAL_NAMES, piece_names
 from nmt.tokenizer import TokenizerPair, load_tokenizers
 from nmt.tokenizer.symbols import SymbolsOptions, SymbolTokenizer
 from tests.cli.model_directory import save_tiny_model

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from nmt.data.batch import Batch
-from nmt.interop.fairseq import FAIRSEQ_SPECIAL, convs2s_weights, transformer_weights
-from nmt.interop.fairseq_lstm import DEFAULTS as LSTM_DEFAULTS
-from nmt.interop.fairseq_lstm import lstm_weights, luong_config
+from nmt.interop.fairseq.lstm import DEFAULTS as LSTM_DEFAULTS
+from nmt.interop.fairseq.lstm import lstm_weights, luong_config
+from nmt.interop.fairseq.weights import FAIRSEQ_SPECIAL, convs2s_weights, transformer_weights
 from nmt.interop.settings import Settings
 from nmt.models.base import EncoderDecoder
 from nmt.models.convs2s import ConvS2S

@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from nmt.data.batch import collate
-from nmt.interop.fairseq_architecture import build_model
-from nmt.interop.fairseq_checkpoint import read_checkpoint
+from nmt.interop.fairseq.architecture import build_model
+from nmt.interop.fairseq.checkpoint import read_checkpoint
 from tests.parity.reference import dictionary, in_our_order, make_random, padded_left, their_sample
 from tests.parity.test_fairseq_training import TOLERANCE, logits_of
 from tests.unit.interop.test_fairseq_versions import downgraded

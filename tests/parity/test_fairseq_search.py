@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from nmt.data.batch import Batch, collate
-from nmt.interop.fairseq import FAIRSEQ_SPECIAL
+from nmt.interop.fairseq.weights import FAIRSEQ_SPECIAL
 from nmt.search.base import Hypothesis
 from nmt.search.options import BeamSearch
 from nmt.tokenizer.base import SPECIAL

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from nmt.interop.fairseq_dictionary import read_dictionary
+from nmt.interop.fairseq.dictionary import read_dictionary
 from nmt.text import clean_line, read_lines
 from nmt.tokenizer.bpe import read_merges
 from nmt.tokenizer.moses_bpe import MosesBPEOptions, MosesBPETokenizer

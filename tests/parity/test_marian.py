@@ -20,7 +20,7 @@ from nmt.bundle import Bundle, load_bundle
 from nmt.cli.import_marian import command
 from nmt.data.batch import Batch, collate
 from nmt.inference.translator import TrainingText, Translator
-from nmt.interop.marian_import import import_marian
+from nmt.interop.marian.importing import import_marian
 from nmt.search.options import BeamSearch
 from nmt.text import clean_line
 from nmt.tokenizer.base import SPECIAL

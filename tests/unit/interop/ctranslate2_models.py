@@ -13,8 +13,8 @@ from torch import Tensor
 
 from nmt.bundle import Bundle, Metadata, load_bundle, save_bundle
 from nmt.data.batch import Batch, collate
-from nmt.interop.ctranslate2 import SPECIAL_NAMES, piece_names
-from nmt.interop.ctranslate2_export import export_ctranslate2
+from nmt.interop.ctranslate2.export import export_ctranslate2
+from nmt.interop.ctranslate2.specification import SPECIAL_NAMES, piece_names
 from nmt.models import ModelConfig
 from nmt.models.base import EncoderDecoder
 from nmt.models.transformer import Transformer

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from nmt.bundle import Bundle
 from nmt.data.batch import collate
 from nmt.errors import UserError
-from nmt.interop.ctranslate2 import POSITIONS, SPECIAL_NAMES, piece_names
-from nmt.interop.ctranslate2_export import export_ctranslate2
+from nmt.interop.ctranslate2.export import export_ctranslate2
+from nmt.interop.ctranslate2.specification import POSITIONS, SPECIAL_NAMES, piece_names
 from nmt.models.convs2s import ConvS2S
 from nmt.models.deq import DEQ
 from nmt.models.gnmt import GNMT
@@ -228,7 +228,7 @@ def test_the_directory_appears_whole_or_not_at_all(tmp_path: Path, monkeypatch: 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("nmt.interop.ctranslate2_export.save_tokenizers", full)
+    monkeypatch.setattr("nmt.interop.ctranslate2.export.save_tokenizers", full)
     with pytest.raises(UserError, match="No space left"):
         export_ctranslate2(model, tmp_path / "out", "int8")
     with pytest.raises(UserError, match="No space left"):

@@ -6,7 +6,13 @@ import pytest
 import torch
 
 from nmt.errors import UserError
-from nmt.interop.fairseq import FAIRSEQ_SPECIAL, convs2s_weights, reordered, started_from_eos, transformer_weights
+from nmt.interop.fairseq.weights import (
+    FAIRSEQ_SPECIAL,
+    convs2s_weights,
+    reordered,
+    started_from_eos,
+    transformer_weights,
+)
 from nmt.models.convs2s import ConvS2S
 from nmt.models.transformer import Transformer
 from nmt.models.weights import load_weights

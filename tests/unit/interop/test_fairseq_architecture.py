@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from nmt.errors import UserError
-from nmt.interop.fairseq_architecture import build_model
-from nmt.interop.fairseq_checkpoint import read_checkpoint
-from nmt.interop.fairseq_transformer import REFUSED
+from nmt.interop.fairseq.architecture import build_model
+from nmt.interop.fairseq.checkpoint import read_checkpoint
+from nmt.interop.fairseq.transformer import REFUSED
 from nmt.models.convs2s import ConvS2S
 from nmt.models.transformer import Transformer
 from nmt.models.weights import named_weights

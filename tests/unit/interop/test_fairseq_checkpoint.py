@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from nmt.errors import UserError
-from nmt.interop.fairseq_checkpoint import read_checkpoint
+from nmt.interop.fairseq.checkpoint import read_checkpoint
 from tests.unit.interop.fairseq_files import MODEL, new_checkpoint, old_checkpoint
 from tests.unit.interop.fairseq_states import transformer
 

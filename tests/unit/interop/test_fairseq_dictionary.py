@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from nmt.errors import UserError
-from nmt.interop.fairseq_dictionary import read_dictionary
+from nmt.interop.fairseq.dictionary import read_dictionary
 
 
 def write(path: Path, text: str) -> Path:

@@ -9,8 +9,8 @@ import pytest
 import sentencepiece
 
 from nmt.errors import UserError
-from nmt.interop.fairseq_import import import_checkpoint
-from nmt.interop.fairseq_text import TextChoices
+from nmt.interop.fairseq.importing import import_checkpoint
+from nmt.interop.fairseq.text import TextChoices
 from nmt.search.options import BeamSearch
 from tests.unit.interop.fairseq_files import new_checkpoint, old_checkpoint, write_dictionaries
 

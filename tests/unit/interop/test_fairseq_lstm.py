@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from nmt.errors import UserError
-from nmt.interop.fairseq_lstm import DEFAULTS, lstm_weights, luong_config
+from nmt.interop.fairseq.lstm import DEFAULTS, lstm_weights, luong_config
 from nmt.interop.settings import Settings
 from nmt.models.luong import Luong
 from nmt.models.weights import load_weights

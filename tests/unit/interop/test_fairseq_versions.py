@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from nmt.errors import UserError
-from nmt.interop.fairseq import convs2s_weights, transformer_weights
-from nmt.interop.fairseq_versions import upgraded
+from nmt.interop.fairseq.versions import upgraded
+from nmt.interop.fairseq.weights import convs2s_weights, transformer_weights
 from tests.unit.interop.fairseq_states import convs2s, transformer
 
 OLD_NORMS = {

@@ -15,10 +15,10 @@ from safetensors.torch import save_file
 
 from nmt.bundle import Bundle
 from nmt.errors import UserError
-from nmt.interop.marian import DEFAULTS, our_order
-from nmt.interop.marian_import import import_marian
-from nmt.interop.marian_search import DEFAULTS as SEARCH_DEFAULTS
-from nmt.interop.marian_text import NAMES
+from nmt.interop.marian.importing import import_marian
+from nmt.interop.marian.search import DEFAULTS as SEARCH_DEFAULTS
+from nmt.interop.marian.text import NAMES
+from nmt.interop.marian.weights import DEFAULTS, our_order
 from nmt.nn.position import published_sinusoids
 from nmt.tokenizer.base import SPECIAL
 from tests.unit.interop.marian_directory import GENERATION, WIDTH, save, vocabulary, weights

@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 
 from nmt.errors import UserError
-from nmt.interop.fairseq import convs2s_weights, transformer_weights
-from nmt.interop.fairseq_checkpoint import FairseqCheckpoint
-from nmt.interop.fairseq_convolutions import DEFAULTS as CONVOLUTIONAL_DEFAULTS
-from nmt.interop.fairseq_convolutions import convs2s_config
-from nmt.interop.fairseq_lstm import DEFAULTS as RECURRENT_DEFAULTS
-from nmt.interop.fairseq_lstm import lstm_weights, luong_config
-from nmt.interop.fairseq_transformer import DEFAULTS as TRANSFORMER_DEFAULTS
-from nmt.interop.fairseq_transformer import shares_output, transformer_config
-from nmt.interop.fairseq_versions import upgraded
+from nmt.interop.fairseq.checkpoint import FairseqCheckpoint
+from nmt.interop.fairseq.convolutions import DEFAULTS as CONVOLUTIONAL_DEFAULTS
+from nmt.interop.fairseq.convolutions import convs2s_config
+from nmt.interop.fairseq.lstm import DEFAULTS as RECURRENT_DEFAULTS
+from nmt.interop.fairseq.lstm import lstm_weights, luong_config
+from nmt.interop.fairseq.transformer import DEFAULTS as TRANSFORMER_DEFAULTS
+from nmt.interop.fairseq.transformer import shares_output, transformer_config
+from nmt.interop.fairseq.versions import upgraded
+from nmt.interop.fairseq.weights import convs2s_weights, transformer_weights
 from nmt.interop.renaming import copied
 from nmt.interop.settings import Settings
 from nmt.models import ModelConfig

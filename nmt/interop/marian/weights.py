@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from nmt.errors import UserError
-from nmt.interop.fairseq import TRANSFORMER_LAYERS
+from nmt.interop.fairseq.weights import TRANSFORMER_LAYERS
 from nmt.interop.renaming import Rule, rename
 from nmt.interop.settings import Settings
 from nmt.interop.transformer_sizes import transformer_sizes

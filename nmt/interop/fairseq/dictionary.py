@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nmt.errors import UserError
-from nmt.interop.fairseq import FAIRSEQ_SPECIAL
+from nmt.interop.fairseq.weights import FAIRSEQ_SPECIAL
 from nmt.text import read_lines
 from nmt.tokenizer.base import SPECIAL
 

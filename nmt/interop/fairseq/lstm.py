@@ -1,7 +1,7 @@
 """fairseq's `lstm` architecture as our Luong model: its weights by name, and its options. Nothing here imports fairseq.
 
-What is said of start tokens and tied matrices in nmt/interop/fairseq.py holds here too: an imported model has separate
-matrices (`tied_embeddings: none`), and no `output_bias` where fairseq's output layer is the target embedding.
+What is said of start tokens and tied matrices in nmt/interop/fairseq/weights.py holds here too: an imported model has
+separate matrices (`tied_embeddings: none`), and no `output_bias` where fairseq's output layer is the target embedding.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nmt.interop.fairseq import reordered, started_from_eos
+from nmt.interop.fairseq.weights import reordered, started_from_eos
 from nmt.interop.renaming import Rule, rename
 from nmt.interop.settings import Settings
 from nmt.models.luong import Luong

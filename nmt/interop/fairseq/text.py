@@ -10,8 +10,8 @@ from typing import Literal, get_args
 
 from nmt.documents import read_bounded
 from nmt.errors import UserError
-from nmt.interop.fairseq_checkpoint import FairseqCheckpoint
-from nmt.interop.fairseq_dictionary import read_dictionary
+from nmt.interop.fairseq.checkpoint import FairseqCheckpoint
+from nmt.interop.fairseq.dictionary import read_dictionary
 from nmt.tokenizer.base import Tokenizer, TokenizerPair
 from nmt.tokenizer.bpe import Merges, read_merges
 from nmt.tokenizer.moses_bpe import MosesBPEOptions, MosesBPETokenizer

@@ -12,9 +12,10 @@ import nmt
 from nmt.bundle import Bundle, Metadata
 from nmt.digest import file_digest
 from nmt.errors import UserError
-from nmt.interop import marian, marian_search
-from nmt.interop.marian import marian_weights, transformer_config
-from nmt.interop.marian_text import marian_text, read_object
+from nmt.interop.marian.search import DEFAULTS as SEARCH_DEFAULTS
+from nmt.interop.marian.search import marian_search
+from nmt.interop.marian.text import marian_text, read_object
+from nmt.interop.marian.weights import DEFAULTS, KIND, marian_weights, transformer_config
 from nmt.interop.pickle_data import load_pickle, plain_tensors
 from nmt.interop.renaming import copied
 from nmt.interop.settings import Settings
@@ -49,13 +50,13 @@ def import_marian(directory: Path, source_language: str | None = None, target_la
     """
     _refuse_native(directory)
     values = read_object(directory / "config.json")
-    settings = Settings(values, marian.DEFAULTS, str(directory / "config.json"))
+    settings = Settings(values, DEFAULTS, str(directory / "config.json"))
     config = transformer_config(settings)
     generation = directory / "generation_config.json"
-    search = marian_search.marian_search(
-        Settings(read_object(generation), marian_search.DEFAULTS, str(generation))
+    search = marian_search(
+        Settings(read_object(generation), SEARCH_DEFAULTS, str(generation))
         if generation.exists()
-        else Settings(values, marian_search.DEFAULTS, settings.where),
+        else Settings(values, SEARCH_DEFAULTS, settings.where),
         *(settings.token(f"{name}_token_id") for name in ("pad", "decoder_start", "eos")),
     )
     text = marian_text(directory, settings)
@@ -117,7 +118,7 @@ def _read_weights(directory: Path) -> tuple[Path, Mapping[str, Tensor]]:
     """The file and what is in it."""
     path = directory / WEIGHTS
     if path.exists():
-        return path, plain_tensors(read_tensors(path)[0], path, f"the weights of {marian.KIND}")
+        return path, plain_tensors(read_tensors(path)[0], path, f"the weights of {KIND}")
     path = directory / OLDER_WEIGHTS
     if not path.exists():
         others = [found.name for pattern in _OTHER_WEIGHTS for found in sorted(directory.glob(pattern))]
@@ -127,4 +128,4 @@ def _read_weights(directory: Path) -> tuple[Path, Mapping[str, Tensor]]:
             ", ".join(others) or "neither",
             "Load the model with transformers and call save_pretrained: it writes the first." if others else "",
         )
-    return path, plain_tensors(load_pickle(path, marian.KIND), path, f"the weights of {marian.KIND}")
+    return path, plain_tensors(load_pickle(path, KIND), path, f"the weights of {KIND}")

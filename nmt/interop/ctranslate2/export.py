@@ -23,7 +23,7 @@ from nmt.bundle import (
     whole_directory,
 )
 from nmt.errors import UserError
-from nmt.interop.ctranslate2 import specs, transformer_spec
+from nmt.interop.ctranslate2.specification import specs, transformer_spec
 from nmt.models.transformer import Transformer
 from nmt.tokenizer import save_tokenizers
 

@@ -10,9 +10,9 @@ import nmt
 from nmt.bundle import Bundle, Metadata
 from nmt.digest import file_digest
 from nmt.errors import UserError
-from nmt.interop.fairseq_architecture import build_model
-from nmt.interop.fairseq_checkpoint import FairseqCheckpoint, read_checkpoint
-from nmt.interop.fairseq_text import TextChoices, build_text
+from nmt.interop.fairseq.architecture import build_model
+from nmt.interop.fairseq.checkpoint import FairseqCheckpoint, read_checkpoint
+from nmt.interop.fairseq.text import TextChoices, build_text
 from nmt.models.weights import parameter_count
 from nmt.options import LONGEST
 from nmt.search.options import BeamSearch

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from itertools import groupby
 from typing import Any
 
-from nmt.interop.fairseq import FAIRSEQ_SPECIAL
+from nmt.interop.fairseq.weights import FAIRSEQ_SPECIAL
 from nmt.interop.settings import Settings
 from nmt.models.convs2s import Convolutions, ConvS2S, DecoderConvolutions
 from nmt.options import LONGEST, MOST_LAYERS

@@ -14,7 +14,7 @@ from typing import Any
 
 from nmt.documents import read_bounded, read_json_object
 from nmt.errors import UserError
-from nmt.interop.marian import TokenOrder, our_order
+from nmt.interop.marian.weights import TokenOrder, our_order
 from nmt.interop.settings import Settings
 from nmt.options import MOST_TOKENS
 from nmt.tokenizer.base import TokenizerPair
