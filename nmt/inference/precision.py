@@ -11,7 +11,7 @@ from torch import nn
 from nmt.errors import UserError
 from nmt.inference.options import Precision
 from nmt.models.quantization import dequantized, is_quantized, packed, quantized
-from nmt.nn.int8_product import has_wide_accumulation, is_supported
+from nmt.nn.kernels.int8_product import has_wide_accumulation, is_supported
 from nmt.nn.weight_norm import fold_weight_norm
 
 ModelT = TypeVar("ModelT", bound=nn.Module)

@@ -24,13 +24,13 @@ from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, State, StepOu
 from nmt.models.deq_blocks import BlockOptions, DecoderBlock, EncoderBlock
 from nmt.models.tying import Tying, make_embeddings
 from nmt.nn.annealing import Annealed
-from nmt.nn.attention import KeysValues, Place
 from nmt.nn.decoded import Decoded
 from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
 from nmt.nn.equilibrium import Equilibrium, Gradient, Implicit, JacobianPenalty, equilibrium, unroll
 from nmt.nn.fixed_point import Anderson, Map, Narrowing, Picard, Solver
 from nmt.nn.held import hold
+from nmt.nn.keys_values import KeysValues, Place
 from nmt.nn.position import SinusoidalPositions, positions
 from nmt.options import MOST_LAYERS, Count, LayerCount, Options
 from nmt.tokenizer.base import SPECIAL

@@ -11,13 +11,14 @@ from typing import Generic, Self, TypeVar
 from pydantic import model_validator
 from torch import Tensor, nn
 
-from nmt.nn.attention import CrossAttention, KeysValues, Place
+from nmt.nn.attention import CrossAttention
 from nmt.nn.dropout import Dropout
 from nmt.nn.feedforward import Activation, FeedForward
 from nmt.nn.held import MaskShape
 from nmt.nn.injected_attention import InjectedSelfAttention
+from nmt.nn.kernels.normalized_sum import normalized_sum
+from nmt.nn.keys_values import KeysValues, Place
 from nmt.nn.layers import Layers
-from nmt.nn.norm.layer import normalized_sum
 from nmt.nn.weight_norm import use_weight_norm
 from nmt.options import LayerCount, Options, PositiveFloat, Probability, Width
 

@@ -14,11 +14,12 @@ from torch import Tensor, nn
 from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, State, StepOutput
 from nmt.models.transformer_layers import DecoderLayer, EncoderLayer
 from nmt.models.tying import Tying, make_embeddings
-from nmt.nn.attention import CrossAttention, KeysValues
+from nmt.nn.attention import CrossAttention
 from nmt.nn.decoded import Decoded
 from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
 from nmt.nn.feedforward import Activation, FeedForward
+from nmt.nn.keys_values import KeysValues
 from nmt.nn.layers import Layers
 from nmt.nn.mixers import Attention, CausalMixerConfig, MixerConfig
 from nmt.nn.norm import CausalNormConfig, LayerNorm, Norm, NormConfig, Unchanged

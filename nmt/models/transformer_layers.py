@@ -7,8 +7,9 @@ from typing import Any, Generic, TypeVar, cast
 
 from torch import Tensor, nn
 
-from nmt.nn.attention import CrossAttention, KeysValues, Place
+from nmt.nn.attention import CrossAttention
 from nmt.nn.feedforward import FeedForward
+from nmt.nn.keys_values import KeysValues, Place
 from nmt.nn.mixers import CausalMixer, Mixer
 from nmt.nn.past import Past
 from nmt.nn.residual import Residual

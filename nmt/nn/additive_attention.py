@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from nmt.nn import native
 from nmt.nn.initial import Uniform
+from nmt.nn.kernels.additive_scores import additive_scores
 
 
 class AdditiveAttention(nn.Module):
@@ -50,10 +50,6 @@ class AdditiveAttention(nn.Module):
         dtype = self.energy.weight.dtype
         with torch.autocast(query.device.type, enabled=False):
             queries, keys = self.query(query.to(dtype)), keys.to(dtype)
-            if native.applies(queries, keys, self.energy.weight):
-                scores = native.additive_scores(queries, keys, self.energy.weight)
-            else:
-                hidden = torch.tanh(queries[:, :, None] + keys[:, None])  # [B, K, S, A]
-                scores = self.energy(hidden).squeeze(-1)
+            scores = additive_scores(queries, keys, self.energy.weight)
             weights = torch.softmax(scores.float().masked_fill(~mask[:, None], -math.inf), dim=-1).to(dtype)
             return weights @ values.to(dtype), weights

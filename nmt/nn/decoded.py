@@ -9,7 +9,7 @@ from typing import Generic, Self, TypeVar
 import torch
 from torch import Tensor
 
-from nmt.nn.attention import Place
+from nmt.nn.keys_values import Place
 from nmt.nn.past import Past
 from nmt.nn.rows import Rows
 

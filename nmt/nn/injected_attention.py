@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from nmt.nn.attention import KeysValues, Place, attend_in_step, attend_to_self
 from nmt.nn.dropout import Dropout
+from nmt.nn.kernels.attention import attend_to_self
+from nmt.nn.kernels.attention_step import attend_in_step
+from nmt.nn.keys_values import KeysValues, Place
 
 
 class InjectedSelfAttention(nn.Module):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from nmt.nn.int8_product import Int8Product, plain_product, quantize_rows
+from nmt.nn.kernels.int8_product import Int8Product, plain_product, quantize_rows
 
 
 class Int8Linear(nn.Module):

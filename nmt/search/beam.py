@@ -18,13 +18,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
-from nmt.nn import native
+from nmt.nn.kernels.continuations import best_continuations, to_log_probabilities
 from nmt.nn.rows import Rows
 from nmt.search.base import NONE, Hypothesis, MemoryT, StateT, StepModel
 from nmt.search.options import BeamSearch
 from nmt.search.penalties import coverage_penalty, length_penalty
-from nmt.search.topk import best_continuations, to_log_probabilities
 from nmt.search.trellis import Finished, Trellis
 from nmt.tokenizer.base import SPECIAL, SpecialTokens
 
@@ -157,35 +157,21 @@ def _continue(
 ) -> _Continuations:
     """The 2K best continuations of each sentence by `logits` [B, K, V], which are overwritten; `length` counts it."""
     last = beams.limit <= length
-    if options.token_margin is not None or not native.applies(logits, beams.live):
-        return _continue_in_torch(logits, beams.live, last, length, options, special)
+    at_limit = logits[last] if last.any() else None  # a copy
     banned = (special.pad, special.bos, special.eos) if length <= options.min_length else (special.pad, special.bos)
-    sums, parents, tokens = native.best_continuations(logits, beams.live, 2 * options.beam, banned)
-    if last.any():  # these alone, so that no sentence is computed otherwise because another one ends
-        places = last.nonzero().squeeze(1)
-        own = _continue_in_torch(logits[places], beams.live[places], last[places], length, options, special)
-        sums[places], parents[places], tokens[places] = own.sums, own.parents, own.tokens
+    sums, parents, tokens = best_continuations(logits, beams.live, 2 * options.beam, banned, options.token_margin)
+    if at_limit is not None:
+        sums[last], parents[last], tokens[last] = _ends(at_limit, beams.live[last], options, special)
     return _Continuations(sums, parents, tokens, tokens == special.eos)
 
 
-def _continue_in_torch(
-    logits: Tensor, live: Tensor, last: Tensor, length: int, options: BeamSearch, special: SpecialTokens
-) -> _Continuations:
-    """The same for any device and option; last: [B] bool, whether a sentence has reached its limit."""
-    log_probabilities = to_log_probabilities(logits)
-    log_probabilities[..., special.pad] = NONE
-    log_probabilities[..., special.bos] = NONE
-    if last.any():  # what has reached the limit ends as it is
-        eos = log_probabilities[last, :, special.eos]
-        log_probabilities[last] = NONE
-        log_probabilities[last, :, special.eos] = torch.zeros_like(eos) if options.free_end_at_limit else eos
-    if length <= options.min_length:
-        log_probabilities[~last, :, special.eos] = NONE
-    if options.token_margin is not None:
-        threshold = log_probabilities.amax(-1, keepdim=True) - options.token_margin
-        log_probabilities.masked_fill_(log_probabilities < threshold, NONE)
-    sums, parents, tokens = best_continuations(log_probabilities, live, 2 * options.beam)
-    return _Continuations(sums, parents, tokens, tokens == special.eos)
+def _ends(logits: Tensor, live: Tensor, options: BeamSearch, special: SpecialTokens) -> tuple[Tensor, Tensor, Tensor]:
+    """The continuations of sentences at their limit, as of `best_continuations`: each hypothesis ends as it is."""
+    eos = to_log_probabilities(logits)[..., special.eos]
+    sums, parents = (live if options.free_end_at_limit else live + eos).sort(dim=1, descending=True, stable=True)
+    nothing = (0, options.beam)
+    tokens = pad(torch.full_like(parents, special.eos), nothing, value=special.pad)
+    return pad(sums, nothing, value=NONE), pad(parents, nothing), tokens
 
 
 def _finish(beams: _Beams, continuations: _Continuations, length: int, options: BeamSearch) -> None:

@@ -20,10 +20,10 @@ from torch.nn.functional import pad
 
 from nmt.data.order import derive_key, hash_numbers
 from nmt.errors import UserError
+from nmt.nn.kernels.continuations import to_log_probabilities
 from nmt.nn.rows import Rows
 from nmt.search.base import Hypothesis, MemoryT, StateT, StepModel
 from nmt.search.options import Sampling
-from nmt.search.topk import to_log_probabilities
 from nmt.tokenizer.base import SPECIAL, SpecialTokens
 
 LEAVE_FRACTION = 0.125

@@ -16,7 +16,7 @@ import torch
 
 import nmt
 from nmt.evaluation.scores import scores
-from nmt.nn.int8_product import is_supported
+from nmt.nn.kernels.int8_product import is_supported
 from nmt.processes import script_left_alone
 from tests.cli.model_directory import ordinary_line, save_tiny_model
 from tests.command import succeed

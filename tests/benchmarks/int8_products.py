@@ -1,4 +1,6 @@
-"""Microseconds of one matrix product by each kernel that torch carries, one thread: nmt/nn/int8_product.py's table.
+"""Microseconds of one matrix product by each kernel that torch carries, one thread.
+
+The table of nmt/nn/kernels/int8_product.py.
 
     python tests/benchmarks/int8_products.py [SHAPE ...] [--instructions default AVX512_CORE_VNNI AVX512_CORE AVX2]
 
@@ -33,7 +35,7 @@ from compare_backends import processor_name  # beside this file
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from nmt.nn.int8_product import Int8Product, activation_levels, has_wide_accumulation, quantize_rows
+from nmt.nn.kernels.int8_product import Int8Product, activation_levels, has_wide_accumulation, quantize_rows
 
 SHAPES = ("5x512x512", "40x512x2048", "160x512x1536", "160x2048x512", "160x1024x4096", "40x512x32000", "160x512x32000")
 INSTRUCTIONS = ("default", "AVX512_CORE_VNNI", "AVX512_CORE", "AVX2")

@@ -22,7 +22,7 @@ from nmt.errors import UserError
 from nmt.inference.options import TranslationOptions
 from nmt.inference.translator import TrainingText, Translator
 from nmt.models.transformer import Transformer
-from nmt.nn.int8_product import has_wide_accumulation, is_supported
+from nmt.nn.kernels.int8_product import has_wide_accumulation, is_supported
 from nmt.search import BeamSearch
 from tests.cli.model_directory import ordinary_line, save_tiny_model
 from tests.cli.test_translate import hostile_lines

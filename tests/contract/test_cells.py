@@ -14,7 +14,7 @@ from nmt.models.weights import load_weights, named_weights
 from nmt.nn.cells import AnyCell, CellState
 from nmt.nn.clipping import AnnealedLimit, Clipping
 from nmt.nn.initial import Uniform
-from nmt.nn.int8_product import is_supported
+from nmt.nn.kernels.int8_product import is_supported
 from tests.contract.listed import CELLS
 from tests.contract.test_contract import batch_of, pad_source, random_model, teacher_forced
 from tests.contract.trace_cell import TraceCell

@@ -22,7 +22,7 @@ from nmt.models.base import EncoderDecoder
 from nmt.models.deq import DEQ
 from nmt.models.quantization import dequantized, packed, quantized
 from nmt.models.weights import named_weights, put_weights
-from nmt.nn.int8_product import has_wide_accumulation, is_supported
+from nmt.nn.kernels.int8_product import has_wide_accumulation, is_supported
 from nmt.nn.weight_norm import fold_weight_norm
 from nmt.search.options import BeamSearch
 from tests.contract.listed import MODELS

@@ -9,7 +9,7 @@ from torch import Tensor
 from nmt.data.batch import Batch
 from nmt.models.quantization import packed, quantized
 from nmt.nn import native
-from nmt.nn.int8_product import has_wide_accumulation, is_supported
+from nmt.nn.kernels.int8_product import has_wide_accumulation, is_supported
 from nmt.search.options import BeamSearch
 from tests.contract.listed import MODELS
 from tests.contract.test_contract import Model, batch_of, pad_source, random_model

@@ -11,7 +11,7 @@ from nmt.data.batch import pad
 from nmt.inference.precision import with_precision
 from nmt.models import ModelConfig
 from nmt.models.deq import DEQ
-from nmt.nn.int8_product import is_supported
+from nmt.nn.kernels.int8_product import is_supported
 from nmt.search import BeamSearch
 from nmt.search.base import Hypothesis
 from tests.contract.listed import MODELS

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from nmt.models.quantization import packed, quantized
-from nmt.nn.int8_product import is_supported
+from nmt.nn.kernels.int8_product import is_supported
 from tests.contract import test_contract, test_int8
 from tests.contract.listed import MODELS
 from tests.contract.test_contract import Model, random_model

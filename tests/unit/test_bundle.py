@@ -39,7 +39,7 @@ from nmt.errors import UserError
 from nmt.inference.precision import with_precision
 from nmt.models.transformer import Transformer
 from nmt.models.weights import named_weights, parameter_count, save_tensors
-from nmt.nn.int8_product import is_supported
+from nmt.nn.kernels.int8_product import is_supported
 from nmt.pipeline.averaging import average_models
 from nmt.pipeline.quantizing import quantize_model
 from nmt.tokenizer import SentencePieceOptions, save_tokenizers

@@ -16,7 +16,7 @@ from nmt.errors import UserError
 from nmt.models.transformer import Transformer
 from nmt.models.weights import named_weights
 from nmt.nn.feedforward import Activation
-from nmt.nn.norm.layer import EPSILON
+from nmt.nn.kernels.normalized_sum import EPSILON
 from nmt.nn.position import published_sinusoids, sinusoids
 from nmt.tokenizer.base import Tokenizer, TokenizerPair
 

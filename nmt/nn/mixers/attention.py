@@ -6,8 +6,11 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from nmt.nn.attention import KeysValues, Place, attend_in_step, attend_to_self, initialise_projections
+from nmt.nn.attention import initialise_projections
 from nmt.nn.dropout import Dropout
+from nmt.nn.kernels.attention import attend_to_self
+from nmt.nn.kernels.attention_step import attend_in_step
+from nmt.nn.keys_values import KeysValues, Place
 from nmt.nn.mixers.base import CausalMixer, Mixer
 from nmt.options import Options
 

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from torch import Tensor, nn
 
-from nmt.nn.attention import Place
+from nmt.nn.keys_values import Place
 from nmt.nn.past import Past
 
 PastT = TypeVar("PastT", bound=Past)

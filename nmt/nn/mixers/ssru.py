@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, Self
 import torch
 from torch import Tensor, nn
 
-from nmt.nn.attention import Place
+from nmt.nn.keys_values import Place
 from nmt.nn.mixers.base import CausalMixer
 from nmt.nn.past import Past
 from nmt.nn.scan import scan

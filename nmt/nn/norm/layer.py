@@ -7,12 +7,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from nmt.nn import native
+from nmt.nn.kernels.normalized_sum import EPSILON, normalized_sum
 from nmt.nn.norm.base import Norm
 from nmt.options import Options
-
-EPSILON = 1e-5
-"""Added to the variance."""
 
 
 class LayerNorm(Norm):
@@ -37,11 +34,3 @@ class LayerNorm(Norm):
 
     def of_sum(self, x: Tensor, update: Tensor, mask: Tensor | None) -> Tensor:
         return normalized_sum(x, update, self.weight, self.bias)
-
-
-def normalized_sum(x: Tensor, update: Tensor, weight: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
-    """Layer normalisation of x + update, both [..., D]; weight and bias [D], or neither."""
-    parameters = () if weight is None or bias is None else (weight, bias)
-    if x.shape == update.shape and x.numel() and native.applies(x, update, *parameters):
-        return native.add_and_normalize(x, update, weight, bias, EPSILON)
-    return nn.functional.layer_norm(x + update, x.shape[-1:], weight, bias, EPSILON)

@@ -11,7 +11,7 @@ from nmt.models.quantization import dequantized, quantized
 from nmt.models.transformer import Transformer
 from nmt.models.weights import named_weights
 from nmt.nn.int8 import PackedLinear
-from nmt.nn.int8_product import is_supported
+from nmt.nn.kernels.int8_product import is_supported
 from nmt.search import BeamSearch
 
 needs_kernel = pytest.mark.skipif(not is_supported(), reason="packed models are for x86-64")

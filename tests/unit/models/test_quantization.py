@@ -19,7 +19,7 @@ from nmt.models.weights import named_weights
 from nmt.nn.cells import LSTM
 from nmt.nn.cells.lstm import LSTMState
 from nmt.nn.int8 import Int8Embedding, Int8Linear, PackedLinear, quantized_weight
-from nmt.nn.int8_product import has_wide_accumulation, is_supported, plain_product
+from nmt.nn.kernels.int8_product import has_wide_accumulation, is_supported, plain_product
 from nmt.search import BeamSearch
 
 VOCABULARY = 40

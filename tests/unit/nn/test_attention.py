@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from nmt.nn import native
-from nmt.nn.attention import attend
 from nmt.nn.dropout import Dropout
+from nmt.nn.kernels.attention import attend
 from nmt.nn.mixers import Attention
 
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nmt.nn.attention import KeysValues
 from nmt.nn.decoded import Decoded
+from nmt.nn.keys_values import KeysValues
 from nmt.nn.mixers import CausalAttention
 
 HEADS, DIM = 2, 8

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nmt.nn.attention import KeysValues
 from nmt.nn.decoded import Decoded
 from nmt.nn.injected_attention import InjectedSelfAttention
+from nmt.nn.keys_values import KeysValues
 
 LENGTH, DIM, HEADS = 6, 8, 2
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from nmt.nn.embedding import TokenEmbedding
 from nmt.nn.int8 import Int8Embedding, Int8Linear, PackedLinear, quantized_weight
-from nmt.nn.int8_product import activation_levels, is_supported, plain_product
+from nmt.nn.kernels.int8_product import activation_levels, is_supported, plain_product
 
 
 def layers(inputs: int = 24, outputs: int = 11, *, bias: bool = True) -> tuple[nn.Linear, Int8Linear]:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nmt.nn.int8_product import (
+from nmt.nn.kernels.int8_product import (
     LEVELS,
     Int8Product,
     activation_levels,
@@ -136,7 +136,7 @@ def test_a_row_that_is_not_finite_gives_no_finite_number_and_disturbs_no_other(b
 
 EXTREMES = """
 import torch
-from nmt.nn.int8_product import Int8Product, activation_levels, has_wide_accumulation, quantize_rows
+from nmt.nn.kernels.int8_product import Int8Product, activation_levels, has_wide_accumulation, quantize_rows
 torch.set_num_threads(1)
 signs = torch.tensor([[1.0], [-1.0]])
 for inputs in (1, 3, 64, 333, 4096):

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from nmt.nn import native
-from nmt.nn.int8_product import Int8Product, activation_levels, is_supported, quantize_rows
-from nmt.nn.norm.layer import normalized_sum
+from nmt.nn.kernels.continuations import best_continuations
+from nmt.nn.kernels.int8_product import Int8Product, activation_levels, is_supported, quantize_rows
+from nmt.nn.kernels.normalized_sum import normalized_sum
 from tests.without_native import without_library
 
 needs_library = pytest.mark.skipif(native.library() is None, reason="the C functions were not compiled")
@@ -79,14 +80,14 @@ def test_a_file_that_does_not_fit_is_as_good_as_none(monkeypatch: pytest.MonkeyP
 @needs_library
 def test_what_it_cannot_take_is_left_to_torch() -> None:
     x = torch.zeros(3, 4)
-    assert native.applies(x)
-    assert native.applies(x, x[:1], x[1:])
+    assert native.functions_for(x)
+    assert native.functions_for(x, x[:1], x[1:])
     for other in (x.double(), x.bfloat16(), x.T, x[:, :2], x.to("meta")):
-        assert not native.applies(x, other)
+        assert not native.functions_for(x, other)
     with torch.enable_grad():
-        assert not native.applies(x)
+        assert not native.functions_for(x)
     with without_library():
-        assert not native.applies(x)
+        assert not native.functions_for(x)
 
 
 # 8-bit products
@@ -275,7 +276,7 @@ def test_the_best_continuations_are_those_of_log_softmax(
     off[..., seed % vocabulary] = False
     logits[off] = -math.inf
     before = logits.clone()
-    sums, parents, tokens = native.best_continuations(logits, live, count, tuple(banned))
+    sums, parents, tokens = best_continuations(logits, live, count, tuple(banned))
     assert (sums.dtype, parents.dtype, tokens.dtype) == (torch.float32, torch.int64, torch.int64)
     assert sums.shape == parents.shape == tokens.shape == (sentences, count)
     assert torch.equal(logits, before)
@@ -312,9 +313,7 @@ def test_of_equal_sums_the_lower_hypothesis_and_then_the_lower_token_comes_first
     row = torch.randint(0, levels, (vocabulary,), generator=torch.Generator().manual_seed(seed)).float()
     everything = [(k, v) for k in range(beam) for v in range(vocabulary) if v != 2]
     order = sorted(everything, key=lambda pair: (-row[pair[1]], *pair))[:count]
-    _, parents, tokens = native.best_continuations(
-        row.expand(1, beam, -1).contiguous(), torch.zeros(1, beam), count, (2,)
-    )
+    _, parents, tokens = best_continuations(row.expand(1, beam, -1).contiguous(), torch.zeros(1, beam), count, (2,))
     found = list(zip(parents[0].tolist(), tokens[0].tolist(), strict=True))
     assert found[: len(order)] == order
     assert found[len(order) :] == [(0, 0)] * (count - len(order))
@@ -327,10 +326,10 @@ def test_a_sentences_continuations_depend_on_nothing_but_its_hypotheses(seed: in
     logits, live = tables(seed, 5, beam, vocabulary, 1.0)
     logits[2] = math.nan
     live[3] = -math.inf
-    together = native.best_continuations(logits, live, 2 * beam, (0, 2))
+    together = best_continuations(logits, live, 2 * beam, (0, 2))
     for sentence in range(5):
         alone_logits = logits[sentence : sentence + 1].clone()
-        alone = native.best_continuations(alone_logits, live[sentence : sentence + 1].clone(), 2 * beam, (0, 2))
+        alone = best_continuations(alone_logits, live[sentence : sentence + 1].clone(), 2 * beam, (0, 2))
         assert all(torch.equal(one[0], all_of_them[sentence]) for one, all_of_them in zip(alone, together, strict=True))
     assert (together[0][2:4] == -math.inf).all()
 
@@ -346,7 +345,7 @@ def test_a_row_of_logits_that_are_not_numbers_has_no_continuations(bad: float, p
         logits[1] = bad
     else:
         logits[1, place] = bad
-    sums, parents, tokens = native.best_continuations(logits[None], live, 300, ())
+    sums, parents, tokens = best_continuations(logits[None], live, 300, ())
     if bad == -math.inf and not everywhere:
         assert int((sums > -math.inf).sum()) == 299
         assert (1, place) not in zip(parents[0, :299].tolist(), tokens[0, :299].tolist(), strict=True)

@@ -13,7 +13,12 @@ from torch import Tensor
 
 from nmt.nn import native
 from nmt.nn.additive_attention import AdditiveAttention
-from nmt.nn.attention import CrossAttention, KeysValues, Place, attend_in_step
+from nmt.nn.attention import CrossAttention
+from nmt.nn.dropout import Dropout
+from nmt.nn.kernels.additive_scores import additive_scores
+from nmt.nn.kernels.attention import attend_to_source
+from nmt.nn.kernels.attention_step import attend_in_step
+from nmt.nn.keys_values import KeysValues, Place
 from tests.unit.nn.test_native import bad_numbers, drawn, same_bits, seeds
 from tests.without_native import without_library
 
@@ -21,6 +26,7 @@ pytestmark = pytest.mark.skipif(native.library() is None, reason="the C function
 
 sizes = st.sampled_from([1, 3, 8, 32, 64, 128])
 """Of a head."""
+no_dropout = Dropout(0.0).eval()
 magnitudes = st.sampled_from([1e-20, 1e-3, 1.0, 30.0])
 
 
@@ -139,11 +145,11 @@ def test_attention_to_the_source_depends_on_nothing_but_its_real_tokens(
     """Not a bit of it: neither on padding, whatever stands there, nor on batch mates or the other queries."""
     queries, real = drawn(seed, 3, beam, heads * size), drawn(seed + 1, 2, 3, length, heads, size)
     whole = torch.ones((3, 1, 1, length), dtype=torch.bool)
-    expected = native.attend_to_source(queries, *real, whole)
+    expected = attend_to_source(queries, *real, whole, no_dropout)
     padded = torch.nn.functional.pad(real, (0, 0, 0, 0, left, right), value=math.nan)
     mask = torch.nn.functional.pad(whole, (left, right), value=False)
-    assert same_bits(native.attend_to_source(queries, *padded, mask), expected)
-    alone = native.attend_to_source(queries[2:, beam - 1 :].clone(), *padded[:, 2:].clone(), mask[2:].clone())
+    assert same_bits(attend_to_source(queries, *padded, mask, no_dropout), expected)
+    alone = attend_to_source(queries[2:, beam - 1 :].clone(), *padded[:, 2:].clone(), mask[2:].clone(), no_dropout)
     assert same_bits(alone[0, 0], expected[2, beam - 1])
 
 
@@ -176,9 +182,9 @@ def test_additive_scores_depend_on_nothing_but_their_query_and_key(
     queries, keys, energy = drawn(seed, 3, beam, size), drawn(seed + 1, 3, length, size), drawn(seed + 2, 1, size)
     queries[0] *= 1e30
     queries[1, 0, 0] = math.nan
-    together = native.additive_scores(queries, keys, energy)
+    together = additive_scores(queries, keys, energy)
     expected = (torch.tanh(queries[:, :, None].double() + keys[:, None]) * energy[0]).sum(-1)
     close = (together - expected).abs() <= 1e-6 * energy.abs().sum() + 1e-6
     assert (close | together.isnan() & expected.isnan()).all()
-    alone = native.additive_scores(queries[2:, beam - 1 :].clone(), keys[2:, length - 1 :].clone(), energy)
+    alone = additive_scores(queries[2:, beam - 1 :].clone(), keys[2:, length - 1 :].clone(), energy)
     assert same_bits(alone[0, 0], together[2, beam - 1, length - 1 :])

@@ -104,7 +104,7 @@ class Int8Product:
         self.outputs = len(weight)
         self.scale = scale.contiguous()
         self.levels = activation_levels()
-        self.own = native.Packed(weight, scale) if _own_is_best(weight) else None
+        self.own = _OwnPacked(weight, scale) if _own_is_best(weight) else None
         self.packed = None if self.own is not None else _pack(weight)
 
     def __call__(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -117,6 +117,38 @@ class Int8Product:
         unsigned = q.view(torch.uint8).add_(self.levels + 1)
         product = _onednn(unsigned, self.packed, self.scale, self.levels + 1)
         return product.mul_(scale) if bias is None else torch.addcmul(bias, product, scale)
+
+
+class _OwnPacked:
+    """8-bit weights [outputs, inputs] with a scale [outputs] each, as `multiply` of product.c reads them.
+
+    They lie in panels of 64 outputs, four inputs of an output side by side, filled up with zeros.
+    """
+
+    def __init__(self, weight: Tensor, scale: Tensor) -> None:
+        functions = native.library()
+        assert functions is not None
+        self.outputs, self.inputs = weight.shape
+        panels, fours = -(-self.outputs // 64), -(-self.inputs // 4)
+        weight, scale = weight.contiguous(), scale.contiguous()
+        packed = torch.empty((panels, fours, 64, 4), dtype=torch.int8)
+        offset = torch.empty(panels * 64, dtype=torch.int32)  # makes up for unsigned bytes of x
+        functions.pack(weight.data_ptr(), self.outputs, self.inputs, packed.data_ptr(), offset.data_ptr())
+        self._kept = (packed, offset, scale)
+        self._addresses = tuple(tensor.data_ptr() for tensor in self._kept)
+
+    def __call__(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        """x [rows, inputs], quantised row by row with 127 levels, times the weights, plus bias: [rows, outputs]."""
+        rows = x.shape[0]
+        y = torch.empty((rows, self.outputs))
+        address = None if bias is None else bias.data_ptr()
+        functions = native.library()
+        assert functions is not None
+        failed = functions.multiply(
+            x.data_ptr(), rows, self.inputs, *self._addresses, address, self.outputs, y.data_ptr()
+        )
+        native.check(failed)
+        return y
 
 
 def plain_product(x: Tensor, weight: Tensor, scale: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -2,13 +2,72 @@
 
 from __future__ import annotations
 
+import ctypes
+import math
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
+from nmt.nn import native
+
 SMALLEST_VOCABULARY = 1024
 """Below this, one top-k over everything is as fast."""
+
+
+def best_continuations(
+    logits: Tensor, live: Tensor, count: int, banned: tuple[int, ...], margin: float | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The best sums of a hypothesis's log-probability and its next token's.
+
+    Among equal sums the choice depends on the sentence's own values alone, not on its batch mates.
+
+    Args:
+        logits: [B, K, V], contiguous; they may be overwritten.
+        live: [B, K] float32, -inf for no hypothesis.
+        count: how many of each sentence.
+        banned: tokens that are left out, though the softmax counts them.
+        margin: leave out tokens that are this much less probable, in logarithms, than a hypothesis's best one.
+
+    Returns:
+        sums [B, count] float32, best first, -inf where there are no more; hypotheses in 0..K-1 and tokens, int64,
+        [B, count], undefined there.
+    """
+    if margin is None:
+        functions = native.functions_for(logits, live)
+        if functions is not None:
+            return _best_continuations(functions, logits, live, count, banned)
+    log_probabilities = to_log_probabilities(logits)
+    for token in banned:
+        log_probabilities[..., token] = -math.inf
+    if margin is not None:
+        threshold = log_probabilities.amax(-1, keepdim=True) - margin
+        log_probabilities.masked_fill_(log_probabilities < threshold, -math.inf)
+    return best_sums(log_probabilities, live, count)
+
+
+def _best_continuations(
+    functions: ctypes.CDLL, logits: Tensor, live: Tensor, count: int, banned: tuple[int, ...]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """In C, which leaves the logits as they are."""
+    sentences, beam, vocabulary = logits.shape
+    sums = torch.empty((sentences, count))
+    parents, tokens = torch.empty((2, sentences, count), dtype=torch.int64).unbind()
+    failed = functions.best_continuations(
+        logits.data_ptr(),
+        live.data_ptr(),
+        sentences,
+        beam,
+        vocabulary,
+        count,
+        (ctypes.c_int64 * len(banned))(*banned),
+        len(banned),
+        sums.data_ptr(),
+        parents.data_ptr(),
+        tokens.data_ptr(),
+    )
+    native.check(failed)
+    return sums, parents, tokens
 
 
 def to_log_probabilities(logits: Tensor) -> Tensor:
@@ -21,7 +80,7 @@ def to_log_probabilities(logits: Tensor) -> Tensor:
     return torch.log_softmax(logits, -1, dtype=torch.float32)
 
 
-def best_continuations(log_probabilities: Tensor, live: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+def best_sums(log_probabilities: Tensor, live: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
     """The `count` best sums of a hypothesis's log-probability and its next token's, best first.
 
     Exact. Two stages where that is faster: only the `count` blocks of the vocabulary with the highest
@@ -39,7 +98,7 @@ def best_continuations(log_probabilities: Tensor, live: Tensor, count: int) -> t
     vocabulary = log_probabilities.size(-1)
     block = block_size(vocabulary, count)
     if block == 0:
-        return plain_best_continuations(log_probabilities, live, count)
+        return plain_best_sums(log_probabilities, live, count)
     sentences, beam = live.shape
     blocks = vocabulary // block
     table = log_probabilities.view(-1, block)  # [B*K*blocks, block]
@@ -53,7 +112,7 @@ def best_continuations(log_probabilities: Tensor, live: Tensor, count: int) -> t
     return sums, winners // blocks, (winners % blocks) * block + inside % block
 
 
-def plain_best_continuations(log_probabilities: Tensor, live: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+def plain_best_sums(log_probabilities: Tensor, live: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
     """The same in one stage: the reference that the fast one is tested against."""
     vocabulary = log_probabilities.size(-1)
     sums = log_probabilities + live[:, :, None]

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nmt.search.topk import best_continuations, block_size, plain_best_continuations
+from nmt.nn.kernels.continuations import best_sums, block_size, plain_best_sums
 
 
 @pytest.mark.parametrize(("vocabulary", "block"), [(8000, 64), (32000, 64), (4000, 80), (5000, 0), (1000, 0)])
@@ -33,8 +33,8 @@ def test_two_stages_equal_one(
     table[torch.rand(table.shape, generator=random) < pruned] = float("-inf")
     live = -torch.rand((sentences, beam), generator=random)
     live[:, 1:][torch.rand((sentences, beam - 1), generator=random) < 0.3] = float("-inf")
-    sums, parents, tokens = best_continuations(table, live, 2 * beam)
-    expected, _, _ = plain_best_continuations(table, live, 2 * beam)
+    sums, parents, tokens = best_sums(table, live, 2 * beam)
+    expected, _, _ = plain_best_sums(table, live, 2 * beam)
     assert torch.equal(sums, expected)
     rows = torch.arange(sentences)[:, None]
     assert torch.equal(table[rows, parents, tokens] + live.gather(1, parents), sums)
@@ -49,9 +49,9 @@ def test_ties_are_broken_alike_wherever_the_sentence_stands(seed: int, vocabular
     table = torch.randint(-3, 0, (6, 2, vocabulary), generator=random).float()
     live = torch.zeros((6, 2))
     order = torch.randperm(6, generator=random)
-    together = best_continuations(table, live, 4)
-    moved = best_continuations(table[order], live, 4)
-    alone = best_continuations(table[order[:1]], live[:1], 4)
+    together = best_sums(table, live, 4)
+    moved = best_sums(table[order], live, 4)
+    alone = best_sums(table[order[:1]], live[:1], 4)
     for all_of_them, some, one in zip(together, moved, alone, strict=True):
         assert torch.equal(all_of_them[order], some)
         assert torch.equal(some[:1], one)
