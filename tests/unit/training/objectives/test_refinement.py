@@ -117,7 +117,7 @@ def test_unequal_rewards_have_one(config: ModelConfig) -> None:
 def test_the_likelihood_of_whole_sentences_is_weighed() -> None:
     """Sums over the tokens of a sentence: no average over tokens may change what 0.017 means."""
     model, batch = built(TINY["transformer"]), pairs(4)
-    cross_entropy(model, batch, 0.0).loss.backward()  # type: ignore[no-untyped-call]
+    cross_entropy(model, batch, 0.0).loss.backward()
     expected = 0.017 * gradient(model)
     model.zero_grad()
     tally = accumulated(refiner(lambda hypotheses, _: [0.5] * len(hypotheses)), model, batch, 1)
@@ -150,7 +150,7 @@ def expected_reward(model: Model, source: list[int], reference: list[int], tempe
 def test_many_samples_give_the_gradient_of_the_expected_reward(config: ModelConfig, temperature: float) -> None:
     model, source, reference = built(config, 3), [4, 5], [5, 6]
     exact = expected_reward(model, source, reference, temperature)
-    (-exact).backward()  # type: ignore[no-untyped-call]
+    (-exact).backward()
     wanted = gradient(model)
     model.zero_grad()
     many = refiner(overlap, likelihood_weight=0.0, samples=20_000, temperature=temperature, **SHORT)
@@ -164,7 +164,7 @@ def test_many_samples_give_the_gradient_of_the_expected_reward(config: ModelConf
 def test_few_samples_give_it_on_average_but_for_their_own_part_of_the_baseline(config: ModelConfig) -> None:
     """3 samples: their mean reward contains a third of each one's own, so two thirds of the gradient are left."""
     model, source, reference, count = built(config, 3), [4, 5], [5, 6], 5000
-    (-expected_reward(model, source, reference, 1.0)).backward()  # type: ignore[no-untyped-call]
+    (-expected_reward(model, source, reference, 1.0)).backward()
     wanted = gradient(model)
     model.zero_grad()
     few = refiner(overlap, likelihood_weight=0.0, samples=3, **SHORT)
@@ -202,7 +202,7 @@ def test_merged_and_in_parts_it_is_still_the_definition(config: ModelConfig) -> 
             log_p = torch.log_softmax(logits[0] / 0.5, -1).gather(1, one.target_output[0][:, None]).squeeze(1)
             chosen = drawn[0].mask[sentence, sample, : len(log_p)].clone()
             advantage = rewards[sample] - np.mean(rewards)
-            (-log_p[chosen].sum() * advantage / 12).backward()  # type: ignore[no-untyped-call]
+            (-log_p[chosen].sum() * advantage / 12).backward()
     torch.testing.assert_close(ours, gradient(model), atol=1e-5, rtol=1e-3)
 
 
