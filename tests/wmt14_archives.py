@@ -81,7 +81,7 @@ def write_tar(path: Path, files: Iterable[tuple[Path, str]]) -> Path:
         packed = path.suffix == ".tgz"
         stream = stack.enter_context(gzip.GzipFile("", "wb", 1, raw, mtime=0)) if packed else raw
         tar = stack.enter_context(tarfile.open(fileobj=stream, mode="w|"))
-        folders = set()
+        folders: set[str] = set()
         for file, name in files:
             top = str(Path(name).parent)
             if top not in (".", *folders):

@@ -128,7 +128,23 @@ def test_a_value_of_another_kind_is_refused_by_its_name(tmp_path: Path, file: st
         imported(tmp_path, **{file: {name: value}})
 
 
-ODD_VALUES = (True, -1, 0, 3, 10**30, 10**400, 0.5, float("nan"), float("inf"), "", "en", [], ["en"], [[5]], {"a": [1]})
+ODD_VALUES: tuple[object, ...] = (
+    True,
+    -1,
+    0,
+    3,
+    10**30,
+    10**400,
+    0.5,
+    float("nan"),
+    float("inf"),
+    "",
+    "en",
+    [],
+    ["en"],
+    [[5]],
+    {"a": [1]},
+)
 
 
 @pytest.mark.parametrize("value", ODD_VALUES, ids=lambda value: repr(value)[:20])

@@ -16,12 +16,12 @@ def sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x))
 
 
-def build(*, reset_after: bool, inputs: int = 5, width: int = 6) -> Any:
+def build(*, reset_after: bool, inputs: int = 5, width: int = 6) -> GRU:
     torch.manual_seed(4)
     return GRU.Config(reset_after=reset_after).build(inputs, width)
 
 
-def filled(cell: Any, recurrent: list[float]) -> Any:
+def filled(cell: GRU, recurrent: list[float]) -> GRU:
     """One unit whose inputs' weights are 1, 2 and 3."""
     with torch.no_grad():
         cell.input.weight.copy_(torch.tensor([[1.0], [2.0], [3.0]]))
@@ -30,7 +30,7 @@ def filled(cell: Any, recurrent: list[float]) -> Any:
 
 
 def one_step(cell: AnyCell, x: float, h: float) -> float:
-    return cell.step(torch.tensor([[x]]), CellState(torch.tensor([[h]]))).output.item()
+    return float(cell.step(torch.tensor([[x]]), CellState(torch.tensor([[h]]))).output)
 
 
 def test_chungs_step_by_hand() -> None:
