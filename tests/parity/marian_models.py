@@ -88,7 +88,7 @@ def make_model(text: Text, *, separate: bool = False, **options: Any) -> MarianM
         share_encoder_decoder_embeddings=not separate,
         **{**sizes, **options},
     )
-    model = MarianMTModel(config)
+    model: MarianMTModel = MarianMTModel(config)
     with torch.no_grad():
         model.final_logits_bias.normal_()
         for name, parameter in model.named_parameters():
@@ -96,7 +96,8 @@ def make_model(text: Text, *, separate: bool = False, **options: Any) -> MarianM
                 parameter.add_(torch.randn_like(parameter), alpha=0.2)
             elif "embed_tokens" in name or "shared" in name:
                 parameter[-1].normal_(std=0.3)
-    return model.eval()
+    model.eval()
+    return model
 
 
 def train(model: MarianMTModel, tokenizer: Any, text: Text, updates: int = 300) -> MarianMTModel:
@@ -114,7 +115,8 @@ def train(model: MarianMTModel, tokenizer: Any, text: Text, updates: int = 300) 
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         warmup.step()
-    return model.eval()
+    model.eval()
+    return model
 
 
 def vocabularies(text: Text, *, separate: bool = False) -> tuple[dict[str, int], dict[str, int]]:

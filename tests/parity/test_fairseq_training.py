@@ -116,7 +116,7 @@ def their_loss(model: nn.Module, batch: Batch) -> Tensor:
 
     task = type("Task", (), {"target_dictionary": model.get_submodule("decoder").dictionary})
     criterion = LabelSmoothedCrossEntropyCriterion(task, sentence_avg=False, label_smoothing=SMOOTHING)
-    loss: Tensor
     loss, tokens, _ = criterion(model, their_sample(batch))
     assert tokens == batch.target_tokens
-    return loss / tokens
+    per_token: Tensor = loss / tokens
+    return per_token

@@ -14,6 +14,7 @@ from nmt.pipeline.start import start_digests
 from nmt.recipe import load_recipe
 from nmt.recipe.show import as_yaml
 from nmt.recipe.sizes import parameter_counts
+from nmt.search import BeamSearch
 from nmt.tokenizer import load_tokenizers
 from nmt.tokenizer.existing import ExistingTokenizer
 from nmt.training.objectives import Refinement
