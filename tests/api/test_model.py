@@ -102,7 +102,7 @@ def test_the_attention_of_a_line_in_parts_has_a_block_for_each(directory: Path) 
     assert whole is not None and first is not None and second is not None  # noqa: PT018 -- for the types
     assert found[0].tokens == found[1].tokens + found[2].tokens
     assert found[0].source_tokens == found[1].source_tokens + found[2].source_tokens
-    torch.testing.assert_close(whole, torch.block_diag(first, second))  # type: ignore[no-untyped-call]
+    torch.testing.assert_close(whole, torch.block_diag(first, second))
 
 
 def test_scores_are_log_probabilities(model: nmt.Model) -> None:

@@ -31,11 +31,14 @@ from tests.contract.listed import MODELS
 
 LINES = [ordinary_line(number) for number in range(5)]
 EARLY = ("--model-option", "decoder_solver.max_iterations=2", "--model-option", "encoder_solver.max_iterations=1")
-SOLVERS = {
-    "encoder_solver": Anderson(tolerance=1e-4, max_iterations=15),
-    "decoder_solver": Picard(tolerance=1e-4, max_iterations=15),
-}
-CONFIG = DEQ.Config(model_dim=32, feedforward_dim=64, heads=2, initial_std=0.15, **SOLVERS)
+CONFIG = DEQ.Config(
+    model_dim=32,
+    feedforward_dim=64,
+    heads=2,
+    initial_std=0.15,
+    encoder_solver=Anderson(tolerance=1e-4, max_iterations=15),
+    decoder_solver=Picard(tolerance=1e-4, max_iterations=15),
+)
 
 
 @pytest.fixture(scope="module")

@@ -275,7 +275,10 @@ def main() -> None:
         for case, arguments, kinds_of_streams in outputs(random.Random(given.seed), given.cases[3], folder):
             with opened(*kinds_of_streams) as streams:
                 tally.count(case, arguments, None, streams)
-    rows = [("cases", "right", "refused in words", "anything else", "slowest", "largest"), ("---", *("---:",) * 5)]
+    rows: list[tuple[str, ...]] = [
+        ("cases", "right", "refused in words", "anything else", "slowest", "largest"),
+        ("---", *("---:",) * 5),
+    ]
     for kind, tally in tallies.items():
         counts = tally.right, tally.refused, len(tally.faults)
         used = f"{tally.slowest:.1f} s", f"{tally.largest / 2**20:.0f} MiB"

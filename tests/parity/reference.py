@@ -16,7 +16,7 @@ from nmt.interop.fairseq.lstm import lstm_weights, luong_config
 from nmt.interop.fairseq.weights import FAIRSEQ_SPECIAL, convs2s_weights, transformer_weights
 from nmt.interop.settings import Settings
 from nmt.models.base import EncoderDecoder
-from nmt.models.convs2s import ConvS2S
+from nmt.models.convs2s import Convolutions, ConvS2S, DecoderConvolutions
 from nmt.models.luong import Luong
 from nmt.models.transformer import Transformer
 from nmt.models.weights import load_weights
@@ -50,7 +50,8 @@ class Twins:
             dropouts = {"dropout": self.config.dropout, "attention_dropout": 0.0, "activation_dropout": 0.0}
             arguments = Namespace(max_source_positions=64, max_target_positions=64, **dropouts, **self.options)
             base_architecture(arguments)
-            return TransformerModel.build_model(arguments, task)
+            transformer: nn.Module = TransformerModel.build_model(arguments, task)
+            return transformer
         if self.config.kind == "luong":
             return self._their_lstm(task)
         from fairseq.models.fconv import FConvModel
@@ -58,12 +59,13 @@ class Twins:
         arguments = Namespace(
             max_source_positions=64, max_target_positions=64, dropout=self.config.dropout, **self.options
         )
-        return FConvModel.build_model(arguments, task)
+        convolutional: nn.Module = FConvModel.build_model(arguments, task)
+        return convolutional
 
     def _their_lstm(self, task: Namespace) -> nn.Module:
         from fairseq.models.lstm import LSTMModel
 
-        model = LSTMModel.build_model(Namespace(criterion="cross_entropy", **self.options), task)
+        model: nn.Module = LSTMModel.build_model(Namespace(criterion="cross_entropy", **self.options), task)
         with torch.no_grad():
             for weight in (parameter for parameter in model.parameters() if parameter.dim() > 1):
                 weight.mul_(4)
@@ -76,7 +78,6 @@ class Twins:
         return model
 
 
-_TRANSFORMER = {"encoder_layers": 2, "decoder_layers": 2, "dropout": 0.0}
 _FAIRSEQ_TRANSFORMER = {
     "encoder_embed_dim": 32,
     "encoder_ffn_embed_dim": 48,
@@ -90,7 +91,14 @@ _PRE_NORM = {"encoder_normalize_before": True, "decoder_normalize_before": True}
 
 def _transformer(options: Mapping[str, Any], vocabularies: tuple[int, int], **ours: Any) -> Twins:
     config = Transformer.Config(
-        model_dim=32, feedforward_dim=48, heads=4, tied_embeddings="none", **_TRANSFORMER, **ours
+        model_dim=32,
+        feedforward_dim=48,
+        heads=4,
+        tied_embeddings="none",
+        encoder_layers=2,
+        decoder_layers=2,
+        dropout=0.0,
+        **ours,
     )
     return Twins(config, {**_FAIRSEQ_TRANSFORMER, **options}, *vocabularies)
 
@@ -101,8 +109,10 @@ def _convs2s(
     config = ConvS2S.Config(
         embedding_dim=24,
         output_dim=output_dim,
-        encoder=[{"width": width, "kernel": kernel} for width, kernel in encoder],
-        decoder=[{"width": width, "kernel": kernel, "attention": attention} for width, kernel, attention in decoder],
+        encoder=tuple(Convolutions(width=width, kernel=kernel) for width, kernel in encoder),
+        decoder=tuple(
+            DecoderConvolutions(width=width, kernel=kernel, attention=attention) for width, kernel, attention in decoder
+        ),
         dropout=0.0,
         positions=62,  # of 64 rows fairseq uses two for padding
     )

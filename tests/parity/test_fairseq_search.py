@@ -135,7 +135,7 @@ def _their_search(model: nn.Module, batch: Batch, **options: Any) -> list[list[H
     """
     from fairseq.sequence_generator import SequenceGenerator
 
-    generator = SequenceGenerator([model], model.decoder.dictionary, beam_size=5, **options)
+    generator = SequenceGenerator([model], model.get_submodule("decoder").dictionary, beam_size=5, **options)
     return [
         [_hypothesis(found["tokens"].tolist(), float(found["score"]), found["positional_scores"]) for found in sentence]
         for sentence in generator.generate([model], their_sample(batch))

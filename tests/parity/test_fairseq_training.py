@@ -114,8 +114,9 @@ def their_loss(model: nn.Module, batch: Batch) -> Tensor:
     """fairseq's own criterion, per target token."""
     from fairseq.criterions.label_smoothed_cross_entropy import LabelSmoothedCrossEntropyCriterion
 
-    task = type("Task", (), {"target_dictionary": model.decoder.dictionary})
+    task = type("Task", (), {"target_dictionary": model.get_submodule("decoder").dictionary})
     criterion = LabelSmoothedCrossEntropyCriterion(task, sentence_avg=False, label_smoothing=SMOOTHING)
     loss, tokens, _ = criterion(model, their_sample(batch))
     assert tokens == batch.target_tokens
-    return loss / tokens
+    per_token: Tensor = loss / tokens
+    return per_token

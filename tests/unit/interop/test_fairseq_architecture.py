@@ -96,7 +96,8 @@ def test_a_convolutional_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_setting_that_changes_the_arithmetic_is_refused_by_name(name: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=rf"model\.pt: {name}: expected a model without it"):
-        built(tmp_path, **{name: True if name.startswith(("no_", "scale", "adaptive_input")) else "2,4"})
+        changes: dict[str, Any] = {name: True if name.startswith(("no_", "scale", "adaptive_input")) else "2,4"}
+        built(tmp_path, **changes)
 
 
 @pytest.mark.parametrize(

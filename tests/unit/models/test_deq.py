@@ -19,12 +19,13 @@ from nmt.nn.fixed_point import Anderson, Broyden, Picard
 from nmt.nn.held import hold
 from nmt.nn.position import positions
 from nmt.training.objectives.likelihood import cross_entropy
+from tests.solver_limits import Limits
 
 VOCABULARY = 23
-EXACT = {"tolerance": 1e-12, "max_iterations": 200}
+EXACT: Limits = {"tolerance": 1e-12, "max_iterations": 200}
 SIZES = {"model_dim": 16, "feedforward_dim": 24, "heads": 2, "initial_std": 0.2}
 DROPOUT = {"dropout": 0.2, "attention_dropout": 0.1, "activation_dropout": 0.1}
-CAPPED = {"tolerance": 0.0, "max_iterations": 4}
+CAPPED: Limits = {"tolerance": 0.0, "max_iterations": 4}
 PAIRS = [([5, 6, 7, 8], [8, 9, 10]), ([11], [12, 13, 14, 15, 16]), ([17, 18], [19])]
 BATCH = collate([source for source, _ in PAIRS], [target for _, target in PAIRS])
 
@@ -108,7 +109,7 @@ def test_gradients_are_those_of_backpropagation_through_both_blocks_300_times(
 
 
 def test_gradients_under_autocast_are_close_to_those_in_full_precision() -> None:
-    loose = {"tolerance": 1e-2, "max_iterations": 20}
+    loose: Limits = {"tolerance": 1e-2, "max_iterations": 20}
     model = model_of(
         encoder_solver=Anderson(**loose), decoder_solver=Picard(**loose), gradient=Implicit(solver=Anderson(**loose))
     )
@@ -128,7 +129,9 @@ def test_penalties_are_part_of_the_loss_and_their_gradient_reaches_the_blocks() 
     assert set(output.penalties) == {"encoder_jacobian", "decoder_jacobian"}
     for name, penalty in output.penalties.items():
         block = getattr(model, name.removesuffix("_jacobian"))
-        found = torch.autograd.grad(penalty, list(block.parameters()), retain_graph=True, allow_unused=True)
+        found: tuple[Tensor | None, ...] = torch.autograd.grad(
+            penalty, list(block.parameters()), retain_graph=True, allow_unused=True
+        )
         assert sum(part is not None and bool(part.any()) for part in found) > 8
     with torch.no_grad():
         assert model.encode(BATCH.source, BATCH.source_mask).penalties == {}
@@ -225,7 +228,7 @@ def test_the_newest_position_starts_where_the_one_before_ended() -> None:
     warm = stepped(model, batch, 1)[1].item()
     with torch.no_grad():
         memory = model.encode(batch.source, batch.source_mask)
-        state, cold = model.init_state(memory, 1, 13), 0
+        state, cold = model.init_state(memory, 1, 13), 0.0
         for tokens in batch.target_input.T:
             state.last.zero_()
             before = state.applications.item()
@@ -367,7 +370,7 @@ def statistics(model: DEQ, batch: Batch) -> dict[str, float]:
 
 
 def test_statistics_are_means_over_sentences_and_over_target_words() -> None:
-    loose = {"tolerance": 1e-5, "max_iterations": 90}
+    loose: Limits = {"tolerance": 1e-5, "max_iterations": 90}
     model = model_of(
         encoder_solver=Anderson(**loose),
         decoder_solver=Picard(**loose),

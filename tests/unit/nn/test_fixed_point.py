@@ -34,7 +34,8 @@ def normal(seed: int, *shape: int) -> Tensor:
 def contraction(seed: int, rows: int, n: int, norm: float) -> Tensor:
     """[rows, n, n] of this spectral norm, as a rule not symmetric."""
     matrices = normal(seed, rows, n, n)
-    return matrices * (norm / torch.linalg.matrix_norm(matrices, 2)[:, None, None])
+    norms: Tensor = torch.linalg.matrix_norm(matrices, 2)
+    return matrices * (norm / norms[:, None, None])
 
 
 def linear(a: Tensor, b: Tensor) -> Callable[[Tensor], Tensor]:
@@ -42,7 +43,8 @@ def linear(a: Tensor, b: Tensor) -> Callable[[Tensor], Tensor]:
 
 
 def solution(a: Tensor, b: Tensor) -> Tensor:
-    return torch.linalg.solve(torch.eye(b.shape[-1], dtype=b.dtype) - a, b)
+    solved: Tensor = torch.linalg.solve(torch.eye(b.shape[-1], dtype=b.dtype) - a, b)
+    return solved
 
 
 def close(actual: Tensor, expected: Tensor, tolerance: float) -> None:

@@ -286,11 +286,11 @@ def test_the_best_continuations_are_those_of_log_softmax(
     there = min(count, beam * vocabulary)
     best[:, :there] = table.flatten(1).topk(there, -1).values
     # what may round away when so many terms are added up in float32, and of sums as large as the logits
-    close = {"rtol": 0, "atol": 6e-8 * vocabulary + 1e-6 * (100 + float(logits.masked_fill(off, 0.0).abs().max()))}
-    torch.testing.assert_close(sums.double(), best, **close)
+    rounding = 6e-8 * vocabulary + 1e-6 * (100 + float(logits.masked_fill(off, 0.0).abs().max()))
+    torch.testing.assert_close(sums.double(), best, rtol=0, atol=rounding)
     named = table[torch.arange(sentences)[:, None], parents, tokens]
     some = sums > -math.inf
-    torch.testing.assert_close(named[some], best[some], **close)
+    torch.testing.assert_close(named[some], best[some], rtol=0, atol=rounding)
     assert (parents[~some] == 0).all()
     assert (tokens[~some] == 0).all()
     assert (sums[:, :-1] >= sums[:, 1:]).all()

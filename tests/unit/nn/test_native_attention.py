@@ -143,13 +143,14 @@ def test_attention_to_the_source_depends_on_nothing_but_its_real_tokens(
     seed: int, beam: int, heads: int, size: int, length: int, left: int, right: int
 ) -> None:
     """Not a bit of it: neither on padding, whatever stands there, nor on batch mates or the other queries."""
-    queries, real = drawn(seed, 3, beam, heads * size), drawn(seed + 1, 2, 3, length, heads, size)
+    queries, memory = drawn(seed, 3, beam, heads * size), drawn(seed + 1, 2, 3, length, heads, size)
     whole = torch.ones((3, 1, 1, length), dtype=torch.bool)
-    expected = attend_to_source(queries, *real, whole, no_dropout)
-    padded = torch.nn.functional.pad(real, (0, 0, 0, 0, left, right), value=math.nan)
+    expected = attend_to_source(queries, memory[0], memory[1], whole, no_dropout)
+    keys, values = torch.nn.functional.pad(memory, (0, 0, 0, 0, left, right), value=math.nan)
     mask = torch.nn.functional.pad(whole, (left, right), value=False)
-    assert same_bits(attend_to_source(queries, *padded, mask, no_dropout), expected)
-    alone = attend_to_source(queries[2:, beam - 1 :].clone(), *padded[:, 2:].clone(), mask[2:].clone(), no_dropout)
+    assert same_bits(attend_to_source(queries, keys, values, mask, no_dropout), expected)
+    query, key, value = (tensor[2:].clone() for tensor in (queries[:, beam - 1 :], keys, values))
+    alone = attend_to_source(query, key, value, mask[2:].clone(), no_dropout)
     assert same_bits(alone[0, 0], expected[2, beam - 1])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -94,9 +95,9 @@ class Spoilt(TableModel):
         super().__init__(9, 3)
         self.bad, self.length, self.everywhere = bad, length, everywhere
 
-    def row(self, source: object, prefix: object) -> tuple[Tensor, Tensor]:
-        logits, attention = super().row(source, prefix)  # type: ignore[arg-type]
-        if len(list(prefix)) >= self.length and (self.everywhere or len(list(source)) == 2):  # type: ignore[call-overload]
+    def row(self, source: Sequence[int], prefix: Sequence[int]) -> tuple[Tensor, Tensor]:
+        logits, attention = super().row(source, prefix)
+        if len(prefix) >= self.length and (self.everywhere or len(source) == 2):
             logits = torch.full_like(logits, self.bad)
         else:
             logits = logits.index_fill(0, torch.tensor(EOS), -20.0)  # or it would be over by then

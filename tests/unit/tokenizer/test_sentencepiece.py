@@ -287,7 +287,7 @@ def test_a_model_of_other_options_is_refused(texts: tuple[Path, Path], tmp_path:
     for ids, said in (({"pad_id": 3, "eos_id": 0}, "end as the tokens"), (None, "empty")):
         model = io.BytesIO()
         if ids is not None:
-            given = {"pad_id": 0, "unk_id": 1, "bos_id": 2, "eos_id": 3, **ids}
+            given: dict[str, Any] = {"pad_id": 0, "unk_id": 1, "bos_id": 2, "eos_id": 3, **ids}
             sentencepiece.SentencePieceTrainer.train(
                 sentence_iterator=iter(SOURCE), model_writer=model, vocab_size=100, minloglevel=2, **given
             )

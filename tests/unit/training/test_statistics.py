@@ -87,6 +87,12 @@ def made(data: Prepared, name: str, *, worried: bool = False, **changes: Any) ->
     return trainer(directory / name, store, tokenizers, ALONE, reporting(**changes), config=config, reporter=Silence())
 
 
+def seen(training: Trainer) -> list[dict[str, float]]:
+    """What its model has reported."""
+    assert isinstance(training.model, Reporting)
+    return training.model.seen
+
+
 def lines(directory: Path, event: str = "progress") -> dict[int, dict[str, Any]]:
     return {r["update"]: r["statistics"] for r in logged(directory) if r["event"] == event}
 
@@ -103,7 +109,7 @@ def test_a_log_line_has_the_means_over_its_micro_batches(data: Prepared) -> None
     """Of those that have it; and of what the gradient brings, the values that it brought."""
     training = made(data, "means", validate_every=100, updates=12)
     training.train()
-    micro_batches = training.model.seen[:24]
+    micro_batches = seen(training)[:24]
     assert {len(report) for report in micro_batches} == {2, 3}  # the penalty is missing in some
     found = lines(data[0] / "means")
     assert list(found) == [6, 12]
@@ -116,7 +122,7 @@ def test_a_validation_has_the_means_over_its_batches(data: Prepared) -> None:
     training = made(data, "validated", updates=4)
     training.validation = replace(training.validation, batch_tokens=200)
     training.train()
-    batches = [report for report in training.model.seen if "late" not in report]
+    batches = [report for report in seen(training) if "late" not in report]
     assert len(batches) > 3
     assert lines(data[0] / "validated", "validated")[4] == pytest.approx(mean(batches), rel=1e-5)
 

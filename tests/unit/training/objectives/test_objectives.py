@@ -27,7 +27,7 @@ class Counting(Objective):
     ) -> Mapping[str, Tensor]:
         with precision():
             found = cross_entropy(model, batch, 0.1)
-        found.loss.backward()  # type: ignore[no-untyped-call]
+        found.loss.backward()
         tokens, pairs = batch.target_tokens, len(batch.source)
         tally.add(found.loss, found.likelihood, tokens, units=tokens, figures=(pairs,))
         return found.statistics
