@@ -20,6 +20,7 @@ from nmt.models.base import EncoderDecoder
 from nmt.nn.twin import evaluating
 from nmt.search import SearchConfig
 from nmt.search.base import Hypothesis
+from nmt.search.dispatch import find_hypotheses
 from nmt.text import clean_line
 from nmt.tokenizer.base import Tokenizer, TokenizerPair
 
@@ -157,8 +158,12 @@ class Translator:
         results: list[list[Hypothesis]] = [[] for _ in sources]
         for rows in batches_by_length([len(source) for source in sources], self.options.batch_tokens):
             source, mask = pad([sources[row] for row in rows])
-            found = self.search.search(
-                self.model, source.to(self.device), mask.to(self.device), need_attention=self.need_attention
+            found = find_hypotheses(
+                self.search,
+                self.model,
+                source.to(self.device),
+                mask.to(self.device),
+                need_attention=self.need_attention,
             )
             for row, hypotheses in zip(rows, found, strict=True):
                 results[row] = hypotheses

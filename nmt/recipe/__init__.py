@@ -1,6 +1,5 @@
 """The recipe: one YAML file that says what everything is set to. Nothing below this package sees one."""
 
-from nmt.recipe.load import load_recipe
-from nmt.recipe.recipe import Recipe
+from nmt.recipe.recipe import Recipe, load_recipe
 
 __all__ = ["Recipe", "load_recipe"]

@@ -14,33 +14,12 @@ from nmt.errors import UserError
 from nmt.options import Options
 from nmt.recipe.conflict import Conflict
 from nmt.recipe.document import Document, dotted, read_document
-from nmt.recipe.inheritance import inherit
 from nmt.recipe.keys import add_default_kinds
 from nmt.recipe.overrides import Origins, Overrides, apply_overrides, origin_of
 from nmt.recipe.plain import plain
 from nmt.recipe.problems import problems_of, raise_all
-from nmt.recipe.recipe import Recipe, conflicts
 
 OptionsT = TypeVar("OptionsT", bound=Options)
-
-
-def load_recipe(recipe: Path | Mapping[str, Any], overrides: Overrides = ()) -> Recipe:
-    """Reads and validates a recipe.
-
-    Args:
-        recipe: the YAML file, or what such a file would hold; then relative paths start from the current folder.
-        overrides: applied in order.
-
-    Raises:
-        UserError: with every mistake, each as file:line (or the override), key, expected, got, fix.
-    """
-    if not isinstance(recipe, Path):
-        given = Document("recipe", plain(dict(recipe)), {})
-        return load_options(Recipe, given, overrides, conflicts, Path.cwd(), inherit)
-    path = recipe
-    document = read_document(path)
-    named = Document(document.where, {"name": path.stem, **document.data}, document.lines)
-    return load_options(Recipe, named, overrides, conflicts, path.parent.resolve(), inherit)
 
 
 def locate_keys(path: Path, overrides: Sequence[str] = ()) -> Callable[[KeyPath], str]:
@@ -57,7 +36,7 @@ def load_options(
     directory: Path | None = None,
     complete: Callable[[Mapping[str, Any], Callable[[KeyPath], str], Path | None], dict[str, Any]] | None = None,
 ) -> OptionsT:
-    """As `load_recipe`, for any Options class.
+    """A document as validated options.
 
     Args:
         root: the class.

@@ -16,7 +16,11 @@ from nmt.inference.options import TranslationOptions
 from nmt.models import ModelConfig
 from nmt.options import Count, Options
 from nmt.recipe.conflict import Conflict
+from nmt.recipe.document import Document, read_document
+from nmt.recipe.inheritance import inherit
+from nmt.recipe.load import load_options
 from nmt.recipe.overrides import Overrides
+from nmt.recipe.plain import plain
 from nmt.recipe.start import start_conflicts
 from nmt.search import BeamSearch, SearchConfig
 from nmt.tokenizer import TokenizerOptions
@@ -79,9 +83,26 @@ class Recipe(Options):
         Raises:
             UserError: with every mistake, each as file:line (or the override), key, expected, got, fix.
         """
-        from nmt.recipe.load import load_recipe
-
         return load_recipe(recipe if isinstance(recipe, Mapping) else Path(recipe), overrides)
+
+
+def load_recipe(recipe: Path | Mapping[str, Any], overrides: Overrides = ()) -> Recipe:
+    """Reads and validates a recipe.
+
+    Args:
+        recipe: the YAML file, or what such a file would hold; then relative paths start from the current folder.
+        overrides: applied in order.
+
+    Raises:
+        UserError: with every mistake, each as file:line (or the override), key, expected, got, fix.
+    """
+    if not isinstance(recipe, Path):
+        given = Document("recipe", plain(dict(recipe)), {})
+        return load_options(Recipe, given, overrides, conflicts, Path.cwd(), inherit)
+    path = recipe
+    document = read_document(path)
+    named = Document(document.where, {"name": path.stem, **document.data}, document.lines)
+    return load_options(Recipe, named, overrides, conflicts, path.parent.resolve(), inherit)
 
 
 def conflicts(recipe: Recipe) -> Sequence[Conflict]:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from nmt.options import BeamWidth, Count, Length, LengthFactor, NonNegativeFloat, Options, PositiveFloat, Seed
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from nmt.search.base import Hypothesis, MemoryT, StateT, StepModel
 
 LengthNormalization = Literal["gnmt", "power"]
 
@@ -65,14 +60,6 @@ class BeamSearch(Options):
             raise ValueError("stop_at_current_length has no effect with early_stopping, which ends a sentence sooner")
         return self
 
-    def search(
-        self, model: StepModel[MemoryT, StateT], source: Tensor, source_mask: Tensor, *, need_attention: bool = False
-    ) -> list[list[Hypothesis]]:
-        """The n best translations of each sentence; see `nmt.search.beam.beam_search`."""
-        from nmt.search.beam import beam_search
-
-        return beam_search(model, source, source_mask, self, need_attention=need_attention)
-
 
 class Sampling(Options):
     """Settings of ancestral sampling: translations drawn at random, as back-translation wants them."""
@@ -96,14 +83,6 @@ class Sampling(Options):
     n_best: Annotated[int, Field(gt=0, le=100_000)] = 1
     """Samples returned per sentence, in the order in which they were drawn."""
 
-    def search(
-        self, model: StepModel[MemoryT, StateT], source: Tensor, source_mask: Tensor, *, need_attention: bool = False
-    ) -> list[list[Hypothesis]]:
-        """Samples of each sentence; see `nmt.search.sampling.draw_samples`."""
-        from nmt.search.sampling import sampled_hypotheses
-
-        return sampled_hypotheses(model, source, source_mask, self, need_attention=need_attention)
-
 
 SearchConfig = Annotated[BeamSearch | Sampling, Field(discriminator="kind")]
-"""Every search there is: a new one joins with its class in this line."""
+"""Every search there is: a new one joins with its class in this line, and in `nmt.search.dispatch`."""

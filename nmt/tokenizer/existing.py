@@ -11,6 +11,7 @@ from nmt.digest import file_digest
 from nmt.options import InputPath, Options
 from nmt.tokenizer.base import TokenizerPair
 from nmt.tokenizer.folder import DESCRIPTION, save_tokenizers
+from nmt.tokenizer.saved import load_tokenizers
 
 
 class ExistingTokenizer(Options):
@@ -62,6 +63,4 @@ class ExistingTokenizer(Options):
 
     @cached_property
     def _pair(self) -> TokenizerPair:
-        from nmt.tokenizer import load_tokenizers  # which knows this class
-
         return load_tokenizers(self._folder)

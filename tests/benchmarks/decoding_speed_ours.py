@@ -128,6 +128,7 @@ def translation(model: Path, setting: OurSetting) -> Callable[[Job, int], list[I
     from nmt.cpu import forget_old_kernels, keep_freed_memory
     from nmt.data.batch import pad
     from nmt.inference.precision import with_precision
+    from nmt.search.dispatch import find_hypotheses
 
     keep_freed_memory()
     forget_old_kernels()
@@ -135,7 +136,7 @@ def translation(model: Path, setting: OurSetting) -> Callable[[Job, int], list[I
     loaded = with_precision(load_bundle(model).model, setting.precision)
 
     def translate(job: Job, beam: int) -> list[Ids]:
-        found = _search(job.length, beam).search(loaded, *pad(job.sources))
+        found = find_hypotheses(_search(job.length, beam), loaded, *pad(job.sources))
         return [list(hypotheses[0].tokens) for hypotheses in found]
 
     return translate

@@ -37,6 +37,7 @@ from nmt.inference.options import Precision
 from nmt.inference.precision import with_precision
 from nmt.models.deq import DEQState
 from nmt.recipe import load_recipe
+from nmt.search.dispatch import find_hypotheses
 from nmt.search.options import BeamSearch
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -103,7 +104,7 @@ class Entry:
         watched = Watched(self.model)
         search = BeamSearch(beam=self.beam, min_length=length - 1, max_length_factor=0.0, max_length_offset=length - 1)
         start = time.process_time()
-        found = search.search(watched, source, mask)
+        found = find_hypotheses(search, watched, source, mask)
         seconds = time.process_time() - start
         assert all(len(hypotheses[0].tokens) + 1 == length for hypotheses in found)
         applications = statistics.fmean(watched.applications or [0.0])

@@ -24,6 +24,7 @@ from nmt.nn.dropout import Dropout
 from nmt.nn.weight_norm import fold_weight_norm
 from nmt.search import beam
 from nmt.search.base import Hypothesis
+from nmt.search.dispatch import find_hypotheses
 from nmt.search.options import BeamSearch, Sampling
 from nmt.tokenizer.base import SPECIAL
 from nmt.training.objectives.likelihood import cross_entropy
@@ -201,11 +202,11 @@ def test_search_with_a_coverage_penalty_translates_alone_as_in_a_batch(
 ) -> None:
     options = BeamSearch(beam=3, length_penalty=0.2, coverage_penalty=0.2, max_length_factor=1.0, max_length_offset=2)
     batch = pad_source(batch_of(examples), 2, 1)
-    together = options.search(model, batch.source, batch.source_mask, need_attention=True)
+    together = find_hypotheses(options, model, batch.source, batch.source_mask, need_attention=True)
     for (source, _), (found,) in zip(examples, together, strict=True):
         one = batch_of([(source, [4])])
         with closest_call() as margins:
-            ((alone,),) = options.search(model, one.source, one.source_mask)
+            ((alone,),) = find_hypotheses(options, model, one.source, one.source_mask)
         if min(margins) < 1e-5:  # rounding alone decides which of two hypotheses goes on
             continue
         assert found.tokens == alone.tokens
@@ -222,9 +223,11 @@ def test_samples_are_those_of_the_sentence_alone_with_the_probability_of_teacher
 ) -> None:
     options = Sampling(n_best=4, max_length_factor=1.0, max_length_offset=2)
     batch = pad_source(batch_of(examples), 2, 1)
-    for (source, _), found in zip(examples, options.search(model, batch.source, batch.source_mask), strict=True):
+    for (source, _), found in zip(
+        examples, find_hypotheses(options, model, batch.source, batch.source_mask), strict=True
+    ):
         one = batch_of([(source, [4])])
-        (alone,) = options.search(model, one.source, one.source_mask)
+        (alone,) = find_hypotheses(options, model, one.source, one.source_mask)
         assert [hypothesis.tokens for hypothesis in found] == [hypothesis.tokens for hypothesis in alone]
         forced = batch_of([(source, list(hypothesis.tokens)) for hypothesis in found])
         table = teacher_forced(model, forced)[0].log_softmax(-1).gather(2, forced.target_output[:, :, None]).squeeze(2)

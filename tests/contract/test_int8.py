@@ -24,6 +24,7 @@ from nmt.models.quantization import dequantized, packed, quantized
 from nmt.models.weights import named_weights, put_weights
 from nmt.nn.kernels.int8_product import has_wide_accumulation, is_supported
 from nmt.nn.weight_norm import fold_weight_norm
+from nmt.search.dispatch import find_hypotheses
 from nmt.search.options import BeamSearch
 from tests.contract.listed import MODELS
 from tests.contract.test_contract import VOCABULARY, batch_of, pad_source, random_model, teacher_forced
@@ -146,11 +147,11 @@ def test_neither_batch_mates_nor_padding_change_a_result(forms: Quantized) -> No
 def test_search_translates_alone_as_in_a_batch(forms: Quantized) -> None:
     options = BeamSearch(beam=3, length_penalty=0.2, coverage_penalty=0.2, max_length_factor=1.0, max_length_offset=2)
     batch = pad_source(batch_of(examples()), 2, 1)
-    together = options.search(forms.packed, batch.source, batch.source_mask)
+    together = find_hypotheses(options, forms.packed, batch.source, batch.source_mask)
     same = 0
     for (source, _), (found,) in zip(examples(), together, strict=True):
         one = batch_of([(source, [4])])
-        ((alone,),) = options.search(forms.packed, one.source, one.source_mask)
+        ((alone,),) = find_hypotheses(options, forms.packed, one.source, one.source_mask)
         same += found.tokens == alone.tokens and found.score == pytest.approx(alone.score, abs=1e-4)
         assert found.score == pytest.approx(alone.score, abs=0.3)
     assert not forms.settles or same >= 11

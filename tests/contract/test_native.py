@@ -10,6 +10,7 @@ from nmt.data.batch import Batch
 from nmt.models.quantization import packed, quantized
 from nmt.nn import native
 from nmt.nn.kernels.int8_product import has_wide_accumulation, is_supported
+from nmt.search.dispatch import find_hypotheses
 from nmt.search.options import BeamSearch
 from tests.contract.listed import MODELS
 from tests.contract.test_contract import Model, batch_of, pad_source, random_model
@@ -31,9 +32,9 @@ pytestmark = pytest.mark.skipif(native.library() is None, reason="the C function
 )
 def test_search_finds_the_same(name: str, options: BeamSearch) -> None:
     model, batch = random_model(MODELS[name]), pad_source(batch_of(examples()), 2, 1)
-    found = options.search(model, batch.source, batch.source_mask)
+    found = find_hypotheses(options, model, batch.source, batch.source_mask)
     with without_library():
-        expected = options.search(model, batch.source, batch.source_mask)
+        expected = find_hypotheses(options, model, batch.source, batch.source_mask)
     for some, others in zip(found, expected, strict=True):
         assert [one.tokens for one in some] == [other.tokens for other in others]
         assert [one.score for one in some] == pytest.approx([other.score for other in others], abs=1e-5)

@@ -14,6 +14,7 @@ from nmt.models.deq import DEQ
 from nmt.nn.kernels.int8_product import is_supported
 from nmt.search import BeamSearch
 from nmt.search.base import Hypothesis
+from nmt.search.dispatch import find_hypotheses
 from tests.contract.listed import MODELS
 from tests.contract.test_contract import Model
 
@@ -50,7 +51,7 @@ def test_threads_find_what_each_would_find_alone(name: str, precision: str) -> N
     source, mask = pad(sources())
 
     def search(_: int) -> list[list[Hypothesis]]:
-        return SEARCH.search(model, source, mask)
+        return find_hypotheses(SEARCH, model, source, mask)
 
     with ThreadPoolExecutor(THREADS) as pool:
         found = list(pool.map(search, range(2 * THREADS)))

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from nmt.data.batch import Batch, collate
 from nmt.interop.fairseq.weights import FAIRSEQ_SPECIAL
 from nmt.search.base import Hypothesis
+from nmt.search.dispatch import find_hypotheses
 from nmt.search.options import BeamSearch
 from nmt.tokenizer.base import SPECIAL
 from tests.parity.reference import TWINS, Model, make_random, padded_left, their_sample
@@ -125,7 +126,7 @@ def _sources(sentences: Sequence[Sequence[int]]) -> Batch:
 
 
 def _search(model: Model, batch: Batch, options: BeamSearch) -> list[Hypothesis]:
-    return [best for best, *_ in options.search(model, batch.source, batch.source_mask)]
+    return [best for best, *_ in find_hypotheses(options, model, batch.source, batch.source_mask)]
 
 
 def _their_search(model: nn.Module, batch: Batch, **options: Any) -> list[list[Hypothesis]]:

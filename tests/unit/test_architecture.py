@@ -1,12 +1,17 @@
-"""The direction of imports: DESIGN's layers, as pyproject.toml declares them."""
+"""The direction of imports: DESIGN's layers, as pyproject.toml declares them; and the size of files and functions."""
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 from pathlib import Path
 
+import grimp
 import pytest
 from importlinter import cli as import_linter
 
@@ -14,6 +19,9 @@ from tests.cli.model_directory import save_tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
 PYPROJECT = ROOT / "pyproject.toml"
+PACKAGES = ("nmt", "data_prep")
+LONGEST_FILE, LONGEST_FUNCTION = 500, 80
+"""Lines."""
 HEAVY = ("torch", "numpy", "sentencepiece", "sacrebleu", "tensorboard")
 
 
@@ -53,6 +61,51 @@ def test_a_wrong_import_would_be_noticed(tmp_path: Path) -> None:
     )
     assert result.returncode == 1, result.stdout + result.stderr
     assert "nmt.nn is not allowed to import nmt.models" in result.stdout
+
+
+def circle(imports: Mapping[str, set[str]]) -> list[str]:
+    """Modules of which each imports the next and the last the first; empty where there are none."""
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as error:
+        found: list[str] = error.args[1]
+        return found[::-1]
+    return []
+
+
+def test_no_imports_go_in_a_circle() -> None:
+    """Every import statement counts: those within functions too, and those for types alone.
+
+    What the package `nmt` itself names for types does not: whoever uses the toolkit has it imported by name, when used.
+    """
+    graph = grimp.build_graph(*PACKAGES, cache_dir=None)
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules if module != "nmt"}
+    assert {"nmt.search.beam", "nmt.search.dispatch", "data_prep"} <= imports.keys()
+    assert circle(imports) == []
+
+
+def test_a_circle_would_be_noticed() -> None:
+    imports = {"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}
+    found = circle(imports)
+    assert set(found) == {"a", "b", "c"}
+    assert all(after in imports[before] for before, after in pairwise(found))
+
+
+def sizes() -> Iterator[tuple[str, int, int]]:
+    """Of each file and each function: where, its lines, and how many it may have."""
+    for path in (path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))):
+        text, name = path.read_text(encoding="utf-8"), str(path.relative_to(ROOT))
+        yield name, len(text.splitlines()), LONGEST_FILE
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                assert node.end_lineno is not None
+                yield f"{name}:{node.lineno} {node.name}", node.end_lineno - node.lineno + 1, LONGEST_FUNCTION
+
+
+def test_files_and_functions_are_short_enough_to_be_read() -> None:
+    found = list(sizes())
+    assert len(found) > 1000
+    assert [f"{where}: {lines} lines, at most {most}" for where, lines, most in found if lines > most] == []
 
 
 def imported(arguments: list[str], names: tuple[str, ...]) -> list[str]:

@@ -13,6 +13,7 @@ from nmt.models.weights import named_weights
 from nmt.nn.int8 import PackedLinear
 from nmt.nn.kernels.int8_product import is_supported
 from nmt.search import BeamSearch
+from nmt.search.dispatch import find_hypotheses
 
 needs_kernel = pytest.mark.skipif(not is_supported(), reason="packed models are for x86-64")
 
@@ -34,8 +35,8 @@ def test_fp32_is_the_model_itself_and_bf16_leaves_it_alone() -> None:
 
 def test_bf16_searches_and_agrees_about_probability() -> None:
     model, source = transformer(), pad([[5, 6, 7, 8], [9, 10]])
-    exact = BeamSearch(beam=1).search(model, *source)
-    rounded = BeamSearch(beam=1).search(with_precision(model, "bf16"), *source)
+    exact = find_hypotheses(BeamSearch(beam=1), model, *source)
+    rounded = find_hypotheses(BeamSearch(beam=1), with_precision(model, "bf16"), *source)
     for (left,), (right,) in zip(exact, rounded, strict=True):
         per_token = (left.log_probability / (len(left.tokens) + 1), right.log_probability / (len(right.tokens) + 1))
         assert abs(per_token[0] - per_token[1]) < 0.1
@@ -50,7 +51,7 @@ def test_int8_leaves_the_model_alone_whether_it_is_quantised_or_not() -> None:
     model, source = transformer(), pad([[5, 6, 7, 8], [9, 10]])
     small = quantized(model)
     weights = {name: tensor.clone() for name, tensor in named_weights(model).items()}
-    found = [BeamSearch(beam=2).search(with_precision(each, "int8"), *source) for each in (model, small)]
+    found = [find_hypotheses(BeamSearch(beam=2), with_precision(each, "int8"), *source) for each in (model, small)]
     assert found[0] == found[1]  # quantised now or before: the same numbers
     assert all(torch.equal(tensor, weights[name]) for name, tensor in named_weights(model).items())
     assert not is_packed(model)

@@ -12,6 +12,7 @@ from nmt.inference.scoring import score_ids, score_lines, token_totals
 from nmt.inference.translator import Translator
 from nmt.models.transformer import Transformer
 from nmt.search import BeamSearch
+from nmt.search.dispatch import find_hypotheses
 from nmt.tokenizer.base import TokenizerPair
 from tests.unit.inference.tiny import ALPHABET, Backwards, CharacterTokenizer
 
@@ -69,7 +70,7 @@ def test_scoring_what_a_transformer_found_gives_its_log_probability(beam: int) -
     model = config.build(300, 300).eval()
     sources = [torch.randint(4, 300, (length,)).tolist() for length in (1, 5, 9, 3, 17, 8)]
     for extra in (0, 4):  # with and without more batch mates
-        found = BeamSearch(beam=beam).search(model, *pad(sources[: 2 + extra]))
+        found = find_hypotheses(BeamSearch(beam=beam), model, *pad(sources[: 2 + extra]))
         targets = [hypotheses[0].tokens for hypotheses in found]
         scores = score_ids(model, sources[: 2 + extra], targets, batch_tokens=50)
         assert [sum(s) for s in scores] == pytest.approx([h[0].log_probability for h in found], abs=1e-4)

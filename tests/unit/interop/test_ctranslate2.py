@@ -23,6 +23,7 @@ from nmt.models.gnmt import GNMT
 from nmt.models.luong import Luong
 from nmt.models.transformer import Transformer
 from nmt.pipeline.quantizing import quantize_model
+from nmt.search.dispatch import find_hypotheses
 from nmt.search.options import BeamSearch
 from tests.unit.interop.ctranslate2_models import (
     FEWER_WORDS,
@@ -120,7 +121,7 @@ def test_the_same_translations_are_found(reversing: tuple[Bundle, Any], beam: in
         max_length_offset=100,
     )
     batch = collate(sources, sources)
-    ours = [best[0] for best in search.search(bundle.model, batch.source, batch.source_mask)]
+    ours = [best[0] for best in find_hypotheses(search, bundle.model, batch.source, batch.source_mask)]
     theirs = translator.translate_batch(
         named(bundle.tokenizers.source, sources),
         beam_size=beam,

@@ -22,6 +22,7 @@ from nmt.nn.cells.lstm import LSTMState
 from nmt.nn.int8 import Int8Embedding, Int8Linear, PackedLinear, quantized_weight
 from nmt.nn.kernels.int8_product import has_wide_accumulation, is_supported, plain_product
 from nmt.search import BeamSearch
+from nmt.search.dispatch import find_hypotheses
 
 VOCABULARY = 40
 
@@ -150,7 +151,7 @@ def test_logits_that_are_not_numbers_are_a_clear_error() -> None:
     source = pad([[5, 6, 3], [7, 3]])
     for broken in (quantized(model), packed(quantized(model))):
         with pytest.raises(UserError, match="finite"):
-            BeamSearch(beam=2).search(broken, *source)
+            find_hypotheses(BeamSearch(beam=2), broken, *source)
 
 
 def by_definition(cell: LSTM, x: Tensor) -> Iterator[LSTMState]:

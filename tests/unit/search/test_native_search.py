@@ -17,6 +17,7 @@ from nmt.errors import UserError
 from nmt.nn import native
 from nmt.search import BeamSearch
 from nmt.search.base import Hypothesis
+from nmt.search.dispatch import find_hypotheses
 from nmt.tokenizer.base import SPECIAL
 from tests.unit.search.table_model import TableModel
 from tests.unit.search.test_beam import batch, search
@@ -114,4 +115,4 @@ def test_logits_that_are_not_numbers_end_the_search_with_the_reason(
     source, mask = batch([[4, 5, EOS], [6, EOS]])
     options = BeamSearch(beam=beam, length_penalty=0.0)
     with pytest.raises(UserError, match="finite numbers"):
-        options.search(Spoilt(bad, length, everywhere), source, mask)
+        find_hypotheses(options, Spoilt(bad, length, everywhere), source, mask)

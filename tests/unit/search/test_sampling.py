@@ -16,6 +16,7 @@ from nmt.errors import UserError
 from nmt.models.base import StepOutput
 from nmt.search import BeamSearch, Sampling
 from nmt.search.base import Hypothesis
+from nmt.search.dispatch import find_hypotheses
 from nmt.search.sampling import draw, draw_samples, sentence_keys
 from nmt.tokenizer.base import SPECIAL
 from tests.unit.search.table_model import TableMemory, TableModel, TableState, exhaustive
@@ -26,7 +27,7 @@ SENTENCES = [[4, 5, EOS], [5, EOS], [4, 4, 5, 4, EOS]]
 
 
 def sampled(model: TableModel, sentences: list[list[int]], **options: float) -> list[list[Hypothesis]]:
-    return Sampling.model_validate(options).search(model, *batch(sentences))
+    return find_hypotheses(Sampling.model_validate(options), model, *batch(sentences))
 
 
 def distribution(model: TableModel, source: list[int], options: Sampling, longest: int) -> dict[tuple[int, ...], float]:
@@ -60,7 +61,7 @@ def test_frequencies_are_the_models_probabilities(temperature: float, top_k: int
         n_best=count, temperature=temperature, top_k=top_k, max_length_factor=0.0, max_length_offset=2, seed=3
     )
     model = TableModel(7, seed=5, spread=1.0)
-    for source, hypotheses in zip(SENTENCES[:2], options.search(model, *batch(SENTENCES[:2])), strict=True):
+    for source, hypotheses in zip(SENTENCES[:2], find_hypotheses(options, model, *batch(SENTENCES[:2])), strict=True):
         expected = distribution(model, source, options, 2)
         assert sum(expected.values()) == pytest.approx(1.0)
         seen = Counter(hypothesis.tokens for hypothesis in hypotheses)
@@ -83,7 +84,7 @@ def test_samples_of_a_sentence_are_independent() -> None:
 @given(seed=st.integers(0, 2**40), extra=st.integers(0, 2), left=st.booleans())
 def test_neither_neighbours_nor_padding_nor_the_number_of_samples_matter(seed: int, extra: int, left: bool) -> None:
     model, options = TableModel(9, 2, spread=1.0), Sampling(n_best=5, seed=seed, max_length_factor=1.0)
-    together = options.search(model, *batch(SENTENCES, extra, left))
+    together = find_hypotheses(options, model, *batch(SENTENCES, extra, left))
     for sentence, hypotheses in zip(SENTENCES, together, strict=True):
         alone = sampled(model, [sentence], n_best=3, seed=seed, max_length_factor=1.0)[0]
         assert [h.tokens for h in alone] == [h.tokens for h in hypotheses[:3]]
@@ -118,7 +119,7 @@ def test_attention_belongs_to_the_sample() -> None:
     model = TableModel(8, 3, spread=1.0)
     source, mask = batch(SENTENCES, extra=1)
     for sentence, hypotheses in zip(
-        SENTENCES, Sampling(n_best=6).search(model, source, mask, need_attention=True), strict=True
+        SENTENCES, find_hypotheses(Sampling(n_best=6), model, source, mask, need_attention=True), strict=True
     ):
         for hypothesis in hypotheses:
             assert hypothesis.attention is not None
@@ -162,7 +163,7 @@ def test_ended_rows_leave_the_batch_and_memory_is_never_tiled() -> None:
 
 def test_no_sentences() -> None:
     nothing = torch.zeros((0, 3), dtype=torch.int64)
-    assert Sampling().search(TableModel(6), nothing, nothing.bool()) == []
+    assert find_hypotheses(Sampling(), TableModel(6), nothing, nothing.bool()) == []
 
 
 def test_logits_that_are_not_numbers_are_reported() -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from nmt.search import BeamSearch
 from nmt.search.base import Hypothesis
+from nmt.search.dispatch import find_hypotheses
 from nmt.tokenizer.base import SPECIAL
 from tests.unit.search.table_model import TableModel
 
@@ -42,7 +43,7 @@ def search(model: TableModel, sources: list[list[int]], settings: BeamSearch) ->
     width = max(map(len, sources))
     source = torch.tensor([ids + [SPECIAL.pad] * (width - len(ids)) for ids in sources])
     mask = torch.tensor([[True] * len(ids) + [False] * (width - len(ids)) for ids in sources])
-    return settings.search(model, source, mask)
+    return find_hypotheses(settings, model, source, mask)
 
 
 def described(model: TableModel, source: list[int], beam: int, alpha: float) -> list[tuple[float, tuple[int, ...]]]:
