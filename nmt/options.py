@@ -37,6 +37,8 @@ class Effect(Enum):
     EXTENT = "how far the work goes"
     CHOICE = "what is taken of what the work leaves"
     CONTENT = "nothing by its name: the content of what it names counts"
+    TRAINING = "how training goes: other weights, which mean the same function"
+    SHORTHAND = "nothing by itself: it stands for values of other options"
 
 
 def with_effect(options: Options, *effects: Effect | None) -> dict[str, Any]:
@@ -105,7 +107,10 @@ LengthFactor = Annotated[float, Field(ge=0.0, le=1000.0)]
 """Tokens of a translation per token of its source."""
 
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
-"""A probability below one (dropout, label smoothing)."""
+"""A probability below one."""
+
+DropoutRate = Annotated[Probability, Effect.TRAINING]
+"""Probability of zeroing an element while a model is trained."""
 
 PositiveFloat = Annotated[float, Field(gt=0.0)]
 NonNegativeFloat = Annotated[float, Field(ge=0.0)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import torch
 from pydantic import Field, model_validator
@@ -24,7 +24,7 @@ from nmt.nn.gradient import scale_gradient
 from nmt.nn.layers import Layers
 from nmt.nn.position import LearnedPositions, positions
 from nmt.nn.weight_norm import WeightNormLinear
-from nmt.options import MOST_LAYERS, LayerCount, Options, PositionCount, Probability, Width, fill_from_preset
+from nmt.options import MOST_LAYERS, DropoutRate, Effect, LayerCount, Options, PositionCount, Width, fill_from_preset
 from nmt.tokenizer.base import SPECIAL
 
 R = math.sqrt(0.5)
@@ -97,7 +97,7 @@ class ConvS2S(EncoderDecoder[ConvS2SMemory, ConvS2SState]):
         """Convolutional encoder-decoder with attention in every layer (Gehring et al. 2017)."""
 
         kind: Literal["convs2s"] = "convs2s"
-        preset: Preset = "wmt_en_de"
+        preset: Annotated[Preset, Effect.SHORTHAND] = "wmt_en_de"
         """Architectures of the authors' published models, which the options below override: iwslt_de_en (4+3 layers,
         256), wmt_en_ro (20+20, 512), wmt_en_de (15+15, 512 to 2048), wmt_en_fr (15+15, 512 to 4096)."""
         embedding_dim: Width
@@ -108,7 +108,7 @@ class ConvS2S(EncoderDecoder[ConvS2SMemory, ConvS2SState]):
         """Layers that read the source, lowest first: width, kernel, and how many of each."""
         decoder: tuple[DecoderConvolutions, ...] = Field(min_length=1)
         """Layers that write the target, likewise."""
-        dropout: Probability = 0.1
+        dropout: DropoutRate = 0.1
         """Probability of zeroing an element of the embeddings, of each convolution's input and of the last layer."""
         positions: PositionCount = 1024
         """Rows of the learned table of positions; those beyond it are given its last one."""

@@ -6,7 +6,7 @@ Post-norm, without parameters in the normalisation, weight-normed; the input is 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Generic, Self, TypeVar
+from typing import Annotated, Generic, Self, TypeVar
 
 from pydantic import model_validator
 from torch import Tensor, nn
@@ -20,7 +20,7 @@ from nmt.nn.kernels.normalized_sum import normalized_sum
 from nmt.nn.keys_values import KeysValues, Place
 from nmt.nn.layers import Layers
 from nmt.nn.weight_norm import use_weight_norm
-from nmt.options import LayerCount, Options, PositiveFloat, Probability, Width
+from nmt.options import DropoutRate, Effect, LayerCount, Options, PositiveFloat, Width
 
 LayerT = TypeVar("LayerT", bound="EncoderLayer")
 
@@ -39,13 +39,13 @@ class BlockOptions(Options):
     """Layers within the block that is iterated to read the source."""
     decoder_layers: LayerCount = 1
     """The same for the target."""
-    dropout: Probability = 0.1
+    dropout: DropoutRate = 0.1
     """Probability of zeroing an element of the embeddings, of each sub-block's output and of the equilibrium."""
-    attention_dropout: Probability = 0.0
+    attention_dropout: DropoutRate = 0.0
     """The same for attention weights."""
-    activation_dropout: Probability = 0.0
+    activation_dropout: DropoutRate = 0.0
     """The same for the inner activations of the feed-forward blocks."""
-    dropout_masks: MaskShape = "sentence"
+    dropout_masks: Annotated[MaskShape, Effect.TRAINING] = "sentence"
     """What shares a mask, which stays the same over all iterations: all tokens of a sentence, as published, or none
     but the same token."""
     activation: Activation = "relu"

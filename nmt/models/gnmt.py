@@ -25,7 +25,7 @@ from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
 from nmt.nn.initial import Uniform
 from nmt.nn.layers import Layers
-from nmt.options import MOST_LAYERS, InheritedWidth, LayerCount, Options, PositiveFloat, Probability, Width
+from nmt.options import MOST_LAYERS, DropoutRate, InheritedWidth, LayerCount, Options, PositiveFloat, Width
 from nmt.tokenizer.base import SPECIAL
 
 FIRST_RESIDUAL = 2
@@ -74,7 +74,7 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
         output, as published; or the one made from its current output (tensorflow/nmt's gnmt_v2)."""
         cell: CellConfig = LSTM.Config()
         """Recurrence of every layer."""
-        dropout: Probability = 0.2
+        dropout: DropoutRate = 0.2
         """Probability of zeroing an element of each layer's input, and of the output layer's; never of a recurrence."""
         scaled_embeddings: bool = False
         """Multiply embeddings by the square root of their width, as a Transformer does. Weights that start small, as

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import torch
 from pydantic import model_validator
@@ -24,7 +24,7 @@ from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
 from nmt.nn.initial import Uniform
 from nmt.nn.layers import Layers
-from nmt.options import InheritedWidth, LayerCount, Options, PositiveFloat, Probability, Width
+from nmt.options import DropoutRate, Effect, InheritedWidth, LayerCount, Options, PositiveFloat, Probability, Width
 from nmt.tokenizer.base import SPECIAL
 
 
@@ -74,17 +74,17 @@ class Luong(EncoderDecoder[LuongMemory, LuongState]):
         """Every layer of the encoder reads in both directions; as published they read forwards only."""
         cell: CellConfig = LSTM.Config(forget_bias=0.0)
         """Recurrence of every layer."""
-        dropout: Probability = 0.2
+        dropout: DropoutRate = 0.2
         """Probability of zeroing an element of the embeddings, of what goes from layer to layer, of the encoder's
         output, of the attention's and of what the output layer reads; never of a recurrence. The next four replace it
         for a part of the model."""
-        source_embedding_dropout: Probability | None = None
+        source_embedding_dropout: Annotated[Probability | None, Effect.TRAINING] = None
         """Of the source embedding; null for `dropout`."""
-        encoder_dropout: Probability | None = None
+        encoder_dropout: Annotated[Probability | None, Effect.TRAINING] = None
         """Of the outputs of the encoder's layers; null for `dropout`."""
-        target_embedding_dropout: Probability | None = None
+        target_embedding_dropout: Annotated[Probability | None, Effect.TRAINING] = None
         """Of the target embedding; null for `dropout`."""
-        decoder_dropout: Probability | None = None
+        decoder_dropout: Annotated[Probability | None, Effect.TRAINING] = None
         """Of the outputs of the decoder's layers, of attention and of the projection after it; null for `dropout`."""
         scaled_embeddings: bool = False
         """Multiply embeddings by the square root of their width, as a Transformer does. Weights that start small, as

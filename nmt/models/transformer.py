@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import torch
 from pydantic import model_validator
@@ -26,7 +26,7 @@ from nmt.nn.norm import CausalNormConfig, LayerNorm, Norm, NormConfig, Unchanged
 from nmt.nn.past import Past
 from nmt.nn.position import LearnedPositions, Positions, SinusoidalPositions, positions
 from nmt.nn.residual import Residual
-from nmt.options import InheritedWidth, LayerCount, Options, PositionCount, Probability, Width, fill_from_preset
+from nmt.options import DropoutRate, Effect, InheritedWidth, LayerCount, Options, PositionCount, Width, fill_from_preset
 from nmt.tokenizer.base import SPECIAL
 
 Preset = Literal["tiny", "iwslt", "base", "big"]
@@ -69,7 +69,7 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
         """Attention-based encoder-decoder (Vaswani et al. 2017)."""
 
         kind: Literal["transformer"] = "transformer"
-        preset: Preset = "base"
+        preset: Annotated[Preset, Effect.SHORTHAND] = "base"
         """Named sizes that the options below override: tiny (4+4 layers, 128), iwslt (6+6, 512, feed-forward 1024),
         base (6+6, 512, feed-forward 2048), big (6+6, 1024, feed-forward 4096)."""
         model_dim: Width = 512
@@ -86,11 +86,11 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
         """Layers that read the source."""
         decoder_layers: LayerCount = 6
         """Layers that write the target."""
-        dropout: Probability = 0.1
+        dropout: DropoutRate = 0.1
         """Probability of zeroing an element of the embeddings and of each block's output."""
-        attention_dropout: Probability = 0.0
+        attention_dropout: DropoutRate = 0.0
         """The same for attention weights."""
-        activation_dropout: Probability = 0.0
+        activation_dropout: DropoutRate = 0.0
         """The same for the inner activations of the feed-forward blocks."""
         activation: Activation = "relu"
         """Non-linearity of the feed-forward blocks."""

@@ -22,6 +22,7 @@ from nmt.bundle import (
 )
 from nmt.errors import UserError
 from nmt.models.weights import averaged_names, load_weights
+from nmt.options import with_effect
 from nmt.pipeline.training import TRAIN
 from nmt.training.checkpoint import average_weights
 
@@ -99,5 +100,4 @@ def _check_alike(directory: Path, like: Path) -> None:
 
 def _arithmetic(directory: Path) -> dict[str, Any]:
     """The model's options, those left out included, without what acts in training only."""
-    options = model_config(read_recipe(directory), directory).model_dump(mode="json")
-    return {name: value for name, value in options.items() if "dropout" not in name and name != "preset"}
+    return with_effect(model_config(read_recipe(directory), directory), None)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from nmt.models import ModelConfig
 from nmt.models.transformer import Transformer
-from nmt.options import beside_recipe, renewed
+from nmt.options import Options, beside_recipe, renewed, with_effect
 from nmt.training import Training
 
 
@@ -40,3 +41,11 @@ def test_a_path_starts_beside_the_recipe_or_where_it_exists(tmp_path: Path, monk
     (recipes / "model").mkdir()
     assert beside_recipe(path, recipes) == recipes / "model"
     assert beside_recipe(tmp_path / "absolute", recipes) == tmp_path / "absolute"
+
+
+@pytest.mark.parametrize("config", get_args(get_args(ModelConfig)[0]))
+def test_models_that_differ_in_dropout_alone_mean_the_same_function(config: type[Options]) -> None:
+    """As averaging them takes for granted."""
+    shaping = with_effect(config(), None)
+    assert "kind" in shaping
+    assert not {name for name in shaping if "dropout" in name or name == "preset"}
