@@ -11,6 +11,7 @@ from typing import Any
 
 import nmt
 from nmt.bundle import METADATA, MODEL, RECIPE, Metadata, add_scores, read_metadata, save_bundle
+from nmt.data.pairs import read_pairs
 from nmt.data.store import PairStore
 from nmt.evaluation.measures import MEASURES, OF_VALIDATION, MeasureName, worded
 from nmt.evaluation.tokenization import DEFAULT, Tokenization, tokenizer_name
@@ -53,9 +54,10 @@ class TrainingSettings:
     tokenize: Tokenization
     """How the measures of validation divide text into words; like the search, it helps to choose."""
     measures: Sequence[MeasureName] | None
-    """Those of validation; None: BLEU, and in refinement GLEU. What tells the best weights is always one of them."""
+    """Those of validation; None: BLEU, and in refinement GLEU; of a language model perplexity. What tells the best
+    weights is always one of them."""
     languages: tuple[str, str]
-    """Codes of source and target."""
+    """Codes of source and target; a language model's source is empty."""
     resegment: bool
     """Cut the training text into pieces anew for every batch."""
 
@@ -202,7 +204,7 @@ def _train(
         _validation_set(settings, ids),
         directory,
         world,
-        TrainingReporter(reporter, settings.training.updates),
+        TrainingReporter(reporter, settings.training.updates, "pairs" if settings.languages[0] else "lines"),
         objective=make_objective(settings.training, ids.tokenizers, _words(settings, ids)),
         resegment=settings.resegment,
     )
@@ -218,11 +220,11 @@ def _validation_set(settings: TrainingSettings, ids: PreparedIds) -> ValidationS
         )
         return (translation.text for translation in translator.translate(lines))
 
-    words = _words(settings, ids)
+    words, pairs = _words(settings, ids), list(read_pairs(ids.validation_text))
     return ValidationSet(
         store=PairStore(ids.validation),
-        sources=list(read_lines(ids.validation_text.source)),
-        references=list(read_lines(ids.validation_text.target)),
+        sources=[source for source, _ in pairs],
+        references=[target for _, target in pairs],
         translate=translate,
         measures=chosen_measures(_measures(settings)),
         tokenizer=words,
@@ -238,6 +240,8 @@ def _measures(settings: TrainingSettings) -> Iterator[MeasureName]:
     """Those of validation; some may come twice."""
     if settings.measures is not None:
         yield from settings.measures
+    elif settings.model.task == "language_model":
+        yield "perplexity"
     else:
         yield from OF_VALIDATION
         if settings.training.objective.shows_gleu:
