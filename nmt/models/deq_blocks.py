@@ -11,6 +11,7 @@ from typing import Generic, Self, TypeVar
 from pydantic import model_validator
 from torch import Tensor, nn
 
+from nmt.models.base import ModelOptions
 from nmt.nn.attention import CrossAttention, KeysValues, Place
 from nmt.nn.dropout import Dropout
 from nmt.nn.feedforward import Activation, FeedForward
@@ -19,12 +20,12 @@ from nmt.nn.injected_attention import InjectedSelfAttention
 from nmt.nn.layers import Layers
 from nmt.nn.norm.layer import normalized_sum
 from nmt.nn.weight_norm import use_weight_norm
-from nmt.options import LayerCount, Options, PositiveFloat, Probability, Width
+from nmt.options import LayerCount, PositiveFloat, Probability, Width
 
 LayerT = TypeVar("LayerT", bound="EncoderLayer")
 
 
-class BlockOptions(Options):
+class BlockOptions(ModelOptions):
     """Sizes of the blocks."""
 
     kind: str

@@ -6,6 +6,8 @@ from nmt.models import ModelConfig
 from nmt.models.convs2s import Convolutions, ConvS2S, DecoderConvolutions
 from nmt.models.deq import DEQ
 from nmt.models.gnmt import GNMT
+from nmt.models.language.recurrent import RecurrentLM
+from nmt.models.language.stack import StackLM
 from nmt.models.luong import Luong
 from nmt.models.transformer import Transformer
 from nmt.nn.cells import GRU, LSTM, CellConfig, TanhCell
@@ -24,6 +26,29 @@ _EQUILIBRIUM = {"model_dim": 16, "feedforward_dim": 24, "heads": 2, "initial_std
 _EXACT = {"tolerance": 3e-7, "max_iterations": 300}  # blocks with random weights hardly contract
 
 _RECURRENT = {"source_embedding_dim": 12, "target_embedding_dim": 12, "initial_range": 0.6}
+
+_RECURRENT_LM = {"model_dim": 12, "initial_range": 0.6}
+_STACK_LM = {"model_dim": 16, "feedforward_dim": 24, "heads": 2, "layers": 2}
+
+LANGUAGE_MODELS: dict[str, RecurrentLM.Config | StackLM.Config] = {
+    "recurrent-lm": RecurrentLM.Config(**_RECURRENT_LM),
+    "recurrent-lm-residual": RecurrentLM.Config(
+        **_RECURRENT_LM, layers=3, residual=True, tied_embeddings=False, output_bias=False, embedding_dropout=0.1
+    ),
+    "recurrent-lm-stepwise": RecurrentLM.Config(**_RECURRENT_LM, cell=LSTM.Config(output_tanh=False)),
+    "recurrent-lm-gru": RecurrentLM.Config(**_RECURRENT_LM, cell=GRU.Config()),
+    "recurrent-lm-gru-reset-after": RecurrentLM.Config(**_RECURRENT_LM, cell=GRU.Config(reset_after=True)),
+    "recurrent-lm-tanh": RecurrentLM.Config(**_RECURRENT_LM, layers=1, cell=TanhCell.Config()),
+    "stack-lm": StackLM.Config(**_STACK_LM),
+    "stack-lm-post-norm": StackLM.Config(
+        **_STACK_LM, norm="post", positions="learned", learned_positions=5, tied_embeddings=False, activation="relu"
+    ),
+    "stack-lm-ssru": StackLM.Config(**_STACK_LM, mixer=SSRU.Config()),
+}
+"""The decoders without a source that tests/contract/test_decoders.py runs over."""
+
+GROWING_STATES = {"stack-lm", "stack-lm-post-norm"}
+"""Those of them whose state grows with the text."""
 
 MODELS: dict[str, ModelConfig] = {
     "transformer": Transformer.Config(**_SMALL),
@@ -103,6 +128,7 @@ MODELS: dict[str, ModelConfig] = {
         attention_dropout=0.2,
     ),
     "deq-explicit": DEQ.Config(**_EQUILIBRIUM, explicit_steps=3, tied_embeddings="target"),
+    **{name: LANGUAGE_MODELS[name] for name in ("recurrent-lm", "stack-lm")},
 }
 
 CELLS: dict[str, CellConfig] = {
