@@ -234,11 +234,10 @@ class Files(CorpusOptions):
                 continue
             taken.add(number)
         if total < 2 * most or len(taken) < most:
-            unit = "pairs" if self._sides == 2 else "lines"
             raise UserError(
                 "corpus.validation_pairs",
-                f"at most {min(total // 2, len(taken))}: half of the {total} training {unit} that pass the cleaning, "
-                "and no more than there are different ones",
+                f"at most {min(total // 2, len(taken))}: half of the {total} training {self.unit} that pass the "
+                "cleaning, and no more than there are different ones",
                 str(most),
                 "Lower it, or name files for corpus.validation.",
             )

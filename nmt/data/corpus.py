@@ -9,7 +9,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from nmt.data.clean import Cleaning
+from nmt.data.clean import Cleaning, Unit
 from nmt.data.pairs import MonolingualFile, ParallelFiles, RawCorpus, Text, read_rows, row_writer, text_at
 from nmt.data.progress import ShowProgress, unseen
 from nmt.data.survey import NamedText
@@ -56,6 +56,11 @@ class CorpusOptions(Options, ABC):
     def languages(self) -> tuple[str, ...]:
         """Source and target, or the one language of text for a language model: the sides of what `fetch` finds."""
         return (self.target,) if self.source is None else (self.source, self.target)
+
+    @property
+    def unit(self) -> Unit:
+        """What its text is counted in."""
+        return "lines" if self.source is None else "pairs"
 
     @property
     def name(self) -> str:

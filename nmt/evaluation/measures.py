@@ -36,6 +36,8 @@ MEASURES: Mapping[MeasureName, Measure] = {
 
 OF_TESTS: tuple[MeasureName, ...] = ("bleu", "chrf", "ter", "gleu")
 """Those of a text where none are named."""
+OF_LANGUAGE_MODELS: tuple[MeasureName, ...] = ("perplexity",)
+"""Those of a text under a language model where none are named."""
 OF_VALIDATION: tuple[MeasureName, ...] = ("bleu",)
 """Those of a validation where none are named."""
 

@@ -29,6 +29,7 @@ from nmt.pipeline.reporter import Reporter
 from nmt.pipeline.stage import Stage, run_stage
 from nmt.pipeline.start import initial_model, start_digests, start_notes, start_provenance
 from nmt.pipeline.training_reporter import TrainingReporter
+from nmt.recipe import Recipe
 from nmt.search import SearchConfig
 from nmt.text import read_lines
 from nmt.training import Training
@@ -186,7 +187,10 @@ def save_model(
         return {"parameters": metadata.parameters}
 
     inputs = {f"{TRAIN}/{name}": digest for name, digest in trained.outputs.items()}
-    stage = Stage(MODEL, MODEL_VERSION, {"recipe": dict(recipe)}, inputs, work, unhashed=frozenset({METADATA}))
+    unhashed = frozenset({METADATA})
+    stage = Stage(
+        MODEL, MODEL_VERSION, {"recipe": dict(recipe)}, inputs, work, unhashed=unhashed, renewed=_renewed_model
+    )
     record = run_stage(stage, run, reporter)
     digests = {f"{MODEL}/{name}": d for name, d in record.outputs.items() if name not in (METADATA, RECIPE)}
     digests["model options"] = hashlib.sha256(settings.model.model_dump_json().encode()).hexdigest()
@@ -290,6 +294,10 @@ def _renewed(record: Record) -> Record:
     shaping, choice = _shaping(options), {**_choice(options, DEFAULT), **record.choice}
     model = renewed(ModelConfig, model)
     return replace(record, options={**record.options, "model": model, "training": shaping}, choice=choice)
+
+
+def _renewed_model(record: Record) -> Record:
+    return replace(record, options={"recipe": renewed(Recipe, record.options.get("recipe"))})
 
 
 def _looks_ahead(options: Training) -> bool:

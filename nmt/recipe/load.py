@@ -20,6 +20,7 @@ from nmt.recipe.overrides import Origins, Overrides, apply_overrides, origin_of
 from nmt.recipe.plain import plain
 from nmt.recipe.problems import problems_of, raise_all
 from nmt.recipe.recipe import Recipe, conflicts
+from nmt.recipe.task import with_defaults_of_task
 
 OptionsT = TypeVar("OptionsT", bound=Options)
 
@@ -36,11 +37,11 @@ def load_recipe(recipe: Path | Mapping[str, Any], overrides: Overrides = ()) -> 
     """
     if not isinstance(recipe, Path):
         given = Document("recipe", plain(dict(recipe)), {})
-        return load_options(Recipe, given, overrides, conflicts, Path.cwd(), inherit)
+        return load_options(Recipe, given, overrides, conflicts, Path.cwd(), _complete)
     path = recipe
     document = read_document(path)
     named = Document(document.where, {"name": path.stem, **document.data}, document.lines)
-    return load_options(Recipe, named, overrides, conflicts, path.parent.resolve(), inherit)
+    return load_options(Recipe, named, overrides, conflicts, path.parent.resolve(), _complete)
 
 
 def locate_keys(path: Path, overrides: Sequence[str] = ()) -> Callable[[KeyPath], str]:
@@ -91,6 +92,11 @@ def validated(
         problems, more = problems_of(error, root, data, origins, file)
         raise_all(problems, file, more)
         raise AssertionError("a validation error without errors") from error
+
+
+def _complete(data: Mapping[str, Any], where: Callable[[KeyPath], str], folder: Path | None) -> dict[str, Any]:
+    """The data of a recipe with what its start and its task bring along."""
+    return with_defaults_of_task(inherit(data, where, folder))
 
 
 def _conflict(conflict: Conflict, origins: Origins, file: str) -> UserError:
