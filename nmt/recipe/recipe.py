@@ -35,8 +35,8 @@ class Evaluation(Options):
     Lao, Khmer, Burmese and Tibetan; 13a for all others."""
     measures: Annotated[tuple[MeasureName, ...], Field(min_length=1)] | None = None
     """What is measured, of test sets and at validations, where what `training.best_by` names comes along. null: BLEU,
-    chrF, TER and GLEU of test sets, and BLEU at validations. token_accuracy and perplexity need no translations: where
-    no other measure is asked for, validation makes none."""
+    chrF, TER and GLEU of test sets, and BLEU at validations. token_accuracy, perplexity, word_perplexity and
+    bits_per_character need no translations: where no other measure is asked for, validation makes none."""
     samples: Count = 5
     """How many translations of the first test set `nmt run` shows at its end."""
 
