@@ -66,8 +66,8 @@ _FILE = click.Path(path_type=Path)
     type=click.Choice(get_args(MeasureName)),
     multiple=True,
     default=OF_TESTS,
-    help="What to measure; given again for several. token_accuracy and perplexity are of MODEL: how well it predicts "
-    f"the tokens of --reference.  [default: {', '.join(OF_TESTS)}]",
+    help="What to measure; given again for several. token_accuracy, perplexity, word_perplexity and bits_per_character "
+    f"are of MODEL: how well it predicts --reference.  [default: {', '.join(OF_TESTS)}]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @option_fields(SearchConfig, "search", defaults_from="the model's recipe")

@@ -37,8 +37,8 @@ class Evaluation(Options):
     measures: Annotated[tuple[MeasureName, ...], Field(min_length=1)] | None = None
     """What is measured, of test sets and at validations, where what `training.best_by` names comes along. null: BLEU,
     chrF, TER and GLEU of test sets, and BLEU at validations; of a language model perplexity, word_perplexity and
-    bits_per_character of test sets, and perplexity at validations. token_accuracy and these need no translations: where
-    no other measure is asked for, validation makes none."""
+    bits_per_character of test sets, and perplexity at validations. These three and token_accuracy need no translations:
+    where no other measure is asked for, validation makes none."""
     samples: Count = 5
     """How many translations of the first test set, or lines of a language model, `nmt run` shows at its end."""
 

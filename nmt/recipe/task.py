@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from nmt.evaluation.measures import MEASURES
 from nmt.recipe.conflict import Conflict
 from nmt.tokenizer.existing import ExistingTokenizer
-from nmt.training.objectives import Refinement
 
 if TYPE_CHECKING:
     from nmt.recipe.recipe import Recipe
@@ -105,13 +104,6 @@ def _without_translations(recipe: Recipe) -> Iterator[Conflict]:
                 got=strange[0],
                 fix="The others compare translations with references.",
             )
-    if isinstance(recipe.training.objective, Refinement):
-        yield Conflict(
-            keys=(("training", "objective"),),
-            expected="likelihood for a language model",
-            got="refinement, whose reward is the quality of translations",
-            fix=_LEAVE_OUT,
-        )
     if recipe.search.kind != "sampling":
         yield Conflict(
             keys=(("search", "kind"),),
