@@ -37,6 +37,7 @@ FORMAT_VERSION = 3
 WEIGHTS, RECIPE, TOKENIZER, METADATA = "weights.safetensors", "recipe.yaml", "tokenizer", "metadata.json"
 MODEL = "model"
 """The model directory in the folder of a run."""
+_TASKS: Mapping[Task, str] = {"translation": "a translation model", "language_model": "a language model"}
 
 
 class Metadata(Options):
@@ -281,6 +282,16 @@ def _instead_of_a_model(directory: Path) -> tuple[str, str]:
     else:
         got = f"no {METADATA} in it, nor in {MODEL}/"
     return got, "`nmt run RECIPE` makes one, in runs/<corpus>_<source>_<target>/<recipe name>/model."
+
+
+def check_task(metadata: Metadata, task: Task, where: str, fix: str) -> None:
+    """Refuses a model that is for something else.
+
+    Raises:
+        UserError: it is.
+    """
+    if metadata.task != task:
+        raise UserError(where, _TASKS[task], _TASKS[metadata.task], fix)
 
 
 def check_floating(directory: Path, fix: str) -> None:

@@ -16,15 +16,17 @@ runs/<corpus>_<source>_<target>/<recipe name>/          (a language model's: run
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nmt.bundle import MODEL
+from nmt.bundle import MODEL, load_bundle
 from nmt.data.pairs import ParallelFiles, Text
 from nmt.evaluation.tokenization import tokenizer_name
+from nmt.inference.generating import generated_lines
+from nmt.inference.own_search import own_sampling
 from nmt.output import write_atomically
 from nmt.pipeline.ids import PreparedIds, prepare_ids, prepared_ids
 from nmt.pipeline.lock import locked
@@ -52,6 +54,8 @@ class RunResult:
     samples: list[Sample]
     """Of the first test set; none where there is no test set, and none of a language model."""
     report: Mapping[str, Any]
+    lines: Sequence[str] = ()
+    """Drawn from a language model."""
 
 
 def run_directory(recipe: Recipe, runs: Path) -> Path:
@@ -105,7 +109,8 @@ def run(recipe: Recipe, runs: Path, reporter: Reporter) -> RunResult:
             for name, files in list(to_translate.items())[:1]
             for sample in samples(files, directory / TRANSLATE / name, recipe.evaluation.samples)
         ]
-    return RunResult(directory, trained.directory, scores, shown, report)
+        lines = _drawn(recipe, trained.directory) if recipe.task == "language_model" else []
+    return RunResult(directory, trained.directory, scores, shown, report, lines)
 
 
 def _scores(
@@ -129,6 +134,13 @@ def _scores(
     scores = evaluate_tests(translations, model, tests, tokenize, measures, directory, reporter)
     trained.add_scores(scores)
     return scores
+
+
+def _drawn(recipe: Recipe, model: Path) -> list[str]:
+    """As many lines of a language model as are to be shown."""
+    bundle = load_bundle(model)
+    sampling = own_sampling(bundle.recipe)
+    return list(generated_lines(bundle.model, bundle.tokenizers.target, recipe.evaluation.samples, sampling))
 
 
 def _prepare(recipe: Recipe, directory: Path, reporter: Reporter) -> tuple[PreparedText, PreparedIds]:
