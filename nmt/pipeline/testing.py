@@ -183,7 +183,9 @@ def evaluate_tests(
     tokenizers = {name: tokenize(read_lines(tests[name].target)) for name in translations}
     inputs = {f"{TRANSLATE} {name}": digest for name, digest in translations.items()}
     inputs |= {f"reference {name}": file_digest(text.target) for name, text in tests.items()}
-    options: dict[str, Any] = {"tokenize": tokenizers} | ({} if measures is None else {"measures": list(measures)})
+    options: dict[str, Any] = {"tokenize": tokenizers}
+    if measures is not None or not translations:  # where translations have the usual measures, they were never named
+        options["measures"] = list(named)
     if of_tokens:
         inputs |= model.digests
         options["precision"] = model.options.precision
