@@ -221,8 +221,8 @@ class Model:
             search: other settings of the search.
             tokenize: how BLEU and GLEU divide text into words, by sacrebleu's names; "auto": by the target language.
             measures: which ones: "bleu", "chrf", "ter", "gleu", "exact_match", "token_accuracy", "perplexity",
-                "word_perplexity", "bits_per_character". The last four are of the model's own probabilities, of the first
-                of several references. None: the first four, or of a language model the last three.
+                "word_perplexity", "bits_per_character". The last four are of the model's own probabilities, of the
+                first of several references. None: the first four, or of a language model the last three.
 
         Raises:
             UserError: texts of different length, or of none; a wrong setting.
