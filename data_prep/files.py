@@ -1,19 +1,30 @@
-"""The user's own corpus: pairs of files, plain or gzip, or files of tab-separated pairs."""
+"""The user's own corpus: pairs of files, plain or gzip, files of tab-separated pairs, or text of one language."""
 
 from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from nmt.data.corpus import CorpusOptions, NamedText, ParallelFiles, RawCorpus, ShowProgress, read_pairs, unseen
-from nmt.data.duplicates import pair_digest
+from nmt.data.corpus import (
+    CorpusOptions,
+    MonolingualFile,
+    NamedText,
+    ParallelFiles,
+    RawCorpus,
+    ShowProgress,
+    Text,
+    read_rows,
+    row_writer,
+    text_at,
+    unseen,
+)
+from nmt.data.duplicates import row_digest
 from nmt.data.order import derive_key
 from nmt.digest import file_digest
 from nmt.documents import KeyPath
@@ -26,7 +37,7 @@ _STAMP = "files.json"
 
 
 class TextFiles(Options):
-    """One pair of files, or one file of tab-separated pairs."""
+    """One pair of files, one file of tab-separated pairs, or one file of text for a language model."""
 
     source: InputPath | None = None
     """File of the source language, one sentence a line, plain or gzip."""
@@ -34,40 +45,47 @@ class TextFiles(Options):
     """File of the target language, as many lines."""
     tsv: InputPath | None = None
     """Instead of the two: a file of lines source<TAB>target, plain or gzip; further columns are ignored."""
+    text: InputPath | None = None
+    """For a language model: a file of its language, one sentence a line, plain or gzip."""
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
-        if (self.source is None) != (self.target is None) or (self.tsv is None) == (self.source is None):
-            raise ValueError("give both source and target, or tsv alone")
+        forms = [form for form in (self.source or self.target, self.tsv, self.text) if form is not None]
+        if len(forms) != 1 or (self.source is None) != (self.target is None):
+            raise ValueError("give both source and target, or tsv alone, or for a language model text alone")
         return self
 
-    @property
-    def files(self) -> ParallelFiles:
-        """The two files of one that is not a TSV."""
-        assert self.source is not None
-        assert self.target is not None
-        return ParallelFiles(self.source, self.target)
+    def whole(self, sides: int) -> Text | None:
+        """The files that have its text as it is to be read; None where that is columns of one.
 
-    @property
-    def paths(self) -> tuple[Path, ...]:
-        """The files that it names."""
-        return tuple(path for path in (self.source, self.target, self.tsv) if path is not None)
+        Args:
+            sides: 2, or 1 for the text of the target language alone.
+        """
+        if self.source is not None and self.target is not None and sides == 2:
+            return ParallelFiles(self.source, self.target)
+        target = self.text or self.target
+        return None if target is None else MonolingualFile(target)
 
-    def pairs(self) -> Iterator[tuple[str, str]]:
-        """The pairs of lines.
+    def paths(self, sides: int) -> tuple[Path, ...]:
+        """The files that are read."""
+        return (self.tsv,) if self.tsv is not None else (whole.sides if (whole := self.whole(sides)) else ())
+
+    def rows(self, sides: int) -> Iterator[tuple[str, ...]]:
+        """Its rows.
 
         Raises:
             UserError: unreadable; sides of different length; a line of the TSV without a tab.
         """
-        if self.tsv is None:
-            yield from read_pairs(self.files)
+        if (whole := self.whole(sides)) is not None:
+            yield from read_rows(whole)
             return
+        assert self.tsv is not None
         for number, line in enumerate(read_lines(self.tsv), start=1):
             columns = line.split("\t", 2)
             if len(columns) < 2:
                 got = "a blank line" if not line.strip() else f"no tab in {line[:40]!r}"
                 raise UserError(f"{self.tsv}:{number}", "source<TAB>target", got)
-            yield columns[0], columns[1]
+            yield tuple(columns[:2][-sides:])
 
 
 FileStem = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
@@ -78,17 +96,20 @@ class Files(CorpusOptions):
 
     kind: Literal["files"] = "files"
     label: FileStem = "files"
-    """Name of the corpus in the run folder: runs/<label>_<source>_<target>/."""
+    """Name of the corpus in the run folder: runs/<label>_<source>_<target>/, or runs/<label>_<target>/ of one
+    language."""
     training: tuple[TextFiles, ...] = Field(min_length=1)
-    """Training pairs: `[{source: train.en.gz, target: train.de.gz}]` or `[{tsv: train.tsv}]`, one or more."""
+    """Training text, one or more: pairs, `[{source: train.en.gz, target: train.de.gz}]` or `[{tsv: train.tsv}]`, or
+    for a language model lines, `[{text: train.de.gz}]`. Of pairs a language model reads the target."""
     validation: TextFiles | None = None
-    """Validation pairs; null holds `validation_pairs` out of the training pairs."""
+    """Validation text, likewise; null holds `validation_pairs` out of the training text."""
     tests: dict[FileStem, TextFiles] = {}
-    """Test sets to translate and score, by name."""
+    """Test sets to translate and score, or to measure a language model on, by name."""
     validation_pairs: Size = 1000
-    """How many pairs to hold out for validation, drawn by `seed`, when there is no `validation`."""
+    """How many pairs, or a language model's lines, to hold out for validation, drawn by `seed`, when there is no
+    `validation`."""
     seed: Seed = 1
-    """Decides which pairs are held out."""
+    """Decides which pairs or lines are held out."""
 
     @model_validator(mode="after")
     def _names_are_free(self) -> Self:
@@ -96,10 +117,19 @@ class Files(CorpusOptions):
             raise ValueError(f"a test set may not be called {' or '.join(sorted(taken))}")
         return self
 
+    @model_validator(mode="after")
+    def _pairs_have_sources(self) -> Self:
+        texts = [*self.training, *([self.validation] if self.validation else []), *self.tests.values()]
+        if self.source is not None and any(files.text for files in texts):
+            raise ValueError(
+                f"text is for a language model, but source is {self.source}: give pairs, or leave source out"
+            )
+        return self
+
     @property
     def name(self) -> str:
         """Name of the folder under runs/ that holds the runs on this corpus."""
-        return f"{self.label}_{self.source}_{self.target}"
+        return "_".join((self.label, *self.languages))
 
     @property
     def held_out(self) -> int:
@@ -113,7 +143,10 @@ class Files(CorpusOptions):
         if self.validation is not None:
             sets[("validation",)] = self.validation
         sets |= {("tests", name): files for name, files in self.tests.items()}
-        return [NamedText(key, files.paths, files.pairs, key[0] == "training") for key, files in sets.items()]
+        return [
+            NamedText(key, files.paths(self._sides), partial(files.rows, self._sides), key[0] == "training")
+            for key, files in sets.items()
+        ]
 
     def fetch(self, directory: Path, progress: ShowProgress = unseen) -> RawCorpus:
         """The files as they are; what is cut from them (TSV columns, held-out pairs) goes into `directory`.
@@ -121,75 +154,76 @@ class Files(CorpusOptions):
         What was cut before is used again when the contents of all files are still the same.
 
         Raises:
-            UserError: a file is unreadable or wrong, or has too few pairs to hold any out.
+            UserError: a file is unreadable or wrong, or has too few rows to hold any out.
         """
-        # A set is cut out only when it has to be; pairs of files are used where they lie.
+        # A set is cut out only when it has to be; whole files are used where they lie.
         sets = {"validation": self.validation, **self.tests}
         cut = {name: files for name, files in sets.items() if files is not None and files.tsv is not None}
         training = self.training if self.validation is None or any(files.tsv for files in self.training) else ()
         self._cut(training, cut, directory)
 
-        def place(name: str, files: TextFiles | None) -> ParallelFiles:
-            if files is None or files.tsv is not None:
-                return self._place(name, directory)
-            return files.files
+        def place(name: str, files: TextFiles | None) -> Text:
+            whole = None if files is None else files.whole(self._sides)
+            return text_at(directory, name, self.languages) if whole is None else whole
 
+        joined = (text_at(directory, "train", self.languages),)
         return RawCorpus(
-            training=(self._place("train", directory),) if training else tuple(place("", t) for t in self.training),
+            training=joined if training else tuple(place("", files) for files in self.training),
             validation=place("validation", self.validation),
             tests={name: place(name, files) for name, files in self.tests.items()},
         )
 
-    def _place(self, name: str, directory: Path) -> ParallelFiles:
-        return ParallelFiles(directory / f"{name}.{self.source}", directory / f"{name}.{self.target}")
+    @property
+    def _sides(self) -> int:
+        return len(self.languages)
 
     def _cut(self, training: tuple[TextFiles, ...], sets: dict[str, TextFiles], directory: Path) -> None:
-        inputs = [path for files in (*training, *sets.values()) for path in files.paths]
+        inputs = [path for files in (*training, *sets.values()) for path in files.paths(self._sides)]
         if not inputs:
             return
         stamp = {"corpus": self.model_dump(mode="json"), "inputs": {str(p): file_digest(p) for p in inputs}}
         names = [*(["train"] if training else []), *(["validation"] if self.validation is None else []), *sets]
-        places = {name: self._place(name, directory) for name in names}
+        places = {name: text_at(directory, name, self.languages) for name in names}
         known = _read_stamp(directory)
         known["corpus"] = renewed(Files, known.get("corpus"))  # an older version's options
         if known == {**stamp, "outputs": _digests(places)}:
             return
         for name, files in sets.items():
-            _write_pairs(places[name], files.pairs())
+            _write_rows(places[name], files.rows(self._sides))
         if training:
             if self.validation is None:
                 self._hold_out(training, places)
             else:
-                _write_pairs(places["train"], _pairs(training))
+                _write_rows(places["train"], self._rows(training))
         with write_atomically(directory / _STAMP) as handle:
             json.dump({**stamp, "outputs": _digests(places)}, handle, indent=2)
 
-    def _hold_out(self, training: tuple[TextFiles, ...], places: dict[str, ParallelFiles]) -> None:
-        """Moves some pairs to the validation set, and leaves every copy of them out of training.
+    def _hold_out(self, training: tuple[TextFiles, ...], places: dict[str, Text]) -> None:
+        """Moves some rows to the validation set, and leaves every copy of them out of training.
 
-        Which, the seed and their text decide and not where they stand; pairs that cleaning would drop are not taken.
+        Which, the seed and their text decide and not where they stand; rows that cleaning would drop are not taken.
         """
         waiting = self._choose(training)
         chosen = frozenset(waiting)
-        with _writer(places["train"]) as train, _writer(places["validation"]) as validation:
-            for source, target in _pairs(training):
-                number = self._number(source, target)
+        with row_writer(places["train"]) as train, row_writer(places["validation"]) as validation:
+            for row in self._rows(training):
+                number = self._number(row)
                 if number not in chosen:
-                    train(source, target)
+                    train(row)
                 elif number in waiting:
                     waiting.remove(number)
-                    validation(source, target)
+                    validation(row)
 
     def _choose(self, training: tuple[TextFiles, ...]) -> set[int]:
-        """The numbers of the pairs to hold out: the smallest ones."""
+        """The numbers of the rows to hold out: the smallest ones."""
         most, total = self.validation_pairs, 0
         taken: set[int] = set()
         negatives: list[int] = []  # a heap of them, the largest number first
-        for source, target in _pairs(training):
-            if self.cleaning.fault(clean_line(source), clean_line(target)) is not None:
+        for row in self._rows(training):
+            if self.cleaning.fault(*map(clean_line, row)) is not None:
                 continue
             total += 1
-            number = self._number(source, target)
+            number = self._number(row)
             if number in taken:
                 continue
             if len(taken) < most:
@@ -202,46 +236,33 @@ class Files(CorpusOptions):
         if total < 2 * most or len(taken) < most:
             raise UserError(
                 "corpus.validation_pairs",
-                f"at most {min(total // 2, len(taken))}: half of the {total} training pairs that pass the cleaning, "
-                "and no more than there are different ones",
+                f"at most {min(total // 2, len(taken))}: half of the {total} training {self.unit} that pass the "
+                "cleaning, and no more than there are different ones",
                 str(most),
                 "Lower it, or name files for corpus.validation.",
             )
         return taken
 
-    def _number(self, source: str, target: str) -> int:
-        """Drawn for a pair by the seed and its text."""
-        return int.from_bytes(pair_digest(clean_line(source), clean_line(target), self._key))
+    def _number(self, row: tuple[str, ...]) -> int:
+        """Drawn for a row by the seed and its text."""
+        return int.from_bytes(row_digest(*map(clean_line, row), key=self._key))
+
+    def _rows(self, training: tuple[TextFiles, ...]) -> Iterator[tuple[str, ...]]:
+        return (row for files in training for row in files.rows(self._sides))
 
     @cached_property
     def _key(self) -> bytes:
         return derive_key(self.seed).to_bytes(8, "little")
 
 
-def _pairs(training: tuple[TextFiles, ...]) -> Iterator[tuple[str, str]]:
-    return (pair for files in training for pair in files.pairs())
+def _write_rows(text: Text, rows: Iterable[tuple[str, ...]]) -> None:
+    with row_writer(text) as write:
+        for row in rows:
+            write(row)
 
 
-@contextmanager
-def _writer(files: ParallelFiles) -> Iterator[Callable[[str, str], None]]:
-    """A function that appends a pair to two files, which appear when the block ends."""
-    with write_atomically(files.source) as sources, write_atomically(files.target) as targets:
-
-        def write(source: str, target: str) -> None:
-            sources.write(source + "\n")
-            targets.write(target + "\n")
-
-        yield write
-
-
-def _write_pairs(files: ParallelFiles, pairs: Iterable[tuple[str, str]]) -> None:
-    with _writer(files) as write:
-        for source, target in pairs:
-            write(source, target)
-
-
-def _digests(places: dict[str, ParallelFiles]) -> dict[str, str]:
-    paths = [path for files in places.values() for path in (files.source, files.target)]
+def _digests(places: dict[str, Text]) -> dict[str, str]:
+    paths = [path for text in places.values() for path in text.sides]
     return {path.name: file_digest(path) for path in paths if path.exists()}
 
 

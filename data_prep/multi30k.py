@@ -9,7 +9,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from data_prep.download import download
-from nmt.data.corpus import CorpusOptions, ParallelFiles, RawCorpus, ShowProgress, unseen
+from nmt.data.corpus import CorpusOptions, MonolingualFile, ParallelFiles, RawCorpus, ShowProgress, Text, unseen
 
 ADDRESS = "https://raw.githubusercontent.com/multi30k/dataset/master/data/task1/raw"
 
@@ -50,16 +50,17 @@ class Multi30k(CorpusOptions):
     """
 
     kind: Literal["multi30k"] = "multi30k"
-    source: Language
-    """Language to translate from."""
+    source: Language | None = None
+    """Language to translate from; null for a language model, which reads the captions in `target` alone."""
     target: Language
-    """Language to translate into."""
+    """Language to translate into, or of a language model's text."""
     tests: tuple[TestSet, ...] = ("test_2016_flickr",)
-    """Test sets to translate and score. Czech has test_2016_flickr and test_2018_flickr only."""
+    """Test sets to translate and score, or to measure a language model on. Czech has test_2016_flickr and
+    test_2018_flickr only."""
 
     @model_validator(mode="after")
     def _tests_exist(self) -> Self:
-        missing = [test for test in self.tests if test in _NO_CZECH and "cs" in (self.source, self.target)]
+        missing = [test for test in self.tests if test in _NO_CZECH and "cs" in self.languages]
         if missing:
             raise ValueError(f"{', '.join(missing)} does not exist in Czech")
         if not self.tests or len(set(self.tests)) < len(self.tests):
@@ -83,9 +84,9 @@ class Multi30k(CorpusOptions):
             tests={test: self._split(test, directory, progress) for test in self.tests},
         )
 
-    def _split(self, split: str, directory: Path, progress: ShowProgress) -> ParallelFiles:
-        sides = (self.source, self.target)
-        return ParallelFiles(*(_fetch(f"{split}.{language}", directory, progress) for language in sides))
+    def _split(self, split: str, directory: Path, progress: ShowProgress) -> Text:
+        paths = [_fetch(f"{split}.{language}", directory, progress) for language in self.languages]
+        return MonolingualFile(*paths) if len(paths) == 1 else ParallelFiles(*paths)
 
 
 def _fetch(name: str, directory: Path, progress: ShowProgress) -> Path:

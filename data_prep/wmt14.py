@@ -44,10 +44,11 @@ class WMT14(CorpusOptions):
     """
 
     kind: Literal["wmt14"] = "wmt14"
-    source: Literal["en", "de", "fr"]
-    """Language to translate from."""
+    source: Literal["en", "de", "fr"] | None = None
+    """Language to translate from; null for a language model, which reads the text in `target` alone (English: of the
+    German pairs)."""
     target: Literal["en", "de", "fr"]
-    """Language to translate into; one of the two is English."""
+    """Language to translate into, or of a language model's text; one of the two is English."""
     cleaning: Cleaning = Cleaning(**PAPER_CLEANING)
     """Which training pairs are kept; what is not set is as for ConvS2S: at most 175 words on either side, and at most
     1.5 times as many on one as on the other; repeats stay."""
@@ -71,7 +72,7 @@ class WMT14(CorpusOptions):
 
     @model_validator(mode="after")
     def _languages_and_parts_exist(self) -> Self:
-        if "en" not in (self.source, self.target):
+        if "en" not in self._sides_read:
             raise ValueError(f"one of source and target must be en, they are {self.source} and {self.target}")
         wrong = [part for part in self.training if part in FRENCH_ONLY and self._pair != "fr-en"]
         if wrong:
@@ -81,8 +82,14 @@ class WMT14(CorpusOptions):
         return self
 
     @property
+    def _sides_read(self) -> tuple[str, str]:
+        """The languages of the pairs that the text is taken from."""
+        return self.source or ("de" if self.target == "en" else "en"), self.target
+
+    @property
     def _pair(self) -> str:
-        return f"{self.target if self.source == 'en' else self.source}-en"
+        source, target = self._sides_read
+        return f"{target if source == 'en' else source}-en"
 
     @property
     def parts(self) -> tuple[TrainingPart, ...]:
@@ -110,14 +117,16 @@ class WMT14(CorpusOptions):
             wanted.setdefault(members.archive, []).extend(self._sides(members))
         for archive, names in wanted.items():
             self._extract(archive, {name: text / PurePosixPath(name).name for name in names}, directory, progress)
-        return RawCorpus(
+        raw = RawCorpus(
             training=tuple(ParallelFiles(*self._places(TRAINING[part], text)) for part in self.parts),
             validation=self._set(self.validation, sets[:-1], text),
             tests={_TEST_SET: self._set(_TEST_SET, sets[-1:], text)},
         )
+        return raw.of_target() if self.source is None else raw
 
     def _sides(self, members: Members) -> tuple[str, str]:
-        return members.name(self._pair, self.source, "src"), members.name(self._pair, self.target, "ref")
+        source, target = self._sides_read
+        return members.name(self._pair, source, "src"), members.name(self._pair, target, "ref")
 
     def _places(self, members: Members, text: Path) -> tuple[Path, Path]:
         source, target = (text / PurePosixPath(name).name for name in self._sides(members))
@@ -126,7 +135,7 @@ class WMT14(CorpusOptions):
     def _set(self, name: str, parts: Iterable[str], text: Path) -> ParallelFiles:
         """The test sets' segments as plain lines, one set after another."""
         pairs = [pair for part in parts for pair in read_segment_pairs(*self._places(SETS[part], text))]
-        files = ParallelFiles(*(text / f"{name}.{language}" for language in (self.source, self.target)))
+        files = ParallelFiles(*(text / f"{name}.{language}" for language in self._sides_read))
         for path, side in ((files.source, 0), (files.target, 1)):
             content = "".join(f"{pair[side]}\n" for pair in pairs)
             if not path.exists() or path.read_bytes() != content.encode():

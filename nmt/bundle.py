@@ -20,7 +20,7 @@ from pydantic import Field, TypeAdapter, ValidationError, field_validator
 
 from nmt.documents import read_json_object, read_yaml
 from nmt.errors import UserError
-from nmt.options import Count, Options, Size, Total, VocabularySize
+from nmt.options import Count, Options, Size, Task, Total, VocabularySize
 from nmt.output import write_atomically
 
 if TYPE_CHECKING:  # what a directory says of itself is read without torch
@@ -37,6 +37,7 @@ FORMAT_VERSION = 3
 WEIGHTS, RECIPE, TOKENIZER, METADATA = "weights.safetensors", "recipe.yaml", "tokenizer", "metadata.json"
 MODEL = "model"
 """The model directory in the folder of a run."""
+_TASKS: Mapping[Task, str] = {"translation": "a translation model", "language_model": "a language model"}
 
 
 class Metadata(Options):
@@ -47,7 +48,7 @@ class Metadata(Options):
     nmt_version: str
     """Version of the toolkit that wrote it."""
     source_language: str
-    """Code of the language it reads."""
+    """Code of the language it reads; empty for a language model, which reads none."""
     target_language: str
     """Code of the language it writes."""
     source_vocabulary: VocabularySize
@@ -67,13 +68,18 @@ class Metadata(Options):
     longest_target: Count = 0
     """Longest target sentence of training, in pieces."""
     several_sentences: Annotated[float, Field(ge=0, le=1)] | None = None
-    """Share of the training lines whose source has more than one sentence; null: not known."""
+    """Share of the training lines whose source has more than one sentence; null: not known, or there is no source."""
     created: str
     """When it was written, ISO 8601, UTC."""
     scores: dict[str, dict[str, Any]] = {}
     """Scores by test set: `lines`, and for each measure its `name`, `score`, `signature` and `details`."""
     provenance: dict[str, Any] = {}
     """Corpus, updates, and whatever else tells how it came to be."""
+
+    @property
+    def task(self) -> Task:
+        """What the model is for."""
+        return "translation" if self.source_language else "language_model"
 
     @field_validator("scores")
     @classmethod
@@ -276,6 +282,16 @@ def _instead_of_a_model(directory: Path) -> tuple[str, str]:
     else:
         got = f"no {METADATA} in it, nor in {MODEL}/"
     return got, "`nmt run RECIPE` makes one, in runs/<corpus>_<source>_<target>/<recipe name>/model."
+
+
+def check_task(metadata: Metadata, task: Task, where: str, fix: str) -> None:
+    """Refuses a model that is for something else.
+
+    Raises:
+        UserError: it is.
+    """
+    if metadata.task != task:
+        raise UserError(where, _TASKS[task], _TASKS[metadata.task], fix)
 
 
 def check_floating(directory: Path, fix: str) -> None:

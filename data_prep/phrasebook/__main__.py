@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from data_prep.phrasebook.corpus import Phrasebook
+from nmt.data.pairs import read_pairs
 from nmt.errors import UserError
 
 
@@ -38,10 +39,10 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"error: {error}\n")
         return 2
     files = {"training": corpus.training[0], "validation": corpus.validation, **corpus.tests}
-    for split, pair in files.items():
-        english, german = (path.read_text(encoding="utf-8").splitlines() for path in (pair.source, pair.target))
-        sys.stdout.write(f"{split}: {len(english)} pairs\n")
-        for one, other in list(zip(english, german, strict=True))[:3]:
+    for split, text in files.items():
+        pairs = list(read_pairs(text))
+        sys.stdout.write(f"{split}: {len(pairs)} pairs\n")
+        for one, other in pairs[:3]:
             sys.stdout.write(f"  {one}\n    {other}\n")
     return 0
 

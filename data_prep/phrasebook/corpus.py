@@ -12,7 +12,7 @@ from pydantic import Field
 
 from data_prep.phrasebook.splits import generate
 from data_prep.phrasebook.topics import topics
-from nmt.data.corpus import CorpusOptions, ParallelFiles, RawCorpus, ShowProgress, unseen
+from nmt.data.corpus import CorpusOptions, RawCorpus, ShowProgress, text_at, unseen
 from nmt.digest import file_digest
 from nmt.output import write_atomically
 
@@ -24,10 +24,10 @@ class Phrasebook(CorpusOptions):
     """English-German sentence pairs, generated in seconds and without a network."""
 
     kind: Literal["phrasebook"] = "phrasebook"
-    source: Literal["en", "de"] = "en"
-    """Language to translate from."""
+    source: Literal["en", "de"] | None = "en"
+    """Language to translate from; null for a language model, which reads the sentences in `target` alone."""
     target: Literal["en", "de"] = "de"
-    """Language to translate into."""
+    """Language to translate into, or of a language model's text."""
     pairs: Annotated[int, Field(ge=100, le=200_000)] = 60_000
     """Number of distinct training pairs."""
     seed: int = 1
@@ -36,18 +36,15 @@ class Phrasebook(CorpusOptions):
     @property
     def topics(self) -> Mapping[str, str]:
         """What people use a phrasebook for, with a sentence of each."""
-        return topics(self.source)
+        return {} if self.source is None else topics(self.source)
 
     def fetch(self, directory: Path, progress: ShowProgress = unseen) -> RawCorpus:
         """Writes `<split>.en` and `<split>.de` unless the manifest says that they are there and whole."""
         if not self._up_to_date(directory):
             self._write(directory)
-        files = {split: self._files(directory, split) for split in SPLITS}
+        files = {split: text_at(directory, split, self.languages) for split in SPLITS}
         tests = {split: files[split] for split in SPLITS[2:]}
         return RawCorpus(training=(files["training"],), validation=files["validation"], tests=tests)
-
-    def _files(self, directory: Path, split: str) -> ParallelFiles:
-        return ParallelFiles(directory / f"{split}.{self.source}", directory / f"{split}.{self.target}")
 
     def _recipe(self) -> dict[str, object]:
         """What the files depend on."""

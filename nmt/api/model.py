@@ -9,15 +9,16 @@ from typing import Any, Literal, NamedTuple, overload
 
 from nmt.api.lines import checked_lines
 from nmt.api.pool import Pool
-from nmt.bundle import Bundle, load_bundle, model_directory
+from nmt.bundle import Bundle, check_task, load_bundle, model_directory
 from nmt.changes import changed
 from nmt.errors import UserError
-from nmt.evaluation.measures import OF_TESTS, MeasureName
+from nmt.evaluation.measures import OF_LANGUAGE_MODELS, OF_TESTS, MeasureName
 from nmt.evaluation.scores import Scores, check_lines, check_measures, scores, text_measures, token_measures
 from nmt.evaluation.tokenization import Tokenization, tokenizer_name
 from nmt.inference.device import chosen_device
+from nmt.inference.generating import generated_lines
 from nmt.inference.options import Precision, Split, TranslationOptions
-from nmt.inference.own_search import own_search
+from nmt.inference.own_search import own_sampling, own_search
 from nmt.inference.precision import fastest_precision, with_precision
 from nmt.inference.scoring import LineScore, score_lines, token_totals
 from nmt.inference.translator import TrainingText, Translation, Translator
@@ -106,9 +107,10 @@ class Model:
         """The model that translates."""
         self._options = options.model_copy(update={"precision": "auto"})  # they are in their precision already
         self._tokenizers, self._model_options = bundle.tokenizers, bundle.recipe["model"]
+        self._sampling = own_sampling(bundle.recipe)
 
     def __repr__(self) -> str:
-        languages = f"{self.metadata.source_language} to {self.metadata.target_language}"
+        languages = " to ".join(filter(None, (self.metadata.source_language, self.metadata.target_language)))
         kind = self._model_options["kind"]
         return f"<nmt.Model {str(self.directory)!r}: {kind}, {languages}, {self.precision}>"
 
@@ -157,8 +159,10 @@ class Model:
             attention: also return `Translation.attention`.
 
         Raises:
-            UserError: something else than text, or a setting that is wrong or does not go with the others.
+            UserError: something else than text, a setting that is wrong or does not go with the others, or a language
+                model.
         """
+        self._check_translates()
         translator = self._translator(self._fast, self._search(search, beam, n_best), attention=attention)
         if isinstance(text, str):
             return translator.translate_window([text])[0]
@@ -170,58 +174,105 @@ class Model:
     @overload
     def score(self, source: Iterable[str], target: Iterable[str]) -> list[LineScore]: ...
 
-    def score(self, source: str | Iterable[str], target: str | Iterable[str]) -> LineScore | list[LineScore]:
-        """How probable the model finds given translations.
+    @overload
+    def score(self, source: None = None, *, target: str) -> LineScore: ...  # type: ignore[overload-overlap]  # likewise
+
+    @overload
+    def score(self, source: None = None, *, target: Iterable[str]) -> list[LineScore]: ...
+
+    def score(
+        self, source: str | Iterable[str] | None = None, target: str | Iterable[str] = ()
+    ) -> LineScore | list[LineScore]:
+        """How probable the model finds given translations, or a language model given text.
 
         Args:
-            source: one line, or N of them.
-            target: its translation, or N of them.
+            source: one line, or N of them; None for a language model.
+            target: its translation, or N of them; or lines of text for a language model.
 
         Raises:
-            UserError: something else than text, or more lines on one side than on the other.
+            UserError: something else than text, more lines on one side than on the other, or a source where there is
+                none, or none where there is one.
         """
-        if isinstance(source, str) and isinstance(target, str):
-            return self.score([source], [target])[0]
-        sources, targets = checked_lines(source, "source"), checked_lines(target, "target")
+        if isinstance(target, str) and (source is None or isinstance(source, str)):
+            return self._scored(None if source is None else [source], [target])[0]
+        return self._scored(source, target)
+
+    def _scored(self, source: Iterable[str] | None, target: Iterable[str]) -> list[LineScore]:
+        targets = list(checked_lines(target, "target"))
+        sources = self._sources(source, len(targets))
         return list(score_lines(self._stored, self._tokenizers, sources, targets, self._options))
 
     def evaluate(
         self,
-        source: Iterable[str],
+        source: Iterable[str] | None,
         reference: Iterable[str] | Sequence[Sequence[str]],
         *,
         beam: int | None = None,
         search: SearchSettings | None = None,
         tokenize: Tokenization = "auto",
-        measures: Sequence[MeasureName] = OF_TESTS,
+        measures: Sequence[MeasureName] | None = None,
     ) -> Scores:
         """Scores of the model's translations, with their signatures: what `nmt evaluate` prints.
 
         Args:
-            source: lines to translate.
-            reference: their right translations; or a list of several such lists.
+            source: lines to translate; None for a language model.
+            reference: their right translations; or a list of several such lists; or a language model's text.
             beam: hypotheses of a sentence.
             search: other settings of the search.
             tokenize: how BLEU and GLEU divide text into words, by sacrebleu's names; "auto": by the target language.
-            measures: which ones: "bleu", "chrf", "ter", "gleu", "exact_match", "token_accuracy", "perplexity". The
-                last two are of the model's own probabilities, of the first of several references.
+            measures: which ones: "bleu", "chrf", "ter", "gleu", "exact_match", "token_accuracy", "perplexity",
+                "word_perplexity", "bits_per_character". The last four are of the model's own probabilities, of the
+                first of several references. None: the first four, or of a language model the last three.
 
         Raises:
             UserError: texts of different length, or of none; a wrong setting.
         """
+        if measures is None:
+            measures = OF_TESTS if self.metadata.task == "translation" else OF_LANGUAGE_MODELS
         check_measures(measures)
-        sources, references = list(checked_lines(source, "source")), _references(reference)
+        references = _references(reference)
+        sources = self._sources(source, len(references[0]))
         for lines in references:  # before the work
             check_lines(sources, lines, "source")
         words = tokenizer_name(tokenize, self.metadata.target_language, references[0])
         found: list[str] = []
         if text_measures(measures):
+            self._check_translates()
             translator = self._translator(self._stored, self._search(search, beam, None))
             found = [translation.text for translation in translator.translate(sources)]
         totals = None
         if token_measures(measures):
             totals = token_totals(self._stored, self._tokenizers, sources, references[0], self._options)
         return scores(found, references, "source", words, measures, totals)
+
+    def generate(
+        self,
+        lines: int = 1,
+        *,
+        prompt: str = "",
+        seed: int | None = None,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        max_tokens: int | None = None,
+    ) -> list[str]:
+        """Lines drawn at random from a language model.
+
+        Args:
+            lines: how many.
+            prompt: what every line begins with.
+            seed: of the random draws: the same seed gives the same lines.
+            temperature: below 1 more probable tokens, above 1 more varied ones.
+            top_k: draws among that many most probable tokens; 0 for all.
+            max_tokens: most tokens of a line, the prompt's not counted. This and the three before: None leaves them to
+                the model's recipe.
+
+        Raises:
+            UserError: a translation model, or a wrong setting.
+        """
+        check_task(self.metadata, "language_model", str(self.directory), "Model.translate translates.")
+        values = {"seed": seed, "temperature": temperature, "top_k": top_k, "max_length_offset": max_tokens}
+        sampling = changed(self._sampling, {name: value for name, value in values.items() if value is not None})
+        return list(generated_lines(self._stored, self._tokenizers.target, lines, sampling, prompt))
 
     def encode(self, text: str, side: Literal["source", "target"] = "source") -> Encoded:
         """The tokens of one line.
@@ -253,8 +304,9 @@ class Model:
             search: other settings of the search.
 
         Raises:
-            UserError: the model is on a GPU, or a setting is wrong.
+            UserError: the model is on a GPU or a language model, or a setting is wrong.
         """
+        self._check_translates()
         if count is not None and count < 1:
             raise UserError("workers", "at least one process", str(count))
         if next(self._fast.parameters()).device.type != "cpu":
@@ -262,6 +314,21 @@ class Model:
         options = self._options.model_copy(update={"precision": self.precision})
         settings = self._search(search, beam, n_best)
         return Pool(Workers(self.directory, count or default_workers(), settings, options, self._model_options))
+
+    def _check_translates(self) -> None:
+        fix = "Model.score tells how probable lines are, Model.generate writes some."
+        check_task(self.metadata, "translation", str(self.directory), fix)
+
+    def _sources(self, source: Iterable[str] | None, lines: int) -> list[str]:
+        """The sources of so many lines: blank for a language model.
+
+        Raises:
+            UserError: there are none of a translation model, or some of a language model.
+        """
+        if (source is None) == (self.metadata.task == "translation"):
+            expected = "lines, each a str" if source is None else "None with a language model, which reads no source"
+            raise UserError("source", expected, "None" if source is None else type(source).__name__)
+        return [""] * lines if source is None else list(checked_lines(source, "source"))
 
     def _translator(
         self, model: EncoderDecoder[Any, Any], search: SearchConfig, *, attention: bool = False

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from nmt.cli.arguments import path_option
-from nmt.cli.inputs import check_one_dash, input_lines, input_name
+from nmt.cli.inputs import check_one_dash, input_name
 from nmt.cli.model import (
-    Warned,
     device_option,
     load_model,
     model_option,
+    read_whole,
     search_settings,
     warn_of_long_lines,
     workers_option,
@@ -24,7 +24,7 @@ from nmt.cli.model import (
 from nmt.cli.options import option_fields, with_changes
 from nmt.cli.watched import busy, watched_lines
 from nmt.errors import UserError
-from nmt.evaluation.measures import MEASURES, OF_TESTS, MeasureName
+from nmt.evaluation.measures import MEASURES, OF_LANGUAGE_MODELS, OF_TESTS, MeasureName
 from nmt.evaluation.tokenization import Tokenization
 from nmt.inference.options import TranslationOptions
 from nmt.search import SearchConfig
@@ -40,7 +40,7 @@ _FILE = click.Path(path_type=Path)
 
 @click.command()
 @click.argument("model", required=False, type=_FILE)
-@path_option("--source", help="Text that MODEL translates.")
+@path_option("--source", help="Text that MODEL translates; a language model has none.")
 @path_option("--hypothesis", help="Translations to score, instead of MODEL and --source.")
 @click.option(
     "--reference",
@@ -48,7 +48,8 @@ _FILE = click.Path(path_type=Path)
     required=True,
     multiple=True,
     type=_FILE,
-    help="The right translations, line by line; given again for further ones of the same text.",
+    help="The right translations, line by line; given again for further ones of the same text. For a language model, "
+    "the text that it is measured on.",
 )
 @path_option("--compare", help="Other translations, tested against the first by paired bootstrap.")
 @click.option(
@@ -65,9 +66,9 @@ _FILE = click.Path(path_type=Path)
     "measures",
     type=click.Choice(get_args(MeasureName)),
     multiple=True,
-    default=OF_TESTS,
-    help="What to measure; given again for several. token_accuracy and perplexity are of MODEL: how well it predicts "
-    f"the tokens of --reference.  [default: {', '.join(OF_TESTS)}]",
+    help="What to measure; given again for several. token_accuracy, perplexity, word_perplexity and bits_per_character "
+    f"are of MODEL: how well it predicts --reference.  [default: {', '.join(OF_TESTS)}; of a language model "
+    f"{', '.join(OF_LANGUAGE_MODELS)}]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @option_fields(SearchConfig, "search", defaults_from="the model's recipe")
@@ -92,23 +93,31 @@ def command(
 ) -> None:
     """Score translations against one --reference or several: BLEU, chrF and TER by sacrebleu, GLEU and others.
 
-    Either MODEL and --source, which are translated first, or --hypothesis, a file of translations. One of the files may
-    be -, standard input.
+    Either MODEL and --source, which are translated first, or --hypothesis, a file of translations, or a language model
+    alone, which tells how probable --reference is. One of the files may be -, standard input.
     Text is scored as it stands: cased, detokenised, with the signatures that make scores comparable.
     """
+    from nmt.bundle import read_metadata
+    from nmt.cli.evaluate_language_model import language_model_scores, refuse_translations
     from nmt.evaluation.scores import check_lines, scores
     from nmt.evaluation.tokenization import tokenizer_name
 
     measures = tuple(dict.fromkeys(measures))
+    check_one_dash((source, hypothesis, compare, *references))
+    if model is not None and read_metadata(model).task == "language_model":
+        files = (("--source", source), ("--hypothesis", hypothesis), ("--compare", compare))
+        refuse_translations((*files, *((f"--{name.replace('_', '-')}", value) for name, value in search.items())))
+        _print(language_model_scores(model, references, measures, translation, model_options, device), [], as_json)
+        return
+    measures = measures or OF_TESTS
     given = {**search, **translation} | ({"model_option": model_options} if model_options else {})
     _check_inputs(model, source, hypothesis, given)
     _check_measures(measures, hypothesis, references, compare)
-    check_one_dash((source, hypothesis, compare, *references))
-    right = [_read(path) for path in references]
-    other = None if compare is None else _read(compare)
+    right = [read_whole(path) for path in references]
+    other = None if compare is None else read_whole(compare)
     scored = hypothesis or source
     assert scored is not None
-    where, lines = input_name(scored), _read(scored)
+    where, lines = input_name(scored), read_whole(scored)
     for path, text in zip(references, right, strict=True):  # before the work
         check_lines(lines, text, where, input_name(path))
         if compare is not None and other is not None:
@@ -129,6 +138,10 @@ def command(
             from nmt.evaluation.significance import paired_bootstrap
 
             compared = paired_bootstrap(lines, other, right, words, measures=measures)
+    _print(measured, compared, as_json)
+
+
+def _print(measured: Scores, compared: list[Comparison], as_json: bool) -> None:
     if as_json:
         report = measured.json()
         if compared:
@@ -138,13 +151,6 @@ def command(
         _show(measured, compared)
     if note := measured.concern():
         click.echo(f"nmt: warning: {note}", err=True)
-
-
-def _read(path: Path) -> list[str]:
-    lines = Warned(input_lines(path), input_name(path))
-    read = list(lines)
-    lines.warn()
-    return read
 
 
 def _check_inputs(

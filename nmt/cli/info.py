@@ -12,6 +12,9 @@ import click
 
 from nmt.cli.scores import show_scores
 
+_OF_SOURCES = ("source_language", "source_vocabulary", "longest_source", "several_sentences")
+"""What a language model has no use for."""
+
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
@@ -20,7 +23,8 @@ def command(model: Path, as_json: bool) -> None:
     """Show the languages, sizes, parameters, scores and provenance of a model directory."""
     from nmt.bundle import read_metadata
 
-    metadata = read_metadata(model).model_dump(mode="json")
+    found = read_metadata(model)
+    metadata = found.model_dump(mode="json")
     if as_json:
         sys.stdout.write(json.dumps(metadata, indent=2, ensure_ascii=False) + "\n")
         return
@@ -30,6 +34,8 @@ def command(model: Path, as_json: bool) -> None:
     from nmt.cli.console import stdout_console
 
     scores = metadata.pop("scores")
+    if found.task == "language_model":
+        metadata = {"task": "language model"} | {k: v for k, v in metadata.items() if k not in _OF_SOURCES}
     table = Table(show_header=False, box=None, pad_edge=False)
     for name, value in _rows(metadata):
         table.add_row(name, Text(value))

@@ -121,7 +121,7 @@ def _survey(files: Sequence[Path]) -> Survey:
     from nmt.data.survey import survey
 
     named = CorpusFiles(tsv=files[0]) if len(files) == 1 else CorpusFiles(source=files[0], target=files[1])
-    return survey(files, named.pairs())
+    return survey(files, named.rows(sides=2))
 
 
 def _text(training: Survey, files: Sequence[Path]) -> Text:

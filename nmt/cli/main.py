@@ -48,7 +48,8 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         "Using a model",
         (
             Entry("translate", "Translate a file or standard input, line by line."),
-            Entry("score", "Log-probability of each given translation."),
+            Entry("score", "Log-probability of each given translation, or of each line under a language model."),
+            Entry("generate", "Draw lines of text from a language model."),
             Entry("evaluate", "BLEU, chrF, TER, GLEU and other measures, with their signatures."),
             Entry("info", "What is in a model directory: languages, sizes, scores, provenance."),
             Entry("quantize", "Make a model a quarter of the size, and fast on a CPU: 8-bit weights."),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nmt.cli.inputs import input_lines, input_name
 from nmt.cli.options import with_changes
 from nmt.errors import UserError
 from nmt.imports import quick_imports
@@ -100,6 +101,14 @@ class Warned:
         if self._numbers:
             message = f"{_listed(self._numbers)} of {self._where}: bytes that are not UTF-8, read as {REPLACEMENT}"
             click.echo(f"nmt: warning: {message}; if it is Latin-1: iconv -f LATIN1 -t UTF-8", err=True)
+
+
+def read_whole(path: Path) -> list[str]:
+    """The lines of a file or of standard input, with a warning of those that are no UTF-8."""
+    lines = Warned(input_lines(path), input_name(path))
+    read = list(lines)
+    lines.warn()
+    return read
 
 
 def warn_of_long_lines(numbers: Sequence[int]) -> None:

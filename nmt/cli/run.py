@@ -14,6 +14,7 @@ from nmt.cli.examined import load_examined
 from nmt.cli.program import program
 from nmt.cli.scores import show_scores
 from nmt.imports import quick_imports
+from nmt.options import Task
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 @runs_option
 def command(recipe: Path, overrides: tuple[str, ...], runs: Path) -> None:
     """Do everything that RECIPE says: prepare the data, train, translate the test sets, score.
+
+    A language model translates nothing: how well it predicts the test sets is measured.
 
     A second run does only what is missing or changed, decided by content and not by time.
     """
@@ -43,11 +46,15 @@ def command(recipe: Path, overrides: tuple[str, ...], runs: Path) -> None:
         show_scores(result.scores, console, resolved.evaluation.measures)
     _show_samples(result, console)
     _show_topics(resolved.corpus.topics, console)
-    _show_next_steps(result, next(iter(resolved.corpus.topics.values()), ""), console)
+    _show_next_steps(result, resolved.task, next(iter(resolved.corpus.topics.values()), ""), console)
 
 
 def _show_samples(result: RunResult, console: Console) -> None:
     whole = not console.is_terminal  # which would cut words in two
+    if result.lines:
+        console.print("\nLines that it writes:", soft_wrap=whole)
+    for line in result.lines:
+        console.print(f"  {line}", style="bold", soft_wrap=whole)
     for sample in result.samples:
         console.print()
         console.print(f"source      {sample.source}", soft_wrap=whole)
@@ -66,12 +73,18 @@ def _show_topics(topics: Mapping[str, str], console: Console) -> None:
         console.print(f"  {topic:<{width}}  {sentence}", soft_wrap=True)
 
 
-def _show_next_steps(result: RunResult, sentence: str, console: Console) -> None:
+def _show_next_steps(result: RunResult, task: Task, sentence: str, console: Console) -> None:
     sentence = sentence or (result.samples[0].source if result.samples else "…")
+    model = shlex.quote(str(result.model))
     console.print()
     console.print(f"Report:      {result.directory / 'report.json'}", soft_wrap=True)
     console.print(f"Model:       {result.model}", soft_wrap=True)
-    console.print("Translate a sentence of your own:", soft_wrap=True)
-    console.print(
-        f"  echo {shlex.quote(sentence)} | {program()} translate {shlex.quote(str(result.model))}", soft_wrap=True
-    )
+    if task == "translation":
+        console.print("Translate a sentence of your own:", soft_wrap=True)
+        console.print(f"  echo {shlex.quote(sentence)} | {program()} translate {model}", soft_wrap=True)
+    else:
+        console.print(
+            "More lines that it writes, and how probable it finds those of a text of your own:", soft_wrap=True
+        )
+        console.print(f"  {program()} generate {model}", soft_wrap=True)
+        console.print(f"  {program()} score {model} --target FILE --summary", soft_wrap=True)

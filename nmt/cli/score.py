@@ -1,9 +1,11 @@
-"""`nmt score`: how probable a model finds given translations."""
+"""`nmt score`: how probable a model finds given translations, or a language model given text."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
+from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,9 @@ from nmt.cli.inputs import check_one_dash, input_lines, input_name
 from nmt.cli.model import Warned, device_option, load_model, model_option
 from nmt.cli.options import option_fields, with_changes
 from nmt.cli.watched import prints_to_file, watched_lines
+from nmt.errors import UserError
 from nmt.inference.options import TranslationOptions
+from nmt.options import Task
 
 if TYPE_CHECKING:
     from nmt.inference.scoring import LineScore
@@ -22,37 +26,98 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
-@path_option("--source", required=True, help="Text in the source language; -: standard input.")
-@path_option("--target", required=True, help="Its translation, line by line; -: standard input.")
+@path_option("--source", help="Text in the source language; -: standard input. A language model has none.")
+@path_option("--target", required=True, help="Its translation, line by line, or a text; -: standard input.")
 @click.option("--tokens", is_flag=True, help="Also the log-probability of each piece, after a tab.")
+@click.option(
+    "--summary",
+    is_flag=True,
+    help="At the end, on standard error: perplexity per token and per word, and bits per character, of the whole text.",
+)
 @option_fields(TranslationOptions, "translation")
 @model_option
 @device_option
 def command(
     model: Path,
-    source: Path,
+    source: Path | None,
     target: Path,
     tokens: bool,
+    summary: bool,
     translation: Mapping[str, Any],
     model_options: tuple[str, ...],
     device: str,
 ) -> None:
     """Print the natural log of the probability of each line of --target, given that of --source.
 
-    The end of the sentence counts as a token. One line out for each pair, in order. A blank line is translated by a
-    blank one with certainty: 0.
+    With a language model, which reads no source, that of each line of --target. The end of the sentence counts as a
+    token. One line out for each line of --target, in order. A blank line is translated by a blank one with certainty,
+    and blank lines are nothing that a language model is asked for: 0.
     """
+    from nmt.bundle import read_metadata
     from nmt.inference.scoring import score_lines
 
+    check_source(read_metadata(model).task, source)
     check_one_dash((source, target))
-    sources, targets = (Warned(input_lines(path), input_name(path)) for path in (source, target))
+    targets = Warned(input_lines(target), input_name(target))
+    lines, texts, counted = tee(targets, 3)
+    sources = Warned(("" for _ in counted) if source is None else input_lines(source), input_name(source or target))
     bundle = load_model(model, device, model_options=model_options)
     options = with_changes(TranslationOptions(), translation)
-    scored = score_lines(bundle.model, bundle.tokenizers, sources, targets, options)
-    for line in watched_lines(scored, "score", source) if prints_to_file() else scored:
+    scored = score_lines(bundle.model, bundle.tokenizers, sources, lines, options)
+    shown = watched_lines(scored, "score", source or target) if prints_to_file() else scored
+    total = _Total()
+    for line, text in zip(shown, texts, strict=False):
         sys.stdout.write(_row(line, tokens) + "\n")
+        if summary:
+            total.add(line, text)
     sources.warn()
     targets.warn()
+    if summary:
+        sys.stdout.flush()
+        click.echo(total.worded(), err=True)
+
+
+def check_source(task: Task, source: Path | None) -> None:
+    """Raises:
+    UserError: a translation model without a source, or a language model with one.
+    """
+    if task == "translation" and source is None:
+        raise UserError("--source", "the text that --target translates", "nothing", "Only a language model has none.")
+    if task == "language_model" and source is not None:
+        raise UserError(
+            "--source", "no source with a language model", str(source), "Leave it out: --target is the text."
+        )
+
+
+class _Total:
+    """What the lines come to. Blank ones, which a model is not asked for, do not count."""
+
+    def __init__(self) -> None:
+        from nmt.evaluation.measure import TokenTotals
+
+        self._totals = TokenTotals()
+
+    def add(self, line: LineScore, text: str) -> None:
+        """Takes in a line and its score."""
+        if line.token_log_probabilities:
+            self._totals = replace(
+                self._totals.with_text([text]),
+                tokens=self._totals.tokens + len(line.token_log_probabilities),
+                log_probability=self._totals.log_probability + line.log_probability,
+            )
+
+    def worded(self) -> str:
+        """`perplexity 21.30, word perplexity 40.12, bits per character 1.402; 1,014 lines, 14,210 tokens`."""
+        from nmt.evaluation.measure import Outcome
+        from nmt.evaluation.measures import MEASURES, OF_LANGUAGE_MODELS
+
+        totals = self._totals
+        sizes = f"{totals.lines:,} lines, {totals.tokens:,} tokens"
+        if not totals.tokens:
+            return sizes
+        measures = [MEASURES[name] for name in OF_LANGUAGE_MODELS]
+        values = (f"{one.label} {one.score(Outcome(totals=totals)).value:.{one.decimals}f}" for one in measures)
+        return f"{', '.join(values)}; {sizes}"
 
 
 def _row(line: LineScore, tokens: bool) -> str:

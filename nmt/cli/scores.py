@@ -22,7 +22,7 @@ def show_scores(
     Args:
         scores: by test set, as `nmt.evaluation.scores.Scores.json` gives them.
         console: where to.
-        named: the measures to show; None: the usual three, and those that are there beyond the default.
+        named: the measures to show; None: of the usual three and those beyond the default, what is there.
     """
     from rich import box
     from rich.table import Table
@@ -32,7 +32,7 @@ def show_scores(
 
     if named is None:
         others = [name for name in MEASURES if name not in OF_TESTS]
-        named = (*_USUAL, *(name for name in others if any(name in of_set for of_set in scores.values())))
+        named = tuple(name for name in (*_USUAL, *others) if any(name in of_set for of_set in scores.values()))
     labels = [MEASURES[name].label for name in named]
     table = Table("test set", *labels, "lines", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in table.columns[1:]:

@@ -65,6 +65,10 @@ def command(
     The file may be compressed (gzip, bzip2, xz). With --n-best above 1 each line gives several: its number, the score
     and the translation, between tabs.
     """
+    from nmt.bundle import check_task, read_metadata
+
+    instead = "`nmt score MODEL --target FILE` tells how probable lines are, `nmt generate MODEL` writes some."
+    check_task(read_metadata(model), "translation", str(model), instead)
     input_file, output = (None if path == STANDARD else path for path in (input_file, output))
     # What is wrong with input or output shows at once, before the model is loaded.
     lines = Warned(_lines(input_file), str(input_file or "standard input"))

@@ -1,10 +1,10 @@
-"""Cleaning a parallel corpus: what is dropped from training, and a report of it."""
+"""Cleaning a corpus, of pairs or of lines of one language: what is dropped from training, and a report of it."""
 
 from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -12,21 +12,24 @@ from pydantic import Field
 
 from nmt.data.duplicates import DuplicateFinder
 from nmt.data.held import HeldSets, Overlap
-from nmt.data.pairs import ParallelFiles, RawCorpus, read_pairs
+from nmt.data.pairs import MonolingualFile, RawCorpus, Text, read_rows, row_writer, text_at
 from nmt.data.progress import ShowProgress, unseen, watched
 from nmt.errors import UserError
 from nmt.options import Options, PositiveFloat, Size, Total
-from nmt.output import write_atomically
 from nmt.text import REPLACEMENT, clean_line, is_blank
 
 _EXAMPLES = 5
+
+
+Unit = Literal["pairs", "lines"]
+"""What a corpus is counted in: pairs of lines, or lines of one language."""
 
 
 class Cleaning(Options):
     """Which training pairs are kept. Validation and test sets always keep every line.
 
     Lengths are those of the line as `nmt.text.clean_line` gives it. Pairs with a blank side, or with bytes that are not
-    UTF-8, are always dropped.
+    UTF-8, are always dropped. A line of one language is a pair with one side.
     """
 
     max_words: Size | None = 250
@@ -45,16 +48,17 @@ class Cleaning(Options):
     are counted in any case; `drop` leaves out those with both sides the same, `drop_sources` those with the same
     source."""
 
-    def fault(self, source: str, target: str) -> str | None:
-        """The first rule that a cleaned pair breaks, by its name in the report; None when it may stay."""
-        if is_blank(source) or is_blank(target):
+    def fault(self, *row: str) -> str | None:
+        """The first rule that a cleaned row breaks, by its name in the report; None when it may stay."""
+        if any(map(is_blank, row)):
             return "empty"
-        if REPLACEMENT in source or REPLACEMENT in target:
+        if any(REPLACEMENT in line for line in row):
             return "encoding"
-        longer, shorter = max(len(source), len(target)), min(len(source), len(target))
+        longer, shorter = max(map(len, row)), min(map(len, row))
         if self.max_characters is not None and longer > self.max_characters:
             return "max_characters"
-        fewer, more = sorted((source.count(" ") + 1, target.count(" ") + 1))
+        words = [line.count(" ") + 1 for line in row]
+        fewer, more = min(words), max(words)
         if self.max_words is not None and more > self.max_words:
             return "max_words"
         if self.max_length_ratio is not None and longer > self.max_length_ratio * shorter:
@@ -88,6 +92,8 @@ class Dropped(Options):
 class CleaningReport(Options):
     """What became of a corpus; `model_dump_json()` writes it."""
 
+    unit: Unit = "pairs"
+    """What is counted, here and under all names with `pairs`."""
     pairs_read: Total
     """Training pairs before cleaning."""
     pairs_kept: Total
@@ -109,7 +115,7 @@ class CleaningReport(Options):
             ("read", str(self.pairs_read), ""),
             *((f"dropped: {rule}", str(d.pairs), ", ".join(d.examples)) for rule, d in self.dropped.items() if d.pairs),
             ("kept for training", str(self.pairs_kept), ""),
-            ("pairs with characters normalised", str(self.pairs_changed), ""),
+            (f"{self.unit} with characters normalised", str(self.pairs_changed), ""),
             *((name, str(pairs), self._remark(name)) for name, pairs in self.sets.items()),
         ]
 
@@ -117,7 +123,9 @@ class CleaningReport(Options):
         """What a person should know of a set."""
         shared, invalid = self.overlap.get(name, Overlap()), self.invalid.get(name, 0)
         remarks = [f"{invalid:,} with bytes that are not UTF-8"] if invalid else []
-        if shared.sources:
+        if shared.sources and self.unit == "lines":
+            remarks.append(f"{shared.pairs:,} training lines are the same")
+        elif shared.sources:
             remarks.append(f"{shared.pairs:,} training pairs are the same, {shared.sources:,} have the same source")
         return "; ".join(remarks)
 
@@ -125,12 +133,13 @@ class CleaningReport(Options):
 def prepare_corpus(
     raw: RawCorpus,
     cleaning: Cleaning,
-    source_language: str,
-    target_language: str,
+    languages: Sequence[str],
     directory: Path,
     progress: ShowProgress = unseen,
 ) -> CleaningReport:
     """Writes {train,validation,<test names>}.<language> into `directory`, one cleaned sentence a line.
+
+    `languages` are those of the sides of the text: source and target, or the one that there is.
 
     Training pairs that break a rule are left out. Validation and test sets keep every pair, line for
     line; only the characters of each line are normalised, as `nmt.text.clean_line` does everywhere.
@@ -144,55 +153,56 @@ def prepare_corpus(
     directory.mkdir(parents=True, exist_ok=True)
     for leftover in directory.glob(".*.part"):  # of a run that was killed; can be as large as the corpus
         leftover.unlink()
-    languages = source_language, target_language
     sets, invalid, held = dict[str, int](), dict[str, int](), HeldSets()
-    for name, files in {"validation": raw.validation, **raw.tests}.items():
-        sets[name], invalid[name] = _copy_set(files, _files(directory, name, languages), name, held)
+    for name, text in {"validation": raw.validation, **raw.tests}.items():
+        sets[name], invalid[name] = _copy_set(text, text_at(directory, name, languages), name, held)
     cleaner = _TrainingCleaner(cleaning, raw.training, held, progress)
-    report = cleaner.clean(_files(directory, "train", languages), directory / ".cleaning", sets)
+    report = cleaner.clean(text_at(directory, "train", languages), directory / ".cleaning", sets)
     return report.model_copy(update={"invalid": {name: pairs for name, pairs in invalid.items() if pairs}})
 
 
-def _files(directory: Path, name: str, languages: tuple[str, str]) -> ParallelFiles:
-    return ParallelFiles(*(directory / f"{name}.{language}" for language in languages))
+def _unit(text: Text) -> Unit:
+    return "lines" if isinstance(text, MonolingualFile) else "pairs"
 
 
-def _copy_set(raw: ParallelFiles, clean: ParallelFiles, name: str, held: HeldSets) -> tuple[int, int]:
-    """How many pairs there are, and how many of them have bytes that are not UTF-8."""
-    pairs, invalid, encodings = 0, 0, Encodings(raw)
-    with write_atomically(clean.source) as sources, write_atomically(clean.target) as targets:
-        for raw_source, raw_target in read_pairs(raw):
-            encodings.count(raw_source, raw_target)
-            source, target = clean_line(raw_source), clean_line(raw_target)
-            held.add(name, source, target)
-            sources.write(source + "\n")
-            targets.write(target + "\n")
-            pairs += 1
-            invalid += REPLACEMENT in raw_source or REPLACEMENT in raw_target
+def _copy_set(raw: Text, clean: Text, name: str, held: HeldSets) -> tuple[int, int]:
+    """How many rows there are, and how many of them have bytes that are not UTF-8."""
+    rows, invalid, encodings = 0, 0, Encodings(raw)
+    with row_writer(clean) as write:
+        for raw_row in read_rows(raw):
+            encodings.count(*raw_row)
+            row = [clean_line(line) for line in raw_row]
+            held.add(name, *row)
+            write(row)
+            rows += 1
+            invalid += any(REPLACEMENT in line for line in raw_row)
         encodings.check()
-        if pairs == 0:
-            raise UserError(f"{raw.source} and {raw.target}", "at least one pair of lines", "empty files")
-    return pairs, invalid
+        if rows == 0:
+            where = " and ".join(map(str, raw.sides))
+            if _unit(raw) == "lines":
+                raise UserError(where, "at least one line", "an empty file")
+            raise UserError(where, "at least one pair of lines", "empty files")
+    return rows, invalid
 
 
 class Encodings:
-    """Tells two files in another encoding from files with a few damaged lines.
+    """Tells files in another encoding from files with a few damaged lines.
 
     Args:
-        files: whose lines are counted.
+        text: whose rows are counted.
     """
 
     _FEWEST = 10
 
-    def __init__(self, files: ParallelFiles) -> None:
-        self._paths = files.source, files.target
-        self._not_ascii, self._invalid, self._first = [0, 0], [0, 0], [0, 0]
+    def __init__(self, text: Text) -> None:
+        self._paths = text.sides
+        self._not_ascii, self._invalid, self._first = ([0] * len(self._paths) for _ in range(3))
         self._lines = 0
 
-    def count(self, *lines: str) -> None:
+    def count(self, *row: str) -> None:
         """Takes in the next line of each, as `read_lines` gives it."""
         self._lines += 1
-        for side, line in enumerate(lines):
+        for side, line in enumerate(row):
             if not line.isascii():
                 self._not_ascii[side] += 1
                 if REPLACEMENT in line:
@@ -215,28 +225,26 @@ class Encodings:
 
 
 class _TrainingCleaner:
-    """Filters the training pairs: each alone, then repeats among those that are left.
+    """Filters the training rows: each alone, then repeats among those that are left.
 
     Reads the raw files twice when it looks for repeats: cheaper than keeping a copy between.
     """
 
-    def __init__(
-        self, cleaning: Cleaning, raw: tuple[ParallelFiles, ...], held: HeldSets, progress: ShowProgress
-    ) -> None:
+    def __init__(self, cleaning: Cleaning, raw: tuple[Text, ...], held: HeldSets, progress: ShowProgress) -> None:
         self._cleaning, self._raw, self._held, self._progress = cleaning, raw, held, progress
-        self._pairs = dict[ParallelFiles, int]()  # of the files that have been read once
+        self._rows = dict[Text, int]()  # of the files that have been read once
         self._dropped = dict.fromkeys(RULES, 0)
         self._examples: dict[str, list[str]] = {rule: [] for rule in RULES}
         self._read = self._kept = self._changed = 0
 
-    def clean(self, clean: ParallelFiles, scratch: Path, sets: dict[str, int]) -> CleaningReport:
+    def clean(self, clean: Text, scratch: Path, sets: dict[str, int]) -> CleaningReport:
         shutil.rmtree(scratch, ignore_errors=True)  # of a run that was killed
         scratch.mkdir()
         try:
             with DuplicateFinder(scratch) as finder:
                 if self._cleaning.deduplicate:
-                    for _, source, target in self._well_formed(count=False):
-                        finder.add(source, target)
+                    for _, row in self._well_formed(count=False):
+                        finder.add(*row)
                     self._write(clean, finder.repeats())
                 else:
                     self._write(clean, itertools.repeat(False))
@@ -244,6 +252,7 @@ class _TrainingCleaner:
             shutil.rmtree(scratch, ignore_errors=True)
         dropped = {rule: Dropped(pairs=n, examples=tuple(self._examples[rule])) for rule, n in self._dropped.items()}
         return CleaningReport(
+            unit=_unit(clean),
             pairs_read=self._read,
             pairs_kept=self._kept,
             pairs_changed=self._changed,
@@ -252,50 +261,49 @@ class _TrainingCleaner:
             overlap=self._held.overlap(),
         )
 
-    def _write(self, clean: ParallelFiles, repeats: Iterator[bool]) -> None:
-        with write_atomically(clean.source) as sources, write_atomically(clean.target) as targets:
-            for where, source, target in self._well_formed(count=True):
+    def _write(self, clean: Text, repeats: Iterator[bool]) -> None:
+        with row_writer(clean) as write:
+            for where, row in self._well_formed(count=True):
                 if next(repeats):
                     self._drop("duplicate", where)
                     continue
-                pair, same_source = self._held.count(source, target)
-                if (pair and self._cleaning.overlap == "drop") or (
+                same, same_source = self._held.count(*row)
+                if (same and self._cleaning.overlap == "drop") or (
                     same_source and self._cleaning.overlap == "drop_sources"
                 ):
                     self._drop("overlap", where)
                     continue
                 self._kept += 1
-                sources.write(source + "\n")
-                targets.write(target + "\n")
+                write(row)
             if not self._kept:
                 counts = ", ".join(f"{rule} {pairs}" for rule, pairs in self._dropped.items() if pairs)
                 raise UserError(
-                    " ".join(str(files.source) for files in self._raw) or "corpus",
-                    "training pairs that pass the cleaning",
+                    " ".join(str(text.sides[0]) for text in self._raw) or "corpus",
+                    f"training {_unit(clean)} that pass the cleaning",
                     f"none of {self._read} ({counts})" if self._read else "no line at all",
                     "Look at those lines, or relax corpus.cleaning.",
                 )
 
-    def _well_formed(self, *, count: bool) -> Iterator[tuple[str, str, str]]:
-        """(file:line, source, target) of the pairs that break no rule by themselves."""
-        for files in self._raw:
-            encodings, number = Encodings(files), 0
-            total, note = self._pairs.get(files, 0), f"pairs of {files.source.name}"
-            pairs = watched(read_pairs(files), self._progress, total, note)
-            for number, (raw_source, raw_target) in enumerate(pairs, start=1):
-                encodings.count(raw_source, raw_target)
-                source, target = clean_line(raw_source), clean_line(raw_target)
-                fault = self._cleaning.fault(source, target)
+    def _well_formed(self, *, count: bool) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """file:line and lines of the rows that break no rule by themselves."""
+        for text in self._raw:
+            encodings, number = Encodings(text), 0
+            total, note = self._rows.get(text, 0), f"{_unit(text)} of {text.sides[0].name}"
+            rows = watched(read_rows(text), self._progress, total, note)
+            for number, raw_row in enumerate(rows, start=1):
+                encodings.count(*raw_row)
+                row = tuple(map(clean_line, raw_row))
+                fault = self._cleaning.fault(*row)
                 if count:
                     self._read += 1
-                    self._changed += fault is None and (source != raw_source or target != raw_target)
+                    self._changed += fault is None and row != raw_row
                 if fault is None:
-                    yield f"{files.source}:{number}", source, target
+                    yield f"{text.sides[0]}:{number}", row
                 elif count:
-                    at_fault = files.target if fault == "encoding" and REPLACEMENT not in source else files.source
+                    at_fault = text.target if fault == "encoding" and REPLACEMENT not in row[0] else text.sides[0]
                     self._drop(fault, f"{at_fault}:{number}")
             encodings.check()
-            self._pairs[files] = number
+            self._rows[text] = number
 
     def _drop(self, rule: str, where: str) -> None:
         self._dropped[rule] += 1

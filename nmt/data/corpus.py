@@ -1,4 +1,4 @@
-"""What every corpus is to the rest of the toolkit: two languages, files, and how to clean them."""
+"""What every corpus is to the rest of the toolkit: two languages or one, files, and how to clean them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from nmt.data.clean import Cleaning
-from nmt.data.pairs import ParallelFiles, RawCorpus, read_pairs
+from nmt.data.clean import Cleaning, Unit
+from nmt.data.pairs import MonolingualFile, ParallelFiles, RawCorpus, Text, read_rows, row_writer, text_at
 from nmt.data.progress import ShowProgress, unseen
 from nmt.data.survey import NamedText
 from nmt.options import Options
@@ -19,11 +19,15 @@ __all__ = [
     "Cleaning",
     "CorpusOptions",
     "LanguageCode",
+    "MonolingualFile",
     "NamedText",
     "ParallelFiles",
     "RawCorpus",
     "ShowProgress",
-    "read_pairs",
+    "Text",
+    "read_rows",
+    "row_writer",
+    "text_at",
     "unseen",
 ]
 
@@ -35,10 +39,10 @@ class CorpusOptions(Options, ABC):
     """Which corpus to use; `kind` says which of the corpora in data_prep."""
 
     kind: str
-    source: LanguageCode
-    """Language to translate from."""
+    source: LanguageCode | None = None
+    """Language to translate from; null for a language model, which reads the text of `target` alone."""
     target: LanguageCode
-    """Language to translate into."""
+    """Language to translate into, or of a language model's text."""
     cleaning: Cleaning = Cleaning()
     """Which training pairs are kept."""
 
@@ -49,9 +53,19 @@ class CorpusOptions(Options, ABC):
         return self
 
     @property
+    def languages(self) -> tuple[str, ...]:
+        """Source and target, or the one language of text for a language model: the sides of what `fetch` finds."""
+        return (self.target,) if self.source is None else (self.source, self.target)
+
+    @property
+    def unit(self) -> Unit:
+        """What its text is counted in."""
+        return "lines" if self.source is None else "pairs"
+
+    @property
     def name(self) -> str:
         """Name of the folder under runs/ that holds the runs on this corpus."""
-        return f"{self.kind}_{self.source}_{self.target}"
+        return "_".join((self.kind, *self.languages))
 
     @property
     def topics(self) -> Mapping[str, str]:
@@ -65,7 +79,7 @@ class CorpusOptions(Options, ABC):
 
     @property
     def held_out(self) -> int:
-        """Pairs that are taken out of the training text for validation."""
+        """Pairs, or lines, that are taken out of the training text for validation."""
         return 0
 
     @property
@@ -75,7 +89,8 @@ class CorpusOptions(Options, ABC):
 
     @abstractmethod
     def fetch(self, directory: Path, progress: ShowProgress = unseen) -> RawCorpus:
-        """Finds, downloads or makes the files; quick when they are there and whole.
+        """Finds, downloads or makes the files, of one side where there is no source; quick when they are there and
+        whole.
 
         Args:
             directory: the only folder that this may write to, but for those that the corpus's own options name.

@@ -1,4 +1,4 @@
-"""Finding repeated pairs of lines in memory that does not grow with the corpus."""
+"""Finding repeated rows of a text in memory that does not grow with the corpus."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from typing import Self
 import numpy as np
 
 _PARTITIONS = 256
-_BUFFERED_PAIRS = 1 << 14
+_BUFFERED_ROWS = 1 << 14
 _READ_BYTES = 1 << 16
-_DIGEST_BYTES = 16  # 128 bits: no two different pairs of any real corpus collide
+_DIGEST_BYTES = 16  # 128 bits: no two different rows of any real corpus collide
 
-_RECORD = np.dtype([("high", "<u8"), ("low", "<u8"), ("pair", "<i8")])
+_RECORD = np.dtype([("high", "<u8"), ("low", "<u8"), ("row", "<i8")])
 
 
-def pair_digest(source: str, target: str, key: bytes = b"") -> bytes:
-    """16 bytes that name a pair of lines without line feeds; under another key they are others."""
-    # 0x0A occurs in UTF-8 only as a line feed, so the joined bytes name the pair.
-    return hashlib.blake2b(f"{source}\n{target}".encode(), digest_size=_DIGEST_BYTES, key=key).digest()
+def row_digest(*row: str, key: bytes = b"") -> bytes:
+    """16 bytes that name a row: one line, or a pair, without line feeds; under another key they are others."""
+    # 0x0A occurs in UTF-8 only as a line feed, so the joined bytes name the row.
+    return hashlib.blake2b("\n".join(row).encode(), digest_size=_DIGEST_BYTES, key=key).digest()
 
 
 class DuplicateFinder:
-    """Tells which of a sequence of pairs repeat an earlier one.
+    """Tells which of a sequence of rows repeat an earlier one; all have as many lines.
 
-    The digest of each pair goes to one of 256 files by its first byte, so equal pairs meet in one
-    file; each file is then sorted in memory alone (24 bytes a pair / 256).
+    The digest of each row goes to one of 256 files by its first byte, so equal rows meet in one
+    file; each file is then sorted in memory alone (24 bytes a row / 256).
 
     Args:
         directory: an empty folder to work in; the caller removes it.
@@ -43,7 +43,7 @@ class DuplicateFinder:
             for number in range(_PARTITIONS)
         ]
         self._pending = bytearray()
-        self._pairs = self._flushed = 0
+        self._rows = self._flushed = 0
 
     def __enter__(self) -> Self:
         return self
@@ -53,27 +53,27 @@ class DuplicateFinder:
     ) -> None:
         self._stack.close()
 
-    def add(self, source: str, target: str) -> None:
-        """Takes note of the next pair; the lines hold no line feed."""
-        self._pending += pair_digest(source, target)
-        self._pairs += 1
-        if self._pairs - self._flushed == _BUFFERED_PAIRS:
+    def add(self, *row: str) -> None:
+        """Takes note of the next row; the lines hold no line feed."""
+        self._pending += row_digest(*row)
+        self._rows += 1
+        if self._rows - self._flushed == _BUFFERED_ROWS:
             self._flush()
 
     def repeats(self) -> Iterator[bool]:
-        """For each pair that was added, in order: does it repeat an earlier one?"""
+        """For each row that was added, in order: does it repeat an earlier one?"""
         self._flush()
-        if not self._pairs:
+        if not self._rows:
             return
         path = self._directory / "repeats"
-        marks = np.memmap(path, dtype=np.uint8, mode="w+", shape=(self._pairs,))
+        marks = np.memmap(path, dtype=np.uint8, mode="w+", shape=(self._rows,))
         for partition in self._partitions:
             partition.seek(0)
             records = np.frombuffer(partition.read(), dtype=_RECORD)
-            records = records[np.lexsort((records["pair"], records["low"], records["high"]))]
+            records = records[np.lexsort((records["row"], records["low"], records["high"]))]
             later, earlier = records[1:], records[:-1]
             same = (later["high"] == earlier["high"]) & (later["low"] == earlier["low"])
-            marks[later["pair"][same]] = 1
+            marks[later["row"][same]] = 1
         marks.flush()
         del marks
         with path.open("rb") as handle:
@@ -81,10 +81,10 @@ class DuplicateFinder:
                 yield from (mark == 1 for mark in block)
 
     def _flush(self) -> None:
-        records = np.empty(self._pairs - self._flushed, dtype=_RECORD)
+        records = np.empty(self._rows - self._flushed, dtype=_RECORD)
         digests = np.frombuffer(bytes(self._pending), dtype="<u8").reshape(-1, 2)
         records["high"], records["low"] = digests[:, 0], digests[:, 1]
-        records["pair"] = np.arange(self._flushed, self._pairs)
+        records["row"] = np.arange(self._flushed, self._rows)
         partition = (records["high"] & np.uint64(_PARTITIONS - 1)).astype(np.int64)
         by_partition = np.argsort(partition, kind="stable")
         ends = np.searchsorted(partition[by_partition], np.arange(1, _PARTITIONS + 1))
@@ -92,4 +92,4 @@ class DuplicateFinder:
             if len(part):
                 self._partitions[number].write(part.tobytes())
         self._pending.clear()
-        self._flushed = self._pairs
+        self._flushed = self._rows

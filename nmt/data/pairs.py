@@ -1,12 +1,14 @@
-"""Pairs of lines that translate each other, read from two files at once."""
+"""Text as a corpus has it: pairs of lines that translate each other, from two files at once, or lines of one file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from nmt.errors import UserError
+from nmt.output import write_atomically
 from nmt.text import read_lines
 
 
@@ -17,24 +19,89 @@ class ParallelFiles:
     source: Path
     target: Path
 
+    @property
+    def sides(self) -> tuple[Path, ...]:
+        """Source and target."""
+        return self.source, self.target
+
+
+@dataclass(frozen=True)
+class MonolingualFile:
+    """One file, plain or gzip, of lines in the target language: what a language model learns."""
+
+    target: Path
+
+    @property
+    def sides(self) -> tuple[Path, ...]:
+        """The file."""
+        return (self.target,)
+
+
+Text = ParallelFiles | MonolingualFile
+"""Text of one or two sides. A row of it is a line of each side."""
+
 
 @dataclass(frozen=True)
 class RawCorpus:
-    """A corpus as it was found, before cleaning."""
+    """A corpus as it was found, before cleaning; all of its text has the same sides."""
 
-    training: tuple[ParallelFiles, ...]
-    validation: ParallelFiles
-    tests: Mapping[str, ParallelFiles]
+    training: tuple[Text, ...]
+    validation: Text
+    tests: Mapping[str, Text]
     """By name, such as test_2016_flickr; the first one is the one that is reported first."""
 
+    def of_target(self) -> RawCorpus:
+        """Its text in the target language alone."""
+        return RawCorpus(
+            training=tuple(MonolingualFile(text.target) for text in self.training),
+            validation=MonolingualFile(self.validation.target),
+            tests={name: MonolingualFile(text.target) for name, text in self.tests.items()},
+        )
 
-def read_pairs(files: ParallelFiles) -> Iterator[tuple[str, str]]:
-    """The pairs of lines, as `nmt.text.read_lines` gives them.
+
+def text_at(directory: Path, name: str, languages: Sequence[str]) -> Text:
+    """The files `<name>.<language>` of a folder, for one language or for source and target."""
+    paths = [directory / f"{name}.{language}" for language in languages]
+    return ParallelFiles(*paths) if len(paths) == 2 else MonolingualFile(*paths)
+
+
+def read_rows(text: Text) -> Iterator[tuple[str, ...]]:
+    """The rows of a text, as `nmt.text.read_lines` gives the lines.
 
     Raises:
-        UserError: a file is unreadable, or the two differ in their number of lines; found when the
+        UserError: a file is unreadable, or two sides differ in their number of lines; found when the
             shorter one ends, after its pairs.
     """
+    if isinstance(text, MonolingualFile):
+        return ((line,) for line in read_lines(text.target))
+    return _in_pairs(text)
+
+
+def read_pairs(text: Text) -> Iterator[tuple[str, str]]:
+    """The same as pairs of source and target: text of one language has sources that are blank.
+
+    Raises:
+        UserError: as `read_rows`.
+    """
+    if isinstance(text, MonolingualFile):
+        return (("", line) for line in read_lines(text.target))
+    return _in_pairs(text)
+
+
+@contextmanager
+def row_writer(text: Text) -> Iterator[Callable[[Sequence[str]], None]]:
+    """A function that appends a row to the files of a text, which appear when the block ends."""
+    with ExitStack() as stack:
+        handles = [stack.enter_context(write_atomically(path)) for path in text.sides]
+
+        def write(row: Sequence[str]) -> None:
+            for handle, line in zip(handles, row, strict=True):
+                handle.write(line + "\n")
+
+        yield write
+
+
+def _in_pairs(files: ParallelFiles) -> Iterator[tuple[str, str]]:
     sources, targets = read_lines(files.source), read_lines(files.target)
     pairs = 0
     for source in sources:

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from nmt.data.pairs import ParallelFiles, read_pairs
+from nmt.data.pairs import Text, read_pairs
 from nmt.data.progress import ShowProgress, unseen, watched
 from nmt.errors import UserError
 from nmt.output import sync_directory, write_atomically
@@ -36,21 +36,20 @@ _TOUCHES_BETWEEN_RELEASES = 64
 
 
 def build_store(
-    source_text: Path,
-    target_text: Path,
+    text: Text,
     tokenizers: TokenizerPair,
     directory: Path,
     *,
     keep_text: bool = True,
     progress: ShowProgress = unseen,
 ) -> None:
-    """Tokenises a parallel text into a store. Streams: memory does not depend on its size.
+    """Tokenises a text into a store. Streams: memory does not depend on its size.
 
-    The store appears under its name only when it is whole; an older one is replaced.
+    Lines of one language become pairs whose sources are empty. The store appears under its name only when it is whole;
+    an older one is replaced.
 
     Args:
-        source_text: cleaned lines, plain or gzip.
-        target_text: as many.
+        text: cleaned lines, plain or gzip.
         tokenizers: of the two sides.
         directory: of the store.
         keep_text: also store the lines, which sampled segmentation needs.
@@ -66,8 +65,8 @@ def build_store(
         with ExitStack() as files:
             source = _SideWriter(temporary, "source", tokenizers.source, keep_text, files)
             target = _SideWriter(temporary, "target", tokenizers.target, keep_text, files)
-            pairs = read_pairs(ParallelFiles(source_text, target_text))
-            for source_line, target_line in watched(pairs, progress, count_lines(source_text), "pairs"):
+            note = "pairs" if len(text.sides) == 2 else "lines"
+            for source_line, target_line in watched(read_pairs(text), progress, count_lines(text.sides[0]), note):
                 source.add(source_line)
                 target.add(target_line)
         description = {

@@ -1,4 +1,4 @@
-"""A look at parallel text before anything is done with it: how much there is, of what, and whether it is text."""
+"""A look at a text before anything is done with it: how much there is, of what, and whether it is text."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from nmt.documents import KeyPath
 from nmt.errors import UserError
 
 SAMPLE = 100_000
-"""Pairs whose words are looked at; the others are counted."""
+"""Rows whose words are looked at; the others are counted."""
 
 
 @dataclass(frozen=True)
 class NamedText:
-    """Parallel text that a corpus's options name by its files."""
+    """Text that a corpus's options name by its files."""
 
     key: KeyPath
     """Where they are named, within the section `corpus`."""
     paths: tuple[Path, ...]
-    """Source and target, or the one file of both."""
-    pairs: Callable[[], Iterator[tuple[str, str]]]
-    """Reads it."""
+    """Source and target, or the one file of both, or that of the one language."""
+    rows: Callable[[], Iterator[tuple[str, ...]]]
+    """Reads it: pairs, or single lines."""
     trains: bool
     """Whether it is training text."""
 
@@ -52,38 +52,41 @@ class Side:
 
 @dataclass
 class Survey:
-    """What there is in parallel text."""
+    """What there is in a text."""
 
     pairs: int
-    """Pairs of lines that were read."""
+    """Rows that were read: pairs, or lines of one language."""
     whole: bool
     """Whether these are all."""
     source: Side
+    """Empty where there is one language."""
     target: Side
 
 
-def survey(paths: Sequence[Path], pairs: Iterable[tuple[str, str]], most: int | None = None) -> Survey:
-    """Reads parallel text in constant memory.
+def survey(paths: Sequence[Path], rows: Iterable[tuple[str, ...]], most: int | None = None) -> Survey:
+    """Reads a text in constant memory.
 
     Args:
-        paths: its files, for errors: source and target, or the one file of both.
-        pairs: its lines.
-        most: look at no more pairs than this; None: read all.
+        paths: its files, for errors: source and target, or the one file of both, or that of the one language.
+        rows: its lines: pairs, or single ones.
+        most: look at no more rows than this; None: read all.
 
     Raises:
-        UserError: there is no pair, or a file is in another encoding; and what reading the pairs raises.
+        UserError: there is no row, or a file is in another encoding; and what reading the rows raises.
     """
     found = Survey(0, True, Side(), Side())
     encodings = Encodings(ParallelFiles(paths[0], paths[-1]))
-    rest = iter(pairs)
-    for source, target in islice(rest, SAMPLE if most is None else min(most, SAMPLE)):
+    rest = iter(rows)
+    for *source, target in islice(rest, SAMPLE if most is None else min(most, SAMPLE)):
         found.pairs += 1
-        encodings.count(source, target)
-        found.source.add(source)
+        encodings.count(*source, target)
+        for line in source:
+            found.source.add(line)
         found.target.add(target)
     encodings.check()
     if not found.pairs:
-        raise UserError(" and ".join(map(str, paths)), "at least one pair of lines", "nothing")
+        expected = "at least one pair of lines (one line for a language model)"
+        raise UserError(" and ".join(map(str, paths)), expected, "nothing")
     if most is None:
         found.pairs += sum(1 for _ in rest)
     else:

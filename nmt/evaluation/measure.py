@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from nmt.evaluation.tokenization import DEFAULT
+from nmt.text import clean_line
 
 if TYPE_CHECKING:
     from sacrebleu.metrics.base import Metric
@@ -22,6 +23,21 @@ class TokenTotals:
     """Tokens that the model finds the most probable of its vocabulary."""
     log_probability: float = 0.0
     """Natural logarithm."""
+    words: int = 0
+    """What stands between blanks in these lines."""
+    characters: int = 0
+    """Unicode's code points, the blanks between words among them."""
+    lines: int = 0
+
+    def with_text(self, lines: Iterable[str]) -> Self:
+        """These sums with the sizes of further lines, counted as a model sees them (`nmt.text.clean_line`)."""
+        cleaned = list(map(clean_line, lines))
+        return replace(
+            self,
+            words=self.words + sum(len(line.split()) for line in cleaned),
+            characters=self.characters + sum(map(len, cleaned)),
+            lines=self.lines + len(cleaned),
+        )
 
 
 @dataclass(frozen=True)

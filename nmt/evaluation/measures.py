@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from nmt.evaluation.bits_per_character import BitsPerCharacter
 from nmt.evaluation.bleu import Bleu
 from nmt.evaluation.chrf import ChrF
 from nmt.evaluation.exact_match import ExactMatch
@@ -13,6 +14,7 @@ from nmt.evaluation.measure import Measure
 from nmt.evaluation.perplexity import Perplexity
 from nmt.evaluation.ter import Ter
 from nmt.evaluation.token_accuracy import TokenAccuracy
+from nmt.evaluation.word_perplexity import WordPerplexity
 
 MeasureName = Literal[
     "bleu",
@@ -22,6 +24,8 @@ MeasureName = Literal[
     "exact_match",
     "token_accuracy",
     "perplexity",
+    "word_perplexity",
+    "bits_per_character",
 ]
 
 MEASURES: Mapping[MeasureName, Measure] = {
@@ -32,10 +36,14 @@ MEASURES: Mapping[MeasureName, Measure] = {
     "exact_match": ExactMatch(),
     "token_accuracy": TokenAccuracy(),
     "perplexity": Perplexity(),
+    "word_perplexity": WordPerplexity(),
+    "bits_per_character": BitsPerCharacter(),
 }
 
 OF_TESTS: tuple[MeasureName, ...] = ("bleu", "chrf", "ter", "gleu")
 """Those of a text where none are named."""
+OF_LANGUAGE_MODELS: tuple[MeasureName, ...] = ("perplexity", "word_perplexity", "bits_per_character")
+"""Those of a text under a language model where none are named."""
 OF_VALIDATION: tuple[MeasureName, ...] = ("bleu",)
 """Those of a validation where none are named."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -106,9 +106,10 @@ def token_totals(
     options = options or TranslationOptions()
     model = evaluating(with_precision(model, options.precision))
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
-    tokens, correct, log_probability = 0, 0, 0.0
+    totals, tokens, correct, log_probability = TokenTotals(), 0, 0, 0.0
     for window in windows(_paired(sources, targets), WINDOW_LINES):
         asked = [pair for pair in window if not (is_blank(pair[0]) and is_blank(pair[1]))]
+        totals = totals.with_text(target for _, target in asked)
         source_ids = [tokenizers.source.encode(clean_line(source)) for source, _ in asked]
         target_ids = [tokenizers.target.encode(clean_line(target)) for _, target in asked]
         lengths = [max(map(len, pair)) for pair in zip(source_ids, target_ids, strict=True)]
@@ -121,7 +122,7 @@ def token_totals(
             tokens += len(right)
             correct += int((logits.argmax(-1) == right).sum())
             log_probability += float(table.double().sum())
-    return TokenTotals(tokens, correct, log_probability)
+    return replace(totals, tokens=tokens, correct=correct, log_probability=log_probability)
 
 
 def _paired(sources: Iterable[str], targets: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Translation models; a new one is its file and one line here."""
+"""Translation models and language models; a new one is its file and one line here."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from pydantic import Field
 from nmt.models.convs2s import ConvS2S
 from nmt.models.deq import DEQ
 from nmt.models.gnmt import GNMT
+from nmt.models.language.recurrent import RecurrentLM
+from nmt.models.language.stack import StackLM
 from nmt.models.luong import Luong
 from nmt.models.transformer import Transformer
 
 ModelConfig = Annotated[
-    Transformer.Config | GNMT.Config | ConvS2S.Config | Luong.Config | DEQ.Config,
+    Transformer.Config | GNMT.Config | ConvS2S.Config | Luong.Config | DEQ.Config | RecurrentLM.Config | StackLM.Config,
     Field(discriminator="kind"),
 ]

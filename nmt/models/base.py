@@ -1,9 +1,12 @@
-"""What every translation model is to the rest of the toolkit: encode, decode, and one step of search.
+"""What every model is to the rest of the toolkit: encode, decode, and one step of search.
 
 Some facts belong to the sentence (`Memory`: encoder outputs, projected keys and values; never tiled
 over the beam, only dropped when the sentence ends) and some to the hypothesis (`State`: caches,
 recurrent states; gathered at every step). Both are values that the caller owns: modules hold
 parameters and constants only.
+
+A `Decoder` reads no source. `nmt.models.language.model.LanguageModel` makes an `EncoderDecoder` of it, which is all
+that the rest of the toolkit knows.
 
 Axes, everywhere: B source sentences, K beam width, N = B*K rows of a state (the K of a sentence adjacent),
 S source length, T target length, D model width, H heads, V target vocabulary.
@@ -14,11 +17,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Generic, NamedTuple, TypeVar
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 from torch import Tensor, nn
 
 from nmt.nn.rows import Rows
+from nmt.options import Options, Task
+
+
+class ModelOptions(Options):
+    """The base of every model's options."""
+
+    task: ClassVar[Task] = "translation"
+    """What the model is for."""
 
 
 @dataclass
@@ -112,5 +123,34 @@ class EncoderDecoder(nn.Module, ABC, Generic[MemoryT, StateT]):
         Args:
             tokens: [B, K] int64, the last token of each hypothesis (BOS at first).
             memory: of the B sentences.
+            state: of the B*K hypotheses.
+        """
+
+
+class Decoder(nn.Module, ABC, Generic[StateT]):
+    """A language model: it reads nothing but what it has written. The laws are those of `EncoderDecoder`."""
+
+    @abstractmethod
+    def decode(self, target_input: Tensor, target_mask: Tensor) -> DecoderOutput:
+        """Teacher forcing: logits for the token after each prefix.
+
+        Args:
+            target_input: [B, T] int64, BOS then the text; padded on the right.
+            target_mask: [B, T] bool, True on real tokens.
+        """
+
+    @abstractmethod
+    def init_state(self, sentences: int, beam_size: int, max_length: int) -> StateT:
+        """The state of sentences*beam_size empty hypotheses that will take at most `max_length` steps."""
+
+    @abstractmethod
+    def step(self, tokens: Tensor, state: StateT) -> StepOutput[StateT]:
+        """Extends every hypothesis by one token; without attention.
+
+        The state that is passed in may be written to and must not be used again; the one that is
+        returned takes its place.
+
+        Args:
+            tokens: [B, K] int64, the last token of each hypothesis (BOS at first).
             state: of the B*K hypotheses.
         """

@@ -15,7 +15,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, State, StepOutput
+from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, ModelOptions, State, StepOutput
 from nmt.models.tying import Tying, make_embeddings
 from nmt.nn.convolution import GatedConvolution
 from nmt.nn.dropout import Dropout
@@ -93,7 +93,7 @@ class ConvS2SState(State):
 class ConvS2S(EncoderDecoder[ConvS2SMemory, ConvS2SState]):
     """Stacks of gated convolutions; every layer of the decoder attends to the source."""
 
-    class Config(Options):
+    class Config(ModelOptions):
         """Convolutional encoder-decoder with attention in every layer (Gehring et al. 2017)."""
 
         kind: Literal["convs2s"] = "convs2s"

@@ -11,6 +11,7 @@ from typing import Annotated, Generic, Self, TypeVar
 from pydantic import model_validator
 from torch import Tensor, nn
 
+from nmt.models.base import ModelOptions
 from nmt.nn.attention import CrossAttention
 from nmt.nn.dropout import Dropout
 from nmt.nn.feedforward import Activation, FeedForward
@@ -20,12 +21,12 @@ from nmt.nn.kernels.normalized_sum import normalized_sum
 from nmt.nn.keys_values import KeysValues, Place
 from nmt.nn.layers import Layers
 from nmt.nn.weight_norm import use_weight_norm
-from nmt.options import DropoutRate, Effect, LayerCount, Options, PositiveFloat, Width
+from nmt.options import DropoutRate, Effect, LayerCount, PositiveFloat, Width
 
 LayerT = TypeVar("LayerT", bound="EncoderLayer")
 
 
-class BlockOptions(Options):
+class BlockOptions(ModelOptions):
     """Sizes of the blocks."""
 
     kind: str

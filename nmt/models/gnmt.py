@@ -16,7 +16,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, State, StepOutput
+from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, ModelOptions, State, StepOutput
 from nmt.models.tying import Tying, make_embeddings
 from nmt.nn.additive_attention import AdditiveAttention
 from nmt.nn.cells import LSTM, AnyCell, CellConfig, CellState
@@ -25,7 +25,7 @@ from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
 from nmt.nn.initial import Uniform
 from nmt.nn.layers import Layers
-from nmt.options import MOST_LAYERS, DropoutRate, InheritedWidth, LayerCount, Options, PositiveFloat, Width
+from nmt.options import MOST_LAYERS, DropoutRate, InheritedWidth, LayerCount, PositiveFloat, Width
 from nmt.tokenizer.base import SPECIAL
 
 FIRST_RESIDUAL = 2
@@ -57,7 +57,7 @@ class GNMTState(State):
 class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
     """Stacks of recurrent layers with one additive attention between them."""
 
-    class Config(Options):
+    class Config(ModelOptions):
         """Deep residual recurrent encoder-decoder with attention (GNMT, Wu et al. 2016)."""
 
         kind: Literal["gnmt"] = "gnmt"

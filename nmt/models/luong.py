@@ -16,7 +16,7 @@ import torch
 from pydantic import model_validator
 from torch import Tensor, nn
 
-from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, State, StepOutput
+from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, ModelOptions, State, StepOutput
 from nmt.models.tying import Tying, make_embeddings
 from nmt.nn.cells import LSTM, AnyCell, CellConfig, CellState
 from nmt.nn.dot_attention import DotAttention
@@ -24,7 +24,7 @@ from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
 from nmt.nn.initial import Uniform
 from nmt.nn.layers import Layers
-from nmt.options import DropoutRate, Effect, InheritedWidth, LayerCount, Options, PositiveFloat, Probability, Width
+from nmt.options import DropoutRate, Effect, InheritedWidth, LayerCount, PositiveFloat, Probability, Width
 from nmt.tokenizer.base import SPECIAL
 
 
@@ -53,7 +53,7 @@ class LuongState(State):
 class Luong(EncoderDecoder[LuongMemory, LuongState]):
     """Stacks of recurrent layers, attention from the highest one, input feeding."""
 
-    class Config(Options):
+    class Config(ModelOptions):
         """Recurrent encoder-decoder with global attention and input feeding (Luong et al. 2015; fairseq's `lstm`)."""
 
         kind: Literal["luong"] = "luong"

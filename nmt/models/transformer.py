@@ -11,7 +11,7 @@ import torch
 from pydantic import model_validator
 from torch import Tensor, nn
 
-from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, State, StepOutput
+from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, ModelOptions, State, StepOutput
 from nmt.models.transformer_layers import DecoderLayer, EncoderLayer
 from nmt.models.tying import Tying, make_embeddings
 from nmt.nn.attention import CrossAttention
@@ -21,12 +21,12 @@ from nmt.nn.embedding import TokenEmbedding
 from nmt.nn.feedforward import Activation, FeedForward
 from nmt.nn.keys_values import KeysValues
 from nmt.nn.layers import Layers
-from nmt.nn.mixers import Attention, CausalMixerConfig, MixerConfig
+from nmt.nn.mixers import Attention, CausalMixerConfig, Mixer, MixerConfig
 from nmt.nn.norm import CausalNormConfig, LayerNorm, Norm, NormConfig, Unchanged
 from nmt.nn.past import Past
-from nmt.nn.position import LearnedPositions, Positions, SinusoidalPositions, positions
+from nmt.nn.position import PositionKind, make_positions, positions
 from nmt.nn.residual import Residual
-from nmt.options import DropoutRate, Effect, InheritedWidth, LayerCount, Options, PositionCount, Width, fill_from_preset
+from nmt.options import DropoutRate, Effect, InheritedWidth, LayerCount, PositionCount, Width, fill_from_preset
 from nmt.tokenizer.base import SPECIAL
 
 Preset = Literal["tiny", "iwslt", "base", "big"]
@@ -65,7 +65,7 @@ class TransformerState(State):
 class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
     """Encoder and decoder of self-attention, cross-attention and feed-forward blocks."""
 
-    class Config(Options):
+    class Config(ModelOptions):
         """Attention-based encoder-decoder (Vaswani et al. 2017)."""
 
         kind: Literal["transformer"] = "transformer"
@@ -105,7 +105,7 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
         decoder_norm: CausalNormConfig = LayerNorm.Config()
         """The norm of the decoder's layers; not batch normalisation, whose statistics of a sentence would tell the
         decoder something of the words that it is to predict."""
-        positions: Literal["sinusoidal", "sinusoidal_published", "learned"] = "sinusoidal"
+        positions: PositionKind = "sinusoidal"
         """How a token's place is told: fixed sinusoids, of any length, or a learned table. `sinusoidal`: with the
         frequencies of tensor2tensor and fairseq, 10000^(-i/(D/2-1)), which end at exactly 1/10000;
         `sinusoidal_published`: with those of the paper's formula and of Hugging Face's Marian, 10000^(-2i/D)."""
@@ -153,7 +153,9 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
                 vocabulary, dim, pad, std=dim**-0.5, scale=math.sqrt(dim) if config.scaled_embeddings else 1.0
             ),
         )
-        self.source_positions, self.target_positions = _positions(config), _positions(config)
+        self.source_positions, self.target_positions = (
+            make_positions(config.positions, dim, config.learned_positions) for _ in range(2)
+        )
         self.source_embedding_norm = _norm_if(config.normalized_embeddings, LayerNorm.Config(), dim)
         self.target_embedding_norm = _norm_if(config.normalized_embeddings, LayerNorm.Config(), dim)
         self.dropout = Dropout(config.dropout)
@@ -211,7 +213,7 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
         return StepOutput(logits, attention, TransformerState(decoded.advanced(place, pasts)))
 
 
-def _encoder_layer(config: Transformer.Config) -> EncoderLayer:
+def _encoder_layer(config: Transformer.Config) -> EncoderLayer[Mixer]:
     return EncoderLayer(
         config.encoder_mixer.kind,
         config.encoder_mixer.build(config.model_dim, config.heads, config.attention_dropout),
@@ -241,9 +243,3 @@ def _residual(config: Transformer.Config, norm: NormConfig) -> Residual:
 
 def _norm_if(wanted: bool, norm: NormConfig, dim: int) -> Norm:
     return norm.build(dim) if wanted else Unchanged()
-
-
-def _positions(config: Transformer.Config) -> Positions:
-    if config.positions == "learned":
-        return LearnedPositions(config.model_dim, config.learned_positions, std=config.model_dim**-0.5)
-    return SinusoidalPositions(config.model_dim, published=config.positions == "sinusoidal_published")

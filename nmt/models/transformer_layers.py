@@ -44,27 +44,38 @@ class MixingLayer(nn.Module, Generic[MixerT]):
         """The connection around it."""
         return cast(Residual, self._modules[self._mixer_residual])
 
+    def mix(self, x: Tensor, mask: Tensor) -> Tensor:
+        """The block with its connection, x: [B, T, D], mask: [B, T] bool."""
+        residual = self.mixer_residual
+        return residual.after(x, self.mixer(residual.before(x, mask), mask), mask)
 
-class EncoderLayer(MixingLayer[Mixer]):
+
+class EncoderLayer(MixingLayer[MixerT]):
     """A mixer, then feed-forward.
 
     Args:
         kind: of the mixer.
-        mixer: of the source's positions.
+        mixer: of the positions.
         feedforward: acts on each.
         residual: makes the connection around a block.
     """
 
-    def __init__(self, kind: str, mixer: Mixer, feedforward: FeedForward, residual: Callable[[], Residual]) -> None:
+    def __init__(self, kind: str, mixer: MixerT, feedforward: FeedForward, residual: Callable[[], Residual]) -> None:
         super().__init__(kind, mixer, residual())
         self.feedforward, self.feedforward_residual = feedforward, residual()
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """x: [B, S, D]; mask: [B, S] bool, True on real tokens. Returns [B, S, D]."""
-        residual = self.mixer_residual
-        x = residual.after(x, self.mixer(residual.before(x, mask), mask), mask)
-        residual = self.feedforward_residual
-        return residual.after(x, self.feedforward(residual.before(x, mask)), mask)
+        return self.feedforward_residual.around(self.feedforward, self.mix(x, mask), mask)
+
+
+class CausalLayer(EncoderLayer[CausalMixer[Any]]):
+    """The same with a causal mixer, so that it can go on by one position: a layer of a decoder without a source."""
+
+    def step(self, x: Tensor, past: Past, place: Place) -> tuple[Tensor, Past]:
+        """x: [B, K, D]. Returns [B, K, D] and the past with this position."""
+        x, past = mix_one(self, x, past, place)
+        return self.feedforward_residual.around(self.feedforward, x, None), past
 
 
 class DecoderLayer(MixingLayer[CausalMixer[Any]]):
@@ -109,9 +120,7 @@ class DecoderLayer(MixingLayer[CausalMixer[Any]]):
         Returns:
             [B, T, D], and attention [B, T, S] where asked for.
         """
-        residual = self.mixer_residual
-        x = residual.after(x, self.mixer(residual.before(x, mask), mask), mask)
-        return self._attend_and_feed(x, mask, memory, source_mask, need_attention)
+        return self._attend_and_feed(self.mix(x, mask), mask, memory, source_mask, need_attention)
 
     def step(
         self,
@@ -124,9 +133,8 @@ class DecoderLayer(MixingLayer[CausalMixer[Any]]):
         need_attention: bool,
     ) -> tuple[Tensor, Tensor | None, Past]:
         """x: [B, K, D]. Returns [B, K, D], attention [B, K, S] where asked for, and the past with this position."""
-        residual = self.mixer_residual
-        update, past = self.mixer.step(residual.before(x, None), past, place)
-        x, attention = self._attend_and_feed(residual.after(x, update, None), None, memory, source_mask, need_attention)
+        x, past = mix_one(self, x, past, place)
+        x, attention = self._attend_and_feed(x, None, memory, source_mask, need_attention)
         return x, attention, past
 
     def _attend_and_feed(
@@ -136,5 +144,14 @@ class DecoderLayer(MixingLayer[CausalMixer[Any]]):
         read = residual.before(x, mask)
         update, attention = self.cross(read, memory, source_mask[:, None, None, :], need_attention=need_attention)
         x = residual.after(x, update, mask)
-        residual = self.feedforward_residual
-        return residual.after(x, self.feedforward(residual.before(x, mask)), mask), attention
+        return self.feedforward_residual.around(self.feedforward, x, mask), attention
+
+
+def mix_one(layer: MixingLayer[CausalMixer[Any]], x: Tensor, past: Past, place: Place) -> tuple[Tensor, Past]:
+    """The first block of a layer that writes, with its connection, for one position more.
+
+    x: [B, K, D]. Returns [B, K, D] and the past with this position.
+    """
+    residual = layer.mixer_residual
+    update, past = layer.mixer.step(residual.before(x, None), past, place)
+    return residual.after(x, update, None), past

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -86,6 +86,16 @@ class LearnedPositions(nn.Module):
 
 
 Positions = SinusoidalPositions | LearnedPositions
+
+PositionKind = Literal["sinusoidal", "sinusoidal_published", "learned"]
+"""How a token's position is told."""
+
+
+def make_positions(kind: PositionKind, dim: int, count: int) -> Positions:
+    """Positions of D values each, learned ones with a table of `count` rows."""
+    if kind == "learned":
+        return LearnedPositions(dim, count, std=dim**-0.5)
+    return SinusoidalPositions(dim, published=kind == "sinusoidal_published")
 
 
 def sinusoids(length: int, dim: int) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 from nmt.nn.dropout import Dropout
@@ -36,3 +38,7 @@ class Residual(nn.Module):
         """What the next block's residual starts from; x and update: [..., D]."""
         update = self.dropout(update)
         return x + update if self.pre else self.norm.of_sum(x, update, mask)
+
+    def around(self, block: Callable[[Tensor], Tensor], x: Tensor, mask: Tensor | None) -> Tensor:
+        """All of it, for a block that acts on each position by itself; x: [..., D]. Returns [..., D]."""
+        return self.after(x, block(self.before(x, mask)), mask)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nmt.data.pairs import ParallelFiles
+from nmt.data.pairs import ParallelFiles, Text
 from nmt.data.store import PairStore, build_store
 from nmt.errors import UserError
 from nmt.inference.sentences import share_of_several
@@ -33,28 +33,31 @@ class PreparedIds:
     """Folder of the training store."""
     validation: Path
     """Folder of the validation store."""
-    validation_text: ParallelFiles
+    validation_text: Text
     digests: Mapping[str, str]
     """SHA-256 of tokenizers and stores, as the inputs of a later stage."""
     facts: Mapping[str, Any]
-    """Pairs, tokens and longest sentences of the training store."""
+    """Pairs, tokens and longest sentences of the training store; a language model's have sources of no tokens."""
 
 
 def prepare_ids(
-    options: TokenizerOptions, text: PreparedText, source_language: str, run: Path, reporter: Reporter
+    options: TokenizerOptions, text: PreparedText, languages: Sequence[str], run: Path, reporter: Reporter
 ) -> PreparedIds:
     """Trains the tokenizers into `tokenizer/` and stores the token ids in `ids/`.
 
     Args:
         options: of the tokenizers.
         text: what they are trained on, and cut.
-        source_language: its code.
+        languages: codes of its sides.
         run: the run directory.
         reporter: is told what happens.
     """
 
     def train_tokenizers(directory: Path) -> Mapping[str, Any]:
-        pair = options.train(text.training.source, text.training.target, directory)
+        if isinstance(text.training, ParallelFiles):
+            pair = options.train(text.training.source, text.training.target, directory)
+        else:
+            pair = options.train_alone(text.training.target, directory)
         return {"source_vocabulary": pair.source.vocabulary_size, "target_vocabulary": pair.target.vocabulary_size}
 
     inputs = text.inputs(text.training) | dict(options.digests())
@@ -64,20 +67,16 @@ def prepare_ids(
     tokenizers = load_tokenizers(run / TOKENIZER)
 
     def store_ids(directory: Path) -> Mapping[str, Any]:
-        for name, files in (("train", text.training), ("validation", text.validation)):
+        for name, of_set in (("train", text.training), ("validation", text.validation)):
             keep_text = options.samples and name == "train"
-            build_store(
-                files.source,
-                files.target,
-                tokenizers,
-                directory / name,
-                keep_text=keep_text,
-                progress=reporter.progress,
-            )
+            build_store(of_set, tokenizers, directory / name, keep_text=keep_text, progress=reporter.progress)
         facts: dict[str, Any] = store_facts(PairStore(directory / "train"))
-        lines = read_lines(text.training.source)
-        facts["several_sentences"] = share_of_several(lines, facts["pairs"], source_language)
-        reporter.log("{pairs:,} pairs, {source_tokens:,} + {target_tokens:,} tokens".format(**facts))
+        if isinstance(text.training, ParallelFiles):
+            lines = read_lines(text.training.source)
+            facts["several_sentences"] = share_of_several(lines, facts["pairs"], languages[0])
+            reporter.log("{pairs:,} pairs, {source_tokens:,} + {target_tokens:,} tokens".format(**facts))
+        else:
+            reporter.log("{pairs:,} lines, {target_tokens:,} tokens".format(**facts))
         return facts
 
     inputs = text.inputs(text.training, text.validation) | _named(TOKENIZER, tokenizer_record.outputs)
@@ -85,7 +84,7 @@ def prepare_ids(
     return prepared_ids(run, text.validation)
 
 
-def prepared_ids(run: Path, validation_text: ParallelFiles) -> PreparedIds:
+def prepared_ids(run: Path, validation_text: Text) -> PreparedIds:
     """What these stages left in a run directory, without checking it again.
 
     Raises:

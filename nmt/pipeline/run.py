@@ -1,6 +1,6 @@
 """The pipeline as a whole: takes values out of the recipe and hands them to the stages, in order.
 
-runs/<corpus>_<source>_<target>/<recipe name>/
+runs/<corpus>_<source>_<target>/<recipe name>/          (a language model's: runs/<corpus>_<target>/…)
     corpus/      what the corpus had to download or make
     prepare/     clean text, and a report of what was dropped and why
     tokenizer/   wordpiece models
@@ -8,7 +8,7 @@ runs/<corpus>_<source>_<target>/<recipe name>/
     train/       checkpoints and TensorBoard scalars
     previous/    trainings with other options, which are found again when the options change back
     model/       the model directory: all that translating needs
-    translate/   translations of the test sets
+    translate/   translations of the test sets; a language model makes none
     evaluate/    their scores
     report.json  what was measured
     stages/      records by which the next run knows what it can reuse
@@ -16,14 +16,17 @@ runs/<corpus>_<source>_<target>/<recipe name>/
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nmt.bundle import MODEL
+from nmt.bundle import MODEL, load_bundle
+from nmt.data.pairs import ParallelFiles, Text
 from nmt.evaluation.tokenization import tokenizer_name
+from nmt.inference.generating import generated_lines
+from nmt.inference.own_search import own_sampling
 from nmt.output import write_atomically
 from nmt.pipeline.ids import PreparedIds, prepare_ids, prepared_ids
 from nmt.pipeline.lock import locked
@@ -31,7 +34,7 @@ from nmt.pipeline.ranks import rank, refuse_several, wait_for_the_first
 from nmt.pipeline.report import write_report
 from nmt.pipeline.reporter import Reporter, Silent
 from nmt.pipeline.testing import TRANSLATE, Sample, ScoredModel, evaluate_tests, samples, translate_tests
-from nmt.pipeline.text import PreparedText, clean_files, find_corpus, prepare_text
+from nmt.pipeline.text import PreparedText, clean_text, find_corpus, prepare_text
 from nmt.pipeline.training import TrainedModel, TrainingSettings, follow, save_model
 from nmt.pipeline.training import train as train_weights
 from nmt.recipe import Recipe
@@ -49,8 +52,10 @@ class RunResult:
     scores: Mapping[str, Any]
     """By test set; see `nmt.evaluation.scores.Scores.json`."""
     samples: list[Sample]
-    """Of the first test set; none where there is no test set."""
+    """Of the first test set; none where there is no test set, and none of a language model."""
     report: Mapping[str, Any]
+    lines: Sequence[str] = ()
+    """Drawn from a language model."""
 
 
 def run_directory(recipe: Recipe, runs: Path) -> Path:
@@ -78,7 +83,7 @@ def train(recipe: Recipe, runs: Path, reporter: Reporter) -> Path:
         if wait_for_the_first():
             follow(
                 _settings(recipe),
-                prepared_ids(directory, clean_files(directory, "validation", *_languages(recipe))),
+                prepared_ids(directory, clean_text(directory, "validation", recipe.corpus.languages)),
                 directory,
                 Silent(),
             )
@@ -95,24 +100,47 @@ def run(recipe: Recipe, runs: Path, reporter: Reporter) -> RunResult:
     directory = run_directory(recipe, runs)
     with locked(directory):
         text, trained = _train(recipe, directory, runs, reporter)
-        tests, options = text.raw.tests, recipe.evaluation.translation
-        scores: Mapping[str, Any] = {}
-        if tests:
-            translations = translate_tests(
-                trained.directory, trained.digests, recipe.search, options, tests, directory, reporter
-            )
-            tokenize = partial(tokenizer_name, recipe.evaluation.tokenize, recipe.corpus.target)
-            model = ScoredModel(trained.directory, trained.digests, options)
-            measures = recipe.evaluation.measures
-            scores = evaluate_tests(translations, model, tests, tokenize, measures, directory, reporter)
-            trained.add_scores(scores)
+        tests = text.raw.tests
+        to_translate = {name: files for name, files in tests.items() if isinstance(files, ParallelFiles)}
+        scores = _scores(recipe, trained, tests, to_translate, directory, reporter) if tests else {}
         report = write_report(directory, recipe.name, recipe.model_dump(mode="json"))
         shown = [
             sample
-            for name, files in list(tests.items())[:1]
+            for name, files in list(to_translate.items())[:1]
             for sample in samples(files, directory / TRANSLATE / name, recipe.evaluation.samples)
         ]
-    return RunResult(directory, trained.directory, scores, shown, report)
+        lines = _drawn(recipe, trained.directory) if recipe.task == "language_model" else []
+    return RunResult(directory, trained.directory, scores, shown, report, lines)
+
+
+def _scores(
+    recipe: Recipe,
+    trained: TrainedModel,
+    tests: Mapping[str, Text],
+    to_translate: Mapping[str, ParallelFiles],
+    directory: Path,
+    reporter: Reporter,
+) -> Mapping[str, Any]:
+    """Those of the test sets, which the model's metadata gets too; a language model translates nothing."""
+    options, translations = recipe.evaluation.translation, dict[str, str]()
+    if to_translate:
+        record = translate_tests(
+            trained.directory, trained.digests, recipe.search, options, to_translate, directory, reporter
+        )
+        translations = {name: record.outputs[name] for name in to_translate}
+    tokenize = partial(tokenizer_name, recipe.evaluation.tokenize, recipe.corpus.target)
+    model = ScoredModel(trained.directory, trained.digests, options)
+    measures = recipe.evaluation.measures
+    scores = evaluate_tests(translations, model, tests, tokenize, measures, directory, reporter)
+    trained.add_scores(scores)
+    return scores
+
+
+def _drawn(recipe: Recipe, model: Path) -> list[str]:
+    """As many lines of a language model as are to be shown."""
+    bundle = load_bundle(model)
+    sampling = own_sampling(bundle.recipe)
+    return list(generated_lines(bundle.model, bundle.tokenizers.target, recipe.evaluation.samples, sampling))
 
 
 def _prepare(recipe: Recipe, directory: Path, reporter: Reporter) -> tuple[PreparedText, PreparedIds]:
@@ -120,7 +148,7 @@ def _prepare(recipe: Recipe, directory: Path, reporter: Reporter) -> tuple[Prepa
         handle.write(as_yaml(recipe))
     raw = find_corpus(recipe.corpus, directory, reporter)
     text = prepare_text(recipe.corpus, raw, directory, reporter)
-    return text, prepare_ids(recipe.tokenizer, text, recipe.corpus.source, directory, reporter)
+    return text, prepare_ids(recipe.tokenizer, text, recipe.corpus.languages, directory, reporter)
 
 
 def _train(recipe: Recipe, directory: Path, runs: Path, reporter: Reporter) -> tuple[PreparedText, TrainedModel]:
@@ -141,10 +169,6 @@ def _settings(recipe: Recipe) -> TrainingSettings:
         translation=recipe.evaluation.translation,
         tokenize=recipe.evaluation.tokenize,
         measures=recipe.evaluation.measures,
-        languages=_languages(recipe),
+        languages=(recipe.corpus.source or "", recipe.corpus.target),
         resegment=recipe.tokenizer.samples,
     )
-
-
-def _languages(recipe: Recipe) -> tuple[str, str]:
-    return recipe.corpus.source, recipe.corpus.target

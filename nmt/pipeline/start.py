@@ -45,7 +45,9 @@ def start_notes(training: Training, languages: tuple[str, str]) -> Iterator[str]
         start = read_metadata(training.start_from)
         before = (start.source_language, start.target_language)
         if before != languages:
-            yield f"note: {training.start_from} translates {' to '.join(before)}, not {' to '.join(languages)}"
+            does = "translates" if start.source_language else "is of"
+            were, now = (" to ".join(filter(None, pair)) for pair in (before, languages))
+            yield f"note: {training.start_from} {does} {were}, not {now}"
 
 
 def start_digests(training: Training) -> dict[str, str]:

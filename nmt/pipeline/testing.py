@@ -1,4 +1,4 @@
-"""The last stages: the model translates the test sets, and the translations are scored."""
+"""The last stages: the model translates the test sets, and the translations are scored, or the model itself is."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from nmt.bundle import load_bundle
-from nmt.data.pairs import ParallelFiles
+from nmt.data.pairs import ParallelFiles, Text, read_pairs
 from nmt.digest import file_digest
 from nmt.evaluation.measure import TokenTotals
-from nmt.evaluation.measures import OF_TESTS, MeasureName
+from nmt.evaluation.measures import OF_LANGUAGE_MODELS, OF_TESTS, MeasureName
 from nmt.evaluation.scores import scores, token_measures
 from nmt.evaluation.tokenization import DEFAULT
 from nmt.inference.options import TranslationOptions
@@ -54,14 +54,15 @@ class ScoredModel:
     options: TranslationOptions
     """How lines become batches."""
 
-    def totals(self, tests: Mapping[str, ParallelFiles]) -> dict[str, TokenTotals]:
+    def totals(self, tests: Mapping[str, Text]) -> dict[str, TokenTotals]:
         """By test set."""
         bundle = load_bundle(self.directory)
+        pairs = {name: list(read_pairs(text)) for name, text in tests.items()}
         return {
             name: token_totals(
-                bundle.model, bundle.tokenizers, read_lines(files.source), read_lines(files.target), self.options
+                bundle.model, bundle.tokenizers, (s for s, _ in of_test), (t for _, t in of_test), self.options
             )
-            for name, files in tests.items()
+            for name, of_test in pairs.items()
         }
 
 
@@ -139,9 +140,9 @@ def _translate(
 
 
 def evaluate_tests(
-    translations: Record,
+    translations: Mapping[str, str],
     model: ScoredModel,
-    tests: Mapping[str, ParallelFiles],
+    tests: Mapping[str, Text],
     tokenize: Callable[[Iterable[str]], str],
     measures: Sequence[MeasureName] | None,
     run: Path,
@@ -150,26 +151,28 @@ def evaluate_tests(
     """Scores `translate/` against the references as they were found, into `evaluate/scores.json`.
 
     Args:
-        translations: the record of the stage before.
+        translations: by test set, SHA-256 of what the stage before made; none for a language model, which is scored by
+            how well it predicts the text.
         model: what translated.
         tests: by name.
         tokenize: the tokenizer for references, by sacrebleu's name.
-        measures: which ones; None: BLEU, chrF, TER and GLEU.
+        measures: which ones; None: BLEU, chrF, TER and GLEU of translations, perplexities of a language model.
         run: the run directory.
         reporter: is told what happens.
 
     Returns:
         {test: {"bleu": {"score", "signature", …}, "chrf": …, "ter": …, "lines": …}}
     """
-    named = OF_TESTS if measures is None else measures
+    named = measures or (OF_TESTS if translations else OF_LANGUAGE_MODELS)
     of_tokens = token_measures(named)
 
     def work(directory: Path) -> Mapping[str, Any]:
         measured = {}
         totals = model.totals(tests) if of_tokens else {}
-        for name, files in tests.items():
-            hypotheses, references = (list(read_lines(path)) for path in (run / TRANSLATE / name, files.target))
-            found = scores(hypotheses, [references], name, tokenizers[name], named, totals.get(name))
+        for name, text in tests.items():
+            hypotheses = list(read_lines(run / TRANSLATE / name)) if name in translations else []
+            references = list(read_lines(text.target))
+            found = scores(hypotheses, [references], name, tokenizers.get(name, DEFAULT), named, totals.get(name))
             measured[name] = found.json()
             if note := found.concern():
                 reporter.log(f"{name}: {note}")
@@ -177,10 +180,12 @@ def evaluate_tests(
             json.dump(measured, handle, indent=2, ensure_ascii=False)
         return measured
 
-    tokenizers = {name: tokenize(read_lines(files.target)) for name, files in tests.items()}
-    inputs = {f"{TRANSLATE} {name}": translations.outputs[name] for name in tests}
-    inputs |= {f"reference {name}": file_digest(files.target) for name, files in tests.items()}
-    options: dict[str, Any] = {"tokenize": tokenizers} | ({} if measures is None else {"measures": list(measures)})
+    tokenizers = {name: tokenize(read_lines(tests[name].target)) for name in translations}
+    inputs = {f"{TRANSLATE} {name}": digest for name, digest in translations.items()}
+    inputs |= {f"reference {name}": file_digest(text.target) for name, text in tests.items()}
+    options: dict[str, Any] = {"tokenize": tokenizers}
+    if measures is not None or not translations:  # where translations have the usual measures, they were never named
+        options["measures"] = list(named)
     if of_tokens:
         inputs |= model.digests
         options["precision"] = model.options.precision

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from nmt.data.clean import Cleaning, prepare_corpus
 from nmt.data.corpus import CorpusOptions
-from nmt.data.pairs import ParallelFiles, RawCorpus
+from nmt.data.pairs import RawCorpus, Text, text_at
 from nmt.digest import file_digest
 from nmt.options import renewed
 from nmt.output import write_atomically
@@ -27,14 +27,14 @@ class PreparedText:
     """The corpus as it was found, and its cleaned training and validation text."""
 
     raw: RawCorpus
-    training: ParallelFiles
-    validation: ParallelFiles
+    training: Text
+    validation: Text
     digests: Mapping[str, str]
     """SHA-256 by file name, such as train.en."""
 
-    def inputs(self, *files: ParallelFiles) -> dict[str, str]:
+    def inputs(self, *texts: Text) -> dict[str, str]:
         """The digests of these, as the inputs of a later stage."""
-        names = [path.name for pair in files for path in (pair.source, pair.target)]
+        names = [path.name for text in texts for path in text.sides]
         return {name: self.digests[name] for name in names}
 
 
@@ -54,7 +54,7 @@ def prepare_text(corpus: CorpusOptions, raw: RawCorpus, run: Path, reporter: Rep
     """Cleans the corpus into `prepare/`, with a report of what was dropped and why."""
 
     def work(directory: Path) -> Mapping[str, Any]:
-        report = prepare_corpus(raw, corpus.cleaning, corpus.source, corpus.target, directory, reporter.progress)
+        report = prepare_corpus(raw, corpus.cleaning, corpus.languages, directory, reporter.progress)
         with write_atomically(directory / REPORT) as handle:
             handle.write(report.model_dump_json(indent=2) + "\n")
         for what, pairs, where in report.rows():
@@ -65,13 +65,13 @@ def prepare_text(corpus: CorpusOptions, raw: RawCorpus, run: Path, reporter: Rep
     options = {"cleaning": corpus.cleaning.model_dump(mode="json"), "source": corpus.source, "target": corpus.target}
     stage = Stage(STAGE, VERSION, options, _digests(raw), work, renewed=_renewed)
     record = run_stage(stage, run, reporter)
-    training, validation = (clean_files(run, name, corpus.source, corpus.target) for name in ("train", "validation"))
+    training, validation = (clean_text(run, name, corpus.languages) for name in ("train", "validation"))
     return PreparedText(raw, training, validation, record.outputs)
 
 
-def clean_files(run: Path, name: str, source: str, target: str) -> ParallelFiles:
+def clean_text(run: Path, name: str, languages: Sequence[str]) -> Text:
     """Where the stage puts a set: "train", "validation" or a test set."""
-    return ParallelFiles(*(run / STAGE / f"{name}.{language}" for language in (source, target)))
+    return text_at(run / STAGE, name, languages)
 
 
 def _renewed(record: Record) -> Record:
@@ -80,10 +80,10 @@ def _renewed(record: Record) -> Record:
 
 
 def _digests(raw: RawCorpus) -> dict[str, str]:
-    sets = {f"training {number}": files for number, files in enumerate(raw.training, start=1)}
-    sets |= {"validation": raw.validation} | {f"test {name}": files for name, files in raw.tests.items()}
+    sets = {f"training {number}": text for number, text in enumerate(raw.training, start=1)}
+    sets |= {"validation": raw.validation} | {f"test {name}": text for name, text in raw.tests.items()}
     return {
         f"{name} {side}": file_digest(path)
-        for name, files in sets.items()
-        for side, path in (("source", files.source), ("target", files.target))
+        for name, text in sets.items()
+        for side, path in zip(("source", "target")[-len(text.sides) :], text.sides, strict=True)
     }

@@ -11,6 +11,7 @@ from typing import Any
 
 import nmt
 from nmt.bundle import METADATA, MODEL, RECIPE, Metadata, add_scores, read_metadata, save_bundle
+from nmt.data.pairs import read_pairs
 from nmt.data.store import PairStore
 from nmt.evaluation.measures import MEASURES, OF_VALIDATION, MeasureName, worded
 from nmt.evaluation.tokenization import DEFAULT, Tokenization, tokenizer_name
@@ -28,6 +29,7 @@ from nmt.pipeline.reporter import Reporter
 from nmt.pipeline.stage import Stage, run_stage
 from nmt.pipeline.start import initial_model, start_digests, start_notes, start_provenance
 from nmt.pipeline.training_reporter import TrainingReporter
+from nmt.recipe import Recipe
 from nmt.search import SearchConfig
 from nmt.text import read_lines
 from nmt.training import Training
@@ -53,9 +55,10 @@ class TrainingSettings:
     tokenize: Tokenization
     """How the measures of validation divide text into words; like the search, it helps to choose."""
     measures: Sequence[MeasureName] | None
-    """Those of validation; None: BLEU, and in refinement GLEU. What tells the best weights is always one of them."""
+    """Those of validation; None: BLEU, and in refinement GLEU; of a language model perplexity. What tells the best
+    weights is always one of them."""
     languages: tuple[str, str]
-    """Codes of source and target."""
+    """Codes of source and target; a language model's source is empty."""
     resegment: bool
     """Cut the training text into pieces anew for every batch."""
 
@@ -184,7 +187,10 @@ def save_model(
         return {"parameters": metadata.parameters}
 
     inputs = {f"{TRAIN}/{name}": digest for name, digest in trained.outputs.items()}
-    stage = Stage(MODEL, MODEL_VERSION, {"recipe": dict(recipe)}, inputs, work, unhashed=frozenset({METADATA}))
+    unhashed = frozenset({METADATA})
+    stage = Stage(
+        MODEL, MODEL_VERSION, {"recipe": dict(recipe)}, inputs, work, unhashed=unhashed, renewed=_renewed_model
+    )
     record = run_stage(stage, run, reporter)
     digests = {f"{MODEL}/{name}": d for name, d in record.outputs.items() if name not in (METADATA, RECIPE)}
     digests["model options"] = hashlib.sha256(settings.model.model_dump_json().encode()).hexdigest()
@@ -202,7 +208,7 @@ def _train(
         _validation_set(settings, ids),
         directory,
         world,
-        TrainingReporter(reporter, settings.training.updates),
+        TrainingReporter(reporter, settings.training.updates, "pairs" if settings.languages[0] else "lines"),
         objective=make_objective(settings.training, ids.tokenizers, _words(settings, ids)),
         resegment=settings.resegment,
     )
@@ -218,11 +224,11 @@ def _validation_set(settings: TrainingSettings, ids: PreparedIds) -> ValidationS
         )
         return (translation.text for translation in translator.translate(lines))
 
-    words = _words(settings, ids)
+    words, pairs = _words(settings, ids), list(read_pairs(ids.validation_text))
     return ValidationSet(
         store=PairStore(ids.validation),
-        sources=list(read_lines(ids.validation_text.source)),
-        references=list(read_lines(ids.validation_text.target)),
+        sources=[source for source, _ in pairs],
+        references=[target for _, target in pairs],
         translate=translate,
         measures=chosen_measures(_measures(settings)),
         tokenizer=words,
@@ -238,6 +244,8 @@ def _measures(settings: TrainingSettings) -> Iterator[MeasureName]:
     """Those of validation; some may come twice."""
     if settings.measures is not None:
         yield from settings.measures
+    elif settings.model.task == "language_model":
+        yield "perplexity"
     else:
         yield from OF_VALIDATION
         if settings.training.objective.shows_gleu:
@@ -286,6 +294,10 @@ def _renewed(record: Record) -> Record:
     shaping, choice = _shaping(options), {**_choice(options, DEFAULT), **record.choice}
     model = renewed(ModelConfig, model)
     return replace(record, options={**record.options, "model": model, "training": shaping}, choice=choice)
+
+
+def _renewed_model(record: Record) -> Record:
+    return replace(record, options={"recipe": renewed(Recipe, record.options.get("recipe"))})
 
 
 def _looks_ahead(options: Training) -> bool:

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from nmt.data.clean import Unit
 from nmt.evaluation.measures import worded
 from nmt.pipeline.reporter import Reporter
 from nmt.training.log import WEIGHTS, Moved, Progress, Started, Validated
 
 
 class TrainingReporter:
-    """Passes the trainer's events on as progress and log lines."""
+    """Passes the trainer's events on as progress and log lines.
 
-    def __init__(self, reporter: Reporter, updates: int) -> None:
-        self._reporter, self._updates, self._note = reporter, updates, ""
+    Args:
+        reporter: told of them.
+        updates: of the whole training.
+        unit: what the training text is counted in.
+    """
+
+    def __init__(self, reporter: Reporter, updates: int, unit: Unit = "pairs") -> None:
+        self._reporter, self._updates, self._unit, self._note = reporter, updates, unit, ""
 
     def started(self, event: Started) -> None:
         """One line about the size of the task, one about what is left out or was done before."""
         processes = "1 process" if event.processes == 1 else f"{event.processes} processes"
         frozen = f" ({event.frozen:,} frozen)" if event.frozen else ""
         self._reporter.log(
-            f"{event.parameters:,} parameters{frozen}, {event.pairs:,} pairs, {processes} on {event.device}"
+            f"{event.parameters:,} parameters{frozen}, {event.pairs:,} {self._unit}, {processes} on {event.device}"
         )
         if event.left_out:
-            self._reporter.log(f"{event.left_out:,} pairs are longer than training.max_length and left out")
+            self._reporter.log(f"{event.left_out:,} {self._unit} are longer than training.max_length and left out")
         if event.update:
             self._reporter.log(f"going on after update {event.update}")
 

@@ -7,15 +7,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nmt.data.pairs import ParallelFiles, row_writer, text_at
 from nmt.data.survey import NamedText, Survey, survey
 from nmt.documents import KeyPath
 from nmt.errors import UserError
 from nmt.languages import base_code, known_code, language_name, languages_of_pair, languages_of_table
-from nmt.output import write_atomically
 from nmt.recipe.fit import held_out, vocabulary_that_surely_trains
 from nmt.recipe.load import locate_keys
 from nmt.recipe.problems import raise_all
 from nmt.recipe.recipe import Recipe
+from nmt.recipe.task import without_effect
 from nmt.tokenizer.sentencepiece import SentencePieceOptions
 
 FIRST = 10_000
@@ -53,12 +54,14 @@ def examine(recipe: Recipe, path: Path, overrides: Sequence[str], most: int | No
     for text in recipe.corpus.named_texts:
         key = ("corpus", *text.key)
         try:
-            surveys[text.key] = survey(text.paths, text.pairs(), most)
+            surveys[text.key] = survey(text.paths, text.rows(), most)
         except UserError as error:
             at_fault = UserError(f"{where(key)}: {error.where}", error.expected, error.got, error.fix)
             found.mistakes.append(at_fault)
         found.suspicions += _languages_of(recipe, text, where(key))
     found.suspicions += [*_codes(recipe, where), *_warmup(recipe, where)]
+    for useless in without_effect(recipe):
+        found.suspicions.append(UserError(where(useless.keys[0]), useless.expected, useless.got, useless.fix))
     training = [text for text in recipe.corpus.named_texts if text.trains]
     if training and all(text.key in surveys for text in training):
         whole = all(surveys[text.key].whole for text in training)
@@ -82,9 +85,9 @@ def _languages_of(recipe: Recipe, text: NamedText, where: str) -> Iterator[UserE
     """Names of files that tell of other languages, or of these the other way round."""
     table = len(text.paths) == 1
     told = languages_of_table(text.paths[0]) if table else languages_of_pair(text.paths[0], text.paths[1])
-    wanted = (recipe.corpus.source, recipe.corpus.target)
     if told is None or table:  # columns are often the other way round than the name has them
         return
+    wanted = recipe.corpus.languages
     names, codes = [base_code(code) for code in told], [base_code(known_code(code) or code) for code in wanted]
     if names == codes or not all(map(known_code, wanted)):
         return
@@ -94,9 +97,14 @@ def _languages_of(recipe: Recipe, text: NamedText, where: str) -> Iterator[UserE
     yield UserError(where, expected, got, fix)
 
 
+def _sides(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    languages = recipe.corpus.languages
+    return zip(("source", "target")[-len(languages) :], languages, strict=True)
+
+
 def _codes(recipe: Recipe, where: Where) -> Iterator[UserError]:
     """Languages by name where a code is meant."""
-    for side, language in (("source", recipe.corpus.source), ("target", recipe.corpus.target)):
+    for side, language in _sides(recipe):
         code = known_code(language)
         if code and base_code(code) != base_code(language):
             fix = f"Did you mean `{code}`? How text divides into sentences and words goes by it."
@@ -119,7 +127,7 @@ def _vocabulary(recipe: Recipe, pairs: int, where: Where) -> Iterator[UserError]
     if isinstance(options, SentencePieceOptions) and options.vocabulary_size > max(pairs, 1000):
         yield UserError(
             where(("tokenizer", "vocabulary_size")),
-            f"fewer pieces than there are pairs of lines, {pairs:,}",
+            f"fewer pieces than there are {recipe.corpus.unit} of training text, {pairs:,}",
             f"{options.vocabulary_size:,}",
             "Most would be seen too seldom to be learnt: `nmt init` would show what fits.",
         )
@@ -130,12 +138,12 @@ def _held_out(recipe: Recipe, pairs: int, where: Where, found: Findings) -> None
     most = recipe.corpus.held_out
     if 2 * most > pairs:
         place = where(("corpus", "validation_pairs"))
-        expected = f"at most half of the {pairs:,} training pairs"
+        expected = f"at most half of the {pairs:,} training {recipe.corpus.unit}"
         fix = f"Lower it ({held_out(pairs)} would do), or name files for corpus.validation."
         found.mistakes.append(UserError(place, expected, f"{most:,}", fix))
     elif 10 * most > pairs > 10 * held_out(pairs):
         place = where(("corpus", "validation_pairs"))
-        expected = f"a small part of the {pairs:,} training pairs"
+        expected = f"a small part of the {pairs:,} training {recipe.corpus.unit}"
         fix = f"They are missing in training; {held_out(pairs)} would do."
         found.suspicions.append(UserError(place, expected, f"{most:,}", fix))
 
@@ -150,7 +158,8 @@ def _tried(
     source, target = surveys[training[0].key].source, surveys[training[0].key].target
     for text in training[1:]:
         source, target = source.merged(surveys[text.key].source), target.merged(surveys[text.key].target)
-    sides = [source.merged(target)] if options.joint else [source, target]
+    alone = recipe.corpus.source is None
+    sides = [source.merged(target)] if options.joint or alone else [source, target]
     if all(
         2 * len(side.characters) + 260 <= options.vocabulary_size
         and options.vocabulary_size <= vocabulary_that_surely_trains(len(side.words), len(side.characters))
@@ -158,15 +167,19 @@ def _tried(
     ):
         return
     with tempfile.TemporaryDirectory() as folder:
-        files = Path(folder, "source"), Path(folder, "target")
-        with write_atomically(files[0]) as sources, write_atomically(files[1]) as targets:
+        files = text_at(Path(folder), "text", recipe.corpus.languages)
+        with row_writer(files) as write:
             for text in training:
-                for one, other in text.pairs():
-                    sources.write(one + "\n")
-                    targets.write(other + "\n")
+                for row in text.rows():
+                    write(row)
         try:
-            options.train(*files, Path(folder))
+            if isinstance(files, ParallelFiles):
+                options.train(files.source, files.target, Path(folder))
+            else:
+                options.train_alone(files.target, Path(folder))
         except UserError as error:
-            words = error.expected if error.where == "tokenizer.vocabulary_size" else "one that the text gives"
-            expected = words.replace(str(files[0]), "the source").replace(str(files[1]), "the target")
+            expected = error.expected if error.where == "tokenizer.vocabulary_size" else "one that the text gives"
+            names = ("the source", "the target") if len(files.sides) == 2 else ("the text",)
+            for path, name in zip(files.sides, names, strict=True):
+                expected = expected.replace(str(path), name)
             yield UserError(where(("tokenizer", "vocabulary_size")), expected, error.got, error.fix)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,11 +10,12 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 
 from data_prep import CorpusConfig
+from nmt.documents import KeyPath
 from nmt.evaluation.measures import MeasureName
 from nmt.evaluation.tokenization import Tokenization
 from nmt.inference.options import TranslationOptions
 from nmt.models import ModelConfig
-from nmt.options import Count, Options
+from nmt.options import Count, Options, Task
 from nmt.recipe.conflict import Conflict
 from nmt.recipe.document import Document, read_document
 from nmt.recipe.inheritance import inherit
@@ -22,6 +23,7 @@ from nmt.recipe.load import load_options
 from nmt.recipe.overrides import Overrides
 from nmt.recipe.plain import plain
 from nmt.recipe.start import start_conflicts
+from nmt.recipe.task import task_conflicts, with_defaults_of_task
 from nmt.search import BeamSearch, SearchConfig
 from nmt.tokenizer import TokenizerOptions
 from nmt.tokenizer.sentencepiece import SentencePieceOptions
@@ -32,17 +34,18 @@ class Evaluation(Options):
     """How the trained model translates and scores the test sets."""
 
     translation: TranslationOptions = TranslationOptions()
-    """How lines become batches; changes speed and memory, not the text."""
+    """How lines become batches; changes speed and memory, not the result."""
     tokenize: Tokenization = "auto"
     """How BLEU and GLEU divide text into words, in validation too: sacrebleu's tokenizers. auto: zh for Chinese,
     ja-mecab for Japanese where it is installed, else char; ko-mecab for Korean where it is installed; char for Thai,
     Lao, Khmer, Burmese and Tibetan; 13a for all others."""
     measures: Annotated[tuple[MeasureName, ...], Field(min_length=1)] | None = None
     """What is measured, of test sets and at validations, where what `training.best_by` names comes along. null: BLEU,
-    chrF, TER and GLEU of test sets, and BLEU at validations. token_accuracy and perplexity need no translations: where
-    no other measure is asked for, validation makes none."""
+    chrF, TER and GLEU of test sets, and BLEU at validations; of a language model perplexity, word_perplexity and
+    bits_per_character of test sets, and perplexity at validations. These three and token_accuracy need no translations:
+    where no other measure is asked for, validation makes none."""
     samples: Count = 5
-    """How many translations of the first test set `nmt run` shows at its end."""
+    """How many translations of the first test set, or lines of a language model, `nmt run` shows at its end."""
 
     @field_validator("measures")
     @classmethod
@@ -53,12 +56,16 @@ class Evaluation(Options):
 
 
 class Recipe(Options):
-    """Corpus, tokenizer, model, training, search and evaluation of one translation system."""
+    """Corpus, tokenizer, model, training, search and evaluation of one system."""
 
     name: Annotated[str, Field(pattern=r"^[^/\\\x00-\x1f.][^/\\\x00-\x1f]*$")]
-    """Name of the run's folder, runs/<corpus>_<source>_<target>/<name>/; the file's own name when left out."""
+    """Name of the run's folder, runs/<corpus>_<source>_<target>/<name>/; the file's own name when left out. A
+    language model's is in runs/<corpus>_<target>/."""
+    task: Task = "translation"
+    """What the model is for: translating, or telling how probable text of one language is. Each `model.kind` is for one
+    of them. A language model chooses weights by the loss and has a `search` of kind sampling unless told otherwise."""
     corpus: CorpusConfig
-    """Which text, in which two languages."""
+    """Which text, in which two languages, or in which one."""
     tokenizer: TokenizerOptions = SentencePieceOptions()
     """How text is cut into the pieces that the model reads and writes."""
     model: ModelConfig
@@ -66,9 +73,10 @@ class Recipe(Options):
     training: Training = Training()
     """How the network learns, and for how long."""
     search: SearchConfig = BeamSearch()
-    """How a translation is looked for; used for validation, for the test sets and, by default, by `nmt translate`."""
+    """How a translation is looked for; used for validation, for the test sets and, by default, by `nmt translate`. Of a
+    language model: how `nmt generate` draws lines by default."""
     evaluation: Evaluation = Evaluation()
-    """How the test sets are translated and scored."""
+    """How the test sets are translated and scored, or a language model is measured on them."""
 
     @staticmethod
     def load(recipe: str | PathLike[str] | Mapping[str, Any], overrides: Overrides = ()) -> Recipe:
@@ -98,16 +106,21 @@ def load_recipe(recipe: Path | Mapping[str, Any], overrides: Overrides = ()) -> 
     """
     if not isinstance(recipe, Path):
         given = Document("recipe", plain(dict(recipe)), {})
-        return load_options(Recipe, given, overrides, conflicts, Path.cwd(), inherit)
+        return load_options(Recipe, given, overrides, conflicts, Path.cwd(), _complete)
     path = recipe
     document = read_document(path)
     named = Document(document.where, {"name": path.stem, **document.data}, document.lines)
-    return load_options(Recipe, named, overrides, conflicts, path.parent.resolve(), inherit)
+    return load_options(Recipe, named, overrides, conflicts, path.parent.resolve(), _complete)
+
+
+def _complete(data: Mapping[str, Any], where: Callable[[KeyPath], str], folder: Path | None) -> dict[str, Any]:
+    """The data of a recipe with what its start and its task bring along."""
+    return with_defaults_of_task(inherit(data, where, folder))
 
 
 def conflicts(recipe: Recipe) -> Sequence[Conflict]:
     """What the sections say against each other."""
-    found = []
+    found = list(task_conflicts(recipe))
     if recipe.model.tied_embeddings == "all" and not recipe.tokenizer.joint:
         found.append(
             Conflict(

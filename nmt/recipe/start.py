@@ -22,8 +22,15 @@ from nmt.training import Training
 def start_conflicts(model: ModelConfig, tokenizer: TokenizerOptions, training: Training) -> Iterator[Conflict]:
     """What `training.start_from`, `training.freeze` and `training.objective` say against the rest."""
     start, objective = training.start_from, training.objective
-    if objective.needs_start and not start:
-        written = "refine" if "refine" in training.model_fields_set else "objective"
+    written = "refine" if "refine" in training.model_fields_set else "objective"
+    if objective.needs_source and model.task == "language_model":
+        yield Conflict(
+            keys=(("training", written), ("model", "kind")),
+            expected=f"a translation model with {objective.kind}, which rewards translations that are like references",
+            got=f"{model.kind}, a language model, which has nothing to translate",
+            fix=f"Leave training.{written} out: likelihood is what language models are trained by.",
+        )
+    elif objective.needs_start and not start:
         yield Conflict(
             keys=(("training", written),),
             expected=f"training.start_from with {objective.kind}, which is for a model that translates already",

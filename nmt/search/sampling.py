@@ -10,6 +10,7 @@ each sentence move to the front, and every sentence keeps as many rows as the on
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,6 +90,7 @@ def draw_samples(
     options: Sampling,
     special: SpecialTokens = SPECIAL,
     need_attention: bool = False,
+    prefix: Sequence[int] = (),
 ) -> Drawn:
     """Draws `options.n_best` samples for each sentence.
 
@@ -98,6 +100,7 @@ def draw_samples(
         source_mask: [B, S] bool, True on real tokens.
         keys: [B], from which each sentence's samples follow; `options.seed` is not looked at.
         need_attention: return attention.
+        prefix: tokens that every sample begins with, on top of its longest length; they are not drawn.
 
     Raises:
         UserError: the model's logits are not numbers.
@@ -106,7 +109,7 @@ def draw_samples(
         nothing = source.new_zeros((0, options.n_best, 1))
         return Drawn(nothing, nothing.bool(), nothing[..., 0].float(), [])
     pieces = (source_mask.sum(1) - 1).clamp(min=0)
-    limit = (pieces.double() * options.max_length_factor).floor().long() + options.max_length_offset + 1
+    limit = (pieces.double() * options.max_length_factor).floor().long() + options.max_length_offset + 1 + len(prefix)
     longest, rows = int(limit.max()), len(source) * options.n_best
     sentences = _Sentences(limit)
     samples = _Samples(
@@ -123,11 +126,15 @@ def draw_samples(
         output = model.step(last, memory, state, need_attention=need_attention)
         log_p = to_log_probabilities(output.logits).flatten(0, 1)  # [N, V]
         attention = None if output.attention is None else output.attention.flatten(0, 1)
-        uniform = torch.from_numpy(_uniform(row_keys[samples.place.cpu().numpy()], length)).to(source.device)
         forced = (sentences.limit <= length + 1).repeat_interleave(last.size(1))
-        token = torch.where(forced, special.eos, draw(_weights(log_p, options, special), uniform))
+        if length < len(prefix):
+            token = torch.full_like(samples.last, prefix[length])
+        else:
+            uniform = torch.from_numpy(_uniform(row_keys[samples.place.cpu().numpy()], length)).to(source.device)
+            token = torch.where(forced, special.eos, draw(_weights(log_p, options, special), uniform))
         samples.last = token
-        record.add(samples, ~forced, log_p.gather(1, token[:, None]).squeeze(1), attention)
+        chosen = ~forced if length >= len(prefix) else torch.zeros_like(forced)
+        record.add(samples, chosen, log_p.gather(1, token[:, None]).squeeze(1), attention)
         samples.alive = samples.alive & (token != special.eos)
         ended, state = len(token) - int(samples.alive.sum()), output.state
         if ended == len(token):
@@ -157,7 +164,7 @@ class _Record:
         self._shape, self._pad = (len(source), count), special.pad
 
     def add(self, samples: _Samples, chosen: Tensor, log_p: Tensor, attention: Tensor | None) -> None:
-        """Writes the tokens of the next place; `chosen` [N] is False where the limit forced EOS."""
+        """Writes the tokens of the next place; `chosen` [N] is False in a prefix and where the limit forced EOS."""
         rows, alive = samples.place[samples.alive], samples.alive
         tokens = torch.full_like(self.log_probability, self._pad, dtype=torch.int64)
         mask = torch.zeros_like(self.log_probability, dtype=torch.bool)

@@ -56,6 +56,16 @@ class ExistingTokenizer(Options):
         save_tokenizers(self._pair, directory)
         return self._pair
 
+    def train_alone(self, text: Path, directory: Path) -> TokenizerPair:
+        """Copies that of the target, for a language model; the text is not read.
+
+        Raises:
+            UserError: as `train`.
+        """
+        pair = TokenizerPair(self._pair.target, self._pair.target)
+        save_tokenizers(pair, directory)
+        return pair
+
     @property
     def _folder(self) -> Path:
         inside = self.directory / "tokenizer"

@@ -141,6 +141,17 @@ class SentencePieceOptions(Options):
         save_tokenizers(pair, directory)
         return pair
 
+    def train_alone(self, text: Path, directory: Path) -> TokenizerPair:
+        """Likewise of one text, for a language model: one tokenizer, which both sides are.
+
+        Raises:
+            UserError: as `train`.
+        """
+        tokenizer = self._train((text, str))
+        pair = TokenizerPair(tokenizer, tokenizer)
+        save_tokenizers(pair, directory)
+        return pair
+
     def reads(self, line: str) -> str:
         """A line of the source as it is cut."""
         return line.translate(_APOSTROPHES) if self.apostrophes == "plain" else line

@@ -70,6 +70,17 @@ class SymbolsOptions(Options):
         save_tokenizers(pair, directory)
         return pair
 
+    def train_alone(self, text: Path, directory: Path) -> TokenizerPair:
+        """Likewise of one text, for a language model: one alphabet, which both sides have.
+
+        Raises:
+            UserError: as `train`.
+        """
+        listed = self._listed(text)
+        pair = TokenizerPair(listed, listed)
+        save_tokenizers(pair, directory)
+        return pair
+
     def load(self, path: Path) -> SymbolTokenizer:
         """Reads the file of a tokenizer that was made with these options.
 

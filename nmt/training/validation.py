@@ -155,4 +155,5 @@ def _teacher_forced(
     totals = totals.to(world.device)
     world.sum(totals)
     loss, tokens, correct = totals.tolist()
-    return TokenTotals(int(tokens), int(correct), -loss), means(world.gather(observed))
+    found = TokenTotals(int(tokens), int(correct), -loss).with_text(data.references)
+    return found, means(world.gather(observed))

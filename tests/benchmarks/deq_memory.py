@@ -49,6 +49,7 @@ sys.path.insert(0, str(ROOT))
 
 from nmt.cpu import keep_freed_memory
 from nmt.data.batch import Batch, collate
+from nmt.data.pairs import ParallelFiles
 from nmt.data.sampler import BatchSampler
 from nmt.data.store import PairStore, build_store
 from nmt.models.deq import DEQ, Pretraining
@@ -94,7 +95,7 @@ def real_batch(recipe: Recipe) -> tuple[Ids, Ids]:
             lines = read_lines(data / f"train.{side.name}.gz")
             side.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         tokenizers = options.train(sides[0], sides[1], Path(folder) / "tokenizer")
-        build_store(sides[0], sides[1], tokenizers, Path(folder) / "ids")
+        build_store(ParallelFiles(*sides), tokenizers, Path(folder) / "ids")
         store = PairStore(Path(folder) / "ids")
         sampler = BatchSampler(store, training.batch_tokens, training.seed, training.max_length)
         pairs = next(sampler.epoch(1)).tolist()

@@ -54,7 +54,7 @@ def clean(directory: Path) -> int:
         name: ParallelFiles(directory / f"{name}.en", directory / f"{name}.de") for name in ("train", "validation")
     }
     raw = RawCorpus((files["train"],), files["validation"], {})
-    return prepare_corpus(raw, Cleaning(), "en", "de", directory / "clean").pairs_kept
+    return prepare_corpus(raw, Cleaning(), ("en", "de"), directory / "clean").pairs_kept
 
 
 def tokenizer(directory: Path) -> int:
@@ -66,17 +66,13 @@ def tokenizer(directory: Path) -> int:
 
 
 def store(directory: Path) -> int:
+    from nmt.data.pairs import text_at
     from nmt.data.store import PairStore, build_store
     from nmt.tokenizer import load_tokenizers
 
-    text = directory / "clean"
-    build_store(text / "train.en", text / "train.de", load_tokenizers(directory / "tokenizer"), directory / "store")
-    build_store(
-        text / "validation.en",
-        text / "validation.de",
-        load_tokenizers(directory / "tokenizer"),
-        directory / "validation",
-    )
+    tokenizers = load_tokenizers(directory / "tokenizer")
+    for name, folder in (("train", "store"), ("validation", "validation")):
+        build_store(text_at(directory / "clean", name, ("en", "de")), tokenizers, directory / folder)
     return len(PairStore(directory / "store"))
 
 

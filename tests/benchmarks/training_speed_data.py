@@ -11,6 +11,7 @@ from pathlib import Path
 import sentencepiece
 from training_speed_processes import finish, start  # beside this file
 
+from nmt.data.pairs import ParallelFiles
 from nmt.data.store import build_store
 from nmt.text import read_lines
 from nmt.tokenizer import SPECIAL, TokenizerPair
@@ -68,7 +69,7 @@ def prepare(work: Path, corpus: Path, python: Path) -> None:
     (work / "dictionary.txt").write_text("".join(entries), encoding="utf-8")
     command = [str(python.parent / "fairseq-preprocess"), "--source-lang=en", "--target-lang=de", "--joined-dictionary"]
     command += [f"--trainpref={work / 'pieces'}", f"--srcdict={work / 'dictionary.txt'}", "--workers=1"]
-    build_store(work / "text.en", work / "text.de", tokenizers(work), work / STORE)
+    build_store(ParallelFiles(work / "text.en", work / "text.de"), tokenizers(work), work / STORE)
     finish(start([*command, f"--destdir={work / 'binarised'}"], dict(os.environ)))
 
 

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from training_speed_data import BATCHES, PIECES, STORE, tokenizers  # beside this file
 from training_speed_shapes import SHAPES
 
+from nmt.data.pairs import ParallelFiles
 from nmt.data.sampler import BatchSampler
 from nmt.data.store import PairStore, build_store
 from nmt.models import ModelConfig
@@ -85,7 +86,7 @@ def trainer(
     fairseq's validation is switched off; ours comes after the clock's last reading.
     """
     (directory / "line").write_text("a\n", encoding="utf-8")
-    build_store(directory / "line", directory / "line", tokenizers(work), directory / "validation")
+    build_store(ParallelFiles(directory / "line", directory / "line"), tokenizers(work), directory / "validation")
     made = Trainer(
         options,
         lambda: model.build(PIECES, PIECES),

@@ -69,7 +69,7 @@ def clean(directory: Path) -> int:
 
     options = corpus(directory)
     raw = options.fetch(directory / "corpus")
-    return prepare_corpus(raw, options.cleaning, "en", "de", directory / "clean").pairs_kept
+    return prepare_corpus(raw, options.cleaning, ("en", "de"), directory / "clean").pairs_kept
 
 
 def deduplicate(directory: Path) -> int:
@@ -78,7 +78,7 @@ def deduplicate(directory: Path) -> int:
     options = corpus(directory)
     cleaning = options.cleaning.model_copy(update={"deduplicate": True})
     raw = options.fetch(directory / "corpus")
-    return prepare_corpus(raw, cleaning, "en", "de", directory / "distinct").pairs_kept
+    return prepare_corpus(raw, cleaning, ("en", "de"), directory / "distinct").pairs_kept
 
 
 def tokenizer(directory: Path) -> int:
@@ -89,11 +89,12 @@ def tokenizer(directory: Path) -> int:
 
 
 def ids(directory: Path) -> int:
+    from nmt.data.pairs import ParallelFiles
     from nmt.data.store import PairStore, build_store
     from nmt.tokenizer import load_tokenizers
 
     text, tokenizers = directory / "clean", load_tokenizers(directory / "tokenizer")
-    build_store(text / "train.en", text / "train.de", tokenizers, directory / "ids", keep_text=False)
+    build_store(ParallelFiles(text / "train.en", text / "train.de"), tokenizers, directory / "ids", keep_text=False)
     return len(PairStore(directory / "ids"))
 
 

@@ -8,6 +8,8 @@ from nmt.models import ModelConfig
 from nmt.models.convs2s import Convolutions, ConvS2S, DecoderConvolutions
 from nmt.models.deq import DEQ
 from nmt.models.gnmt import GNMT
+from nmt.models.language.recurrent import RecurrentLM
+from nmt.models.language.stack import StackLM
 from nmt.models.luong import Luong
 from nmt.models.transformer import Transformer
 from nmt.nn.cells import GRU, LSTM, CellConfig, TanhCell
@@ -27,6 +29,29 @@ _convolutional = partial(ConvS2S.Config, embedding_dim=12, output_dim=12)
 _recurrent = partial(Luong.Config, source_embedding_dim=12, target_embedding_dim=12, initial_range=0.6)
 _equilibrium = partial(DEQ.Config, model_dim=16, feedforward_dim=24, heads=2, initial_std=0.1)
 _EXACT: Limits = {"tolerance": 3e-7, "max_iterations": 300}  # blocks with random weights hardly contract
+
+_recurrent_lm = partial(RecurrentLM.Config, model_dim=12, initial_range=0.6)
+_stack_lm = partial(StackLM.Config, model_dim=16, feedforward_dim=24, heads=2, layers=2)
+
+LANGUAGE_MODELS: dict[str, RecurrentLM.Config | StackLM.Config] = {
+    "recurrent-lm": _recurrent_lm(),
+    "recurrent-lm-residual": _recurrent_lm(
+        layers=3, residual=True, tied_embeddings=False, output_bias=False, embedding_dropout=0.1
+    ),
+    "recurrent-lm-stepwise": _recurrent_lm(cell=LSTM.Config(output_tanh=False)),
+    "recurrent-lm-gru": _recurrent_lm(cell=GRU.Config()),
+    "recurrent-lm-gru-reset-after": _recurrent_lm(cell=GRU.Config(reset_after=True)),
+    "recurrent-lm-tanh": _recurrent_lm(layers=1, cell=TanhCell.Config()),
+    "stack-lm": _stack_lm(),
+    "stack-lm-post-norm": _stack_lm(
+        norm="post", positions="learned", learned_positions=5, tied_embeddings=False, activation="relu"
+    ),
+    "stack-lm-ssru": _stack_lm(mixer=SSRU.Config()),
+}
+"""The decoders without a source that tests/contract/test_decoders.py runs over."""
+
+GROWING_STATES = {"stack-lm", "stack-lm-post-norm"}
+"""Those of them whose state grows with the text."""
 
 MODELS: dict[str, ModelConfig] = {
     "transformer": _transformer(),
@@ -97,6 +122,7 @@ MODELS: dict[str, ModelConfig] = {
         attention_dropout=0.2,
     ),
     "deq-explicit": _equilibrium(explicit_steps=3, tied_embeddings="target"),
+    **{name: LANGUAGE_MODELS[name] for name in ("recurrent-lm", "stack-lm")},
 }
 
 CELLS: dict[str, CellConfig] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -25,10 +26,10 @@ GOOD = [line.replace("Garten", "Park") for line in REFERENCES]
 BAD = [line.lower().replace("der", "das").replace("ein", "eine") for line in REFERENCES]
 EMPTY = [""] * len(REFERENCES)
 
-CERTAIN = TokenTotals(40, 40, 0.0)
-CLOSE = TokenTotals(40, 30, -40.0)
-FAR = TokenTotals(40, 10, -120.0)
-HOPELESS = TokenTotals(40, 0, -1e9)
+CERTAIN = TokenTotals(40, 40, 0.0).with_text(REFERENCES)
+CLOSE = replace(CERTAIN, correct=30, log_probability=-40.0)
+FAR = replace(CERTAIN, correct=10, log_probability=-120.0)
+HOPELESS = replace(CERTAIN, correct=0, log_probability=-1e9)
 
 CASES = [pytest.param(name, measure, id=name) for name, measure in MEASURES.items()]
 every_measure = pytest.mark.parametrize(("name", "measure"), CASES)

@@ -97,6 +97,8 @@ class ObjectiveOptions(Options, ABC):
 
     needs_start: ClassVar[bool] = False
     """Whether it is for a model that is trained already."""
+    needs_source: ClassVar[bool] = False
+    """Whether it is for a model that translates."""
     shows_gleu: ClassVar[bool] = False
     """Whether validation has GLEU beside BLEU."""
 

@@ -52,6 +52,7 @@ class Refinement(ObjectiveOptions):
     """Training by reward: the expected GLEU of the model's own samples, mixed with likelihood (GNMT, section 5)."""
 
     needs_start: ClassVar[bool] = True
+    needs_source: ClassVar[bool] = True
     shows_gleu: ClassVar[bool] = True
 
     kind: Literal["refinement"] = "refinement"

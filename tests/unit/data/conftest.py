@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from nmt.data.pairs import ParallelFiles
 from nmt.data.store import PairStore, build_store
 from nmt.options import Options
 from nmt.tokenizer.base import SPECIAL, TokenizerPair
@@ -56,7 +57,8 @@ def make_store(tmp_path_factory: pytest.TempPathFactory) -> MakeStore:
         for name, sentences in (("source", sources), ("target", targets)):
             (directory / name).write_text("".join(" ".join(map(str, ids)) + "\n" for ids in sentences))
         pair = TokenizerPair(Numbers(vocabulary_size), Numbers(vocabulary_size))
-        build_store(directory / "source", directory / "target", pair, directory / "store", keep_text=keep_text)
+        text = ParallelFiles(directory / "source", directory / "target")
+        build_store(text, pair, directory / "store", keep_text=keep_text)
         return PairStore(directory / "store")
 
     return make

@@ -32,7 +32,7 @@ def prepare(directory: Path, training: list[Pairs], cleaning: Cleaning, held: Pa
         validation=write(directory / "raw", "validation", held),
         tests={"test_a": write(directory / "raw", "test", held)},
     )
-    return prepare_corpus(raw, cleaning, "en", "de", directory / "clean")
+    return prepare_corpus(raw, cleaning, ("en", "de"), directory / "clean")
 
 
 def read(directory: Path, name: str) -> Pairs:
@@ -135,7 +135,7 @@ def test_damaged_lines_are_dropped_and_named(tmp_path: Path) -> None:
         target.write("f\xfcr\n".encode("latin-1"))
         source.write(b"for\n")
     raw = RawCorpus(training=(files,), validation=write(tmp_path, "validation", good[:2]), tests={})
-    report = prepare_corpus(raw, Cleaning(), "en", "de", tmp_path / "clean")
+    report = prepare_corpus(raw, Cleaning(), ("en", "de"), tmp_path / "clean")
     assert report.dropped["encoding"].examples == (f"{files.target}:51",)
     assert report.pairs_kept == 50
 
@@ -151,7 +151,7 @@ def test_a_file_in_another_encoding_is_refused(tmp_path: Path, name: str) -> Non
     with pytest.raises(
         UserError, match=rf"{name}\.b:2: expected text in UTF-8, .* in 40 of 40 lines .*iconv -f LATIN1"
     ):
-        prepare_corpus(raw, Cleaning(), "en", "de", tmp_path / "clean")
+        prepare_corpus(raw, Cleaning(), ("en", "de"), tmp_path / "clean")
     assert not (tmp_path / "clean" / "train.en").exists()
 
 
@@ -171,7 +171,7 @@ def test_sides_of_different_length_leave_nothing_behind(tmp_path: Path) -> None:
     )
     raw.training[0].target.write_text("b\nb\n")
     with pytest.raises(UserError, match=r"3 lines in .*t\.a and 2 in .*t\.b: line 3"):
-        prepare_corpus(raw, Cleaning(), "en", "de", tmp_path / "clean")
+        prepare_corpus(raw, Cleaning(), ("en", "de"), tmp_path / "clean")
     assert {path.name for path in (tmp_path / "clean").iterdir()} == {"validation.en", "validation.de"}
 
 

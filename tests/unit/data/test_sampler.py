@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nmt.data.batch import collate
+from nmt.data.pairs import ParallelFiles
 from nmt.data.sampler import BatchSampler
 from nmt.data.store import PairStore, build_store
 from nmt.errors import UserError
@@ -95,7 +96,7 @@ def test_a_pair_longer_than_a_batch_is_left_out(make_store: MakeStore) -> None:
 def test_padding_on_multi30k(multi30k: Path, tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     files = multi30k / "train.en.gz", multi30k / "train.de.gz"
     pair = SentencePieceOptions(algorithm="bpe").train(*files, tmp_path)
-    build_store(*files, pair, tmp_path / "store", keep_text=False)
+    build_store(ParallelFiles(*files), pair, tmp_path / "store", keep_text=False)
     store = PairStore(tmp_path / "store")
     batches = list(BatchSampler(store, 4096, 1, 256).epoch(1))
     target_tokens, padded = 0, 0

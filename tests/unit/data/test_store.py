@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nmt.data.pairs import ParallelFiles
 from nmt.data.store import PairStore, build_store
 from nmt.errors import UserError
 from nmt.tokenizer.base import TokenizerPair
@@ -86,7 +87,7 @@ def test_a_failed_build_leaves_the_old_store(make_store: MakeStore, tmp_path: Pa
     (tmp_path / "a").write_text("1\n2\n")
     (tmp_path / "b").write_text("1\n")
     with pytest.raises(UserError, match="line 2"):
-        build_store(tmp_path / "a", tmp_path / "b", TokenizerPair(Numbers(), Numbers()), store.directory)
+        build_store(ParallelFiles(tmp_path / "a", tmp_path / "b"), TokenizerPair(Numbers(), Numbers()), store.directory)
     assert PairStore(store.directory).source(0).tolist() == [5]
     assert [p.name for p in store.directory.parent.iterdir() if p.name.endswith(".part")] == []
 
@@ -96,9 +97,9 @@ def test_killed_at_any_moment_it_is_there_whole_or_not_at_all(tmp_path: Path) ->
     source, target, directory = (tmp_path / name for name in ("source", "target", "store"))
     for path in (source, target):
         path.write_text("5 6 7\n" * 50_000)
-    seen = set()
+    seen, text = set(), ParallelFiles(source, target)
     for delay in (0.0, 0.05, 0.15, 0.3, 0.6, 10.0):
-        process = Forked(lambda: build_store(source, target, TokenizerPair(Numbers(), Numbers()), directory))
+        process = Forked(lambda: build_store(text, TokenizerPair(Numbers(), Numbers()), directory))
         deadline = time.monotonic() + delay
         while process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.005)

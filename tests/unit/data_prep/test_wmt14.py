@@ -123,7 +123,7 @@ def test_cleaning(german: WMT14, server: Server, tmp_path: Path) -> None:
     ]
     checksums = write_archives(server.folder, "de", {"commoncrawl": pairs}, held("de"))
     corpus = with_options(german, training=["commoncrawl"], checksums=checksums)
-    report = prepare_corpus(corpus.fetch(tmp_path / "raw"), corpus.cleaning, "en", "de", tmp_path / "clean")
+    report = prepare_corpus(corpus.fetch(tmp_path / "raw"), corpus.cleaning, ("en", "de"), tmp_path / "clean")
     dropped = {rule: d.pairs for rule, d in report.dropped.items() if d.pairs}
     assert dropped == {"empty": 2, "max_words": 1, "max_word_ratio": 1}
     assert (tmp_path / "clean" / "train.en").read_text().split("\n")[:2] == ["good control characters here", "a b c d"]

@@ -103,7 +103,7 @@ def test_sides_of_different_length_are_an_error_with_the_place(german: WMT14, se
     corpus = with_options(german, checksums={**german.checksums, COMMON_CRAWL: checksum(archive)})
     raw = corpus.fetch(tmp_path / "corpus")
     with pytest.raises(UserError, match=r"7 lines in .*commoncrawl\.de-en\.en and 6 in .*line 7 of .* has no partner"):
-        prepare_corpus(raw, corpus.cleaning, "en", "de", tmp_path / "clean")
+        prepare_corpus(raw, corpus.cleaning, ("en", "de"), tmp_path / "clean")
 
 
 def test_test_sets_of_different_length_are_an_error_with_the_place(

@@ -10,6 +10,7 @@ from nmt.errors import UserError
 from nmt.inference.options import TranslationOptions
 from nmt.inference.scoring import score_ids, score_lines, token_totals
 from nmt.inference.translator import Translator
+from nmt.models.language.recurrent import RecurrentLM
 from nmt.models.transformer import Transformer
 from nmt.search import BeamSearch
 from nmt.search.dispatch import find_hypotheses
@@ -55,11 +56,26 @@ def test_totals_are_those_of_the_lines(batch_tokens: int) -> None:
     totals = token_totals(MODEL, PAIR, sources, targets, options)
     assert totals.tokens == sum(len(line.token_log_probabilities) for line in lines) == 4 + 3 + 2 + 2 + 7
     assert totals.log_probability == pytest.approx(sum(line.log_probability for line in lines), abs=1e-4)
+    assert (totals.words, totals.characters, totals.lines) == (5, 3 + 2 + 1 + 1 + 6, 5)  # as "" of "" is not asked for
     greedy = next(iter(Translator(MODEL, PAIR, BeamSearch(beam=1)).translate(["abc"]))).text
     right = token_totals(MODEL, PAIR, ["abc"], [greedy])
     assert right.correct == right.tokens == len(greedy) + 1  # what is most probable at each step
     with pytest.raises(UserError, match="ends after line 1"):
         token_totals(MODEL, PAIR, ["a", "b"], ["a"])
+
+
+def test_a_language_model_scores_lines_without_a_source() -> None:
+    torch.manual_seed(2)
+    model = RecurrentLM.Config(model_dim=8, initial_range=0.5).build(1, TOKENIZER.vocabulary_size).eval()
+    text, none = ["abc", "", "a ab"], [""] * 3
+    lines = list(score_lines(model, PAIR, none, text))
+    assert [len(line.token_log_probabilities) for line in lines] == [4, 0, 5]
+    totals = token_totals(model, PAIR, none, text)
+    assert totals.log_probability == pytest.approx(sum(line.log_probability for line in lines), abs=1e-4)
+    assert (totals.tokens, totals.words, totals.characters, totals.lines) == (9, 3, 7, 2)
+    (alone,) = score_lines(model, PAIR, [""], ["abc"])
+    (beside_a_source,) = score_lines(model, PAIR, ["cba"], ["abc"])
+    assert alone.token_log_probabilities == beside_a_source.token_log_probabilities
 
 
 @pytest.mark.parametrize("beam", [1, 4])

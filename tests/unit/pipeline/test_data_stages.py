@@ -54,7 +54,7 @@ TOKENIZER = SentencePieceOptions(vocabulary_size=290)
 def prepare(corpus: Files, run: Path, tokenizer: SentencePieceOptions = TOKENIZER) -> tuple[PreparedIds, Listener]:
     listener = Listener()
     text = prepare_text(corpus, find_corpus(corpus, run, listener), run, listener)
-    ids = prepare_ids(tokenizer, text, corpus.source, run, listener)
+    ids = prepare_ids(tokenizer, text, corpus.languages, run, listener)
     listener.worked.remove("corpus")
     return ids, listener
 

@@ -9,14 +9,18 @@ import pytest
 from nmt.bundle import read_recipe
 from nmt.errors import UserError
 from nmt.models.deq import DEQ, Pretraining
+from nmt.models.language.recurrent import RecurrentLM
 from nmt.pipeline.quantizing import quantize_model
 from nmt.pipeline.start import start_digests
 from nmt.recipe import load_recipe
 from nmt.recipe.show import as_yaml
 from nmt.recipe.sizes import parameter_counts
+from nmt.recipe.start import start_conflicts
 from nmt.search import BeamSearch
 from nmt.tokenizer import load_tokenizers
 from nmt.tokenizer.existing import ExistingTokenizer
+from nmt.tokenizer.sentencepiece import SentencePieceOptions
+from nmt.training import Training
 from nmt.training.objectives import Refinement
 from tests.cli.model_directory import save_tiny_model
 
@@ -131,6 +135,12 @@ def test_refinement_needs_a_start(model: Path) -> None:
     path.write_text(f"corpus: {{kind: multi30k, source: en, target: de}}\n{rest}\n", encoding="utf-8")
     with pytest.raises(UserError, match="start_from"):
         load_recipe(path, ["training.refine={}"])
+
+
+def test_refinement_is_not_for_language_models() -> None:
+    (found,) = start_conflicts(RecurrentLM.Config(), SentencePieceOptions(), Training(objective=Refinement()))
+    assert ("training", "objective") in found.keys
+    assert "recurrent_lm, a language model" in found.got
 
 
 def test_fine_tuning_may_be_shorter_than_the_pretraining_that_it_does_not_repeat(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from nmt.data.pairs import ParallelFiles
 from nmt.data.store import PairStore, build_store
 from nmt.evaluation.measure import Measure, Outcome, Score
 from nmt.models import ModelConfig
@@ -78,7 +79,7 @@ def prepared(directory: Path) -> tuple[PairStore, TokenizerPair]:
     tokenizers = SentencePieceOptions(algorithm="bpe", vocabulary_size=60, byte_fallback=False).train(
         source, target, directory / "tok"
     )
-    build_store(source, target, tokenizers, directory / "ids")
+    build_store(ParallelFiles(source, target), tokenizers, directory / "ids")
     return PairStore(directory / "ids"), tokenizers
 
 

@@ -33,7 +33,7 @@ def validation_set(directory: Path, names: Iterable[MeasureName], calls: list[in
 
 def test_measures_of_tokens_are_those_of_teacher_forcing(tmp_path: Path) -> None:
     calls: list[int] = []
-    data = validation_set(tmp_path, ["token_accuracy", "perplexity"], calls)
+    data = validation_set(tmp_path, ["token_accuracy", "perplexity", "bits_per_character"], calls)
     torch.manual_seed(3)
     model, shares = SMALL.build(60, 60), list[float]()
     found = validate(model, data, ALONE, shares.append)
@@ -51,6 +51,9 @@ def test_measures_of_tokens_are_those_of_teacher_forcing(tmp_path: Path) -> None
     right = int(((logits.argmax(-1) == batch.target_output) & batch.target_mask).sum())
     assert found.loss == pytest.approx(loss, rel=1e-5)
     assert found.measures["perplexity"] == math.exp(found.loss)
+    characters = sum(len(line) + 1 for line in data.references)
+    bits = loss * batch.target_tokens / math.log(2)
+    assert found.measures["bits_per_character"] == pytest.approx(bits / characters)
     assert found.measures["token_accuracy"] == pytest.approx(100 * right / batch.target_tokens, abs=0.2)
 
 

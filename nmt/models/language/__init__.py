@@ -1,0 +1,1 @@
+"""Language models: decoders without a source, one file each."""

@@ -1,0 +1,62 @@
+"""A decoder without a source, as the rest of the toolkit sees every model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+from torch import Tensor
+
+from nmt.models.base import (
+    Decoder,
+    DecoderOutput,
+    EncoderDecoder,
+    Memory,
+    ModelOptions,
+    StateT,
+    StepOutput,
+)
+from nmt.options import Task
+
+
+class LanguageModelOptions(ModelOptions):
+    """The base of every language model's options."""
+
+    task: ClassVar[Task] = "language_model"
+
+
+class LanguageModel(EncoderDecoder[Memory, StateT]):
+    """An encoder-decoder that makes nothing of its source, which is EOS alone where there is none.
+
+    So the trainer, the searches, scoring, 8-bit weights and model directories take language models as they take
+    translation models. Attention, where a search asks for it, is the same to all tokens of the source.
+    """
+
+    def __init__(self, decoder: Decoder[StateT]) -> None:
+        super().__init__()
+        self.decoder = decoder
+
+    def encode(self, source: Tensor, source_mask: Tensor) -> Memory:
+        return Memory(source_mask)
+
+    def decode(
+        self, target_input: Tensor, target_mask: Tensor, memory: Memory, *, need_attention: bool = False
+    ) -> DecoderOutput:
+        output = self.decoder.decode(target_input, target_mask)
+        return replace(output, attention=_even(memory, target_input) if need_attention else None)
+
+    def init_state(self, memory: Memory, beam_size: int, max_length: int) -> StateT:
+        return self.decoder.init_state(len(memory.mask), beam_size, max_length)
+
+    def step(
+        self, tokens: Tensor, memory: Memory, state: StateT, *, need_attention: bool = False
+    ) -> StepOutput[StateT]:
+        output = self.decoder.step(tokens, state)
+        return output._replace(attention=_even(memory, tokens) if need_attention else None)
+
+
+def _even(memory: Memory, tokens: Tensor) -> Tensor:
+    """The same weight for every real token of the source, for each of the tokens [B, T]: [B, T, S]."""
+    mask = memory.mask.float()
+    weights = mask / mask.sum(1, keepdim=True)
+    return weights[:, None].expand(-1, tokens.shape[1], -1)

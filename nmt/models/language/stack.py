@@ -1,0 +1,131 @@
+"""The Transformer's stack of layers as a language model (Radford et al. 2018), with any causal mixer."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import torch
+from pydantic import model_validator
+from torch import Tensor, nn
+
+from nmt.models.base import Decoder, DecoderOutput, State, StepOutput
+from nmt.models.language.model import LanguageModel, LanguageModelOptions
+from nmt.models.transformer_layers import CausalLayer
+from nmt.nn.decoded import Decoded
+from nmt.nn.dropout import Dropout
+from nmt.nn.embedding import TokenEmbedding
+from nmt.nn.feedforward import Activation, FeedForward
+from nmt.nn.layers import Layers
+from nmt.nn.mixers import Attention, CausalMixerConfig
+from nmt.nn.norm import CausalNormConfig, LayerNorm, Norm, Unchanged
+from nmt.nn.past import Past
+from nmt.nn.position import PositionKind, make_positions
+from nmt.nn.residual import Residual
+from nmt.options import DropoutRate, LayerCount, PositionCount, Width
+from nmt.tokenizer.base import SPECIAL
+
+
+@dataclass
+class StackState(State):
+    """The text so far as the layers see it."""
+
+    decoded: Decoded[Past]
+
+
+class StackLM(Decoder[StackState]):
+    """Layers of a causal mixer and a feed-forward block each."""
+
+    class Config(LanguageModelOptions):
+        """Language model of residual layers: a Transformer's decoder without a source (Radford et al. 2018)."""
+
+        kind: Literal["stack_lm"] = "stack_lm"
+        model_dim: Width = 512
+        """Width of the embedding and of every layer."""
+        feedforward_dim: Width = 2048
+        """Inner width of the feed-forward blocks."""
+        heads: Width = 8
+        """Attention heads; model_dim must be a multiple."""
+        layers: LayerCount = 6
+        """Residual layers."""
+        mixer: CausalMixerConfig = Attention.Config()
+        """What lets a position see those before it."""
+        norm: Literal["pre", "post"] = "pre"
+        """Normalisation before each block (stable when deep) or after its residual sum."""
+        block_norm: CausalNormConfig = LayerNorm.Config()
+        """Which normalisation."""
+        dropout: DropoutRate = 0.1
+        """Probability of zeroing an element of the embedding and of each block's output."""
+        attention_dropout: DropoutRate = 0.0
+        """The same for attention weights."""
+        activation_dropout: DropoutRate = 0.0
+        """The same for the inner activations of the feed-forward blocks."""
+        activation: Activation = "gelu"
+        """Non-linearity of the feed-forward blocks."""
+        positions: PositionKind = "sinusoidal"
+        """How a token's position is told, as in a Transformer: fixed sinusoids, of any length, or a learned table."""
+        learned_positions: PositionCount = 1024
+        """Rows of the learned table; has an effect only with `positions: learned`."""
+        tied_embeddings: bool = True
+        """The output layer's matrix is the embedding (Press & Wolf 2017)."""
+
+        @model_validator(mode="after")
+        def _check_heads(self) -> Self:
+            if self.model_dim % self.heads:
+                raise ValueError(f"model_dim must be a multiple of heads, but {self.model_dim} is not of {self.heads}")
+            return self
+
+        def build(
+            self, source_vocabulary: int, target_vocabulary: int, pad: int = SPECIAL.pad
+        ) -> LanguageModel[StackState]:
+            """The model with fresh weights, drawn from torch's default generator; the source's vocabulary is unused."""
+            return LanguageModel(StackLM(self, target_vocabulary, pad))
+
+    def __init__(self, config: Config, vocabulary: int, pad: int) -> None:
+        super().__init__()
+        dim = config.model_dim
+        self.embedding = TokenEmbedding(vocabulary, dim, pad, std=dim**-0.5, scale=math.sqrt(dim))
+        self.positions = make_positions(config.positions, dim, config.learned_positions)
+        self.dropout = Dropout(config.dropout)
+        self.layers = Layers(_layer(config) for _ in range(config.layers))
+        self.norm: Norm = config.block_norm.build(dim) if config.norm == "pre" else Unchanged()
+        self.output = nn.Linear(dim, vocabulary, bias=False)
+        if config.tied_embeddings:
+            self.output.weight = self.embedding.weight
+        else:
+            nn.init.normal_(self.output.weight, std=dim**-0.5)
+
+    def decode(self, target_input: Tensor, target_mask: Tensor) -> DecoderOutput:
+        length = target_input.shape[1]
+        self.positions.reserve(length)
+        position = self.positions(torch.arange(length, device=target_input.device))
+        x = self.dropout(self.embedding(target_input) + position)
+        for layer in self.layers:
+            x = layer(x, target_mask)
+        return DecoderOutput(logits=self.output(self.norm(x, target_mask)))
+
+    def init_state(self, sentences: int, beam_size: int, max_length: int) -> StackState:
+        like = next(self.parameters())
+        pasts = [layer.mixer.begin(sentences, beam_size, like) for layer in self.layers]
+        return StackState(Decoded.nothing(pasts, like, sentences, beam_size))
+
+    def step(self, tokens: Tensor, state: StackState) -> StepOutput[StackState]:
+        decoded = state.decoded
+        place = decoded.next_place()
+        x = self.embedding(tokens) + self.positions.at(decoded.length)  # [B, K, D]
+        pasts = []
+        for layer, past in zip(self.layers, decoded.layers, strict=True):
+            x, past = layer.step(x, past, place)
+            pasts.append(past)
+        return StepOutput(self.output(self.norm(x)), None, StackState(decoded.advanced(place, pasts)))
+
+
+def _layer(config: StackLM.Config) -> CausalLayer:
+    dim = config.model_dim
+    return CausalLayer(
+        config.mixer.kind,
+        config.mixer.build_causal(dim, config.heads, config.attention_dropout),
+        FeedForward(dim, config.feedforward_dim, config.activation, config.activation_dropout),
+        lambda: Residual(config.block_norm.build(dim), config.dropout, pre=config.norm == "pre"),
+    )

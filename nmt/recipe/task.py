@@ -1,0 +1,134 @@
+"""What a recipe's task asks of its sections: the defaults of a language model, and what goes with which task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from nmt.evaluation.measures import MEASURES
+from nmt.recipe.conflict import Conflict
+from nmt.tokenizer.existing import ExistingTokenizer
+
+if TYPE_CHECKING:
+    from nmt.recipe.recipe import Recipe
+
+_OF_LANGUAGE_MODELS: Mapping[str, Mapping[str, Any]] = {
+    "corpus": {"source": None},
+    "training": {"best_by": "loss"},
+    "search": {"kind": "sampling", "max_length_offset": 100},
+}
+"""Defaults by section, where they differ from those of translation."""
+_LEAVE_OUT = "Leave it out."
+
+
+def with_defaults_of_task(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The data of a recipe, as parsed, with what a language model has other defaults for."""
+    result = dict(data)
+    if data.get("task") == "language_model":
+        for name, defaults in _OF_LANGUAGE_MODELS.items():
+            section = data.get(name, {})
+            if isinstance(section, Mapping) and (
+                "kind" not in defaults or section.get("kind", "sampling") == "sampling"
+            ):
+                result[name] = {**defaults, **section}
+    return result
+
+
+def task_conflicts(recipe: Recipe) -> Iterator[Conflict]:
+    """What the sections say against the task, or the task against the model."""
+    if recipe.task != recipe.model.task:
+        yield _another_task(recipe)
+    elif recipe.task == "translation":
+        if recipe.corpus.source is None:
+            yield Conflict(
+                keys=(("corpus", "source"),),
+                expected="the language to translate from",
+                got="nothing",
+                fix="Text of one language is for language models: `task: language_model`, and a model of that kind.",
+            )
+    else:
+        yield from _without_source(recipe)
+        yield from _without_translations(recipe)
+
+
+def _another_task(recipe: Recipe) -> Conflict:
+    kind = recipe.model.kind
+    if recipe.task == "translation":
+        fix = "Write the line `task: language_model` at the top of the recipe."
+    else:
+        fix = "Choose recurrent_lm or stack_lm as model.kind, or leave the line `task: language_model` out."
+    return Conflict(
+        keys=(("task",), ("model", "kind")),
+        expected=f"task {recipe.model.task}, which is what the model {kind} is for",
+        got=recipe.task,
+        fix=fix,
+    )
+
+
+def _without_source(recipe: Recipe) -> Iterator[Conflict]:
+    """What speaks of a source that there is not."""
+    if recipe.corpus.source is not None:
+        yield Conflict(
+            keys=(("corpus", "source"),),
+            expected="no source: a language model reads the text of corpus.target alone",
+            got=recipe.corpus.source,
+            fix=f"{_LEAVE_OUT} Of a corpus of pairs the target side is used.",
+        )
+    if not isinstance(recipe.tokenizer, ExistingTokenizer) and not recipe.tokenizer.joint:
+        yield Conflict(
+            keys=(("tokenizer", "joint"),),
+            expected="one vocabulary: a language model has one text",
+            got="false",
+            fix=_LEAVE_OUT,
+        )
+    if getattr(recipe.tokenizer, "apostrophes", "keep") != "keep":  # of a tokenizer that has a choice
+        yield Conflict(
+            keys=(("tokenizer", "apostrophes"),),
+            expected="keep: only a source is read otherwise than it is written",
+            got="plain",
+            fix=_LEAVE_OUT,
+        )
+
+
+def _without_translations(recipe: Recipe) -> Iterator[Conflict]:
+    """What asks for translations, of which a language model makes none."""
+    known = ", ".join(name for name, measure in MEASURES.items() if measure.reads == "tokens")
+    for key, names in (
+        (("evaluation", "measures"), recipe.evaluation.measures or ()),
+        (("training", "best_by"), () if recipe.training.best_by == "loss" else (recipe.training.best_by,)),
+    ):
+        if strange := [name for name in names if MEASURES[name].reads == "text"]:
+            yield Conflict(
+                keys=(key,),
+                expected=f"what can be measured of a language model: {'loss, ' if key[0] == 'training' else ''}{known}",
+                got=strange[0],
+                fix="The others compare translations with references.",
+            )
+    if recipe.search.kind != "sampling":
+        yield Conflict(
+            keys=(("search", "kind"),),
+            expected="sampling, by which `nmt generate` draws lines from a language model",
+            got=recipe.search.kind,
+            fix="Leave `search` out, or set what sampling has, such as search.temperature.",
+        )
+
+
+def without_effect(recipe: Recipe) -> Iterator[Conflict]:
+    """Settings that a language model has no use for, though they do no harm."""
+    if recipe.task == "translation":
+        return
+    usual = type(recipe.corpus).model_fields["cleaning"].default
+    for name in ("max_length_ratio", "max_word_ratio"):
+        value = getattr(recipe.corpus.cleaning, name)
+        if value not in (None, getattr(usual, name)):
+            yield _useless(("corpus", "cleaning", name), value, "it compares the two sides of a pair")
+    if recipe.evaluation.tokenize != "auto":
+        words = "words of a language model's text are what stands between blanks"
+        yield _useless(("evaluation", "tokenize"), recipe.evaluation.tokenize, words)
+    if recipe.evaluation.translation.split != "auto":
+        path = ("evaluation", "translation", "split")
+        yield _useless(path, recipe.evaluation.translation.split, "lines are measured whole")
+
+
+def _useless(path: tuple[str, ...], value: object, why: str) -> Conflict:
+    return Conflict((path,), "nothing with task language_model", str(value), f"It has no effect: {why}. {_LEAVE_OUT}")
