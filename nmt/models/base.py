@@ -15,12 +15,13 @@ S source length, T target length, D model width, H heads, V target vocabulary.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 from torch import Tensor, nn
 
+from nmt.conflict import Conflict
 from nmt.nn.rows import Rows
 from nmt.options import Options, Task
 
@@ -30,6 +31,10 @@ class ModelOptions(Options):
 
     task: ClassVar[Task] = "translation"
     """What the model is for."""
+
+    def conflicts(self, updates: int) -> Iterable[Conflict]:
+        """What these options say against a training of so many updates from random weights."""
+        return ()
 
 
 @dataclass

@@ -11,7 +11,7 @@ values of these and solves for the new one.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal, NamedTuple
 
@@ -19,6 +19,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from nmt.conflict import Conflict
 from nmt.models import convergence
 from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, State, StepOutput
 from nmt.models.deq_blocks import BlockOptions, DecoderBlock, EncoderBlock
@@ -102,6 +103,16 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState], Annealed):
                 ValueError: all embeddings are tied but the vocabularies differ in size.
             """
             return DEQ(self, source_vocabulary, target_vocabulary, pad)
+
+        def conflicts(self, updates: int) -> Iterable[Conflict]:
+            """A pretraining that leaves no update for what it prepares."""
+            if 0 < self.pretraining.updates >= updates:
+                yield Conflict(
+                    keys=(("model", "pretraining", "updates"), ("training", "updates")),
+                    expected="fewer updates of pretraining than of training",
+                    got=f"{self.pretraining.updates} of {updates}",
+                    fix="A tenth to a third is usual: the model that is asked for comes after it.",
+                )
 
     explicit_steps: Tensor
 

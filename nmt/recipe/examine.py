@@ -59,9 +59,9 @@ def examine(recipe: Recipe, path: Path, overrides: Sequence[str], most: int | No
             at_fault = UserError(f"{where(key)}: {error.where}", error.expected, error.got, error.fix)
             found.mistakes.append(at_fault)
         found.suspicions += _languages_of(recipe, text, where(key))
-    found.suspicions += [*_codes(recipe, where), *_warmup(recipe, where)]
-    for useless in without_effect(recipe):
-        found.suspicions.append(UserError(where(useless.keys[0]), useless.expected, useless.got, useless.fix))
+    found.suspicions += _codes(recipe, where)
+    for doubt in (*recipe.training.schedule.conflicts(recipe.training.updates), *without_effect(recipe)):
+        found.suspicions.append(UserError(where(doubt.keys[0]), doubt.expected, doubt.got, doubt.fix))
     training = [text for text in recipe.corpus.named_texts if text.trains]
     if training and all(text.key in surveys for text in training):
         whole = all(surveys[text.key].whole for text in training)
@@ -109,17 +109,6 @@ def _codes(recipe: Recipe, where: Where) -> Iterator[UserError]:
         if code and base_code(code) != base_code(language):
             fix = f"Did you mean `{code}`? How text divides into sentences and words goes by it."
             yield UserError(where(("corpus", side)), "the code of a language", repr(language), fix)
-
-
-def _warmup(recipe: Recipe, where: Where) -> Iterator[UserError]:
-    warmup, updates = getattr(recipe.training.schedule, "warmup_updates", 0), recipe.training.updates
-    if warmup >= updates:
-        yield UserError(
-            where(("training", "schedule", "warmup_updates")),
-            f"fewer updates than the whole training has, {updates:,}",
-            f"{warmup:,}",
-            "The learning rate would never reach its peak: a tenth to a half of the updates is usual.",
-        )
 
 
 def _vocabulary(recipe: Recipe, pairs: int, where: Where) -> Iterator[UserError]:

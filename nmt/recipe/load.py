@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from nmt.conflict import Conflict
 from nmt.documents import KeyPath
 from nmt.errors import UserError
 from nmt.options import Options
-from nmt.recipe.conflict import Conflict
 from nmt.recipe.document import Document, dotted, read_document
 from nmt.recipe.keys import add_default_kinds
 from nmt.recipe.overrides import Origins, Overrides, apply_overrides, origin_of

@@ -10,13 +10,13 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 
 from data_prep import CorpusConfig
+from nmt.conflict import Conflict
 from nmt.documents import KeyPath
 from nmt.evaluation.measures import MeasureName
 from nmt.evaluation.tokenization import Tokenization
 from nmt.inference.options import TranslationOptions
 from nmt.models import ModelConfig
 from nmt.options import Count, Options, Task
-from nmt.recipe.conflict import Conflict
 from nmt.recipe.document import Document, read_document
 from nmt.recipe.inheritance import inherit
 from nmt.recipe.load import load_options
@@ -130,16 +130,8 @@ def conflicts(recipe: Recipe) -> Sequence[Conflict]:
                 fix="Set tokenizer.joint: true, or model.tied_embeddings: target.",
             )
         )
-    pretraining = getattr(recipe.model, "pretraining", None)  # of models that have such a phase
-    if pretraining and 0 < pretraining.updates >= recipe.training.updates and not recipe.training.start_from:
-        found.append(
-            Conflict(
-                keys=(("model", "pretraining", "updates"), ("training", "updates")),
-                expected="fewer updates of pretraining than of training",
-                got=f"{pretraining.updates} of {recipe.training.updates}",
-                fix="A tenth to a third is usual: the model that is asked for comes after it.",
-            )
-        )
+    if not recipe.training.start_from:
+        found += recipe.model.conflicts(recipe.training.updates)
     if not found:  # these checks build the model, which the first conflict would not let them
         found += start_conflicts(recipe.model, recipe.tokenizer, recipe.training)
     return found

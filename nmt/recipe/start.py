@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from nmt.bundle import WEIGHTS, model_directory, read_metadata
+from nmt.conflict import Conflict
 from nmt.errors import UserError
 from nmt.models import ModelConfig
 from nmt.models.base import EncoderDecoder
 from nmt.models.empty import empty_model
 from nmt.models.freezing import freeze
 from nmt.models.weights import read_shapes, shapes_difference, shapes_of
-from nmt.recipe.conflict import Conflict
 from nmt.tokenizer import TokenizerOptions
 from nmt.tokenizer.existing import ExistingTokenizer
 from nmt.training import Training

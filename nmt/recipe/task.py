@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from nmt.conflict import Conflict
 from nmt.evaluation.measures import MEASURES
-from nmt.recipe.conflict import Conflict
-from nmt.tokenizer.existing import ExistingTokenizer
 
 if TYPE_CHECKING:
     from nmt.recipe.recipe import Recipe
@@ -74,20 +73,7 @@ def _without_source(recipe: Recipe) -> Iterator[Conflict]:
             got=recipe.corpus.source,
             fix=f"{_LEAVE_OUT} Of a corpus of pairs the target side is used.",
         )
-    if not isinstance(recipe.tokenizer, ExistingTokenizer) and not recipe.tokenizer.joint:
-        yield Conflict(
-            keys=(("tokenizer", "joint"),),
-            expected="one vocabulary: a language model has one text",
-            got="false",
-            fix=_LEAVE_OUT,
-        )
-    if getattr(recipe.tokenizer, "apostrophes", "keep") != "keep":  # of a tokenizer that has a choice
-        yield Conflict(
-            keys=(("tokenizer", "apostrophes"),),
-            expected="keep: only a source is read otherwise than it is written",
-            got="plain",
-            fix=_LEAVE_OUT,
-        )
+    yield from recipe.tokenizer.conflicts_alone()
 
 
 def _without_translations(recipe: Recipe) -> Iterator[Conflict]:

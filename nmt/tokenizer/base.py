@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from nmt.conflict import Conflict
 from nmt.options import Options
 
 
@@ -21,6 +22,14 @@ class SpecialTokens:
 
 
 SPECIAL = SpecialTokens()
+
+TWO_VOCABULARIES = Conflict(
+    keys=(("tokenizer", "joint"),),
+    expected="one vocabulary: a language model has one text",
+    got="false",
+    fix="Leave it out.",
+)
+"""What a language model finds fault with."""
 
 
 class Tokenizer(Protocol):

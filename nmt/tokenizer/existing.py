@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from nmt.conflict import Conflict
 from nmt.digest import file_digest
 from nmt.options import InputPath, Options
 from nmt.tokenizer.base import TokenizerPair
@@ -37,6 +38,10 @@ class ExistingTokenizer(Options):
     def vocabulary_sizes(self) -> tuple[int, int]:
         """Pieces of source and target."""
         return self._pair.source.vocabulary_size, self._pair.target.vocabulary_size
+
+    def conflicts_alone(self) -> Iterable[Conflict]:
+        """What these options say against text that has no source: nothing, they are as they are."""
+        return ()
 
     @property
     def sizes_are_bounds(self) -> bool:

@@ -6,7 +6,7 @@ import hashlib
 import io
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Annotated, Any, Literal, Self
@@ -14,12 +14,13 @@ from typing import Annotated, Any, Literal, Self
 import sentencepiece
 from pydantic import Field, model_validator
 
+from nmt.conflict import Conflict
 from nmt.documents import read_bounded
 from nmt.errors import UserError
 from nmt.options import Options, PositiveFloat, Probability, Seed, Size, VocabularySize
 from nmt.output import write_bytes_atomically
 from nmt.text import clean_line, read_lines
-from nmt.tokenizer.base import SPECIAL, TokenizerPair
+from nmt.tokenizer.base import SPECIAL, TWO_VOCABULARIES, TokenizerPair
 from nmt.tokenizer.folder import save_tokenizers
 
 # SentencePiece writes a space as U+2581, so a U+2581 of the text would come back as a space. It
@@ -109,6 +110,18 @@ class SentencePieceOptions(Options):
     def vocabulary_sizes(self) -> tuple[int, int]:
         """Pieces of source and target."""
         return self.vocabulary_size, self.vocabulary_size
+
+    def conflicts_alone(self) -> Iterable[Conflict]:
+        """What these options say against text that has no source."""
+        if not self.joint:
+            yield TWO_VOCABULARIES
+        if self.apostrophes != "keep":
+            yield Conflict(
+                keys=(("tokenizer", "apostrophes"),),
+                expected="keep: only a source is read otherwise than it is written",
+                got="plain",
+                fix="Leave it out.",
+            )
 
     @property
     def sizes_are_bounds(self) -> bool:

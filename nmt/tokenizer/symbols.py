@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from nmt.conflict import Conflict
 from nmt.errors import UserError
 from nmt.options import Options, VocabularySize
 from nmt.text import clean_line, read_lines
-from nmt.tokenizer.base import SPECIAL, TokenizerPair
+from nmt.tokenizer.base import SPECIAL, TWO_VOCABULARIES, TokenizerPair
 from nmt.tokenizer.folder import save_tokenizers
 from nmt.tokenizer.vocabulary_file import FIRST_PIECE, VocabularyTokenizer, load_vocabulary_file
 
@@ -41,6 +42,11 @@ class SymbolsOptions(Options):
     def vocabulary_sizes(self) -> tuple[int, int]:
         """The most ids that source and target may have, the special ones included."""
         return self.most_symbols + FIRST_PIECE, self.most_symbols + FIRST_PIECE
+
+    def conflicts_alone(self) -> Iterable[Conflict]:
+        """What these options say against text that has no source."""
+        if not self.joint:
+            yield TWO_VOCABULARIES
 
     @property
     def sizes_are_bounds(self) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from nmt.conflict import Conflict
 from nmt.options import Count, NonNegativeFloat, Options, PositiveFloat, Size
 
 
@@ -23,6 +25,10 @@ class ScheduleOptions(Options, ABC):
             updates: how many there are in all.
             reductions: how often validations have called for a lower rate.
         """
+
+    def conflicts(self, updates: int) -> Iterable[Conflict]:
+        """What these options say against a training of so many updates; it does no harm but is hardly meant."""
+        return ()
 
     listens: ClassVar[bool] = False
     """Whether validations change the rate, so that when they come shapes the weights."""
@@ -41,6 +47,17 @@ class ScheduleOptions(Options, ABC):
         return False
 
 
+def _endless(warmup: int, updates: int) -> Iterable[Conflict]:
+    """What a warm-up says against a training that ends within it."""
+    if warmup >= updates:
+        yield Conflict(
+            keys=(("training", "schedule", "warmup_updates"),),
+            expected=f"fewer updates than the whole training has, {updates:,}",
+            got=f"{warmup:,}",
+            fix="The learning rate would never reach its peak: a tenth to a half of the updates is usual.",
+        )
+
+
 class InverseSquareRoot(ScheduleOptions):
     """Linear warm-up, then proportional to 1/sqrt(update) (Vaswani et al. 2017, equation 3, by its peak)."""
 
@@ -49,6 +66,9 @@ class InverseSquareRoot(ScheduleOptions):
     """The peak, reached at the end of the warm-up."""
     warmup_updates: Size = 4000
     """Updates until the peak."""
+
+    def conflicts(self, updates: int) -> Iterable[Conflict]:
+        return _endless(self.warmup_updates, updates)
 
     def rate(self, update: int, updates: int, reductions: int = 0) -> float:
         warmup = self.warmup_updates
@@ -66,6 +86,9 @@ class Noam(ScheduleOptions):
     warmup_updates: Size = 4000
     """Updates until the peak."""
 
+    def conflicts(self, updates: int) -> Iterable[Conflict]:
+        return _endless(self.warmup_updates, updates)
+
     def rate(self, update: int, updates: int, reductions: int = 0) -> float:
         scale = self.factor / math.sqrt(self.model_dim)
         return scale * min(1 / math.sqrt(update), update / math.sqrt(self.warmup_updates) ** 3)
@@ -80,6 +103,9 @@ class Constant(ScheduleOptions):
     warmup_updates: Count = 0
     """Updates until it is reached."""
 
+    def conflicts(self, updates: int) -> Iterable[Conflict]:
+        return _endless(self.warmup_updates, updates)
+
     def rate(self, update: int, updates: int, reductions: int = 0) -> float:
         return self.learning_rate * min(1.0, update / max(self.warmup_updates, 1))
 
@@ -93,6 +119,9 @@ class Annealed(ScheduleOptions, ABC):
     """Reached at the last update."""
     warmup_updates: Count = 1000
     """Updates until the peak."""
+
+    def conflicts(self, updates: int) -> Iterable[Conflict]:
+        return _endless(self.warmup_updates, updates)
 
     def rate(self, update: int, updates: int, reductions: int = 0) -> float:
         if update < self.warmup_updates:
@@ -162,6 +191,9 @@ class Plateau(ScheduleOptions):
     """Training ends when the rate is under this; 0 for never."""
     warmup_updates: Count = 0
     """Updates of linear warm-up."""
+
+    def conflicts(self, updates: int) -> Iterable[Conflict]:
+        return _endless(self.warmup_updates, updates)
 
     def rate(self, update: int, updates: int, reductions: int = 0) -> float:
         return self.learning_rate * self.factor**reductions * min(1.0, update / max(self.warmup_updates, 1))

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, model_validator
 
+from nmt.conflict import Conflict
 from nmt.errors import UserError
 from nmt.options import LARGEST, Options, PositiveFloat, Size
-from nmt.recipe.conflict import Conflict
 from nmt.recipe.document import read_document
 from nmt.recipe.load import load_options
 from nmt.recipe.show import as_yaml
