@@ -32,9 +32,10 @@ _STACK_LM = {"model_dim": 16, "feedforward_dim": 24, "heads": 2, "layers": 2}
 
 LANGUAGE_MODELS: dict[str, RecurrentLM.Config | StackLM.Config] = {
     "recurrent-lm": RecurrentLM.Config(**_RECURRENT_LM),
-    "recurrent-lm-residual": RecurrentLM.Config(
-        **_RECURRENT_LM, layers=3, residual=True, tied_embeddings=False, output_bias=False, embedding_dropout=0.1
+    "recurrent-lm-untied": RecurrentLM.Config(
+        **_RECURRENT_LM, layers=3, tied_embeddings=False, output_bias=False, embedding_dropout=0.1
     ),
+    "recurrent-lm-published": RecurrentLM.Config(**_RECURRENT_LM, residual=False, scaled_embeddings=False),
     "recurrent-lm-stepwise": RecurrentLM.Config(**_RECURRENT_LM, cell=LSTM.Config(output_tanh=False)),
     "recurrent-lm-gru": RecurrentLM.Config(**_RECURRENT_LM, cell=GRU.Config()),
     "recurrent-lm-gru-reset-after": RecurrentLM.Config(**_RECURRENT_LM, cell=GRU.Config(reset_after=True)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -39,8 +40,9 @@ class RecurrentLM(Decoder[RecurrentState]):
         """Recurrent layers."""
         cell: CellConfig = LSTM.Config()
         """Recurrence of every layer."""
-        residual: bool = False
-        """From the second layer on, a layer adds its input to its output, as GNMT's do; helps where they are many."""
+        residual: bool = True
+        """From the second layer on, a layer adds its input to its output, as in GNMT: the model learns sooner. False as
+        published."""
         dropout: Probability = 0.5
         """Probability of zeroing an element of the embedding, of what goes from layer to layer and of what the output
         layer reads; never of a recurrence. The next two replace it for a part of the model."""
@@ -48,7 +50,10 @@ class RecurrentLM(Decoder[RecurrentState]):
         """Of the embedding; null for `dropout`."""
         output_dropout: Probability | None = None
         """Of what the output layer reads; null for `dropout`."""
-        initial_range: PositiveFloat = 0.05
+        scaled_embeddings: bool = True
+        """Multiply the embedding by the square root of its width, as a Transformer does. Weights that start small keep
+        all signals small at first; with this the model learns sooner. False as published."""
+        initial_range: PositiveFloat = 0.1
         """All weights start from a uniform distribution between minus this and this, biases as the cell has them."""
         tied_embeddings: bool = True
         """The output layer's matrix is the embedding (Press & Wolf 2017)."""
@@ -65,7 +70,8 @@ class RecurrentLM(Decoder[RecurrentState]):
         super().__init__()
         dim = config.model_dim
         self.residual = config.residual
-        self.embedding = TokenEmbedding(vocabulary, dim, pad, std=1.0)
+        scale = math.sqrt(dim) if config.scaled_embeddings else 1.0
+        self.embedding = TokenEmbedding(vocabulary, dim, pad, std=1.0, scale=scale)
         self.embedding_dropout = _dropout(config.embedding_dropout, config)
         self.dropout = Dropout(config.dropout)
         self.output_dropout = _dropout(config.output_dropout, config)
