@@ -88,7 +88,7 @@ def find(path: Path, runs: Path) -> Backend:
         sys.exit(f"{path}: not run yet, or changed since: nmt run {path}")
     if TEST_SET not in report["scores"]:
         sys.exit(f"{path}: its run is not finished, or has no {TEST_SET}: nmt run {path}")
-    return Backend(path, recipe, report, run / "model", recipe.corpus.fetch(run / "corpus").tests[TEST_SET].source)
+    return Backend(path, recipe, report, run / "model", recipe.corpus.fetch(run / "corpus").tests[TEST_SET].sides[0])
 
 
 _state: dict[str, Any] = {}

@@ -40,7 +40,7 @@ def corpus(recipe: Path, **options: Any) -> Files:
 
 def test_paths_are_relative_to_the_recipe(recipe: Path, tmp_path: Path) -> None:
     raw = corpus(recipe, training=[TEXT], validation=TEXT, tests={"news": TEXT}).fetch(tmp_path / "raw")
-    assert raw.training[0].source == recipe / "data" / "a.en"
+    assert raw.training[0].sides[0] == recipe / "data" / "a.en"
     assert list(read_pairs(raw.tests["news"])) == list(read_pairs(raw.validation)) == PAIRS
     assert not (tmp_path / "raw").exists()
     assert Files(source="en", target="de", training=[TEXT]).training[0].source == Path("data/a.en")  # type: ignore[list-item]

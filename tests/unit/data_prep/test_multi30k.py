@@ -38,7 +38,7 @@ def test_local_files_come_first(
     for split in ("train", "val", "test_2016_flickr"):
         (folder / f"{split}.fr.gz").write_text("here\n")
     raw = Multi30k(source="fr", target="cs").fetch(tmp_path / "raw")
-    assert raw.training[0].source == folder / "train.fr.gz"
+    assert raw.training[0].sides[0] == folder / "train.fr.gz"
     assert raw.validation.target == tmp_path / "raw" / "val.cs.gz"
     assert downloads == [
         (f"https://raw.githubusercontent.com/multi30k/dataset/master/data/task1/raw/{name}.gz", CHECKSUMS[name])
@@ -65,7 +65,7 @@ def test_test_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, downloads: l
     monkeypatch.delenv("NMT_DATA", raising=False)
     raw = Multi30k(source="en", target="de", tests=("test_2017_mscoco", "test_2016_flickr")).fetch(tmp_path)
     assert list(raw.tests) == ["test_2017_mscoco", "test_2016_flickr"]
-    assert raw.tests["test_2017_mscoco"].source == tmp_path / "test_2017_mscoco.en.gz"
+    assert raw.tests["test_2017_mscoco"].sides[0] == tmp_path / "test_2017_mscoco.en.gz"
 
 
 @pytest.mark.parametrize(
@@ -100,6 +100,6 @@ def test_the_real_corpus(multi30k: Path, monkeypatch: pytest.MonkeyPatch, tmp_pa
     raw = options.fetch(tmp_path)
     sets = [raw.training[0], raw.validation, raw.tests["test_2016_flickr"]]
     assert [sum(1 for _ in read_pairs(files)) for files in sets] == [29_000, 1_014, 1_000]
-    for path in (path for files in sets for path in (files.source, files.target)):
+    for path in (path for text in sets for path in text.sides):
         assert CHECKSUMS[path.name.removesuffix(".gz")] == f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
     assert list(tmp_path.iterdir()) == []

@@ -158,7 +158,7 @@ def test_fetch_is_idempotent_and_repairs(tmp_path: Path) -> None:
     Phrasebook(pairs=201).fetch(tmp_path)
     assert path.read_bytes().count(b"\n") == 201
     reverse = Phrasebook(source="de", target="en", pairs=201).fetch(tmp_path)
-    assert reverse.training[0].source == path
+    assert reverse.training[0].sides[0] == path
     assert list(raw.tests) == ["test", "test_unseen", "test_everyday"]
     alone = Phrasebook(source=None, pairs=201)
     assert (alone.name, alone.topics) == ("phrasebook_de", {})

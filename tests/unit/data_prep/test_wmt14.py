@@ -72,7 +72,7 @@ def test_french_has_more(server: Server, tmp_path: Path) -> None:
     assert [lines(files) for files in raw.training] == [sentences(part, "fr") for part in TRAINING]
     assert lines(raw.validation) == held("fr")["newstest2012"] + held("fr")["newstest2013"]
     assert lines(raw.tests["newstest2014"]) == held("fr")["newstest2014"]
-    assert raw.training[-1].source.read_bytes()[:2] == gzip.compress(b"")[:2]  # stays packed
+    assert raw.training[-1].sides[0].read_bytes()[:2] == gzip.compress(b"")[:2]  # stays packed
 
 
 def test_parts_can_be_chosen(german: WMT14, server: Server, tmp_path: Path) -> None:
