@@ -142,6 +142,7 @@ def test_what_a_language_model_cannot_do_is_refused(run: Path, text: Path, tmp_p
     other = save_tiny_model(tmp_path / "translates")
     for arguments, words in (
         (("translate", run, text), "expected a translation model, got a language model. `nmt score MODEL"),
+        (("export", "ctranslate2", run, tmp_path / "out"), "expected a translation model, got a language model"),
         (("score", run, "--source", text, "--target", text), "--source: expected no source with a language model"),
         (("score", other, "--target", text), "--source: expected the text that --target translates, got nothing"),
         (("generate", other), "expected a language model, got a translation model"),
