@@ -91,7 +91,7 @@ MODELS: dict[str, ModelConfig] = {
     "luong-tanh": Luong.Config(**_RECURRENT, layers=1, encoder_dim=12, decoder_dim=12, cell=TanhCell.Config()),
     "luong-assorted-time-norm": Luong.Config(
         **_RECURRENT,
-        layers=2,
+        layers=1,
         encoder_dim=9,
         decoder_dim=12,
         bidirectional=True,
