@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from nmt.models.base import Decoder, DecoderOutput, State, StepOutput
 from nmt.models.language.model import LanguageModel, LanguageModelOptions
-from nmt.nn.cells import LSTM, AnyCell, CellConfig, CellState
+from nmt.nn.cells import LSTM, AnyCell, CausalCellConfig, CellState
 from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
 from nmt.nn.initial import Uniform
@@ -38,8 +38,9 @@ class RecurrentLM(Decoder[RecurrentState]):
         """Width of the embedding and of every layer."""
         layers: LayerCount = 2
         """Recurrent layers."""
-        cell: CellConfig = LSTM.Config()
-        """Recurrence of every layer."""
+        cell: CausalCellConfig = LSTM.Config()
+        """Recurrence of every layer. Not with batch normalisation, whose statistics of whole texts would tell of the
+        words that are to be predicted."""
         residual: bool = True
         """From the second layer on, a layer adds its input to its output, as in GNMT: the model learns sooner. False as
         published."""
