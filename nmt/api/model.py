@@ -198,8 +198,9 @@ class Model:
         return self._scored(source, target)
 
     def _scored(self, source: Iterable[str] | None, target: Iterable[str]) -> list[LineScore]:
+        given = self._given(source)
         targets = list(checked_lines(target, "target"))
-        sources = self._sources(source, len(targets))
+        sources = [""] * len(targets) if given is None else given
         return list(score_lines(self._stored, self._tokenizers, sources, targets, self._options))
 
     def evaluate(
@@ -230,8 +231,8 @@ class Model:
         if measures is None:
             measures = OF_TESTS if self.metadata.task == "translation" else OF_LANGUAGE_MODELS
         check_measures(measures)
-        references = _references(reference)
-        sources = self._sources(source, len(references[0]))
+        given, references = self._given(source), _references(reference)
+        sources = [""] * len(references[0]) if given is None else given
         for lines in references:  # before the work
             check_lines(sources, lines, "source")
         words = tokenizer_name(tokenize, self.metadata.target_language, references[0])
@@ -319,8 +320,8 @@ class Model:
         fix = "Model.score tells how probable lines are, Model.generate writes some."
         check_task(self.metadata, "translation", str(self.directory), fix)
 
-    def _sources(self, source: Iterable[str] | None, lines: int) -> list[str]:
-        """The sources of so many lines: blank for a language model.
+    def _given(self, source: Iterable[str] | None) -> list[str] | None:
+        """The sources; None for a language model, which has none.
 
         Raises:
             UserError: there are none of a translation model, or some of a language model.
@@ -328,7 +329,7 @@ class Model:
         if (source is None) == (self.metadata.task == "translation"):
             expected = "lines, each a str" if source is None else "None with a language model, which reads no source"
             raise UserError("source", expected, "None" if source is None else type(source).__name__)
-        return [""] * lines if source is None else list(checked_lines(source, "source"))
+        return None if source is None else list(checked_lines(source, "source"))
 
     def _translator(
         self, model: EncoderDecoder[Any, Any], search: SearchConfig, *, attention: bool = False

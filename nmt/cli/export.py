@@ -42,8 +42,10 @@ def command() -> None:
 @click.argument("out", type=click.Path(path_type=Path))
 def ctranslate2(model: Path, out: Path, quantization: str, force: bool) -> None:
     """Turn a Transformer into a model of CTranslate2."""
+    from nmt.bundle import check_task, read_metadata
     from nmt.interop.ctranslate2.export import MODEL_FILE, export_ctranslate2
 
+    check_task(read_metadata(model), "translation", str(model), "Transformers that translate are what is exported.")
     refuse_existing(out, force, MODEL_FILE)
     export_ctranslate2(model, out, None if quantization == "none" else quantization)
     click.echo("\n".join(_python(model, out)))

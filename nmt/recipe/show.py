@@ -23,7 +23,7 @@ _INDENT = 2
 # Words that YAML 1.1, which many editors still speak, would read as something else; YAML 1.2 has them as text.
 _NOT_TEXT = {"yes", "no", "on", "off", "y", "n"}
 # Text that ruamel writes without quotes and does not read back as the same.
-_MISREAD = re.compile("^:|[\x85\u2028\u2029]")
+_MISREAD = re.compile("^[:?]|[\x85\u2028\u2029]")
 
 
 def as_yaml(options: Options) -> str:

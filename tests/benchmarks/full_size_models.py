@@ -168,7 +168,7 @@ def all_text(recipe: Recipe, directory: Path) -> tuple[Path, Path]:
     raw = recipe.corpus.fetch(directory)
     sides = directory / "all.source", directory / "all.target"
     for number, side in enumerate(sides):
-        side.write_bytes(b"".join(files.sides[number].read_bytes() for files in raw.training))
+        side.write_bytes(b"".join(text.sides[number].read_bytes() for text in raw.training))
     return sides
 
 

@@ -142,6 +142,7 @@ def test_what_a_language_model_cannot_do_is_refused(run: Path, text: Path, tmp_p
     other = save_tiny_model(tmp_path / "translates")
     for arguments, words in (
         (("translate", run, text), "expected a translation model, got a language model. `nmt score MODEL"),
+        (("export", "ctranslate2", run, tmp_path / "out"), "expected a translation model, got a language model"),
         (("score", run, "--source", text, "--target", text), "--source: expected no source with a language model"),
         (("score", other, "--target", text), "--source: expected the text that --target translates, got nothing"),
         (("generate", other), "expected a language model, got a translation model"),
@@ -186,17 +187,17 @@ MISTAKES = {
     "corpus.training=[{text: none.txt}]": "none.txt: expected a readable file",
     "corpus.training=[{text: empty.txt}]": "empty.txt: expected at least one pair of lines",
     "corpus.training=[{text: latin1.txt}]": "latin1.txt:1: expected text in UTF-8",
-    "corpus.training=[{text: train.txt, tsv: train.txt}]": "give both source and target, or tsv alone, or for a language",
+    "corpus.training=[{text: train.txt, tsv: train.txt}]": "give both source and target, or tsv alone, or for a lang",
     "corpus.source=en": "text is for a language model, but source is en: give pairs, or leave source out",
-    "corpus={kind: multi30k, source: en, target: de}": "corpus.source: expected no source: a language model reads the tex",
-    "task=translation": "task: expected task language_model, which is what the model recurrent_lm is for, got translation. "
-    "Write the line `task: language_model` at the top",
+    "corpus={kind: multi30k, source: en, target: de}": "corpus.source: expected no source: a language model",
+    "task=translation": "model.kind: expected task language_model, which is what the model recurrent_lm is for, got "
+    "translation. Write the line `task: language_model` at the top",
     "task=language": "task: expected translation or language_model, got 'language'",
-    "model={kind: transformer}": "expected task translation, which is what the model transformer is for, got language_model",
+    "model={kind: transformer}": "expected task translation, which is what the model transformer is for, got lang",
     "tokenizer.joint=false": "tokenizer.joint: expected one vocabulary",
     "tokenizer.apostrophes=plain": "tokenizer.apostrophes: expected keep",
-    "training.best_by=bleu": "training.best_by: expected what can be measured of a language model: loss, token_accuracy",
-    "evaluation.measures=[perplexity, chrf]": "evaluation.measures: expected what can be measured of a language model",
+    "training.best_by=bleu": "training.best_by: expected what can be measured of a language model: loss, tok",
+    "evaluation.measures=[perplexity, chrf]": "evaluation.measures: expected what can be measured of a language",
     "training.objective={kind: refinement}": "training.objective, ",
     "search.kind=beam": "search.kind: expected sampling",
 }

@@ -12,7 +12,8 @@ from nmt.models.language.recurrent import RecurrentLM
 from nmt.models.language.stack import StackLM
 from nmt.models.luong import Luong
 from nmt.models.transformer import Transformer
-from nmt.nn.cells import GRU, LSTM, CellConfig, TanhCell
+from nmt.nn.cells import GRU, LSTM, CellConfig, CellNormConfig, TanhCell
+from nmt.nn.cells.norms import AssortedTimeNorm, InputBatchNorm, SiteLayerNorm
 from nmt.nn.clipping import Clipping
 from nmt.nn.equilibrium import Implicit, Phantom
 from nmt.nn.fixed_point import Anderson, Broyden, Picard
@@ -35,13 +36,14 @@ _stack_lm = partial(StackLM.Config, model_dim=16, feedforward_dim=24, heads=2, l
 
 LANGUAGE_MODELS: dict[str, RecurrentLM.Config | StackLM.Config] = {
     "recurrent-lm": _recurrent_lm(),
-    "recurrent-lm-residual": _recurrent_lm(
-        layers=3, residual=True, tied_embeddings=False, output_bias=False, embedding_dropout=0.1
-    ),
+    "recurrent-lm-untied": _recurrent_lm(layers=3, tied_embeddings=False, output_bias=False, embedding_dropout=0.1),
+    "recurrent-lm-published": _recurrent_lm(residual=False, scaled_embeddings=False),
     "recurrent-lm-stepwise": _recurrent_lm(cell=LSTM.Config(output_tanh=False)),
     "recurrent-lm-gru": _recurrent_lm(cell=GRU.Config()),
     "recurrent-lm-gru-reset-after": _recurrent_lm(cell=GRU.Config(reset_after=True)),
     "recurrent-lm-tanh": _recurrent_lm(layers=1, cell=TanhCell.Config()),
+    "recurrent-lm-layer-norm": _recurrent_lm(cell=LSTM.Config(norm=SiteLayerNorm.Config())),
+    "recurrent-lm-assorted-time-norm": _recurrent_lm(cell=GRU.Config(norm=AssortedTimeNorm.Config(window=3))),
     "stack-lm": _stack_lm(),
     "stack-lm-post-norm": _stack_lm(
         norm="post", positions="learned", learned_positions=5, tied_embeddings=False, activation="relu"
@@ -49,9 +51,6 @@ LANGUAGE_MODELS: dict[str, RecurrentLM.Config | StackLM.Config] = {
     "stack-lm-ssru": _stack_lm(mixer=SSRU.Config()),
 }
 """The decoders without a source that tests/contract/test_decoders.py runs over."""
-
-GROWING_STATES = {"stack-lm", "stack-lm-post-norm"}
-"""Those of them whose state grows with the text."""
 
 MODELS: dict[str, ModelConfig] = {
     "transformer": _transformer(),
@@ -79,6 +78,9 @@ MODELS: dict[str, ModelConfig] = {
     ),
     "gnmt-gru": _shallow(cell=GRU.Config()),
     "gnmt-tanh": _shallow(cell=TanhCell.Config()),
+    "gnmt-layer-norm": _shallow(
+        cell=LSTM.Config(norm=SiteLayerNorm.Config()), encoder_cell=GRU.Config(norm=InputBatchNorm.Config())
+    ),
     "convs2s": _convolutional(
         encoder=(Convolutions(width=12, kernel=3, layers=2), Convolutions(width=16, kernel=1)),
         decoder=(DecoderConvolutions(width=10, kernel=3, layers=2), DecoderConvolutions(width=14, kernel=2)),
@@ -106,6 +108,14 @@ MODELS: dict[str, ModelConfig] = {
     ),
     "luong-gru": _recurrent(layers=2, encoder_dim=9, decoder_dim=12, cell=GRU.Config(reset_after=True)),
     "luong-tanh": _recurrent(layers=1, encoder_dim=12, decoder_dim=12, cell=TanhCell.Config()),
+    "luong-assorted-time-norm": _recurrent(
+        layers=1,
+        encoder_dim=9,
+        decoder_dim=12,
+        bidirectional=True,
+        cell=LSTM.Config(norm=AssortedTimeNorm.Config(window=3)),
+        encoder_cell=LSTM.Config(norm=InputBatchNorm.Config()),
+    ),
     "deq": _equilibrium(
         encoder_solver=Broyden(**_EXACT, memory=100),
         decoder_solver=Anderson(**_EXACT, window=12),
@@ -132,6 +142,13 @@ CELLS: dict[str, CellConfig] = {
     "gru-reset-after": GRU.Config(reset_after=True),
     "tanh": TanhCell.Config(),
 }
+
+CELL_NORMS: dict[str, CellNormConfig] = {
+    "layer": SiteLayerNorm.Config(),
+    "batch": InputBatchNorm.Config(momentum=0.3),
+    "assorted-time": AssortedTimeNorm.Config(window=3),
+}
+"""The norms within cells that tests/contract/test_cells.py runs over, each with every cell."""
 
 NORMS: dict[str, NormConfig] = {
     "layer": LayerNorm.Config(),

@@ -133,3 +133,17 @@ def test_half_precision_is_not_summed_up_over_time(name: str) -> None:
         with torch.autocast("cpu", torch.bfloat16):
             half = mixer(x, every(x))
     torch.testing.assert_close(half.float(), whole, atol=0.05, rtol=0.05)
+
+
+@writers
+@pytest.mark.parametrize("begun_in", [torch.float32, torch.bfloat16])
+def test_steps_go_on_in_half_precision(name: str, begun_in: torch.dtype) -> None:
+    mixer, x = writer(name).float(), drawn(2, 2, 20).float()
+    like = torch.empty(0, dtype=begun_in)
+    decoded, steps = Decoded.nothing([mixer.begin(2, 1, like)], like, 2, 1), []
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        for position in x.split(1, dim=1):
+            found, decoded = step(mixer, position, decoded)
+            steps.append(found)
+    whole = mixer(x, every(x))
+    torch.testing.assert_close(torch.cat(steps, 1).float(), whole, atol=0.05, rtol=0.05)

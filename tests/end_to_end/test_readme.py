@@ -18,9 +18,10 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 RECIPES = sorted(path for path in (ROOT / "recipes").glob("*/*.yaml") if not path.parent.name.startswith("wmt14"))
 """All but those that test_wmt14.py runs, on archives of its own."""
 
-SHRUNK = ["training.updates=4", "training.validate_every=2", "training.precision=fp32", "search.beam=2"]
+SHRUNK = ["training.updates=4", "training.validate_every=2", "training.precision=fp32"]
 SHRUNK += ["training.batch_tokens=600", "training.processes=1"]
-SHRUNK += ["search.max_length_factor=0.1", "search.max_length_offset=3"]  # a model that knows nothing never ends
+SHRUNK += ["search.max_length_offset=3"]  # a model that knows nothing never ends
+TRANSLATES = ["search.beam=2", "search.max_length_factor=0.1"]
 REFINED = ["training.refine.samples=2", "training.refine.max_length_factor=0.1", "training.batch_tokens=200"]
 SOLVERS = ("encoder_solver", "decoder_solver", "gradient.solver")
 FEW_ITERATIONS = [f"model.{solver}.max_iterations=3" for solver in SOLVERS]
@@ -55,6 +56,15 @@ def test_every_shipped_recipe_runs(
 ) -> None:
     monkeypatch.setenv("NMT_DATA", str(little_data))
     settings = [*SHRUNK, *OF_CORPUS[recipe.parent.name.split("_")[0]]]
+    run = runs / recipe.parent.name / recipe.stem
+    if "\ntask: language_model\n" in recipe.read_text(encoding="utf-8"):
+        output = succeed("run", recipe, *settings, VOCABULARY, "--runs", runs)
+        (scores,) = json.loads((run / "report.json").read_text())["scores"].values()
+        assert {"perplexity", "word_perplexity", "bits_per_character"} < set(scores)
+        assert f"generate {run / 'model'}" in output
+        assert succeed("generate", run, "--lines", 2, "--max-tokens", 3).count("\n") == 2
+        return
+    settings += TRANSLATES
     start = re.search(r"start_from: runs/(.*)/model", recipe.read_text(encoding="utf-8"))
     if start:  # what it starts from may have been run for itself; then it is found
         succeed("run", ROOT / "recipes" / f"{start[1]}.yaml", *settings, VOCABULARY, "--runs", runs)
@@ -64,7 +74,6 @@ def test_every_shipped_recipe_runs(
     if "pretraining:" in recipe.read_text(encoding="utf-8"):
         settings += ["model.pretraining.updates=1", *FEW_ITERATIONS]  # one, or that would be all
     output = succeed("run", recipe, *settings, "--runs", runs)
-    run = runs / recipe.parent.name / recipe.stem
     report = json.loads((run / "report.json").read_text())
     assert report["scores"]
     for scores in report["scores"].values():
@@ -90,7 +99,7 @@ def test_the_readmes_recipe_for_ones_own_files(tmp_path: Path) -> None:
                 (tmp_path / f"{name}.{language}").write_bytes(data)
     small = ["model.preset=tiny", "tokenizer.vocabulary_size=310"]
     assert "OK" in succeed("recipe", "check", recipe, *small)
-    succeed("run", recipe, *small, *SHRUNK, "--runs", tmp_path / "runs")
+    succeed("run", recipe, *small, *SHRUNK, *TRANSLATES, "--runs", tmp_path / "runs")
     assert (tmp_path / "runs/mine_en_de/small/translate/news").read_text().count("\n") == 50
 
 

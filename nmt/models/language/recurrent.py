@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 from nmt.models.base import Decoder, DecoderOutput, State, StepOutput
 from nmt.models.language.model import LanguageModel, LanguageModelOptions
-from nmt.nn.cells import LSTM, AnyCell, CellConfig, CellState
+from nmt.nn.cells import LSTM, AnyCell, CausalCellConfig, CellState
 from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
 from nmt.nn.initial import Uniform
@@ -37,10 +38,12 @@ class RecurrentLM(Decoder[RecurrentState]):
         """Width of the embedding and of every layer."""
         layers: LayerCount = 2
         """Recurrent layers."""
-        cell: CellConfig = LSTM.Config()
-        """Recurrence of every layer."""
-        residual: bool = False
-        """From the second layer on, a layer adds its input to its output, as GNMT's do; helps where they are many."""
+        cell: CausalCellConfig = LSTM.Config()
+        """Recurrence of every layer. Not with batch normalisation, whose statistics of whole texts would tell of the
+        words that are to be predicted."""
+        residual: bool = True
+        """From the second layer on, a layer adds its input to its output, as in GNMT: the model learns sooner. False as
+        published."""
         dropout: DropoutRate = 0.5
         """Probability of zeroing an element of the embedding, of what goes from layer to layer and of what the output
         layer reads; never of a recurrence. The next two replace it for a part of the model."""
@@ -48,7 +51,10 @@ class RecurrentLM(Decoder[RecurrentState]):
         """Of the embedding; null for `dropout`."""
         output_dropout: Annotated[Probability | None, Effect.TRAINING] = None
         """Of what the output layer reads; null for `dropout`."""
-        initial_range: PositiveFloat = 0.05
+        scaled_embeddings: bool = True
+        """Multiply the embedding by the square root of its width, as a Transformer does. Weights that start small keep
+        all signals small at first; with this the model learns sooner. False as published."""
+        initial_range: PositiveFloat = 0.1
         """All weights start from a uniform distribution between minus this and this, biases as the cell has them."""
         tied_embeddings: bool = True
         """The output layer's matrix is the embedding (Press & Wolf 2017)."""
@@ -65,7 +71,8 @@ class RecurrentLM(Decoder[RecurrentState]):
         super().__init__()
         dim = config.model_dim
         self.residual = config.residual
-        self.embedding = TokenEmbedding(vocabulary, dim, pad, std=1.0)
+        scale = math.sqrt(dim) if config.scaled_embeddings else 1.0
+        self.embedding = TokenEmbedding(vocabulary, dim, pad, std=1.0, scale=scale)
         self.embedding_dropout = _dropout(config.embedding_dropout, config)
         self.dropout = Dropout(config.dropout)
         self.output_dropout = _dropout(config.output_dropout, config)

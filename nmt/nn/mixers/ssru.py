@@ -63,9 +63,11 @@ class SSRU(CausalMixer[SSRUPast]):
         return torch.relu(scan(forget, candidate - forget * candidate))
 
     def begin(self, sentences: int, beam: int, like: Tensor) -> SSRUPast:
-        return SSRUPast(like.new_zeros(sentences * beam, len(self.forget_bias)))
+        # as in `forward`, the sum over time must not be in half precision as activations are under autocast
+        return SSRUPast(self.forget_bias.new_zeros(sentences * beam, len(self.forget_bias)))
 
     def step(self, x: Tensor, past: SSRUPast, place: Place) -> tuple[Tensor, SSRUPast]:
-        gate, candidate = self.input(x).flatten(0, 1).chunk(2, dim=-1)  # [N, D]
+        projected = self.input(x).to(past.state.dtype)
+        gate, candidate = projected.flatten(0, 1).chunk(2, dim=-1)  # [N, D]
         state = torch.lerp(candidate, past.state, torch.sigmoid(gate + self.forget_bias))
         return torch.relu(state).view_as(x), SSRUPast(state)

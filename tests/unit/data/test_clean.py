@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nmt.data.clean import RULES, Cleaning, CleaningReport, prepare_corpus
 from nmt.data.duplicates import DuplicateFinder
-from nmt.data.pairs import ParallelFiles, RawCorpus
+from nmt.data.pairs import MonolingualFile, ParallelFiles, RawCorpus
 from nmt.errors import UserError
 from nmt.text import clean_line
 
@@ -120,6 +120,31 @@ def test_pairs_that_are_held_are_counted_and_dropped_on_request(tmp_path: Path) 
         assert (found.pairs, found.sources) == (1, 3)
         assert report.dropped["overlap"].pairs == 4 - len(targets)
         assert ("validation", "3", "1 training pairs are the same, 3 have the same source") in report.rows()
+
+
+def test_lines_of_one_language_go_through_the_same_rules(tmp_path: Path) -> None:
+    lines = {"train": ["a  b", "", "a b", "c", "d" * 11, "e f g h", "x\u200b", "gr\ufffd"], "held": ["x", "", "c"]}
+    for name, of_set in lines.items():
+        (tmp_path / name).write_bytes("".join(line + "\n" for line in of_set).encode())
+    held = MonolingualFile(tmp_path / "held")
+    raw = RawCorpus((MonolingualFile(tmp_path / "train"),), held, {"test_a": held})
+    cleaning = Cleaning(max_words=3, max_characters=10, max_length_ratio=1.0, max_word_ratio=1.0, overlap="drop")
+    report = prepare_corpus(raw, cleaning, ("de",), tmp_path / "clean")
+    assert (tmp_path / "clean" / "train.de").read_text() == "a b\n"
+    assert (tmp_path / "clean" / "validation.de").read_text() == "x\n\nc\n"
+    counts = {rule: dropped.pairs for rule, dropped in report.dropped.items() if dropped.pairs}
+    assert counts == {"empty": 1, "encoding": 1, "max_characters": 1, "max_words": 1, "duplicate": 1, "overlap": 2}
+    assert report.dropped["empty"].examples == (f"{tmp_path / 'train'}:2",)
+    assert report.unit == "lines"
+    assert ("validation", "3", "2 training lines are the same") in report.rows()
+    assert ("lines with characters normalised", "2", "") in report.rows()
+
+
+def test_a_text_of_one_language_that_is_empty(tmp_path: Path) -> None:
+    empty = MonolingualFile(tmp_path / "empty")
+    empty.target.write_text("")
+    with pytest.raises(UserError, match="empty: expected at least one line, got an empty file"):
+        prepare_corpus(RawCorpus((empty,), empty, {}), Cleaning(), ("de",), tmp_path / "clean")
 
 
 def latin1(directory: Path, name: str, pairs: Pairs) -> ParallelFiles:

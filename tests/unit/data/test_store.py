@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nmt.data.pairs import ParallelFiles
+from nmt.data.pairs import MonolingualFile, ParallelFiles
 from nmt.data.store import PairStore, build_store
 from nmt.errors import UserError
 from nmt.tokenizer.base import TokenizerPair
@@ -90,6 +90,19 @@ def test_a_failed_build_leaves_the_old_store(make_store: MakeStore, tmp_path: Pa
         build_store(ParallelFiles(tmp_path / "a", tmp_path / "b"), TokenizerPair(Numbers(), Numbers()), store.directory)
     assert PairStore(store.directory).source(0).tolist() == [5]
     assert [p.name for p in store.directory.parent.iterdir() if p.name.endswith(".part")] == []
+
+
+def test_lines_of_one_language_are_pairs_with_empty_sources(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("5 6\n\n7\n")
+    numbers = Numbers()
+    build_store(MonolingualFile(tmp_path / "text"), TokenizerPair(numbers, numbers), tmp_path / "store")
+    store = PairStore(tmp_path / "store")
+    assert [(store.source(n).tolist(), store.target(n).tolist()) for n in range(3)] == [
+        ([], [5, 6]),
+        ([], []),
+        ([], [7]),
+    ]
+    assert (store.longest_source, store.longest_target, store.target_text(0)) == (0, 2, "5 6")
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from data_prep.files import Files
-from nmt.data.pairs import read_pairs
+from nmt.data.pairs import read_pairs, read_rows
 from nmt.digest import file_digest
 from nmt.errors import UserError
 
@@ -155,3 +155,36 @@ def test_malformed_options_are_refused(recipe: Path, options: dict[str, Any]) ->
 def test_the_label_names_the_runs(recipe: Path) -> None:
     assert corpus(recipe, training=[TEXT]).name == "files_en_de"
     assert corpus(recipe, training=[TEXT], label="reports").name == "reports_en_de"
+
+
+TARGETS = [(target,) for _, target in PAIRS]
+
+
+def test_text_of_one_language(recipe: Path, tmp_path: Path) -> None:
+    ours = {"source": None, "validation": {"text": "data/a.de.gz"}, "tests": {"news": TSV, "more": TEXT}}
+    found = corpus(recipe, training=[{"text": "data/a.de.gz"}, TEXT], **ours)
+    assert (found.name, found.languages, found.unit) == ("files_de", ("de",), "lines")
+    raw = found.fetch(tmp_path / "raw")
+    texts = (*raw.training, raw.validation, *raw.tests.values())
+    assert all(list(read_rows(text)) == TARGETS for text in texts)  # of pairs it is the target
+    assert list(read_pairs(raw.validation)) == [("", target) for _, target in PAIRS]
+    assert {path.name for path in (tmp_path / "raw").iterdir()} == {"news.de", "files.json"}  # a column is cut out
+
+
+def test_lines_of_one_language_are_held_out_with_their_copies(recipe: Path, tmp_path: Path) -> None:
+    text = {"text": "data/a.de.gz"}
+    found = corpus(recipe, source=None, training=[text, text], validation_pairs=10)
+    raw = found.fetch(tmp_path)
+    (training,) = raw.training
+    held, kept = list(read_rows(raw.validation)), list(read_rows(training))
+    assert len(held) == len(set(held)) == 10
+    assert sorted(kept) == sorted(2 * [row for row in TARGETS if row not in held])
+    with pytest.raises(UserError, match="at most 40: half of the 80 training lines"):
+        corpus(recipe, source=None, training=[text, text], validation_pairs=41).fetch(tmp_path / "more")
+
+
+def test_text_goes_with_no_source(recipe: Path) -> None:
+    with pytest.raises(ValidationError, match="text is for a language model, but source is en"):
+        corpus(recipe, training=[{"text": "data/a.de.gz"}])
+    with pytest.raises(ValidationError, match="give both source and target, or tsv alone"):
+        corpus(recipe, source=None, training=[{"text": "data/a.de.gz", "target": "data/a.de.gz"}])

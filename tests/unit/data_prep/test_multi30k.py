@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 import data_prep.multi30k as module
 from data_prep.multi30k import CHECKSUMS, Multi30k
-from nmt.data.pairs import read_pairs
+from nmt.data.pairs import MonolingualFile, read_pairs
 from nmt.errors import UserError
 
 
@@ -47,6 +47,18 @@ def test_local_files_come_first(
     downloads.clear()
     assert Multi30k(source="fr", target="cs").fetch(tmp_path / "raw") == raw
     assert downloads == []
+
+
+def test_one_language_needs_its_own_files_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, downloads: list[tuple[str, str | None]]
+) -> None:
+    monkeypatch.delenv("NMT_DATA", raising=False)
+    corpus = Multi30k(target="de")
+    assert corpus.name == "multi30k_de"
+    assert corpus.fetch(tmp_path).training == (MonolingualFile(tmp_path / "train.de.gz"),)
+    assert [address.rsplit("/", 1)[1] for address, _ in downloads] == [
+        f"{split}.de.gz" for split in ("train", "val", "test_2016_flickr")
+    ]
 
 
 def test_test_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, downloads: list[tuple[str, str | None]]) -> None:
@@ -88,6 +100,6 @@ def test_the_real_corpus(multi30k: Path, monkeypatch: pytest.MonkeyPatch, tmp_pa
     raw = options.fetch(tmp_path)
     sets = [raw.training[0], raw.validation, raw.tests["test_2016_flickr"]]
     assert [sum(1 for _ in read_pairs(files)) for files in sets] == [29_000, 1_014, 1_000]
-    for path in (path for files in sets for path in files.sides):
+    for path in (path for text in sets for path in text.sides):
         assert CHECKSUMS[path.name.removesuffix(".gz")] == f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
     assert list(tmp_path.iterdir()) == []

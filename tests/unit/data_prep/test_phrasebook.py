@@ -160,6 +160,9 @@ def test_fetch_is_idempotent_and_repairs(tmp_path: Path) -> None:
     reverse = Phrasebook(source="de", target="en", pairs=201).fetch(tmp_path)
     assert reverse.training[0].sides[0] == path
     assert list(raw.tests) == ["test", "test_unseen", "test_everyday"]
+    alone = Phrasebook(source=None, pairs=201)
+    assert (alone.name, alone.topics) == ("phrasebook_de", {})
+    assert alone.fetch(tmp_path).training[0].sides == (path,)
     (tmp_path / "manifest.json").write_text("[]", encoding="utf-8")
     Phrasebook(pairs=200).fetch(tmp_path)
     assert path.read_bytes() == text

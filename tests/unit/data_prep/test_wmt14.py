@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from data_prep.wmt14 import WMT14
 from data_prep.wmt14_archives import ADDRESS, ARCHIVES, TRAINING
 from nmt.data.clean import prepare_corpus
+from nmt.data.pairs import read_rows
 from tests.loopback import Server
 from tests.unit.data_prep.wmt14_corpus import (
     COMMON_CRAWL,
@@ -52,6 +53,12 @@ def test_german(german: WMT14, server: Server, tmp_path: Path) -> None:
         [(other, english) for english, other in pairs]
         for pairs in (sentences("commoncrawl", "de"), held("de")["newstest2013"], held("de")["newstest2014"])
     ]
+    assert len(server.paths) == 5
+    for target, side in (("de", 1), ("en", 0)):  # one language: that side of the same pairs
+        alone = with_options(turned, source=None, target=target)
+        assert alone.name == f"wmt14_{target}"
+        raw = alone.fetch(tmp_path / f"alone_{target}")
+        assert list(read_rows(raw.validation)) == [(pair[side],) for pair in held("de")["newstest2013"]]
     assert len(server.paths) == 5
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from data_prep.wmt14 import WMT14
-from nmt.data.pairs import ParallelFiles, Text, read_pairs
+from nmt.data.pairs import Text, read_pairs
 from tests.wmt14_archives import Pair
 
 GERMAN = ("europarl-v7", "commoncrawl", "news-commentary-v9")
@@ -27,6 +27,5 @@ def with_options(corpus: WMT14, **changes: Any) -> WMT14:
     return WMT14.model_validate({**corpus.model_dump(), **changes})
 
 
-def lines(files: Text) -> list[Pair]:
-    assert isinstance(files, ParallelFiles)
-    return list(read_pairs(files))
+def lines(text: Text) -> list[Pair]:
+    return list(read_pairs(text))

@@ -69,7 +69,7 @@ def test_symbols_have_a_vocabulary_of_at_most_so_many(tmp_path: Path) -> None:
 
 def test_there_are_recipes() -> None:
     folders = {path.parent.name for path in SHIPPED}
-    assert folders >= {"multi30k_en_de", "phrasebook_en_de", "wmt14_en_de", "wmt14_en_fr"}
+    assert folders >= {"multi30k_de", "multi30k_en_de", "phrasebook_en_de", "wmt14_en_de", "wmt14_en_fr"}
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: f"{path.parent.name}/{path.stem}")

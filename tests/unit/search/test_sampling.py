@@ -191,3 +191,13 @@ def test_draw_inverts_the_distribution(seed: int, vocabulary: int, data: st.Data
     below = above - exact[np.arange(4), chosen]
     assert (below / total <= uniform + 1e-6).all()
     assert (above / total >= uniform - 1e-6).all()
+
+
+def test_a_prefix_comes_before_what_is_drawn() -> None:
+    model, (source, mask) = TableModel(vocabulary=6), batch(SENTENCES)
+    keys, options = sentence_keys(source, mask, 1), Sampling(n_best=2, max_length_factor=0.0, max_length_offset=2)
+    drawn = draw_samples(model, source, mask, keys, options, prefix=(5, 4, 4))
+    texts = [ids for sentence in drawn.texts() for ids in sentence]
+    assert {ids[:3] for ids in texts} == {(5, 4, 4)}
+    assert max(map(len, texts)) <= 5
+    assert not drawn.mask[..., :3].any()
