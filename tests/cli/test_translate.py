@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -277,14 +277,14 @@ def test_workers_equal_one_process(model: Path) -> None:
 def test_workers_read_only_a_little_ahead(model: Path) -> None:
     read = 0
 
-    def lines() -> object:
+    def lines() -> Iterator[str]:
         nonlocal read
         for number in range(200):
             read += 1
             yield ordinary_line(number)
 
     with pool(model, 2) as workers:
-        next(workers.translate(windows(lines(), 1)))  # type: ignore[arg-type]
+        next(workers.translate(windows(lines(), 1)))
         assert read <= 2 * 4 + 1
 
 
