@@ -16,7 +16,7 @@ from nmt.nn.clipping import AnnealedLimit, Clipping
 from nmt.nn.initial import Uniform
 from nmt.nn.int8_product import is_supported
 from tests.contract.listed import CELLS
-from tests.contract.test_contract import batch_of, pad_source, random_model, teacher_forced
+from tests.contract.random_models import batch_of, pad_source, random_model, teacher_forced
 from tests.contract.trace_cell import TraceCell
 
 INPUTS, WIDTH = 5, 7

@@ -15,7 +15,7 @@ from nmt.nn.int8_product import is_supported
 from nmt.search import BeamSearch
 from nmt.search.base import Hypothesis
 from tests.contract.listed import MODELS
-from tests.contract.test_contract import Model
+from tests.contract.random_models import Model
 
 VOCABULARY = 23
 THREADS = 3

@@ -14,7 +14,7 @@ from torch import Tensor
 from nmt.nn import native
 from nmt.nn.additive_attention import AdditiveAttention
 from nmt.nn.attention import CrossAttention, KeysValues, Place, attend_in_step
-from tests.unit.nn.test_native import bad_numbers, drawn, same_bits, seeds
+from tests.unit.nn.native_inputs import bad_numbers, drawn, same_bits, seeds
 from tests.without_native import without_library
 
 pytestmark = pytest.mark.skipif(native.library() is None, reason="the C functions were not compiled")

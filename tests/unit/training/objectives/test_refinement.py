@@ -37,7 +37,7 @@ from nmt.training.optimizer import SGD
 from nmt.training.tally import Tally, TallyTensor
 from tests.contract.listed import MODELS
 from tests.unit.training.driver import Silence, final_weights, options, prepared, refining, trainer
-from tests.unit.training.test_trainer import run_two_processes
+from tests.unit.training.runs import run_two_processes
 
 Model = EncoderDecoder[Any, Any]
 
