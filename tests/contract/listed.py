@@ -10,7 +10,8 @@ from nmt.models.deq import DEQ
 from nmt.models.gnmt import GNMT
 from nmt.models.luong import Luong
 from nmt.models.transformer import Transformer
-from nmt.nn.cells import GRU, LSTM, CellConfig, TanhCell
+from nmt.nn.cells import GRU, LSTM, CellConfig, CellNormConfig, TanhCell
+from nmt.nn.cells.norms import AssortedTimeNorm, InputBatchNorm, SiteLayerNorm
 from nmt.nn.clipping import Clipping
 from nmt.nn.equilibrium import Implicit, Phantom
 from nmt.nn.fixed_point import Anderson, Broyden, Picard
@@ -54,6 +55,9 @@ MODELS: dict[str, ModelConfig] = {
     ),
     "gnmt-gru": _shallow(cell=GRU.Config()),
     "gnmt-tanh": _shallow(cell=TanhCell.Config()),
+    "gnmt-layer-norm": _shallow(
+        cell=LSTM.Config(norm=SiteLayerNorm.Config()), encoder_cell=GRU.Config(norm=InputBatchNorm.Config())
+    ),
     "convs2s": _convolutional(
         encoder=(Convolutions(width=12, kernel=3, layers=2), Convolutions(width=16, kernel=1)),
         decoder=(DecoderConvolutions(width=10, kernel=3, layers=2), DecoderConvolutions(width=14, kernel=2)),
@@ -81,6 +85,14 @@ MODELS: dict[str, ModelConfig] = {
     ),
     "luong-gru": _recurrent(layers=2, encoder_dim=9, decoder_dim=12, cell=GRU.Config(reset_after=True)),
     "luong-tanh": _recurrent(layers=1, encoder_dim=12, decoder_dim=12, cell=TanhCell.Config()),
+    "luong-assorted-time-norm": _recurrent(
+        layers=1,
+        encoder_dim=9,
+        decoder_dim=12,
+        bidirectional=True,
+        cell=LSTM.Config(norm=AssortedTimeNorm.Config(window=3)),
+        encoder_cell=LSTM.Config(norm=InputBatchNorm.Config()),
+    ),
     "deq": _equilibrium(
         encoder_solver=Broyden(**_EXACT, memory=100),
         decoder_solver=Anderson(**_EXACT, window=12),
@@ -106,6 +118,13 @@ CELLS: dict[str, CellConfig] = {
     "gru-reset-after": GRU.Config(reset_after=True),
     "tanh": TanhCell.Config(),
 }
+
+CELL_NORMS: dict[str, CellNormConfig] = {
+    "layer": SiteLayerNorm.Config(),
+    "batch": InputBatchNorm.Config(momentum=0.3),
+    "assorted-time": AssortedTimeNorm.Config(window=3),
+}
+"""The norms within cells that tests/contract/test_cells.py runs over, each with every cell."""
 
 NORMS: dict[str, NormConfig] = {
     "layer": LayerNorm.Config(),
