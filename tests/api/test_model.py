@@ -154,7 +154,10 @@ MISTAKES: list[tuple[Callable[[Any], object], str]] = [
     (lambda model: model.workers(0), "workers: expected at least one process, got 0"),
     (lambda model: next(model.workers(1).translate(["a"])), "in a `with` block"),
     (lambda model: nmt.load(model.directory, device="toaster"), "^device: expected auto, cpu or cuda"),
-    (lambda model: nmt.load(model.directory, precision="int9"), "^precision: expected 'auto', .* got 'int9'"),  # type: ignore[arg-type]
+    (
+        lambda model: nmt.load(model.directory, precision="int9"),  # type: ignore[arg-type] # the mistake that is tested
+        "^precision: expected 'auto', .* got 'int9'",
+    ),
     (lambda model: nmt.load(model.directory, model_options={"dropuot": 0.1}), "^model_options .*`dropout`"),
     (lambda model: nmt.load(model.directory / "absent"), "no such directory"),
 ]

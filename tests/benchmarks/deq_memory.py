@@ -140,7 +140,7 @@ class Update:
             return cross_entropy(self.model, self.batch, self.options.label_smoothing).loss
 
     def __call__(self) -> None:
-        self.forward().backward()  # type: ignore[no-untyped-call]
+        self.forward().backward()  # type: ignore[no-untyped-call] # torch's own
         self.options.gradient.apply(self.flat.gradients, 1.0 / self.batch.target_tokens, key=self.options.seed)
         self.optimizer.step()
 

@@ -51,6 +51,8 @@ LANGUAGE_MODELS: dict[str, RecurrentLM.Config | StackLM.Config] = {
     "stack-lm-ssru": _stack_lm(mixer=SSRU.Config()),
 }
 """The decoders without a source that tests/contract/test_decoders.py runs over."""
+GROWING_STATES = {"stack-lm", "stack-lm-post-norm"}
+"""Those of them whose state grows with the text."""
 
 MODELS: dict[str, ModelConfig] = {
     "transformer": _transformer(),

@@ -16,7 +16,7 @@ from nmt.search import BeamSearch
 from nmt.search.base import Hypothesis
 from nmt.search.dispatch import find_hypotheses
 from tests.contract.listed import MODELS
-from tests.contract.test_contract import Model
+from tests.contract.random_models import Model
 
 VOCABULARY = 23
 THREADS = 3

@@ -24,6 +24,10 @@ from nmt.tokenizer.base import SPECIAL
 
 Model = EncoderDecoder[Any, Any]
 
+TOLERANCE = 1e-4
+"""Of logits."""
+SMOOTHING = 0.1
+
 
 @dataclass(frozen=True)
 class Twins:
@@ -231,3 +235,19 @@ def their_sample(batch: Batch) -> dict[str, Any]:
         "target": their_ids(batch.target_output),
         "ntokens": batch.target_tokens,
     }
+
+
+def logits_of(model: Model, batch: Batch) -> Tensor:
+    return model.decode(batch.target_input, batch.target_mask, model.encode(batch.source, batch.source_mask)).logits
+
+
+def their_loss(model: nn.Module, batch: Batch) -> Tensor:
+    """fairseq's own criterion, per target token."""
+    from fairseq.criterions.label_smoothed_cross_entropy import LabelSmoothedCrossEntropyCriterion
+
+    task = type("Task", (), {"target_dictionary": model.get_submodule("decoder").dictionary})
+    criterion = LabelSmoothedCrossEntropyCriterion(task, sentence_avg=False, label_smoothing=SMOOTHING)
+    loss, tokens, _ = criterion(model, their_sample(batch))
+    assert tokens == batch.target_tokens
+    per_token: Tensor = loss / tokens
+    return per_token

@@ -20,8 +20,7 @@ from nmt.search.base import Hypothesis
 from nmt.search.dispatch import find_hypotheses
 from nmt.search.options import BeamSearch
 from nmt.tokenizer.base import SPECIAL
-from tests.parity.reference import TWINS, Model, make_random, padded_left, their_sample
-from tests.parity.test_fairseq_training import their_loss
+from tests.parity.reference import TWINS, Model, make_random, padded_left, their_loss, their_sample
 
 VOCABULARY = 1000
 LIMIT = 40

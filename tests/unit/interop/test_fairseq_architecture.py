@@ -18,8 +18,7 @@ from nmt.models.convs2s import ConvS2S
 from nmt.models.transformer import Transformer
 from nmt.models.weights import named_weights
 from tests.unit.interop.fairseq_files import old_checkpoint
-from tests.unit.interop.fairseq_states import VOCABULARY, convs2s, transformer
-from tests.unit.interop.test_fairseq_versions import downgraded
+from tests.unit.interop.fairseq_states import VOCABULARY, convs2s, downgraded, transformer
 
 FCONV = {
     "arch": "fconv",

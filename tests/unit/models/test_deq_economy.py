@@ -17,7 +17,7 @@ from nmt.nn.equilibrium import Implicit, JacobianPenalty, Phantom
 from nmt.nn.fixed_point import Anderson, Broyden, Picard
 from nmt.training.objectives.likelihood import cross_entropy
 from tests.solver_limits import Limits
-from tests.unit.models.test_deq import BATCH, DROPOUT, forced, gradients, model_of, one, padded, stepped
+from tests.unit.models.deq_models import BATCH, DROPOUT, forced, gradients, model_of, one, padded, stepped
 
 # Padding on the right of the target
 

@@ -19,26 +19,16 @@ from nmt.nn import native
 from nmt.nn.kernels.continuations import best_continuations
 from nmt.nn.kernels.int8_product import Int8Product, activation_levels, is_supported, quantize_rows
 from nmt.nn.kernels.normalized_sum import normalized_sum
+from tests.unit.nn.native_inputs import bad_numbers, drawn, needs_library, same_bits, seeds
 from tests.without_native import without_library
 
-needs_library = pytest.mark.skipif(native.library() is None, reason="the C functions were not compiled")
 needs_kernel = pytest.mark.skipif(not is_supported(), reason="the kernel is for x86-64")
-seeds = st.integers(0, 2**32 - 1)
-bad_numbers = pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 
 
 @pytest.fixture(autouse=True, scope="module")
 def no_gradient() -> Iterator[None]:
     with torch.no_grad():
         yield
-
-
-def drawn(seed: int, *shape: int) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-
-
-def same_bits(left: Tensor, right: Tensor) -> bool:
-    return torch.equal(left.view(torch.int32), right.view(torch.int32))
 
 
 # The library

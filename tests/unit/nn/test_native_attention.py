@@ -19,7 +19,7 @@ from nmt.nn.kernels.additive_scores import additive_scores
 from nmt.nn.kernels.attention import attend_to_source
 from nmt.nn.kernels.attention_step import attend_in_step
 from nmt.nn.keys_values import KeysValues, Place
-from tests.unit.nn.test_native import bad_numbers, drawn, same_bits, seeds
+from tests.unit.nn.native_inputs import bad_numbers, drawn, same_bits, seeds
 from tests.without_native import without_library
 
 pytestmark = pytest.mark.skipif(native.library() is None, reason="the C functions were not compiled")

@@ -18,6 +18,7 @@ from nmt.recipe.starter import MODELS
 from nmt.shipped import shipped_recipes
 from nmt.text import read_lines
 from nmt.tokenizer.sentencepiece import SentencePieceOptions
+from nmt.training.schedule import InverseSquareRoot
 from tests.cli.model_directory import WORDS
 
 MACHINES = st.builds(Machine, cores=st.integers(1, 128), gpu=st.booleans())
@@ -74,8 +75,9 @@ def test_as_the_recipe_that_is_known_to_work() -> None:
     assert model == known.model.model_copy(update={"preset": model.preset})
     assert fit.vocabulary == known.tokenizer.vocabulary_sizes[0]
     training, schedule = known.training, known.training.schedule
+    assert isinstance(schedule, InverseSquareRoot)
     assert (fit.updates, fit.batch_tokens) == (training.updates, training.batch_tokens)
-    assert (fit.learning_rate, fit.warmup) == (schedule.learning_rate, schedule.warmup_updates)  # type: ignore[union-attr]
+    assert (fit.learning_rate, fit.warmup) == (schedule.learning_rate, schedule.warmup_updates)
 
 
 @pytest.mark.parametrize("pairs", [100, 300, 1000, 3000])

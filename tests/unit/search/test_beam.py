@@ -20,28 +20,13 @@ from nmt.search.base import Hypothesis
 from nmt.search.beam import beam_search
 from nmt.tokenizer.base import SPECIAL
 from tests.unit.search.table_model import TableMemory, TableModel, TableState, exhaustive
+from tests.unit.search.table_search import batch, search
 
 EOS = SPECIAL.eos
 alphas = st.sampled_from([0.0, 0.2, 0.6, 1.0, 1.7])
 betas = st.sampled_from([0.0, 0.2, 1.0])
 normalizations = st.sampled_from(["gnmt", "power"])
 seeds = st.integers(0, 2**32)
-
-
-def batch(sentences: list[list[int]], extra: int = 0, left: bool = False) -> tuple[Tensor, Tensor]:
-    """Padded [B, S] ids and mask of sentences that already end in EOS."""
-    width = max(map(len, sentences)) + extra
-    source = torch.full((len(sentences), width), SPECIAL.pad)
-    mask = torch.zeros((len(sentences), width), dtype=torch.bool)
-    for row, ids in enumerate(sentences):
-        place = slice(width - len(ids), width) if left else slice(len(ids))
-        source[row, place] = torch.tensor(ids)
-        mask[row, place] = True
-    return source, mask
-
-
-def search(model: TableModel, sentences: list[list[int]], options: BeamSearch) -> list[list[Hypothesis]]:
-    return beam_search(model, *batch(sentences), options)
 
 
 def same(left: list[Hypothesis], right: list[Hypothesis]) -> bool:

@@ -20,7 +20,7 @@ from nmt.search.base import Hypothesis
 from nmt.search.dispatch import find_hypotheses
 from nmt.tokenizer.base import SPECIAL
 from tests.unit.search.table_model import TableModel
-from tests.unit.search.test_beam import batch, search
+from tests.unit.search.table_search import batch, search
 from tests.without_native import without_library
 
 pytestmark = pytest.mark.skipif(native.library() is None, reason="the C functions were not compiled")

@@ -20,7 +20,7 @@ from nmt.search.dispatch import find_hypotheses
 from nmt.search.sampling import draw, draw_samples, sentence_keys
 from nmt.tokenizer.base import SPECIAL
 from tests.unit.search.table_model import TableMemory, TableModel, TableState, exhaustive
-from tests.unit.search.test_beam import batch
+from tests.unit.search.table_search import batch
 
 EOS = SPECIAL.eos
 SENTENCES = [[4, 5, EOS], [5, EOS], [4, 4, 5, 4, EOS]]

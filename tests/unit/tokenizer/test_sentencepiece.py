@@ -10,7 +10,7 @@ import random
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import sentencepiece
@@ -92,8 +92,10 @@ def test_joint_and_separate(train: Train) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["unigram", "bpe"])
-def test_training_is_deterministic(texts: tuple[Path, Path], tmp_path: Path, algorithm: str, train: Train) -> None:
-    options = SentencePieceOptions(vocabulary_size=320, algorithm=algorithm)  # type: ignore[arg-type]
+def test_training_is_deterministic(
+    texts: tuple[Path, Path], tmp_path: Path, algorithm: Literal["unigram", "bpe"], train: Train
+) -> None:
+    options = SentencePieceOptions(vocabulary_size=320, algorithm=algorithm)
     assert options.train(*texts, tmp_path).source.digest == train(algorithm=algorithm).source.digest
 
 

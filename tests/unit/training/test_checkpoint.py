@@ -22,7 +22,7 @@ from nmt.training.checkpoint import BEFORE, LAST
 from nmt.training.flat import FlatParameters
 from nmt.training.trainer import Trainer, TrainingResult
 from tests.unit.training.driver import SMALL, Silence, final_weights, options, prepared, trainer
-from tests.unit.training.test_trainer import ALONE, Prepared, logged
+from tests.unit.training.runs import ALONE, Prepared, logged
 
 UPDATES = 24
 HALF = 13

@@ -25,7 +25,7 @@ from nmt.training.schedule import Plateau
 from nmt.training.trainer import Trainer
 from nmt.training.validation import Validation
 from tests.unit.training.driver import equilibrium, options, prepared, trainer
-from tests.unit.training.test_trainer import ALONE, _interrupting, logged
+from tests.unit.training.runs import ALONE, interrupting, logged
 
 Prepared = tuple[Path, PairStore, TokenizerPair]
 
@@ -156,7 +156,7 @@ def test_a_stop_near_the_switch_changes_nothing(data: Prepared, monkeypatch: pyt
     whole = made(data, f"undisturbed{stop_at}")
     expected = whole.train()
     stopped = made(data, f"stopped{stop_at}")
-    monkeypatch.setattr(stopped, "_update", _interrupting(stopped, stop_at))
+    monkeypatch.setattr(stopped, "_update", interrupting(stopped, stop_at))
     assert not stopped.train().finished
     resumed = made(data, f"stopped{stop_at}")
     assert explicit_steps(resumed) == (2 if stop_at <= LAST_SHALLOW else 0)

@@ -25,7 +25,7 @@ from nmt.training.statistics import add, means
 from nmt.training.trainer import Trainer
 from nmt.training.window import Window
 from tests.unit.training.driver import Silence, equilibrium, prepared, refining, reporting, trainer
-from tests.unit.training.test_trainer import ALONE, _interrupting, logged, run_two_processes
+from tests.unit.training.runs import ALONE, interrupting, logged, run_two_processes
 
 Prepared = tuple[Path, PairStore, TokenizerPair]
 
@@ -151,7 +151,7 @@ def test_stopped_in_between_the_lines_are_the_same(
 ) -> None:
     made(data, "whole").train()
     stopped = made(data, f"stopped{stop_at}")
-    monkeypatch.setattr(stopped, "_update", _interrupting(stopped, stop_at))
+    monkeypatch.setattr(stopped, "_update", interrupting(stopped, stop_at))
     assert not stopped.train().finished
     made(data, f"stopped{stop_at}").train()
     assert logged(data[0] / "whole") == logged(data[0] / f"stopped{stop_at}")

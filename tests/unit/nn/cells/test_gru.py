@@ -42,7 +42,7 @@ def filled(cell: EitherT, recurrent: list[float]) -> EitherT:
 
 
 def one_step(cell: AnyCell, x: float, h: float) -> float:
-    return float(cell.step(torch.tensor([[x]]), CellState(torch.tensor([[h]]))).output)
+    return float(cell.step(torch.tensor([[x]]), CellState(torch.tensor([[h]]))).output.detach())
 
 
 def test_chungs_step_by_hand() -> None:

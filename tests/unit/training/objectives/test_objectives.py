@@ -14,7 +14,7 @@ from nmt.training.objectives.base import Model, Precision
 from nmt.training.objectives.likelihood import cross_entropy
 from nmt.training.tally import TallyTensor
 from tests.unit.training.driver import options, prepared, trainer
-from tests.unit.training.test_trainer import ALONE, logged
+from tests.unit.training.runs import ALONE, logged
 
 
 class Counting(Objective):

@@ -37,7 +37,7 @@ from nmt.training.optimizer import SGD
 from nmt.training.tally import Tally, TallyTensor
 from tests.contract.listed import MODELS
 from tests.unit.training.driver import Silence, final_weights, options, prepared, refining, trainer
-from tests.unit.training.test_trainer import run_two_processes
+from tests.unit.training.runs import run_two_processes
 
 Model = EncoderDecoder[Any, Any]
 
@@ -221,10 +221,11 @@ def test_dropout_acts_only_where_it_is_wanted() -> None:
 
 def test_a_frozen_encoder_gets_no_gradient() -> None:
     model = built(TINY["gnmt"])
-    for parameter in model.encoder.parameters():  # type: ignore[union-attr]
+    encoder = model.get_submodule("encoder")
+    for parameter in encoder.parameters():
         parameter.requires_grad_(False)
     accumulated(refiner(overlap), model, pairs(), 5)
-    assert all(parameter.grad is None for parameter in model.encoder.parameters())  # type: ignore[union-attr]
+    assert all(parameter.grad is None for parameter in encoder.parameters())
     assert gradient(model).any()
 
 
