@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nmt.data.batch import Batch, collate, pad
 from nmt.inference.scoring import score_ids
-from nmt.models.base import Decoder, EncoderDecoder
+from nmt.models.base import Decoder
 from nmt.models.language.model import LanguageModel
 from nmt.models.quantization import packed, quantized
 from nmt.models.weights import load_weights, named_weights
@@ -183,7 +183,7 @@ def test_it_learns_a_sequence_that_the_last_token_does_not_tell(name: str) -> No
     """By heart, and writes it down again: the same token is followed by another one each time."""
     torch.manual_seed(0)
     dropout = {"dropout": 0.0} | ({"embedding_dropout": 0.0} if "recurrent" in name else {})
-    model: EncoderDecoder[Any, Any] = LANGUAGE_MODELS[name].model_copy(update=dropout).build(1, VOCABULARY).train()
+    model: LanguageModel[Any] = LANGUAGE_MODELS[name].model_copy(update=dropout).build(1, VOCABULARY).train()
     text = [5, 5, 6, 5]
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     for _ in range(200):
