@@ -1,4 +1,4 @@
-"""The user's own corpus: pairs of files, plain or gzip, or files of tab-separated pairs."""
+"""The user's own corpus: pairs of parallel files, plain or gzip, or files of tab-separated pairs."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _STAMP = "files.json"
 
 
 class TextFiles(Options):
-    """One pair of files, or one file of tab-separated pairs."""
+    """A pair of parallel files, or a file of tab-separated pairs."""
 
     source: InputPath | None = None
-    """File of the source language, one sentence a line, plain or gzip."""
+    """File in the source language, one sentence per line, plain or gzip."""
     target: InputPath | None = None
-    """File of the target language, as many lines."""
+    """File in the target language, with the same number of lines."""
     tsv: InputPath | None = None
-    """Instead of the two: a file of lines source<TAB>target, plain or gzip; further columns are ignored."""
+    """Instead of these two, a file with lines source<TAB>target, plain or gzip; further columns are ignored."""
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -43,21 +43,21 @@ class TextFiles(Options):
 
     @property
     def files(self) -> ParallelFiles:
-        """The two files of one that is not a TSV."""
+        """The pair of files; only valid without `tsv`."""
         assert self.source is not None
         assert self.target is not None
         return ParallelFiles(self.source, self.target)
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """The files that it names."""
+        """All files named here."""
         return tuple(path for path in (self.source, self.target, self.tsv) if path is not None)
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """The pairs of lines.
 
         Raises:
-            UserError: unreadable; sides of different length; a line of the TSV without a tab.
+            UserError: a file is unreadable, the sides differ in length, or a TSV line has no tab.
         """
         if self.tsv is None:
             yield from read_pairs(self.files)
@@ -78,37 +78,37 @@ class Files(CorpusOptions):
 
     kind: Literal["files"] = "files"
     label: FileStem = "files"
-    """Name of the corpus in the run folder: runs/<label>_<source>_<target>/."""
+    """Name of the corpus in the path of the run folder: runs/<label>_<source>_<target>/."""
     training: tuple[TextFiles, ...] = Field(min_length=1)
     """Training pairs: `[{source: train.en.gz, target: train.de.gz}]` or `[{tsv: train.tsv}]`, one or more."""
     validation: TextFiles | None = None
-    """Validation pairs; null holds `validation_pairs` out of the training pairs."""
+    """Validation pairs; null holds out `validation_pairs` of the training pairs."""
     tests: dict[FileStem, TextFiles] = {}
     """Test sets to translate and score, by name."""
     validation_pairs: Size = 1000
-    """How many pairs to hold out for validation, drawn by `seed`, when there is no `validation`."""
+    """Number of pairs held out for validation, chosen by `seed`, if `validation` is null."""
     seed: Seed = 1
-    """Decides which pairs are held out."""
+    """Random seed that decides which pairs are held out."""
 
     @model_validator(mode="after")
     def _names_are_free(self) -> Self:
         if taken := {"train", "validation"} & set(self.tests):
-            raise ValueError(f"a test set may not be called {' or '.join(sorted(taken))}")
+            raise ValueError(f"a test set may not be named {' or '.join(sorted(taken))}")
         return self
 
     @property
     def name(self) -> str:
-        """Name of the folder under runs/ that holds the runs on this corpus."""
+        """Folder under runs/ for the runs on this corpus."""
         return f"{self.label}_{self.source}_{self.target}"
 
     @property
     def held_out(self) -> int:
-        """Those, where no validation set is named."""
+        """`validation_pairs` if there is no validation set, else 0."""
         return self.validation_pairs if self.validation is None else 0
 
     @property
     def named_texts(self) -> Sequence[NamedText]:
-        """Training, validation and test text, as the recipe has them."""
+        """Training, validation and test text, as named in the recipe."""
         sets: dict[KeyPath, TextFiles] = {("training", number): files for number, files in enumerate(self.training)}
         if self.validation is not None:
             sets[("validation",)] = self.validation
@@ -116,62 +116,63 @@ class Files(CorpusOptions):
         return [NamedText(key, files.paths, files.pairs, key[0] == "training") for key, files in sets.items()]
 
     def fetch(self, directory: Path, progress: ShowProgress = unseen) -> RawCorpus:
-        """The files as they are; what is cut from them (TSV columns, held-out pairs) goes into `directory`.
+        """The files as they are; text extracted from them (TSV columns, held-out pairs) goes into `directory`.
 
-        What was cut before is used again when the contents of all files are still the same.
+        Earlier extracts are reused if the contents of all files are unchanged.
 
         Raises:
-            UserError: a file is unreadable or wrong, or has too few pairs to hold any out.
+            UserError: a file is unreadable or malformed, or has too few pairs to hold any out.
         """
-        # A set is cut out only when it has to be; pairs of files are used where they lie.
+        # Pairs of files are used in place; a set is extracted only if it has to be.
         sets = {"validation": self.validation, **self.tests}
-        cut = {name: files for name, files in sets.items() if files is not None and files.tsv is not None}
+        tables = {name: files for name, files in sets.items() if files is not None and files.tsv is not None}
         training = self.training if self.validation is None or any(files.tsv for files in self.training) else ()
-        self._cut(training, cut, directory)
+        self._extract(training, tables, directory)
 
-        def place(name: str, files: TextFiles | None) -> ParallelFiles:
+        def final(name: str, files: TextFiles | None) -> ParallelFiles:
             if files is None or files.tsv is not None:
-                return self._place(name, directory)
+                return self._extracted(name, directory)
             return files.files
 
         return RawCorpus(
-            training=(self._place("train", directory),) if training else tuple(place("", t) for t in self.training),
-            validation=place("validation", self.validation),
-            tests={name: place(name, files) for name, files in self.tests.items()},
+            training=(self._extracted("train", directory),) if training else tuple(final("", t) for t in self.training),
+            validation=final("validation", self.validation),
+            tests={name: final(name, files) for name, files in self.tests.items()},
         )
 
-    def _place(self, name: str, directory: Path) -> ParallelFiles:
+    def _extracted(self, name: str, directory: Path) -> ParallelFiles:
         return ParallelFiles(directory / f"{name}.{self.source}", directory / f"{name}.{self.target}")
 
-    def _cut(self, training: tuple[TextFiles, ...], sets: dict[str, TextFiles], directory: Path) -> None:
+    def _extract(self, training: tuple[TextFiles, ...], sets: dict[str, TextFiles], directory: Path) -> None:
         inputs = [path for files in (*training, *sets.values()) for path in files.paths]
         if not inputs:
             return
         stamp = {"corpus": self.model_dump(mode="json"), "inputs": {str(p): file_digest(p) for p in inputs}}
         names = [*(["train"] if training else []), *(["validation"] if self.validation is None else []), *sets]
-        places = {name: self._place(name, directory) for name in names}
+        outputs = {name: self._extracted(name, directory) for name in names}
         known = _read_stamp(directory)
         known["corpus"] = renewed(Files, known.get("corpus"))  # an older version's options
-        if known == {**stamp, "outputs": _digests(places)}:
+        if known == {**stamp, "outputs": _digests(outputs)}:
             return
         for name, files in sets.items():
-            _write_pairs(places[name], files.pairs())
+            _write_pairs(outputs[name], files.pairs())
         if training:
             if self.validation is None:
-                self._hold_out(training, places)
+                self._hold_out(training, outputs)
             else:
-                _write_pairs(places["train"], _pairs(training))
+                _write_pairs(outputs["train"], _pairs(training))
         with write_atomically(directory / _STAMP) as handle:
-            json.dump({**stamp, "outputs": _digests(places)}, handle, indent=2)
+            json.dump({**stamp, "outputs": _digests(outputs)}, handle, indent=2)
 
-    def _hold_out(self, training: tuple[TextFiles, ...], places: dict[str, ParallelFiles]) -> None:
-        """Moves some pairs to the validation set, and leaves every copy of them out of training.
+    def _hold_out(self, training: tuple[TextFiles, ...], outputs: dict[str, ParallelFiles]) -> None:
+        """Moves some pairs to the validation set and leaves every copy of them out of training.
 
-        Which, the seed and their text decide and not where they stand; pairs that cleaning would drop are not taken.
+        The choice depends on the seed and the text of a pair, not on its position in the files; pairs that cleaning
+        would drop are never chosen.
         """
         waiting = self._choose(training)
         chosen = frozenset(waiting)
-        with _writer(places["train"]) as train, _writer(places["validation"]) as validation:
+        with _writer(outputs["train"]) as train, _writer(outputs["validation"]) as validation:
             for source, target in _pairs(training):
                 number = self._number(source, target)
                 if number not in chosen:
@@ -181,10 +182,10 @@ class Files(CorpusOptions):
                     validation(source, target)
 
     def _choose(self, training: tuple[TextFiles, ...]) -> set[int]:
-        """The numbers of the pairs to hold out: the smallest ones."""
+        """The numbers (see `_number`) of the pairs to hold out: the smallest ones."""
         most, total = self.validation_pairs, 0
         taken: set[int] = set()
-        negatives: list[int] = []  # a heap of them, the largest number first
+        negatives: list[int] = []  # a heap of the negated numbers, so the largest number comes first
         for source, target in _pairs(training):
             if self.cleaning.fault(clean_line(source), clean_line(target)) is not None:
                 continue
@@ -203,14 +204,14 @@ class Files(CorpusOptions):
             raise UserError(
                 "corpus.validation_pairs",
                 f"at most {min(total // 2, len(taken))}: half of the {total} training pairs that pass the cleaning, "
-                "and no more than there are different ones",
+                "and no more than there are distinct pairs",
                 str(most),
                 "Lower it, or name files for corpus.validation.",
             )
         return taken
 
     def _number(self, source: str, target: str) -> int:
-        """Drawn for a pair by the seed and its text."""
+        """A pseudorandom number that depends on the seed and the text of the pair."""
         return int.from_bytes(pair_digest(clean_line(source), clean_line(target), self._key))
 
     @cached_property
@@ -224,7 +225,7 @@ def _pairs(training: tuple[TextFiles, ...]) -> Iterator[tuple[str, str]]:
 
 @contextmanager
 def _writer(files: ParallelFiles) -> Iterator[Callable[[str, str], None]]:
-    """A function that appends a pair to two files, which appear when the block ends."""
+    """A function that writes a pair to two files, which appear when the block ends."""
     with write_atomically(files.source) as sources, write_atomically(files.target) as targets:
 
         def write(source: str, target: str) -> None:
@@ -240,14 +241,14 @@ def _write_pairs(files: ParallelFiles, pairs: Iterable[tuple[str, str]]) -> None
             write(source, target)
 
 
-def _digests(places: dict[str, ParallelFiles]) -> dict[str, str]:
-    paths = [path for files in places.values() for path in (files.source, files.target)]
+def _digests(outputs: dict[str, ParallelFiles]) -> dict[str, str]:
+    paths = [path for files in outputs.values() for path in (files.source, files.target)]
     return {path.name: file_digest(path) for path in paths if path.exists()}
 
 
 def _read_stamp(directory: Path) -> dict[str, Any]:
     try:
         stamp: dict[str, Any] = json.loads((directory / _STAMP).read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # none yet, or not ours: cut again
+    except (OSError, ValueError):  # none yet, or not ours: extract again
         return {}
     return stamp

@@ -1,4 +1,4 @@
-"""Tokenizers: text to token ids and back. A new one joins the union below with one line."""
+"""Tokenizers: text to token ids and back. To add one, add it to the union below."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ __all__ = [
 
 TokenizerOptions = Annotated[
     SentencePieceOptions | SymbolsOptions | ExistingTokenizer,  # | NewTokenizerOptions
-    Field(discriminator="kind", description="How text is cut into tokens."),
+    Field(discriminator="kind", description="Segmentation of text into tokens."),
 ]
-"""What can be trained on a corpus."""
+"""Tokenizers that a recipe can choose."""
 
 SavedTokenizerOptions = Annotated[
     SentencePieceOptions | SymbolsOptions | SentencePieceVocabularyOptions | MosesBPEOptions,  # | NewTokenizerOptions
     Field(discriminator="kind"),
 ]
-"""What a model directory may hold: those, and the tokenizers of imported models."""
+"""Tokenizers that a model directory may contain, including those of imported models."""
 
 
 def load_tokenizers(directory: Path) -> TokenizerPair:
-    """Reads what `save_tokenizers` wrote.
+    """Reads the files written by `save_tokenizers`.
 
     Raises:
-        UserError: a file is missing, or is not the one that was saved.
+        UserError: a file is missing, damaged or replaced.
     """
     models = read_description(directory)
     if set(models) == {"joint"}:
