@@ -30,7 +30,7 @@ class SymbolsOptions(Options):
     joint: bool = True
     """One alphabet for both languages (needed to tie source and target embeddings) instead of one each."""
     most_symbols: VocabularySize = 1000
-    """Largest size of an alphabet. Text with more distinct symbols is refused, as unlikely to have a closed alphabet."""
+    """Largest size of an alphabet. Text with more distinct symbols is refused: it hardly has a closed alphabet."""
 
     @property
     def samples(self) -> bool:
