@@ -133,7 +133,7 @@ def test_no_tar_at_all(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     archive = pack(tmp_path / "a.tgz", list(CONTENT.items()))
     (tmp_path / "out").write_text("a file where a folder should be")
-    with pytest.raises(UserError, match=r"out/a\.en: expected a place that can be written to, got Not a directory"):
+    with pytest.raises(UserError, match=r"out/a\.en: expected a path that can be written to, got Not a directory"):
         extract(archive, tmp_path / "out")
 
 

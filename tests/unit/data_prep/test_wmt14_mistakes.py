@@ -40,10 +40,10 @@ def test_a_broken_download_is_continued(german: WMT14, server: Server, tmp_path:
 
 def test_a_download_with_another_checksum_is_refused(german: WMT14, tmp_path: Path) -> None:
     wrong = with_options(german, checksums={**german.checksums, DEV: f"md5:{'0' * 32}"})
-    with pytest.raises(UserError, match=r"dev\.tgz: expected the file, got another file \(md5:.*NMT_DATA"):
+    with pytest.raises(UserError, match=r"dev\.tgz: expected the file, got a different file \(checksum md5:.*NMT_DATA"):
         wrong.fetch(tmp_path / "corpus")
     assert not (tmp_path / "corpus" / "archives" / DEV).exists()
-    with pytest.raises(UserError, match=r"europarl-v7\.tgz: expected the file, got another file"):
+    with pytest.raises(UserError, match=r"europarl-v7\.tgz: expected the file, got a different file"):
         WMT14(source="en", target="de", address=german.address).fetch(tmp_path / "published")
 
 

@@ -68,7 +68,7 @@ def made(data: Prepared, name: str, config: Any = None, **changes: Any) -> Train
     return trainer(directory / name, store, tokenizers, ALONE, training, config=config or two_phases())
 
 
-def notes(directory: Path, about: str = "judged anew") -> list[int]:
+def notes(directory: Path, about: str = "another function") -> list[int]:
     return [r["update"] for r in logged(directory) if r["event"] == "note" and about in r["message"]]
 
 
