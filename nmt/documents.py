@@ -57,7 +57,7 @@ def check_regular(path: Path, expected: str) -> None:
         OSError: the path does not exist.
     """
     if not stat.S_ISREG(path.stat().st_mode):
-        got = "a folder" if path.is_dir() else "a pipe, device or other special file"
+        got = "a folder" if path.is_dir() else "a pipe, a device or another special file"
         raise UserError(str(path), expected, got)
 
 
