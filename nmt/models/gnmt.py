@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, State, StepOutput
 from nmt.models.tying import Tying, make_embeddings
 from nmt.nn.additive_attention import AdditiveAttention
-from nmt.nn.cells import LSTM, AnyCell, CellConfig, CellState
+from nmt.nn.cells import LSTM, AnyCell, CausalCellConfig, CellConfig, CellState
 from nmt.nn.clipping import AnnealedLimit, Clipping
 from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
@@ -72,8 +72,11 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
         upper_context: Literal["previous", "current"] = "previous"
         """Which context the decoder's layers above the lowest see: the one that the lowest saw, made from its previous
         output, as published; or the one made from its current output (tensorflow/nmt's gnmt_v2)."""
-        cell: CellConfig = LSTM.Config()
-        """Recurrence of every layer."""
+        cell: CausalCellConfig = LSTM.Config()
+        """Recurrence of every layer. Not with batch normalisation, whose statistics of whole sentences would tell the
+        decoder something of the words that it is to predict."""
+        encoder_cell: CellConfig | None = None
+        """Recurrence of the encoder's layers, any; null for `cell`."""
         dropout: Probability = 0.2
         """Probability of zeroing an element of each layer's input, and of the output layer's; never of a recurrence."""
         scaled_embeddings: bool = False
@@ -110,12 +113,15 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
         self.limit = None if config.clipping is None else AnnealedLimit(config.clipping)
         self.largest_logit = None if config.clipping is None else config.clipping.logits
 
-        def cell(inputs: int) -> AnyCell:
-            return config.cell.build(inputs, dim, self.limit)
+        def reader(inputs: int) -> AnyCell:
+            return (config.encoder_cell or config.cell).build(inputs, dim, self.limit)
 
-        self.encoder = Layers(cell(width) for width in (dim, 2 * dim, *[dim] * (config.encoder_layers - 2)))
-        self.encoder_backward = cell(dim)
-        self.decoder = Layers(cell(2 * dim) for _ in range(config.decoder_layers))
+        def writer() -> AnyCell:
+            return config.cell.build(2 * dim, dim, self.limit)
+
+        self.encoder = Layers(reader(width) for width in (dim, 2 * dim, *[dim] * (config.encoder_layers - 2)))
+        self.encoder_backward = reader(dim)
+        self.decoder = Layers(writer() for _ in range(config.decoder_layers))
         self.output = nn.Linear(dim, target_vocabulary, bias=False)
         self.attention = AdditiveAttention(dim, dim, config.attention_dim or dim)
         self._initialise(Uniform(config.initial_range))

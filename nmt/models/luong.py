@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, State, StepOutput
 from nmt.models.tying import Tying, make_embeddings
-from nmt.nn.cells import LSTM, AnyCell, CellConfig, CellState
+from nmt.nn.cells import LSTM, AnyCell, CausalCellConfig, CellConfig, CellState
 from nmt.nn.dot_attention import DotAttention
 from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
@@ -72,8 +72,12 @@ class Luong(EncoderDecoder[LuongMemory, LuongState]):
         tied output layer needs that of the target embedding."""
         bidirectional: bool = False
         """Every layer of the encoder reads in both directions; as published they read forwards only."""
-        cell: CellConfig = LSTM.Config(forget_bias=0.0)
-        """Recurrence of every layer."""
+        cell: CausalCellConfig = LSTM.Config(forget_bias=0.0)
+        """Recurrence of every layer. Not with batch normalisation, whose statistics of whole sentences would tell the
+        decoder something of the words that it is to predict."""
+        encoder_cell: CellConfig | None = None
+        """Recurrence of the encoder's layers, of the same kind, since the decoder goes on from their states, but with
+        any norm; null for `cell`."""
         dropout: Probability = 0.2
         """Probability of zeroing an element of the embeddings, of what goes from layer to layer, of the encoder's
         output, of the attention's and of what the output layer reads; never of a recurrence. The next four replace it
@@ -96,6 +100,15 @@ class Luong(EncoderDecoder[LuongMemory, LuongState]):
         """Matrices that are one: source, target and output (needs a joint vocabulary), target and output, or none."""
         output_bias: bool = True
         """Each token has a bias in the output layer. fairseq has none where the output layer is tied."""
+
+        @model_validator(mode="after")
+        def _check_cells(self) -> Self:
+            if self.encoder_cell and self.encoder_cell.kind != self.cell.kind:
+                raise ValueError(
+                    f"encoder_cell must be of the kind of cell, {self.cell.kind}, since the decoder goes on from its "
+                    f"states, but it is {self.encoder_cell.kind}"
+                )
+            return self
 
         @model_validator(mode="after")
         def _check(self) -> Self:
@@ -141,15 +154,16 @@ class Luong(EncoderDecoder[LuongMemory, LuongState]):
         self.encoder_dropout = _dropout(config.encoder_dropout, config)
         self.target_dropout = _dropout(config.target_embedding_dropout, config)
         self.decoder_dropout = _dropout(config.decoder_dropout, config)
-        make: Callable[[int, int], AnyCell] = config.cell.build
+        reader: Callable[[int, int], AnyCell] = (config.encoder_cell or config.cell).build
+        writer: Callable[[int, int], AnyCell] = config.cell.build
         below = [config.source_embedding_dim, *[source_width] * (layers - 1)]
-        self.encoder = Layers(make(inputs, config.encoder_dim) for inputs in below)
-        self.encoder_backward = Layers(make(inputs, config.encoder_dim) for inputs in below if config.bidirectional)
+        self.encoder = Layers(reader(inputs, config.encoder_dim) for inputs in below)
+        self.encoder_backward = Layers(reader(inputs, config.encoder_dim) for inputs in below if config.bidirectional)
         below = [config.target_embedding_dim, *[width] * (layers - 1)]
-        self.decoder = Layers(make(inputs, width) for inputs in below)
+        self.decoder = Layers(writer(inputs, width) for inputs in below)
         lowest, *_ = self.decoder
         self.feed = nn.Linear(width, lowest.projected, bias=False)
-        states = (cell.empty(self.feed.weight, 0).tensors() for cell in (self.encoder[0], lowest))
+        states = (cell.empty(self.feed.weight, 0).without_past().tensors() for cell in (self.encoder[0], lowest))
         self.bridge = Layers(
             nn.Linear(directions * read.shape[-1], begun.shape[-1])
             for read, begun in zip(*states, strict=True)
@@ -176,12 +190,13 @@ class Luong(EncoderDecoder[LuongMemory, LuongState]):
         final = []
         for place, layer in enumerate(self.encoder):
             outputs, state = layer.read(x, source_mask)
+            state = state.without_past()
             if self.encoder_backward:
                 back, state_back = self.encoder_backward[place].read(x.flip(1), source_mask.flip(1))
                 outputs = torch.cat([outputs, back.flip(1)], dim=-1)
-                both = zip(state.tensors(), state_back.tensors(), strict=True)
+                both = zip(state.tensors(), state_back.without_past().tensors(), strict=True)
                 state = state.with_tensors(torch.cat(parts, dim=-1) for parts in both)
-            final.append(self._bridged(state))
+            final.append(self.decoder[place].begin_from(self._bridged(state)))
             x = self.encoder_dropout(outputs)
         keys, values = self.attention.project(x)
         return LuongMemory(mask=source_mask, keys=keys, values=values, final=final)

@@ -52,8 +52,7 @@ class Checkpoints:
     def save(self, position: Position, flat: FlatParameters, optimizer: Optimizer, ema: MovingAverage | None) -> None:
         """Writes a checkpoint; then deletes weights that neither it nor the previous checkpoint refers to."""
         tensors = {f"{_OTHER}{name}": tensor for name, tensor in flat.others.items()}
-        for name, vector in _vectors(flat, ema).items():
-            tensors |= {f"{name}/{parameter}": part for parameter, part in flat.named(vector).items()}
+        tensors |= _named_values(flat, ema)
         for group in flat.groups:
             tensors |= _optimizer_state(group, optimizer)
         last = self.directory / LAST
@@ -101,8 +100,7 @@ class Checkpoints:
         if "values" in tensors:
             tensors = self._named(path, tensors, position, flat)
         own = {f"{_OTHER}{name}": tensor for name, tensor in flat.others.items()}
-        for name, vector in _vectors(flat, ema).items():
-            own |= {f"{name}/{parameter}": part for parameter, part in flat.named(vector).items()}
+        own |= _named_values(flat, ema)
         for name in {name.partition("/")[0] for name in tensors if name.startswith(_OPTIMIZER) and "/" in name}:
             for group in flat.groups:
                 vector = torch.zeros_like(group.parameter.data)
@@ -167,9 +165,13 @@ class Checkpoints:
         return self.directory / f"weights_{update:08d}.safetensors"
 
 
-def _vectors(flat: FlatParameters, ema: MovingAverage | None) -> dict[str, Tensor]:
-    """The tensors with one value per parameter, each [P], by name in the file."""
-    return {"values": flat.values} | ({"ema": ema.values} if ema else {})
+def _named_values(flat: FlatParameters, ema: MovingAverage | None) -> dict[str, Tensor]:
+    """The parameters and, with a moving average, the averages of parameters and statistics, by name in the file."""
+    values = {f"values/{name}": part for name, part in flat.named(flat.values).items()}
+    if ema is None:
+        return values
+    averages = flat.named(ema.values) | ema.statistics
+    return values | {f"ema/{name}": part for name, part in averages.items()}
 
 
 def _optimizer_state(group: FlatGroup, optimizer: Optimizer) -> dict[str, Tensor]:

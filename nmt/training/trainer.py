@@ -27,6 +27,7 @@ from nmt.evaluation.measures import MeasureName
 from nmt.models.base import EncoderDecoder
 from nmt.models.weights import averaged_names, load_weights, parameter_count, read_tensors
 from nmt.nn.annealing import anneal
+from nmt.nn.norm.running import running_statistics
 from nmt.tokenizer.base import TokenizerPair
 from nmt.training.checkpoint import Checkpoints, average_weights
 from nmt.training.distributed import World
@@ -119,7 +120,7 @@ class Trainer:
         self.optimizer = options.optimizer.build(self.flat.groups)
         self.sampler = BatchSampler(store, options.batch_tokens, options.seed, options.max_length)
         self.checkpoints = Checkpoints(directory / "checkpoints", options.average_checkpoints)
-        self.ema = MovingAverage(self.flat.values, options.ema_decay) if options.ema_decay else None
+        self.ema = self._moving_average() if options.ema_decay else None
         self.position = self.checkpoints.load(self.flat, self.optimizer, self.ema)
         if len(set(world.gather([self.position.update]))) > 1:
             raise UserError(
@@ -134,6 +135,9 @@ class Trainer:
         self._directory, self._reporter = directory, reporter
         self.log: RunLog | None = None
         self.bad_updates = 0
+
+    def _moving_average(self) -> MovingAverage:
+        return MovingAverage(self.flat.values, running_statistics(self.model), self.options.ema_decay)
 
     def train(self) -> TrainingResult:
         """Trains to the end, or until a signal.

@@ -8,7 +8,8 @@ from nmt.models.deq import DEQ
 from nmt.models.gnmt import GNMT
 from nmt.models.luong import Luong
 from nmt.models.transformer import Transformer
-from nmt.nn.cells import GRU, LSTM, CellConfig, TanhCell
+from nmt.nn.cells import GRU, LSTM, CellConfig, CellNormConfig, TanhCell
+from nmt.nn.cells.norms import AssortedTimeNorm, InputBatchNorm, SiteLayerNorm
 from nmt.nn.clipping import Clipping
 from nmt.nn.equilibrium import Implicit, Phantom
 from nmt.nn.fixed_point import Anderson, Broyden, Picard
@@ -55,6 +56,9 @@ MODELS: dict[str, ModelConfig] = {
     ),
     "gnmt-gru": GNMT.Config(**_SHALLOW, cell=GRU.Config()),
     "gnmt-tanh": GNMT.Config(**_SHALLOW, cell=TanhCell.Config()),
+    "gnmt-layer-norm": GNMT.Config(
+        **_SHALLOW, cell=LSTM.Config(norm=SiteLayerNorm.Config()), encoder_cell=GRU.Config(norm=InputBatchNorm.Config())
+    ),
     "convs2s": ConvS2S.Config(
         **_CONVOLUTIONS,
         encoder=(Convolutions(width=12, kernel=3, layers=2), Convolutions(width=16, kernel=1)),
@@ -85,6 +89,15 @@ MODELS: dict[str, ModelConfig] = {
     ),
     "luong-gru": Luong.Config(**_RECURRENT, layers=2, encoder_dim=9, decoder_dim=12, cell=GRU.Config(reset_after=True)),
     "luong-tanh": Luong.Config(**_RECURRENT, layers=1, encoder_dim=12, decoder_dim=12, cell=TanhCell.Config()),
+    "luong-assorted-time-norm": Luong.Config(
+        **_RECURRENT,
+        layers=1,
+        encoder_dim=9,
+        decoder_dim=12,
+        bidirectional=True,
+        cell=LSTM.Config(norm=AssortedTimeNorm.Config(window=3)),
+        encoder_cell=LSTM.Config(norm=InputBatchNorm.Config()),
+    ),
     "deq": DEQ.Config(
         **_EQUILIBRIUM,
         encoder_solver=Broyden(**_EXACT, memory=100),
@@ -112,6 +125,13 @@ CELLS: dict[str, CellConfig] = {
     "gru-reset-after": GRU.Config(reset_after=True),
     "tanh": TanhCell.Config(),
 }
+
+CELL_NORMS: dict[str, CellNormConfig] = {
+    "layer": SiteLayerNorm.Config(),
+    "batch": InputBatchNorm.Config(momentum=0.3),
+    "assorted-time": AssortedTimeNorm.Config(window=3),
+}
+"""The norms within cells that tests/contract/test_cells.py runs over, each with every cell."""
 
 NORMS: dict[str, NormConfig] = {
     "layer": LayerNorm.Config(),

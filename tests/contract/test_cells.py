@@ -12,10 +12,12 @@ from nmt.models.luong import Luong
 from nmt.models.quantization import packed, quantized
 from nmt.models.weights import load_weights, named_weights
 from nmt.nn.cells import AnyCell, CellState
+from nmt.nn.cells.options import CellOptions
 from nmt.nn.clipping import AnnealedLimit, Clipping
 from nmt.nn.initial import Uniform
 from nmt.nn.int8_product import is_supported
-from tests.contract.listed import CELLS
+from nmt.nn.norm.running import RunningStatistics, running_statistics
+from tests.contract.listed import CELL_NORMS, CELLS
 from tests.contract.test_contract import batch_of, pad_source, random_model, teacher_forced
 from tests.contract.trace_cell import TraceCell
 
@@ -23,18 +25,35 @@ INPUTS, WIDTH = 5, 7
 LENGTHS, LONGEST = [6, 1, 4], 6  # as many rows as a trace has entries: a mask on the wrong axis would fit
 DELTA = 0.3
 
-BUILDERS = {**CELLS, "trace": TraceCell.Config()}
+PLAIN: dict[str, CellOptions] = {**CELLS, "trace": TraceCell.Config()}
+NORMED = {
+    f"{name}-{norm}": PLAIN[name].model_copy(update={"norm": CELL_NORMS[norm]}) for name in PLAIN for norm in CELL_NORMS
+}
+BUILDERS = PLAIN | NORMED
 
 
 def built(name: str, *, limited: bool = False) -> AnyCell:
+    """In inference, with random gains and statistics."""
     torch.manual_seed(3)
     limit = AnnealedLimit(Clipping(start=DELTA, end=DELTA, until_update=1)) if limited else None
-    cell: AnyCell = BUILDERS[name].build(INPUTS, WIDTH, limit)
+    cell = BUILDERS[name].build(INPUTS, WIDTH, limit)
     cell.initialise(Uniform(0.7, biases=0.5))
-    return cell
+    with torch.no_grad():
+        for gain in gains(cell):
+            gain.uniform_(0.5, 1.5)
+        for statistic in running_statistics(cell).values():
+            statistic.uniform_(0.5, 1.5)
+    return cell.eval()
 
 
-@pytest.fixture(params=[(name, limited) for name in BUILDERS for limited in (False, True)], ids=str)
+def gains(cell: AnyCell) -> list[Tensor]:
+    return [norm.weight for norm in cell.norms.every()]
+
+
+CASES = [*((name, limited) for name in PLAIN for limited in (False, True)), *((name, False) for name in NORMED)]
+
+
+@pytest.fixture(params=CASES, ids=str)
 def cell(request: pytest.FixtureRequest) -> AnyCell:
     name, limited = request.param
     return built(name, limited=limited)
@@ -111,17 +130,34 @@ def test_the_limit_bounds_what_is_carried_and_only_that(name: str) -> None:
     free, bounded = built(name), built(name, limited=True)
     assert bounded.limit is not None
     x, mask = 3 * torch.randn(3, LONGEST, INPUTS), masks()[2]
-    assert max(part.abs().max() for part in free.read(x, mask)[1].tensors()) > DELTA
+    assert max(part.abs().max() for part in free.read(x, mask)[1].without_past().tensors()) > DELTA
     state = bounded.read(x, mask)[1]
-    assert max(part.abs().max() for part in state.tensors()) <= DELTA
+    assert max(part.abs().max() for part in state.without_past().tensors()) <= DELTA
     bounded.limit.delta.fill_(1e9)
     torch.testing.assert_close(bounded(x), free(x))
     torch.testing.assert_close(bounded.read(x, mask)[1].tensors(), free.read(x, mask)[1].tensors())
 
 
+@pytest.mark.parametrize("name", NORMED)
+def test_in_training_padding_never_changes_a_result_nor_what_is_remembered_of_the_batch(name: str) -> None:
+    tokens, found = torch.randn(sum(LENGTHS), INPUTS), []
+    for mask in masks():
+        cell = built(name).train()
+        x = torch.full((3, LONGEST, INPUTS), 1e3)
+        x[mask] = tokens
+        outputs, state = cell.read(x, mask)
+        for part in cell.modules():
+            if isinstance(part, RunningStatistics):
+                part.store(part.take_sums())
+        found.append([outputs[mask], *state.tensors(), *running_statistics(cell).values()])
+    torch.testing.assert_close(found[1:], [found[0]] * (len(found) - 1))
+    if name.endswith("batch"):
+        assert not torch.equal(found[0][0], built(name).read(x, mask)[0][mask])
+
+
 @pytest.mark.parametrize("name", BUILDERS)
 def test_what_is_saved_is_loaded(name: str) -> None:
-    one, other = built(name), BUILDERS[name].build(INPUTS, WIDTH)
+    one, other = built(name), BUILDERS[name].build(INPUTS, WIDTH).eval()
     x = torch.randn(2, 4, INPUTS)
     assert not torch.equal(other(x), one(x))
     load_weights(other, named_weights(one), "cell")
@@ -135,9 +171,11 @@ def test_matrices_start_within_the_range_that_is_asked_for(name: str) -> None:
     cell.initialise(Uniform(0.01))
     for weight in (parameter for parameter in cell.parameters() if parameter.dim() > 1):
         assert 0.009 < weight.abs().max() <= 0.01
+    assert all((gain == 1.0).all() for gain in gains(cell))
+    others = {id(gain) for gain in gains(cell)}
     started = {id(bias): bias.clone() for bias in cell.parameters() if bias.dim() == 1}
     cell.initialise(Uniform(0.01, biases=0.5))
-    for bias in (parameter for parameter in cell.parameters() if parameter.dim() == 1):
+    for bias in (parameter for parameter in cell.parameters() if parameter.dim() == 1 and id(parameter) not in others):
         assert 0.4 < (bias - started[id(bias)]).abs().max() <= 0.5
 
 
@@ -164,8 +202,8 @@ def test_under_autocast_it_computes_about_the_same(cell: AnyCell, dtype: torch.d
     with torch.autocast("cpu", dtype=torch.bfloat16):
         outputs, state = cell.read(x.to(dtype), mask)
         whole = cell(x.to(dtype))
-    assert (outputs - expected)[mask].abs().max() < 0.03
-    assert (state.output - last.output).abs().max() < 0.03
+    assert (outputs - expected)[mask].abs().max() < 0.05
+    assert (state.output - last.output).abs().max() < 0.05
     (outputs.float()[mask].sum() + whole.float().sum()).backward()
     assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in cell.parameters())
 

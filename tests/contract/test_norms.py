@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from nmt.models.weights import averaged_names, load_weights, named_weights
 from nmt.nn.norm import BatchNorm, Norm, RunningStatistics
-from tests.contract.listed import NORMS
+from tests.contract.listed import CELL_NORMS, NORMS
 
 DIM = 6
 
@@ -148,6 +148,24 @@ def test_half_precision_comes_back_as_it_was_and_is_summed_up_in_more(name: str)
         found = norm(x)
     assert found.dtype == torch.bfloat16
     torch.testing.assert_close(found.float(), expected, atol=0.05, rtol=0.05)
+
+
+@pytest.mark.parametrize("name", CELL_NORMS)
+@settings(max_examples=10)
+@given(seed=seeds, length=st.integers(1, 6), left=st.integers(0, 3))
+def test_within_cells_its_steps_are_what_it_reads_at_once(name: str, seed: int, length: int, left: int) -> None:
+    """And a row goes on from its own past, wherever it stands."""
+    norm = CELL_NORMS[name].build(DIM).eval()
+    x, rows = drawn(seed, 3, length + 1), torch.tensor([2, 0, 0])
+    mask = nn.functional.pad(torch.ones(3, length, dtype=torch.bool), (left, 1))
+    read, after = norm.read(nn.functional.pad(x[:, :-1], (0, 0, left, 1), value=1e3), mask, norm.begin(x, 3))
+    past = norm.begin(x, 3)
+    for position in range(length):
+        stepped, past = norm.step(x[:, position], past, None)
+        torch.testing.assert_close(read[:, left + position], stepped)
+    torch.testing.assert_close(after.tensors(), past.tensors())
+    last, _ = norm.step(x[rows, -1], after.select(rows), None)
+    torch.testing.assert_close(last, norm.read(x, None, norm.begin(x, 3))[0][rows, -1])
 
 
 @settings(max_examples=15)

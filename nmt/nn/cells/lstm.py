@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
-from nmt.nn.cells.base import Cell, CellState, plain
+from nmt.nn.cells.base import Cell, CellState, input_product, plain
+from nmt.nn.cells.norms import CellNorms, NormStep, Site
+from nmt.nn.cells.options import CellOptions
 from nmt.nn.clipping import AnnealedLimit
 from nmt.nn.initial import Uniform
-from nmt.options import NonNegativeFloat, Options
+from nmt.options import NonNegativeFloat
 
 _SHUT = 1e4
 """What makes a sigmoid 0 or 1 whatever is added to it; float16 holds it too."""
@@ -31,11 +33,14 @@ class LSTM(Cell[LSTMState]):
         i, f, o = sigmoid(W x + U m + b)    g = tanh(W x + U m + b)
         c' = f * c + i * g                  m' = o * tanh(c')
 
-    A limit clips c' before m' is made of it, so that |m'| stays within it too.
+    A limit clips c' before m' is made of it, so that |m'| stays within it too. A norm at `ih` or `hh` is of the four
+    gates' products together (Ba et al. 2016, supplement). One at `c` is of c' as m' sees it; c' is carried as it is.
     """
 
-    class Config(Options):
+    class Config(CellOptions):
         """Long short-term memory."""
+
+        sites: ClassVar[tuple[Site, ...]] = ("ih", "hh", "c")
 
         kind: Literal["lstm"] = "lstm"
         forget_bias: NonNegativeFloat = 1.0
@@ -49,34 +54,37 @@ class LSTM(Cell[LSTMState]):
             return LSTM(self, inputs, width, limit)
 
     def __init__(self, config: Config, inputs: int, width: int, limit: AnnealedLimit | None) -> None:
-        super().__init__(inputs, width, 4 * width, limit)
+        norms = CellNorms(config.norm, {"ih": (4 * width,), "hh": (4 * width,), "c": (width,)})
+        super().__init__(inputs, width, 4 * width, norms, limit)
         self.output_tanh, self.forget_bias = config.output_tanh, config.forget_bias
-        self.input = nn.Linear(inputs, 4 * width)
+        self.input = input_product(inputs, 4 * width, norms)
         self.recurrent = nn.Linear(width, 4 * width, bias=False)
-        self._start_biases()
+        self._open_forget_gate()
 
     def initialise(self, start: Uniform) -> None:
-        start.draw(self.input.weight)
-        self._start_biases()
-        start.shift(self.input.bias)
+        start.draw_linear(self.input)
+        self.norms.initialise(start)
+        self._open_forget_gate()
         start.draw(self.recurrent.weight)
 
     @torch.no_grad()
-    def _start_biases(self) -> None:
-        nn.init.zeros_(self.input.bias)
-        self.input.bias[self.width : 2 * self.width] = self.forget_bias
+    def _open_forget_gate(self) -> None:
+        bias = self.norms.at("ih")[0].bias if "ih" in self.norms else self.input.bias
+        bias[self.width : 2 * self.width] += self.forget_bias
 
     def empty(self, like: Tensor, rows: int) -> LSTMState:
-        return LSTMState(like.new_zeros(rows, self.width), like.new_zeros(rows, self.width))
+        zeros = like.new_zeros(rows, self.width)
+        return LSTMState(zeros, torch.zeros_like(zeros), past=self.norms.begin(like, rows))
 
     def project(self, x: Tensor) -> Tensor:
         gates: Tensor = self.input(x)
         return gates
 
-    def advance(self, projected: Tensor, state: LSTMState) -> LSTMState:
-        i, f, g, o = (projected + self.recurrent(state.output)).chunk(4, dim=-1)
+    def recur(self, projected: Tensor, state: LSTMState, norm: NormStep) -> LSTMState:
+        i, f, g, o = (projected + norm("hh", self.recurrent(state.output))).chunk(4, dim=-1)
         memory = self.bounded(torch.sigmoid(f) * state.memory + torch.sigmoid(i) * torch.tanh(g))
-        return LSTMState(torch.sigmoid(o) * (torch.tanh(memory) if self.output_tanh else memory), memory)
+        shown = self.bounded(norm("c", memory)) if "c" in self.norms else memory
+        return LSTMState(torch.sigmoid(o) * (torch.tanh(shown) if self.output_tanh else shown), memory)
 
     def forward(self, x: Tensor) -> Tensor:
         if not self._fusible():
@@ -99,8 +107,11 @@ class LSTM(Cell[LSTMState]):
         return outputs, LSTMState(outputs.gather(1, last).squeeze(1), memory)
 
     def _fusible(self) -> bool:
-        """Whether torch's kernel for whole sequences does this: no limit, the standard output, plain weights."""
-        return self.limit is None and self.output_tanh and plain(self.input, self.recurrent)
+        """Whether torch's kernel for whole sequences does this: no limit, no norm, the standard output, plain
+        weights.
+        """
+        free = self.limit is None and not self.norms.present
+        return free and self.output_tanh and plain(self.input, self.recurrent)
 
     def _fused(self, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         """All outputs [B, T, width] and the last memories [B, width], with this weight of the input."""

@@ -13,31 +13,29 @@ from nmt.nn.cells.base import Cell, CellState
 class OutputCell(Cell[CellState]):
     """A cell whose state is its output.
 
-    One for which torch has a kernel that reads whole sequences says so in `fusible` and calls it in `fused`.
+    One for which torch has a kernel that reads whole sequences gives it in `whole`.
     """
 
     def empty(self, like: Tensor, rows: int) -> CellState:
-        return CellState(like.new_zeros(rows, self.width))
+        return CellState(like.new_zeros(rows, self.width), past=self.norms.begin(like, rows))
 
-    def fusible(self) -> bool:
-        """Whether there is a kernel for whole sequences that does what the steps do."""
-        return False
-
-    def fused(self, x: Tensor) -> Tensor:
-        """[B, T, inputs] to [B, T, width], by that kernel."""
-        raise NotImplementedError
+    def whole(self) -> Callable[[Tensor], Tensor] | None:
+        """A kernel that makes of whole sequences, [B, T, inputs] to [B, T, width], what the steps make; if there is."""
+        return None
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.fused(x) if self.fusible() else super().forward(x)
+        kernel = self.whole()
+        return super().forward(x) if kernel is None else kernel(x)
 
     def read(self, x: Tensor, mask: Tensor) -> tuple[Tensor, CellState]:
-        if not self.fusible():
+        kernel = self.whole()
+        if kernel is None:
             return super().read(x, mask)
         # A kernel knows no masks. So it reads each sequence from the start of its row: padding, which follows then,
         # cannot change what was before it.
         length = mask.shape[1]
         places, first = torch.arange(length, device=mask.device), mask.int().argmax(dim=1, keepdim=True)
-        outputs = self.fused(_moved(x, (places + first) % length))
+        outputs = kernel(_moved(x, (places + first) % length))
         last = (mask.sum(dim=1, keepdim=True) - 1).clamp(min=0)
         state = _moved(outputs, last).squeeze(1).masked_fill(~mask.any(dim=1, keepdim=True), 0.0)
         return _moved(outputs, (places - first) % length), CellState(state)

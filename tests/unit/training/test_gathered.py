@@ -10,8 +10,11 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from nmt.models.gnmt import GNMT
 from nmt.models.transformer import Transformer
 from nmt.models.weights import named_weights
+from nmt.nn.cells import GRU
+from nmt.nn.cells.norms import InputBatchNorm, SiteLayerNorm
 from nmt.nn.norm import BatchNorm
 from nmt.training.checkpoint import LAST
 from nmt.training.distributed import World
@@ -103,3 +106,27 @@ def test_they_are_averaged_with_the_weights(weights: dict[str, dict[str, Tensor]
     name = "encoder.0.attention_residual.norm.running_var"
     assert not torch.equal(weights["16"][name], weights["24"][name])
     torch.testing.assert_close(weights["average"][name], (weights["16"][name] + weights["24"][name]) / 2)
+
+
+def test_norms_within_cells_go_on_where_they_were_and_a_moving_average_takes_statistics_in(tmp_path: Path) -> None:
+    data = prepared(tmp_path)
+    config = GNMT.Config(
+        model_dim=8,
+        encoder_layers=2,
+        decoder_layers=1,
+        cell=GRU.Config(norm=SiteLayerNorm.Config()),
+        encoder_cell=GRU.Config(norm=InputBatchNorm.Config()),
+    )
+
+    def train(name: str, updates: int) -> None:
+        training = options(best_by="loss", updates=updates, ema_decay=0.9)
+        trainer(tmp_path / name, *data, ALONE, training, config=config).train()
+
+    for name, updates in (("whole", 24), ("parts", 11), ("parts", 24)):
+        train(name, updates)
+    whole, parts = (load_file(tmp_path / name / "checkpoints" / LAST) for name in ("whole", "parts"))
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+    statistic = "encoder.0.norms.sites.ih.0.running_var"
+    kept = load_file(tmp_path / "whole" / "checkpoints" / "weights_00000024.safetensors")
+    assert torch.equal(kept[statistic], whole[f"ema/{statistic}"])
+    assert not torch.equal(kept[statistic], whole[f"other.{statistic}"])

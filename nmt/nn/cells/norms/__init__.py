@@ -1,0 +1,31 @@
+"""Normalisation within recurrent cells; a new one is its file and one line here."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from nmt.nn.cells.norms.assorted_time import AssortedTimeNorm
+from nmt.nn.cells.norms.base import CellNormOptions, Nothing, Site, SiteNorm
+from nmt.nn.cells.norms.batch import InputBatchNorm
+from nmt.nn.cells.norms.layer import SiteLayerNorm
+from nmt.nn.cells.norms.sites import CellNorms, NormStep
+
+CellNormConfig = Annotated[
+    Nothing | SiteLayerNorm.Config | InputBatchNorm.Config | AssortedTimeNorm.Config, Field(discriminator="kind")
+]
+"""Every norm that a cell may have."""
+
+__all__ = [
+    "AssortedTimeNorm",
+    "CellNormConfig",
+    "CellNormOptions",
+    "CellNorms",
+    "InputBatchNorm",
+    "NormStep",
+    "Nothing",
+    "Site",
+    "SiteLayerNorm",
+    "SiteNorm",
+]

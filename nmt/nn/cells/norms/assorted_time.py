@@ -1,0 +1,100 @@
+"""Assorted-time normalisation (Pospisil, Zadorozhnyy and Ye 2022, arXiv 2209.14439)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from nmt.nn.cells.norms.base import CellNormOptions, NormPast, Site, SiteNorm, chosen_sites
+from nmt.options import PositiveFloat
+
+_LONGEST_WINDOW = 10_000
+
+
+@dataclass
+class WindowPast(NormPast):
+    """The statistics of the last steps, the newest at the end."""
+
+    means: Tensor
+    """[rows, window], of each step's vector."""
+    variances: Tensor
+    """[rows, window], of each step's vector."""
+    real: Tensor
+    """[rows, window] bool, False where a sequence had not begun."""
+
+
+class AssortedTimeNorm(SiteNorm):
+    """weight * (x - mean) / sqrt(variance + epsilon) + bias, over the D values of the last steps up to this one.
+
+    The statistics of a window follow exactly from those of its K steps, so that these are all that is remembered:
+
+        mean = sum of means / K        variance = sum of (variances + (means - mean)^2) / K
+    """
+
+    class Config(CellNormOptions):
+        """Assorted-time normalisation: each vector of a step by the mean and variance of the last steps, so that
+        changes of scale over time stay visible.
+        """
+
+        kind: Literal["assorted_time"] = "assorted_time"
+        window: Annotated[int, Field(gt=0, le=_LONGEST_WINDOW)] = 25
+        """Steps whose statistics count, the present one included; 1 is layer normalisation."""
+        sites: Annotated[tuple[Site, ...], Field(min_length=1)] | None = None
+        """What is normalised: `ih` the product with the input, `hh` that with the output before, `c` the memory of an
+        LSTM on its way out. Null for all that the cell has, as published."""
+        epsilon: PositiveFloat = 1e-5
+        """Added to the variance."""
+
+        def sites_of(self, offered: Sequence[Site]) -> Sequence[Site]:
+            return chosen_sites(self.sites, offered)
+
+        def build(self, dim: int) -> AssortedTimeNorm:
+            """A norm of vectors of `dim` values."""
+            return AssortedTimeNorm(self, dim)
+
+    def __init__(self, config: Config, dim: int) -> None:
+        super().__init__()
+        self.window, self.epsilon = config.window, config.epsilon
+        self.weight = nn.Parameter(torch.ones(dim))
+        self.bias = nn.Parameter(torch.zeros(dim))
+
+    def begin(self, like: Tensor, rows: int) -> WindowPast:
+        nothing = like.new_zeros(rows, self.window)
+        return WindowPast(nothing, nothing, torch.zeros_like(nothing, dtype=torch.bool))
+
+    def step(self, x: Tensor, past: NormPast, mask: Tensor | None) -> tuple[Tensor, NormPast]:
+        normalized, after = self._read(x[:, None], x.new_ones(len(x), 1, dtype=torch.bool), past)
+        return normalized[:, 0], after
+
+    def read(self, x: Tensor, mask: Tensor | None, past: NormPast) -> tuple[Tensor, NormPast]:
+        return self._read(x, x.new_ones(x.shape[:2], dtype=torch.bool) if mask is None else mask, past)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Of whole sequences [B, T, D]."""
+        return self.read(x, mask, self.begin(x, len(x)))[0]
+
+    def _read(self, x: Tensor, mask: Tensor, past: NormPast) -> tuple[Tensor, WindowPast]:
+        """As `read`, of sequences with any past."""
+        assert isinstance(past, WindowPast)
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))
+        variances, means = (part.masked_fill(~mask, 0.0) for part in torch.var_mean(wide, dim=-1, correction=0))
+        windows = WindowPast(  # [B, T, window], each ending at its position
+            self._windows(past.means, means), self._windows(past.variances, variances), self._windows(past.real, mask)
+        )
+        count = windows.real.sum(dim=-1, keepdim=True).clamp(min=1)
+        mean = windows.means.sum(dim=-1, keepdim=True) / count  # [B, T, 1]
+        spread = windows.variances + (windows.means - mean).square()
+        variance = spread.masked_fill(~windows.real, 0.0).sum(dim=-1, keepdim=True) / count
+        normalized = (wide - mean) * torch.rsqrt(variance + self.epsilon) * self.weight + self.bias
+        places = torch.arange(mask.shape[1], device=mask.device)
+        last = torch.where(mask, places, 0).amax(dim=1)[:, None, None].expand(-1, 1, self.window)
+        return normalized.to(x.dtype), windows.map(lambda part: part.gather(1, last).squeeze(1))
+
+    def _windows(self, before: Tensor, now: Tensor) -> Tensor:
+        """The last entries [B, T, window] at each of T positions, of [B, window] and [B, T]."""
+        return torch.cat([before, now], dim=1).unfold(1, self.window, 1)[:, 1:]

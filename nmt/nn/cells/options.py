@@ -1,0 +1,38 @@
+"""What the options of all recurrent cells have in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, ClassVar, Self
+
+from pydantic import model_validator
+
+from nmt.nn.cells.base import Cell
+from nmt.nn.cells.norms import CellNormConfig, Nothing, Site
+from nmt.nn.clipping import AnnealedLimit
+from nmt.options import Options
+
+
+class CellOptions(Options):
+    """The base of the options of all cells."""
+
+    sites: ClassVar[tuple[Site, ...]] = ("ih", "hh")
+    """Where the cell can have norms."""
+
+    kind: str
+    norm: CellNormConfig = Nothing()
+    """Normalisation within each step. Fused kernels know none, so that training takes several times as long."""
+
+    @model_validator(mode="after")
+    def _check_sites(self) -> Self:
+        self.norm.sites_of(self.sites)
+        return self
+
+    @property
+    def causal(self) -> bool:
+        """Whether a step depends on no later one, not even in training, as a decoder needs it."""
+        return self.norm.causal
+
+    @abstractmethod
+    def build(self, inputs: int, width: int, limit: AnnealedLimit | None = None) -> Cell[Any]:
+        """A layer with fresh weights."""
