@@ -33,7 +33,7 @@ lint: $(INSTALLED_TEST) ## ruff: lint and format, without changing anything
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(INSTALLED_TEST) ## mypy, strict
+types: $(INSTALLED_TEST) ## mypy, strict, over the tests too
 	$(BIN)/mypy
 
 # A file's tests stay in one process: they share what is trained for them.

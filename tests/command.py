@@ -40,6 +40,7 @@ def nmt(*arguments: object, given: str | bytes = "", environment: Mapping[str, s
         mock.patch.dict(os.environ, environment or {}),
         mock.patch.multiple(sys, stdin=stdin, stdout=stdout, stderr=stderr),
     ):
+        status: object = None
         try:
             main([os.fspath(word) if isinstance(word, Path) else str(word) for word in arguments])
         except SystemExit as ended:

@@ -16,6 +16,9 @@ import numpy as np
 import pytest
 import torch
 
+# A law that modules of tests share shows the values it compares, as a test does.
+pytest.register_assert_rewrite("tests.contract")
+
 ROOT = Path(__file__).resolve().parent.parent
 IN_CI = bool(os.environ.get("CI"))
 

@@ -84,7 +84,7 @@ def _run(work: Callable[[], object], environment: Mapping[str, str], streams: Ma
             if descriptor is not None:
                 os.dup2(descriptor, number)
         for number, name in enumerate(("stdin", "stdout", "stderr")):
-            stream = None
+            stream: IO[str] | None = None
             if streams[number] is None:
                 os.close(number)
             else:
@@ -102,9 +102,9 @@ def _run(work: Callable[[], object], environment: Mapping[str, str], streams: Ma
     except BaseException:
         traceback.print_exc()
     finally:
-        for stream in (sys.stdout, sys.stderr):
+        for written in (sys.stdout, sys.stderr):
             with suppress(Exception):
-                stream.flush()
+                written.flush()
         os._exit(status)
 
 

@@ -14,8 +14,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from data_prep.wmt14_archives import ARCHIVES, ArchiveName
+
 Pair = tuple[str, str]
 """A sentence in English and in the other language."""
+Checksums = dict[ArchiveName, str | None]
+"""As the corpus takes them."""
 
 FILES = {
     "europarl-v7": ("wmt13/training-parallel-europarl-v7.tgz", "training/europarl-v7.{pair}.{side}"),
@@ -28,7 +32,7 @@ FILES = {
 
 def write_archives(
     folder: Path, other: str, training: Mapping[str, Iterable[Pair]], sets: Mapping[str, Sequence[Pair]]
-) -> dict[str, str]:
+) -> Checksums:
     """Writes the archives into wmt10, wmt13 and wmt14 under `folder`, streaming.
 
     Args:
@@ -64,7 +68,8 @@ def write_archives(
         ):
             files = [(path, f"{top}/{path.name}") for name in names for path in held.get(name, ())]
             archives.append(write_tar(folder / place, files))
-    return {path.name: checksum(path) for path in archives}
+    made = {path.name: path for path in archives}
+    return {name: checksum(made[name]) for name in ARCHIVES if name in made}
 
 
 def checksum(path: Path) -> str:
@@ -81,7 +86,7 @@ def write_tar(path: Path, files: Iterable[tuple[Path, str]]) -> Path:
         packed = path.suffix == ".tgz"
         stream = stack.enter_context(gzip.GzipFile("", "wb", 1, raw, mtime=0)) if packed else raw
         tar = stack.enter_context(tarfile.open(fileobj=stream, mode="w|"))
-        folders = set()
+        folders: set[str] = set()
         for file, name in files:
             top = str(Path(name).parent)
             if top not in (".", *folders):

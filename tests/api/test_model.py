@@ -102,7 +102,7 @@ def test_the_attention_of_a_line_in_parts_has_a_block_for_each(directory: Path) 
     assert whole is not None and first is not None and second is not None  # noqa: PT018 -- for the types
     assert found[0].tokens == found[1].tokens + found[2].tokens
     assert found[0].source_tokens == found[1].source_tokens + found[2].source_tokens
-    torch.testing.assert_close(whole, torch.block_diag(first, second))  # type: ignore[no-untyped-call]
+    torch.testing.assert_close(whole, torch.block_diag(first, second))
 
 
 def test_scores_are_log_probabilities(model: nmt.Model) -> None:
@@ -154,7 +154,10 @@ MISTAKES: list[tuple[Callable[[Any], object], str]] = [
     (lambda model: model.workers(0), "workers: expected at least one process, got 0"),
     (lambda model: next(model.workers(1).translate(["a"])), "in a `with` block"),
     (lambda model: nmt.load(model.directory, device="toaster"), "^device: expected auto, cpu or cuda"),
-    (lambda model: nmt.load(model.directory, precision="int9"), "^precision: expected 'auto', .* got 'int9'"),  # type: ignore[arg-type]
+    (
+        lambda model: nmt.load(model.directory, precision="int9"),  # type: ignore[arg-type] # the mistake that is tested
+        "^precision: expected 'auto', .* got 'int9'",
+    ),
     (lambda model: nmt.load(model.directory, model_options={"dropuot": 0.1}), "^model_options .*`dropout`"),
     (lambda model: nmt.load(model.directory / "absent"), "no such directory"),
 ]

@@ -19,6 +19,7 @@ import random
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import TypeAdapter
@@ -26,6 +27,7 @@ from pydantic import TypeAdapter
 from nmt.bundle import load_bundle
 from nmt.inference.options import TranslationOptions
 from nmt.inference.translator import TrainingText, Translation, Translator
+from nmt.models.base import EncoderDecoder
 from nmt.search import SearchConfig
 from nmt.text import read_lines
 
@@ -111,7 +113,7 @@ def main() -> int:
         search = search.model_copy(update={"beam": arguments.beam})
     lines = list(read_lines(arguments.source))
 
-    def translator(model: torch.nn.Module) -> Translator:
+    def translator(model: EncoderDecoder[Any, Any]) -> Translator:
         options = TranslationOptions(batch_tokens=ANY, precision="fp32")
         text = TrainingText.of(bundle.metadata)
         return Translator(model, bundle.tokenizers, search, options, training_text=text)

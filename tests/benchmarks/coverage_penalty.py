@@ -127,7 +127,9 @@ def measure(
     for source, translation in zip(sources, translations, strict=True):
         parts = cutter.cut(clean_line(source)).parts
         cut += len(parts) > 1
-        for part, attention in zip(parts, translation.n_best[0].attention, strict=True):
+        attentions = translation.n_best[0].attention
+        assert attentions is not None
+        for part, attention in zip(parts, attentions, strict=True):
             total.add(attended(tokenizer.pieces(part.ids), attention))
     return total, cut
 

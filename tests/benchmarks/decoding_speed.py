@@ -42,6 +42,7 @@ from decoding_speed_ours import Ours, OurSetting
 from decoding_speed_peer import Peer, PeerSetting
 from other_work import OtherWork
 
+from nmt.inference.options import Precision
 from nmt.text import read_lines
 
 CORES = len(os.sched_getaffinity(0))
@@ -85,7 +86,7 @@ class Entrant:
     def latency(self) -> float:
         """Median over the sentences of their median, seconds."""
         each = zip(*(one.latencies for one in self.passes), strict=True)
-        return statistics.median(statistics.median(times) for times in each)
+        return float(statistics.median(statistics.median(times) for times in each))
 
     def __str__(self) -> str:
         """As a person would say it."""
@@ -189,7 +190,7 @@ def latency(models: Sequence[Model], arguments: argparse.Namespace) -> None:
             print(f"| {' | '.join([*cells, str(one), str(two), f'{others.share():.0%}'])} |", flush=True)
 
 
-def our_best(model: Model, precision: str, beam: int, arguments: argparse.Namespace) -> Entrant:
+def our_best(model: Model, precision: Precision, beam: int, arguments: argparse.Namespace) -> Entrant:
     """Our side with its best batches."""
     sizes = [arguments.our_batch] if arguments.our_batch else arguments.batches
     setting = OurSetting(CORES, 1, precision)

@@ -18,7 +18,9 @@ from typing import Self
 from unittest.mock import patch
 
 from decoding_speed_data import LENGTH_PENALTY, LONGEST, Ids, Job, Pass  # beside this file
+from pydantic import TypeAdapter
 
+from nmt.inference.options import Precision
 from nmt.search.options import BeamSearch
 
 
@@ -28,7 +30,7 @@ class OurSetting:
 
     workers: int
     threads: int
-    precision: str
+    precision: Precision
 
     def __str__(self) -> str:
         """As a person would say it."""
@@ -78,7 +80,9 @@ class Ours:
             connection.send(None)
             connection.recv()
         start = time.perf_counter()
-        waiting, done, times = list(jobs)[::-1], {}, {}
+        waiting = list(jobs)[::-1]
+        done: dict[int, Ids] = {}
+        times: dict[Sequence[int], list[float]] = {}
         busy: dict[Connection, Job] = {}
         idle = [connection for _, connection in self.workers]
         while waiting or busy:
@@ -93,7 +97,7 @@ class Ours:
                 idle.append(ready)
         seconds = time.perf_counter() - start
         lengths = {place: job.length for job in jobs for place in job.places}
-        assert all(len(ids) + 1 == lengths[place] or not lengths[place] for place, ids in done.items())
+        assert all(lengths[place] in (0, len(ids) + 1) for place, ids in done.items())
         tokens = sum(len(ids) + 1 for ids in done.values())
         processor_seconds = sum(processor for _, processor in times.values())
         latencies = tuple(times[job.places][0] for job in jobs) if alone else ()
@@ -151,4 +155,5 @@ def _search(length: int, beam: int) -> BeamSearch:
 
 
 if __name__ == "__main__":
-    translation(Path(sys.argv[1]), OurSetting(1, 1, sys.argv[2]))(Job((0,), ([10] * 20,), 3), 1)
+    asked: Precision = TypeAdapter(Precision).validate_python(sys.argv[2])
+    translation(Path(sys.argv[1]), OurSetting(1, 1, asked))(Job((0,), ([10] * 20,), 3), 1)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 from unittest.mock import patch
 
-from decoding_speed_data import LENGTH_PENALTY, LONGEST, Job, Pass  # beside this file
+from decoding_speed_data import LENGTH_PENALTY, LONGEST, Ids, Job, Pass  # beside this file
 
 VOCABULARIES = "{}_vocabulary.json"
 
@@ -120,7 +120,8 @@ def translation(model: Path, setting: PeerSetting) -> Callable[[Sequence[Job], i
             promised = [translator.translate_batch(batch, asynchronous=True, **options) for batch, options in calls]
             results = [[one.result() for one in batch] for batch in promised]
         seconds, processor_seconds = time.perf_counter() - start, time.process_time() - processor
-        done, tokens = {}, 0
+        done: dict[int, Ids] = {}
+        tokens = 0
         for job, batch in zip(jobs, results, strict=True):
             lines = [[target[name] for name in result.hypotheses[0]] for result in batch]
             # What is cut at the limit has no EOS.

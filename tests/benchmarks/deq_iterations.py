@@ -60,18 +60,24 @@ ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("NMT_DATA", ROOT.parent / "shared" / "data")) / "multi30k"
 FILES = {"validation": "val"}
 SOLVERS: dict[str, type[Picard] | type[Anderson]] = {"picard": Picard, "anderson": Anderson}
-COLUMNS = ("solver", "cap", "tolerance", "BLEU", "perplexity", "applications per token: needed", "computed")
-COLUMNS += ("at the cap", "tokens/s", "speed")
+COLUMNS = (
+    *("solver", "cap", "tolerance", "BLEU", "perplexity", "applications per token: needed", "computed"),
+    *("at the cap", "tokens/s", "speed"),
+)
 
 Start = Callable[[DEQ, Tensor, DEQState], Tensor]
-"""The first iterate [N, D] for the newest tokens [N]."""
+"""The first iterate [N, D] for the newest tokens [B, K]."""
+
+
+def _embedded(model: DEQ, tokens: Tensor, state: DEQState) -> Tensor:
+    embedded: Tensor = model.target_embedding(tokens) + model.positions.at(state.decoded.length)
+    return embedded.flatten(0, 1)
+
 
 STARTS: dict[str, Start] = {
     "previous": lambda _model, _tokens, state: state.last,
     "zero": lambda _model, _tokens, state: torch.zeros_like(state.last),
-    "embedding": lambda model, tokens, state: (model.target_embedding(tokens) + model.positions.at(state.length)).to(
-        state.last.dtype
-    ),
+    "embedding": lambda model, tokens, state: _embedded(model, tokens, state).to(state.last.dtype),
 }
 
 
@@ -121,6 +127,7 @@ class Row:
 
     def __post_init__(self) -> None:
         model = copy.copy(self.bundle.model)  # shares all tensors
+        assert isinstance(model, DEQ)
         if self.solver is not None:
             model.config = model.config.model_copy(update={"decoder_solver": self.solver})
         self.model = model
@@ -134,7 +141,9 @@ class Row:
         text = TrainingText.of(self.bundle.metadata)
         made = Translator(self.model, self.bundle.tokenizers, search, self.options, training_text=text)
         made.model = copy.copy(made.model)  # a copy of the model may be the model itself
-        model, step, start = made.model, made.model.step, STARTS[self.start]
+        model = made.model
+        assert isinstance(model, DEQ)
+        step, start = model.step, STARTS[self.start]
 
         def watched(tokens: Tensor, memory: Any, state: DEQState, *, need_attention: bool = False) -> Any:
             before = state.applications
@@ -144,7 +153,7 @@ class Row:
                 work.add(output.state.applications - before)
             return output
 
-        made.model.step = watched
+        made.model.step = watched  # type: ignore[method-assign] # of this copy alone
         return made
 
     def judge(self, sources: Sequence[str], references: Sequence[str]) -> str:
@@ -171,7 +180,7 @@ class Row:
         """The solver in words."""
         if self.solver is None:
             return f"{self.model.config.explicit_steps} explicit steps"
-        parts = [self.solver.kind]
+        parts: list[str] = [self.solver.kind]
         parts += [f"damping {self.solver.damping}"] if self.solver.damping < 1 else []
         parts += [f"from {self.start}"] if self.start != "previous" else []
         return ", ".join(parts)
@@ -188,6 +197,7 @@ class Row:
 
 def rows(bundle: Bundle, arguments: argparse.Namespace) -> list[Row]:
     """The combinations that the command line asks for."""
+    assert isinstance(bundle.model, DEQ)
     own = bundle.model.config.decoder_solver
     solvers = [own if name == own.kind else SOLVERS[name]() for name in arguments.solvers or [own.kind]]
     values = (

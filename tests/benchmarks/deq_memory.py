@@ -55,6 +55,7 @@ from nmt.models.deq import DEQ, Pretraining
 from nmt.nn.equilibrium import Implicit
 from nmt.recipe import Recipe, load_recipe
 from nmt.text import read_lines
+from nmt.tokenizer.sentencepiece import SentencePieceOptions
 from nmt.training.flat import FlatParameters
 from nmt.training.objectives.likelihood import cross_entropy
 from nmt.training.optimizer import set_learning_rate
@@ -70,15 +71,23 @@ SHORTEST_MAPPING = 16 << 10  # bytes; what is larger is mapped by itself, and un
 FORGETFUL = {"MALLOC_MMAP_THRESHOLD_": str(SHORTEST_MAPPING), "MALLOC_TRIM_THRESHOLD_": "0", "MALLOC_TOP_PAD_": "0"}
 FORGETFUL |= {"MALLOC_MMAP_MAX_": "60000", "MALLOC_ARENA_MAX": "1"}
 MIB = 1 << 20
-COLUMNS = ("model", "iterations", "peak, MiB", "less", "kept, MiB", "less")
-COLUMNS += ("body: peak, MiB", "less", "body: kept, MiB", "less", "time")
+COLUMNS = (
+    *("model", "iterations", "peak, MiB", "less", "kept, MiB", "less"),
+    *("body: peak, MiB", "less", "body: kept, MiB", "less", "time"),
+)
+
+
+def vocabulary_size(recipe: Recipe) -> int:
+    """Pieces of the recipe's vocabulary."""
+    assert isinstance(recipe.tokenizer, SentencePieceOptions)
+    return recipe.tokenizer.vocabulary_size
 
 
 def real_batch(recipe: Recipe) -> tuple[Ids, Ids]:
     """The first batch of training on Multi30k, English to German."""
     data = Path(os.environ.get("NMT_DATA", ROOT.parent / "shared" / "data")) / "multi30k"
-    options, training = recipe.tokenizer, recipe.training
-    options = options.model_copy(update={"vocabulary_size": min(options.vocabulary_size, PIECES)})
+    training = recipe.training
+    options = recipe.tokenizer.model_copy(update={"vocabulary_size": min(vocabulary_size(recipe), PIECES)})
     with tempfile.TemporaryDirectory() as folder:
         sides = [Path(folder) / language for language in ("en", "de")]
         for side in sides:
@@ -130,7 +139,7 @@ class Update:
             return cross_entropy(self.model, self.batch, self.options.label_smoothing).loss
 
     def __call__(self) -> None:
-        self.forward().backward()  # type: ignore[no-untyped-call]
+        self.forward().backward()  # type: ignore[no-untyped-call] # torch's own
         self.options.gradient.apply(self.flat.gradients, 1.0 / self.batch.target_tokens, key=self.options.seed)
         self.optimizer.step()
 
@@ -144,7 +153,7 @@ class Update:
             seen.update(output.statistics)
             return output
 
-        self.model.decode = watched  # type: ignore[method-assign]
+        self.model.decode = watched  # type: ignore[method-assign] # for one update
         try:
             self()
         finally:
@@ -248,7 +257,7 @@ def table(recipe: Recipe, batch: tuple[Ids, Ids], precision: str, layers: Sequen
             "precision": precision,
             "batch": batch,
         }
-        whole = measure_elsewhere(setting | {"vocabulary": recipe.tokenizer.vocabulary_size, "rounds": rounds})
+        whole = measure_elsewhere(setting | {"vocabulary": vocabulary_size(recipe), "rounds": rounds})
         body = measure_elsewhere(setting | {"vocabulary": SMALL, "rounds": 0})
         deq = deq or [whole, body]
         bodies[name] = body["peak"]
@@ -280,7 +289,7 @@ def main() -> int:
     savings = [table(recipe, batch, precision, arguments.layers, arguments.rounds) for precision in arguments.precision]
     print(
         f"\n{recipe.name}: {len(batch[0])} sentences of at most {longest[0]} pieces and {longest[1]} of their "
-        f"translations, vocabulary {recipe.tokenizer.vocabulary_size:,}; torch {torch.__version__}. "
+        f"translations, vocabulary {vocabulary_size(recipe):,}; torch {torch.__version__}. "
         f"Other programs took {others.share():.0%} of {os.cpu_count()} cores meanwhile."
     )
     return int(min(savings) < arguments.least)

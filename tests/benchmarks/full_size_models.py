@@ -56,7 +56,7 @@ from nmt.tokenizer.existing import ExistingTokenizer
 from nmt.tokenizer.sentencepiece import SentencePieceOptions
 from nmt.training.precision import resolve_precision
 from tests.loopback import serving
-from tests.wmt14_archives import Pair, write_archives
+from tests.wmt14_archives import Checksums, Pair, write_archives
 
 NAMES = ("gnmt", "gnmt_rl", "convs2s", "deq", "transformer_base", "transformer_big")
 RECIPES = [ROOT / "recipes" / f"wmt14_en_{other}" / f"{name}.yaml" for other in ("de", "fr") for name in NAMES]
@@ -85,7 +85,7 @@ def real_pairs(name: str, other: str) -> list[Pair]:
     return list(zip(*sides, strict=True))
 
 
-def serve_folder(folder: Path, other: str) -> dict[str, str]:
+def serve_folder(folder: Path, other: str) -> Checksums:
     training = {"commoncrawl": real_pairs("multi30k/train", other)}
     if other == "de":
         training["europarl-v7"] = real_pairs("europarl_sample/train.tok", other)
@@ -94,7 +94,7 @@ def serve_folder(folder: Path, other: str) -> dict[str, str]:
     return write_archives(folder, other, training, {f"newstest{year}": held for year in (2012, 2013, 2014)})
 
 
-def overrides_of(path: Path, settings: Settings, checksums: dict[str, str], address: str) -> list[str]:
+def overrides_of(path: Path, settings: Settings, checksums: Checksums, address: str) -> list[str]:
     other = path.parent.name.rpartition("_")[2]
     parts = "[europarl-v7, commoncrawl]" if other == "de" else "[commoncrawl]"
     result = [f"corpus.training={parts}", f"corpus.address={address}", f"corpus.checksums={json.dumps(checksums)}"]
@@ -138,7 +138,7 @@ def trained_tokenizer(options: SentencePieceOptions, text: tuple[Path, Path], fo
     return directory, int(padding.read_text())
 
 
-def measure(path: Path, settings: Settings, checksums: dict[str, str], address: str) -> str:
+def measure(path: Path, settings: Settings, checksums: Checksums, address: str) -> str:
     """Runs one recipe; its row of the table."""
     shipped = load_recipe(path, overrides_of(path, settings, checksums, address))
     recipe, padding = with_few_parts(shipped, settings.parts), "as before"

@@ -33,6 +33,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from nmt.cpu import forget_old_kernels, keep_freed_memory
 from nmt.data.batch import pad
+from nmt.inference.options import Precision
 from nmt.inference.precision import with_precision
 from nmt.models.deq import DEQState
 from nmt.recipe import load_recipe
@@ -42,8 +43,10 @@ ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("gnmt", "convs2s", "transformer_base", "deq")
 RECIPES = [ROOT / "recipes" / "wmt14_en_de" / f"{name}.yaml" for name in NAMES]
 PRECISIONS = ("bf16", "int8")
-COLUMNS = ("model", "beam", "precision", "tokens/s", "over fp32", "encoder, ms", "over fp32", "step, ms", "over fp32")
-COLUMNS += ("applications",)
+COLUMNS = (
+    *("model", "beam", "precision", "tokens/s", "over fp32", "encoder, ms", "over fp32", "step, ms", "over fp32"),
+    "applications",
+)
 SPREAD = 0.2
 """Source lengths are within this part of the middle one."""
 
@@ -122,17 +125,18 @@ class Entry:
 def gain(entry: Entry, plain: Entry, part: str) -> float:
     """How many times as fast an entry is as another; the median of the rounds."""
     pairs = zip(plain.timed, entry.timed, strict=True)
-    return statistics.median(getattr(one, part) / getattr(other, part) for one, other in pairs)
+    return float(statistics.median(getattr(one, part) / getattr(other, part) for one, other in pairs))
 
 
-def entries(path: Path, precisions: Sequence[str], beams: Sequence[int]) -> list[Entry]:
+def entries(path: Path, precisions: Sequence[Precision], beams: Sequence[int]) -> list[Entry]:
     """A recipe's model, untrained, in each precision and at each beam."""
     recipe = load_recipe(path, ["model.pretraining.updates=0"] * (path.stem == "deq"))
     torch.manual_seed(1)
     model = recipe.model.build(*recipe.tokenizer.vocabulary_sizes).eval().requires_grad_(requires_grad=False)
     found: list[Entry] = []
-    for precision in ("fp32", *precisions):
-        converted = with_precision(model, precision)  # type: ignore[arg-type]
+    every: tuple[Precision, ...] = ("fp32", *precisions)
+    for precision in every:
+        converted = with_precision(model, precision)
         found += [Entry(path.stem, converted, precision, beam) for beam in beams]
     return found
 

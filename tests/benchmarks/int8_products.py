@@ -27,6 +27,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from compare_backends import processor_name  # beside this file
@@ -61,7 +62,7 @@ def products(rows: int, inputs: int, outputs: int) -> dict[str, Product]:
 
     def onednn(activations: torch.Tensor, zero: int) -> Product:
         # the arguments after the weight: its scales and zero points, bias, output's scale, zero and type, what follows
-        rest = (packed, scale, zeros, None, 1.0, 0, torch.float32, "none", [], "")
+        rest: tuple[Any, ...] = (packed, scale, zeros, None, 1.0, 0, torch.float32, "none", [], "")
         return lambda: torch.ops.onednn.qlinear_pointwise(activations, 1.0, zero, *rest)
 
     torch.backends.quantized.engine = "onednn"

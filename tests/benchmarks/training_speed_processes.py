@@ -51,5 +51,5 @@ def finish(process: subprocess.Popen[str]) -> str:
     """Wait for a process and return its output; a failure ends the benchmark with it."""
     output, _ = process.communicate()
     if process.returncode:
-        sys.exit(f"{' '.join(map(str, process.args))}\nfailed:\n{output[-4000:]}")  # type: ignore[arg-type]
+        sys.exit(f"{process.args!r}\nfailed:\n{output[-4000:]}")
     return output

@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT))
 from data_prep import WMT14
 from nmt.text import read_lines
 from tests.loopback import serving
-from tests.wmt14_archives import Pair, write_archives
+from tests.wmt14_archives import Checksums, Pair, write_archives
 
 SHARES = {"europarl-v7": 5, "commoncrawl": 4, "news-commentary-v9": 1}
 """Tenths of the text that each part of the corpus is made of."""
@@ -45,7 +45,7 @@ def repeated(pairs: list[Pair], start: int, stop: int) -> Iterator[Pair]:
         yield from ((f"{number} {english}", f"{number} {other}") for english, other in pairs)
 
 
-def make_archives(folder: Path, factor: int) -> dict[str, str]:
+def make_archives(folder: Path, factor: int) -> Checksums:
     pairs, start = real_pairs(), 0
     training = {}
     for part, share in SHARES.items():

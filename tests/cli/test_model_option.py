@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import click
 import pytest
 import torch
 from click.testing import CliRunner
@@ -31,11 +32,14 @@ from tests.contract.listed import MODELS
 
 LINES = [ordinary_line(number) for number in range(5)]
 EARLY = ("--model-option", "decoder_solver.max_iterations=2", "--model-option", "encoder_solver.max_iterations=1")
-SOLVERS = {
-    "encoder_solver": Anderson(tolerance=1e-4, max_iterations=15),
-    "decoder_solver": Picard(tolerance=1e-4, max_iterations=15),
-}
-CONFIG = DEQ.Config(model_dim=32, feedforward_dim=64, heads=2, initial_std=0.15, **SOLVERS)
+CONFIG = DEQ.Config(
+    model_dim=32,
+    feedforward_dim=64,
+    heads=2,
+    initial_std=0.15,
+    encoder_solver=Anderson(tolerance=1e-4, max_iterations=15),
+    decoder_solver=Picard(tolerance=1e-4, max_iterations=15),
+)
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +66,8 @@ def text(tmp_path: Path) -> Path:
     return path
 
 
-def output(command: object, *arguments: object) -> str:
-    done = CliRunner().invoke(command, [str(argument) for argument in arguments], catch_exceptions=False)  # type: ignore[arg-type]
+def output(command: click.Command, *arguments: object) -> str:
+    done = CliRunner().invoke(command, [str(argument) for argument in arguments], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return done.stdout
 

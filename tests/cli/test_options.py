@@ -124,6 +124,7 @@ def test_flags_that_are_switched_off_are_named_so() -> None:
 
 def test_a_union_has_the_flags_of_all_and_a_kind() -> None:
     changes = invoke(SearchConfig, "--kind", "sampling", "--temperature", "2")[1]
-    assert with_changes(Beam(), changes, SearchConfig) == Sampling(temperature=2.0)
+    found: Options = with_changes(Beam(), changes, SearchConfig)
+    assert found == Sampling(temperature=2.0)
     with pytest.raises(UserError, match="--temperature"):
         with_changes(Beam(), {"temperature": 2.0}, SearchConfig)

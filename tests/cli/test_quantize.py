@@ -24,8 +24,8 @@ from nmt.inference.translator import TrainingText, Translator
 from nmt.models.transformer import Transformer
 from nmt.nn.int8_product import has_wide_accumulation, is_supported
 from nmt.search import BeamSearch
+from tests.cli.hostile_lines import hostile_lines
 from tests.cli.model_directory import ordinary_line, save_tiny_model
-from tests.cli.test_translate import hostile_lines
 
 CONFIG = Transformer.Config(model_dim=128, feedforward_dim=128, heads=2, encoder_layers=1, decoder_layers=1)
 """Wide enough for what is not quantised to count little."""

@@ -6,12 +6,11 @@ import bz2
 import gzip
 import lzma
 import os
-import random
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,7 @@ from nmt.inference.translator import TrainingText, Translator
 from nmt.inference.windows import windows
 from nmt.inference.workers import Workers
 from nmt.search import BeamSearch
+from tests.cli.hostile_lines import hostile_lines
 from tests.cli.model_directory import ordinary_line, save_tiny_model
 from tests.command import nmt, succeed
 
@@ -32,33 +32,6 @@ NMT = (sys.executable, "-m", "nmt")
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny_model(tmp_path_factory.mktemp("tiny"))
-
-
-def hostile_lines() -> list[bytes]:
-    """1,000 lines; every third is ordinary."""
-    draw = random.Random(7)
-    kinds = [
-        lambda: b"",
-        lambda: b"     ",
-        lambda: b"\t\t \xc2\xa0\xe3\x80\x80",
-        lambda: b"\x00\x01\x02\x1b[31m\x7f",
-        lambda: "\u200b\u200e\ufeff".encode(),
-        lambda: b"a\x00b\x0bc\x0cd",
-        lambda: bytes(draw.choice([*range(10), *range(11, 256)]) for _ in range(draw.randint(1, 60))),
-        lambda: "🙂👩‍👩‍👧‍👦🇩🇪 dog 🐕".encode(),
-        lambda: "שלום עולם مرحبا بالعالم \u202edog\u202c".encode(),
-        lambda: b"the dog\r",
-        lambda: "one\u2028two\u2029three\u0085four".encode(),
-        lambda: ("x" * draw.randint(200, 400)).encode(),
-        lambda: "漢字かな交じり文。".encode() * 20,
-        lambda: b"<s> </s> <pad> <unk> \xe2\x96\x81",
-        lambda: "e\u0301" .encode() * 30,
-        lambda: b"\xff\xfe\xed\xa0\x80\xf4\x90\x80\x80",
-    ]  # fmt: skip
-    lines = [ordinary_line(n).encode() if n % 3 == 0 else draw.choice(kinds)() for n in range(1000)]
-    lines[500] = " ".join(ordinary_line(n) for n in range(700)).encode()  # about 5,000 words
-    lines[998] = b" ".join([b"dog"] * 5000)
-    return lines
 
 
 def test_a_thousand_hostile_lines(model: Path) -> None:
@@ -277,14 +250,14 @@ def test_workers_equal_one_process(model: Path) -> None:
 def test_workers_read_only_a_little_ahead(model: Path) -> None:
     read = 0
 
-    def lines() -> object:
+    def lines() -> Iterator[str]:
         nonlocal read
         for number in range(200):
             read += 1
             yield ordinary_line(number)
 
     with pool(model, 2) as workers:
-        next(workers.translate(windows(lines(), 1)))  # type: ignore[arg-type]
+        next(workers.translate(windows(lines(), 1)))
         assert read <= 2 * 4 + 1
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from nmt.models import ModelConfig
 from nmt.models.convs2s import Convolutions, ConvS2S, DecoderConvolutions
 from nmt.models.deq import DEQ
@@ -15,66 +17,60 @@ from nmt.nn.equilibrium import Implicit, Phantom
 from nmt.nn.fixed_point import Anderson, Broyden, Picard
 from nmt.nn.mixers import SSRU, Attention, CausalMixerConfig, MixerConfig
 from nmt.nn.norm import BatchNorm, LayerNorm, NormConfig
+from tests.solver_limits import Limits
 
-_SMALL = {"model_dim": 16, "feedforward_dim": 24, "heads": 2, "encoder_layers": 2, "decoder_layers": 2}
-_DEEP = {"model_dim": 16, "encoder_layers": 4, "decoder_layers": 4, "initial_range": 0.6}
-_SHALLOW = {"model_dim": 12, "encoder_layers": 2, "decoder_layers": 2, "initial_range": 0.6}
-_CONVOLUTIONS = {"embedding_dim": 12, "output_dim": 12}
-
-_EQUILIBRIUM = {"model_dim": 16, "feedforward_dim": 24, "heads": 2, "initial_std": 0.1}
-_EXACT = {"tolerance": 3e-7, "max_iterations": 300}  # blocks with random weights hardly contract
-
-_RECURRENT = {"source_embedding_dim": 12, "target_embedding_dim": 12, "initial_range": 0.6}
+_transformer = partial(
+    Transformer.Config, model_dim=16, feedforward_dim=24, heads=2, encoder_layers=2, decoder_layers=2
+)
+_deep = partial(GNMT.Config, model_dim=16, encoder_layers=4, decoder_layers=4, initial_range=0.6)
+_shallow = partial(GNMT.Config, model_dim=12, encoder_layers=2, decoder_layers=2, initial_range=0.6)
+_convolutional = partial(ConvS2S.Config, embedding_dim=12, output_dim=12)
+_recurrent = partial(Luong.Config, source_embedding_dim=12, target_embedding_dim=12, initial_range=0.6)
+_equilibrium = partial(DEQ.Config, model_dim=16, feedforward_dim=24, heads=2, initial_std=0.1)
+_EXACT: Limits = {"tolerance": 3e-7, "max_iterations": 300}  # blocks with random weights hardly contract
 
 MODELS: dict[str, ModelConfig] = {
-    "transformer": Transformer.Config(**_SMALL),
-    "transformer-pre-norm": Transformer.Config(**_SMALL, norm="pre", activation="gelu"),
-    "transformer-learned": Transformer.Config(**_SMALL, positions="learned", tied_embeddings="none"),
-    "transformer-target-tied": Transformer.Config(
-        **_SMALL, tied_embeddings="target", attention_dropout=0.2, activation_dropout=0.1
+    "transformer": _transformer(),
+    "transformer-pre-norm": _transformer(norm="pre", activation="gelu"),
+    "transformer-learned": _transformer(positions="learned", tied_embeddings="none"),
+    "transformer-target-tied": _transformer(tied_embeddings="target", attention_dropout=0.2, activation_dropout=0.1),
+    "transformer-marian": _transformer(
+        positions="sinusoidal_published", tied_embeddings="none", activation="swish", output_bias=True
     ),
-    "transformer-marian": Transformer.Config(
-        **_SMALL, positions="sinusoidal_published", tied_embeddings="none", activation="swish", output_bias=True
-    ),
-    "transformer-other-decoder": Transformer.Config(
-        **_SMALL,
+    "transformer-other-decoder": _transformer(
         decoder_feedforward_dim=10,
         decoder_heads=4,
         scaled_embeddings=False,
         normalized_embeddings=True,
     ),
-    "transformer-batch-norm": Transformer.Config(**_SMALL, norm="pre", encoder_norm=BatchNorm.Config()),
-    "transformer-ssru": Transformer.Config(**_SMALL, decoder_mixer=SSRU.Config()),
-    "gnmt": GNMT.Config(**_DEEP),
-    "gnmt-current-context": GNMT.Config(
-        **_DEEP, upper_context="current", tied_embeddings="all", attention_dim=9, scaled_embeddings=True
+    "transformer-batch-norm": _transformer(norm="pre", encoder_norm=BatchNorm.Config()),
+    "transformer-ssru": _transformer(decoder_mixer=SSRU.Config()),
+    "gnmt": _deep(),
+    "gnmt-current-context": _deep(
+        upper_context="current", tied_embeddings="all", attention_dim=9, scaled_embeddings=True
     ),
-    "gnmt-clipped": GNMT.Config(
-        **_DEEP,
+    "gnmt-clipped": _deep(
         cell=LSTM.Config(output_tanh=False),
         clipping=Clipping(start=0.5, end=0.5, until_update=1),
     ),
-    "gnmt-gru": GNMT.Config(**_SHALLOW, cell=GRU.Config()),
-    "gnmt-tanh": GNMT.Config(**_SHALLOW, cell=TanhCell.Config()),
-    "gnmt-layer-norm": GNMT.Config(
-        **_SHALLOW, cell=LSTM.Config(norm=SiteLayerNorm.Config()), encoder_cell=GRU.Config(norm=InputBatchNorm.Config())
+    "gnmt-gru": _shallow(cell=GRU.Config()),
+    "gnmt-tanh": _shallow(cell=TanhCell.Config()),
+    "gnmt-layer-norm": _shallow(
+        cell=LSTM.Config(norm=SiteLayerNorm.Config()), encoder_cell=GRU.Config(norm=InputBatchNorm.Config())
     ),
-    "convs2s": ConvS2S.Config(
-        **_CONVOLUTIONS,
+    "convs2s": _convolutional(
         encoder=(Convolutions(width=12, kernel=3, layers=2), Convolutions(width=16, kernel=1)),
         decoder=(DecoderConvolutions(width=10, kernel=3, layers=2), DecoderConvolutions(width=14, kernel=2)),
         positions=5,  # shorter than some sentences
     ),
-    "convs2s-tied": ConvS2S.Config(
-        **_CONVOLUTIONS,
+    "convs2s-tied": _convolutional(
         encoder=(Convolutions(width=12, kernel=4, layers=2),),
         decoder=(DecoderConvolutions(width=8, kernel=1), DecoderConvolutions(width=8, kernel=3, attention=False)),
         tied_embeddings="all",
     ),
-    "luong": Luong.Config(**_RECURRENT, layers=2, encoder_dim=16, decoder_dim=16),
-    "luong-bidirectional": Luong.Config(**_RECURRENT, layers=2, encoder_dim=8, decoder_dim=16, bidirectional=True),
-    "luong-widths-tied": Luong.Config(
-        **_RECURRENT,
+    "luong": _recurrent(layers=2, encoder_dim=16, decoder_dim=16),
+    "luong-bidirectional": _recurrent(layers=2, encoder_dim=8, decoder_dim=16, bidirectional=True),
+    "luong-widths-tied": _recurrent(
         layers=3,
         encoder_dim=9,
         decoder_dim=14,
@@ -84,13 +80,12 @@ MODELS: dict[str, ModelConfig] = {
         tied_embeddings="all",
         output_bias=False,
     ),
-    "luong-stepwise": Luong.Config(
-        **_RECURRENT, layers=2, encoder_dim=8, decoder_dim=14, bidirectional=True, cell=LSTM.Config(output_tanh=False)
+    "luong-stepwise": _recurrent(
+        layers=2, encoder_dim=8, decoder_dim=14, bidirectional=True, cell=LSTM.Config(output_tanh=False)
     ),
-    "luong-gru": Luong.Config(**_RECURRENT, layers=2, encoder_dim=9, decoder_dim=12, cell=GRU.Config(reset_after=True)),
-    "luong-tanh": Luong.Config(**_RECURRENT, layers=1, encoder_dim=12, decoder_dim=12, cell=TanhCell.Config()),
-    "luong-assorted-time-norm": Luong.Config(
-        **_RECURRENT,
+    "luong-gru": _recurrent(layers=2, encoder_dim=9, decoder_dim=12, cell=GRU.Config(reset_after=True)),
+    "luong-tanh": _recurrent(layers=1, encoder_dim=12, decoder_dim=12, cell=TanhCell.Config()),
+    "luong-assorted-time-norm": _recurrent(
         layers=1,
         encoder_dim=9,
         decoder_dim=12,
@@ -98,14 +93,12 @@ MODELS: dict[str, ModelConfig] = {
         cell=LSTM.Config(norm=AssortedTimeNorm.Config(window=3)),
         encoder_cell=LSTM.Config(norm=InputBatchNorm.Config()),
     ),
-    "deq": DEQ.Config(
-        **_EQUILIBRIUM,
+    "deq": _equilibrium(
         encoder_solver=Broyden(**_EXACT, memory=100),
         decoder_solver=Anderson(**_EXACT, window=12),
         gradient=Implicit(solver=Broyden(**_EXACT, memory=100)),
     ),
-    "deq-stack": DEQ.Config(
-        **_EQUILIBRIUM,
+    "deq-stack": _equilibrium(
         encoder_layers=2,
         decoder_layers=2,
         encoder_solver=Broyden(**_EXACT, memory=100),  # with Anderson a few sentences end short of it
@@ -115,7 +108,7 @@ MODELS: dict[str, ModelConfig] = {
         dropout_masks="token",
         attention_dropout=0.2,
     ),
-    "deq-explicit": DEQ.Config(**_EQUILIBRIUM, explicit_steps=3, tied_embeddings="target"),
+    "deq-explicit": _equilibrium(explicit_steps=3, tied_embeddings="target"),
 }
 
 CELLS: dict[str, CellConfig] = {

@@ -18,7 +18,7 @@ from nmt.nn.initial import Uniform
 from nmt.nn.int8_product import is_supported
 from nmt.nn.norm.running import RunningStatistics, running_statistics
 from tests.contract.listed import CELL_NORMS, CELLS
-from tests.contract.test_contract import batch_of, pad_source, random_model, teacher_forced
+from tests.contract.random_models import batch_of, pad_source, random_model, teacher_forced
 from tests.contract.trace_cell import TraceCell
 
 INPUTS, WIDTH = 5, 7
@@ -47,7 +47,7 @@ def built(name: str, *, limited: bool = False) -> AnyCell:
 
 
 def gains(cell: AnyCell) -> list[Tensor]:
-    return [norm.weight for norm in cell.norms.every()]
+    return [norm.get_parameter("weight") for norm in cell.norms.every()]
 
 
 CASES = [*((name, limited) for name in PLAIN for limited in (False, True)), *((name, False) for name in NORMED)]
@@ -104,7 +104,7 @@ def test_padding_on_any_side_is_as_if_it_were_not_there(cell: AnyCell) -> None:
         torch.testing.assert_close(state.tensors(), last)
         weights = [x, *cell.parameters()]
         found, expected = (
-            torch.autograd.grad(sum(part.sum() for part in parts), weights) for parts in (state.tensors(), last)
+            torch.autograd.grad([part.sum() for part in parts], weights) for parts in (state.tensors(), last)
         )
         torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
         assert not found[0][~mask].any()
@@ -140,11 +140,12 @@ def test_the_limit_bounds_what_is_carried_and_only_that(name: str) -> None:
 
 @pytest.mark.parametrize("name", NORMED)
 def test_in_training_padding_never_changes_a_result_nor_what_is_remembered_of_the_batch(name: str) -> None:
-    tokens, found = torch.randn(sum(LENGTHS), INPUTS), []
+    tokens, found, inputs = torch.randn(sum(LENGTHS), INPUTS), [], []
     for mask in masks():
         cell = built(name).train()
         x = torch.full((3, LONGEST, INPUTS), 1e3)
         x[mask] = tokens
+        inputs.append((x, mask))
         outputs, state = cell.read(x, mask)
         for part in cell.modules():
             if isinstance(part, RunningStatistics):
@@ -152,6 +153,7 @@ def test_in_training_padding_never_changes_a_result_nor_what_is_remembered_of_th
         found.append([outputs[mask], *state.tensors(), *running_statistics(cell).values()])
     torch.testing.assert_close(found[1:], [found[0]] * (len(found) - 1))
     if name.endswith("batch"):
+        x, mask = inputs[-1]
         assert not torch.equal(found[0][0], built(name).read(x, mask)[0][mask])
 
 

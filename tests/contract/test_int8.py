@@ -7,49 +7,27 @@ few steps for those. A solver that iterates until nothing changes meets such ste
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
 
-from nmt.data.batch import Batch
-from nmt.models import ModelConfig
-from nmt.models.base import EncoderDecoder
 from nmt.models.deq import DEQ
 from nmt.models.quantization import dequantized, packed, quantized
 from nmt.models.weights import named_weights, put_weights
-from nmt.nn.int8_product import has_wide_accumulation, is_supported
+from nmt.nn.int8_product import is_supported
 from nmt.nn.weight_norm import fold_weight_norm
-from nmt.search.options import BeamSearch
+from tests.contract import int8_laws
 from tests.contract.listed import MODELS
-from tests.contract.test_contract import VOCABULARY, batch_of, pad_source, random_model, teacher_forced
-
-Model = EncoderDecoder[Any, Any]
+from tests.contract.quantized import Quantized, examples, logits_of
+from tests.contract.random_models import VOCABULARY, Model, batch_of, random_model
 
 pytestmark = pytest.mark.skipif(not is_supported(), reason="packed models are for x86-64")
 
-EXACT = 1e-5
-"""Of the standard deviation of the logits: what another order of summation makes."""
-STEPS = 0.15
-"""The same: what a few numbers rounded to another side make."""
 ROUNDING = 0.03
-"""The same: the error of 8 bits in a model of small width with random weights; 0.005 to 0.02, with 6 bits four times
-that."""
-
-
-class Quantized(NamedTuple):
-    """A listed model in all its forms."""
-
-    config: ModelConfig
-    model: Model
-    stored: Model
-    packed: Model
-    settles: bool
-    """Whether it computes the same number of times whatever its numbers are."""
+"""Of the standard deviation of the logits: the error of 8 bits in a model of small width with random weights; 0.005 to
+0.02, with 6 bits four times that."""
 
 
 @pytest.fixture(params=MODELS, scope="module")
@@ -68,28 +46,10 @@ def forms(request: pytest.FixtureRequest) -> Quantized:
     return Quantized(config, model, small, packed(small), not solves)
 
 
-def examples() -> list[tuple[list[int], list[int]]]:
-    draw = random.Random(3)
-
-    def sentence() -> list[int]:
-        return [draw.randrange(4, VOCABULARY) for _ in range(draw.randint(1, 9))]
-
-    return [(sentence(), sentence()) for _ in range(12)]
-
-
-def logits_of(model: Model, batch: Batch) -> Tensor:
-    """[target tokens, V]: the logits of the real tokens."""
-    return teacher_forced(model, batch)[0][batch.target_mask]
-
-
-def assert_rows_equal(found: Tensor, expected: Tensor, *, settles: bool = True) -> None:
-    """But for a few rows, which are close."""
-    difference = (found - expected).abs().amax(-1) / expected.std()
-    assert difference.max() < STEPS
-    if settles:
-        assert (difference < EXACT).float().mean() > 0.9
-    else:
-        assert difference.median() < STEPS / 2
+test_packed_it_computes_what_is_defined = int8_laws.packed_it_computes_what_is_defined
+test_steps_give_the_teacher_forced_logits = int8_laws.steps_give_the_teacher_forced_logits
+test_neither_batch_mates_nor_padding_change_a_result = int8_laws.neither_batch_mates_nor_padding_change_a_result
+test_search_translates_alone_as_in_a_batch = int8_laws.search_translates_alone_as_in_a_batch
 
 
 def test_8_bits_give_the_logits_up_to_their_rounding(forms: Quantized) -> None:
@@ -100,12 +60,6 @@ def test_8_bits_give_the_logits_up_to_their_rounding(forms: Quantized) -> None:
         assert error.std() < ROUNDING * expected.std()
         assert error.abs().max() < 10 * ROUNDING * expected.std()
         assert error.any(), "these products were not 8-bit"
-
-
-def test_packed_it_computes_what_is_defined(forms: Quantized) -> None:
-    batch = batch_of(examples())
-    settles = forms.settles and has_wide_accumulation()
-    assert_rows_equal(logits_of(forms.packed, batch), logits_of(forms.stored, batch), settles=settles)
 
 
 def test_every_matrix_is_of_bytes_within_half_a_step_of_its_row(forms: Quantized) -> None:
@@ -121,39 +75,6 @@ def test_every_matrix_is_of_bytes_within_half_a_step_of_its_row(forms: Quantized
             assert ((back[name] - tensor).abs() <= step / 2 * 1.0001).all(), name
         else:
             assert torch.equal(back[name], tensor), name
-
-
-@torch.no_grad()
-def test_steps_give_the_teacher_forced_logits(forms: Quantized) -> None:
-    model, batch = forms.packed, pad_source(batch_of(examples()), 1, 1)
-    memory = model.encode(batch.source, batch.source_mask)
-    state = model.init_state(memory, 1, batch.target_input.shape[1])
-    steps = []
-    for tokens in batch.target_input.split(1, dim=1):
-        step = model.step(tokens, memory, state)
-        steps.append(step.logits[:, 0])
-        state = step.state
-    stepped = torch.stack(steps, dim=1)[batch.target_mask]
-    assert_rows_equal(stepped, logits_of(model, batch), settles=forms.settles)
-
-
-def test_neither_batch_mates_nor_padding_change_a_result(forms: Quantized) -> None:
-    together = logits_of(forms.packed, pad_source(batch_of(examples()), 2, 3))
-    alone = torch.cat([logits_of(forms.packed, batch_of([example])) for example in examples()])
-    assert_rows_equal(together, alone, settles=forms.settles)
-
-
-def test_search_translates_alone_as_in_a_batch(forms: Quantized) -> None:
-    options = BeamSearch(beam=3, length_penalty=0.2, coverage_penalty=0.2, max_length_factor=1.0, max_length_offset=2)
-    batch = pad_source(batch_of(examples()), 2, 1)
-    together = options.search(forms.packed, batch.source, batch.source_mask)
-    same = 0
-    for (source, _), (found,) in zip(examples(), together, strict=True):
-        one = batch_of([(source, [4])])
-        ((alone,),) = options.search(forms.packed, one.source, one.source_mask)
-        same += found.tokens == alone.tokens and found.score == pytest.approx(alone.score, abs=1e-4)
-        assert found.score == pytest.approx(alone.score, abs=0.3)
-    assert not forms.settles or same >= 11
 
 
 def test_saved_and_loaded_without_a_random_draw_it_gives_the_same_logits_to_the_bit(

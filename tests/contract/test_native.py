@@ -12,8 +12,8 @@ from nmt.nn import native
 from nmt.nn.int8_product import has_wide_accumulation, is_supported
 from nmt.search.options import BeamSearch
 from tests.contract.listed import MODELS
-from tests.contract.test_contract import Model, batch_of, pad_source, random_model
-from tests.contract.test_int8 import assert_rows_equal, examples
+from tests.contract.quantized import assert_rows_equal, examples
+from tests.contract.random_models import Model, batch_of, pad_source, random_model
 from tests.without_native import without_library
 
 pytestmark = pytest.mark.skipif(native.library() is None, reason="the C functions were not compiled")

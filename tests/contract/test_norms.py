@@ -173,8 +173,11 @@ def test_within_cells_its_steps_are_what_it_reads_at_once(name: str, seed: int, 
 def test_batch_norm_is_that_of_torch_on_the_real_tokens(seed: int, sentences: int, length: int) -> None:
     # Of two tokens a feature may have next to no variance, which single precision would show.
     ours, theirs = BatchNorm.Config(momentum=0.25).build(DIM).double(), nn.BatchNorm1d(DIM, momentum=0.25).double()
-    for update in range(3):
-        x, mask = drawn(seed + update, sentences, length).double(), random_mask(seed + update, sentences, length)
+    updates = [
+        (drawn(each, sentences, length).double(), random_mask(each, sentences, length))
+        for each in range(seed, seed + 3)
+    ]
+    for x, mask in updates:
         mine, other = x.clone().requires_grad_(), x.clone().requires_grad_()
         found, expected = ours(mine, mask)[mask], theirs(other[mask])
         torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
@@ -184,6 +187,7 @@ def test_batch_norm_is_that_of_torch_on_the_real_tokens(seed: int, sentences: in
         end_update(ours)
         torch.testing.assert_close(ours.running_mean, theirs.running_mean)
         torch.testing.assert_close(ours.running_var, theirs.running_var)
+    x, mask = updates[-1]
     torch.testing.assert_close(ours.eval()(x, mask)[mask], theirs.eval()(x[mask]), atol=1e-4, rtol=1e-4)
 
 

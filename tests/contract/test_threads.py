@@ -15,6 +15,7 @@ from nmt.nn.int8_product import is_supported
 from nmt.search import BeamSearch
 from nmt.search.base import Hypothesis
 from tests.contract.listed import MODELS
+from tests.contract.random_models import Model
 
 VOCABULARY = 23
 THREADS = 3
@@ -45,7 +46,7 @@ def test_threads_find_what_each_would_find_alone(name: str, precision: str) -> N
         pytest.skip("no 8-bit products on this CPU")
     torch.manual_seed(2)
     built = config_of(name).build(VOCABULARY, VOCABULARY).eval()
-    model = with_precision(built, "int8" if precision == "int8" else "fp32")
+    model: Model = with_precision(built, "int8" if precision == "int8" else "fp32")
     source, mask = pad(sources())
 
     def search(_: int) -> list[list[Hypothesis]]:

@@ -66,7 +66,9 @@ def test_the_wheel_has_what_it_needs_and_no_more(wheel: Path) -> None:
     assert modules <= names
     assert described["Name"] == "nmt-toolkit"
     assert described["Description-Content-Type"] == "text/markdown"
-    assert described.get_payload().startswith("# nmt\n")
+    readme = described.get_payload()
+    assert isinstance(readme, str)
+    assert readme.startswith("# nmt\n")
 
 
 def test_from_two_files_to_a_score(wheel: Path, multi30k: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from nmt.bundle import read_recipe
 from tests.cli.model_directory import ordinary_line
 from tests.command import Done, nmt
 from tests.loopback import Server, serving
-from tests.wmt14_archives import FILES, Pair, write_archives
+from tests.wmt14_archives import FILES, Checksums, Pair, write_archives
 
 ROOT = Path(__file__).resolve().parents[2]
 FRENCH_ONLY = {"un", "giga-fren"}
@@ -68,7 +68,7 @@ def corpus(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield other, [*from_server(server, checksums), f"corpus.archives={archives}"]
 
 
-def from_server(server: Server, checksums: dict[str, str]) -> list[str]:
+def from_server(server: Server, checksums: Checksums) -> list[str]:
     return [f"corpus.address={server.url}", f"corpus.checksums={json.dumps(checksums)}"]
 
 

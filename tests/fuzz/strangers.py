@@ -38,6 +38,8 @@ from tests.unit.interop.marian_directory import save as save_marian
 
 Case = tuple[str, Sequence[object], int | None]
 """What is wrong, the command, and how many lines it prints if that is known."""
+MakeCases = Callable[[random.Random, int, Path], Iterator[Case]]
+"""Draws so many cases, with their files in a folder."""
 TEXTS = [*YAML_TEXTS, *(str(value) for value in VALUES if not isinstance(value, int) or abs(value) < 10**40)]
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 KEYS = "model.model_dim training.updates search.beam corpus.kind tokenizer model a.b.c training.schedule".split()
@@ -275,7 +277,10 @@ def main() -> None:
         for case, arguments, kinds_of_streams in outputs(random.Random(given.seed), given.cases[3], folder):
             with opened(*kinds_of_streams) as streams:
                 tally.count(case, arguments, None, streams)
-    rows = [("cases", "right", "refused in words", "anything else", "slowest", "largest"), ("---", *("---:",) * 5)]
+    rows: list[tuple[str, ...]] = [
+        ("cases", "right", "refused in words", "anything else", "slowest", "largest"),
+        ("---", *("---:",) * 5),
+    ]
     for kind, tally in tallies.items():
         counts = tally.right, tally.refused, len(tally.faults)
         used = f"{tally.slowest:.1f} s", f"{tally.largest / 2**20:.0f} MiB"

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz.strangers import Tally, imports, model_directories, opened, outputs, recipes
+from tests.fuzz.strangers import MakeCases, Tally, imports, model_directories, opened, outputs, recipes
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("make", "cases"), [(model_directories, 24), (imports, 16), (recipes, 12)])
-def test_files_of_strangers_are_read_or_refused(make: object, cases: int, tmp_path: Path) -> None:
+def test_files_of_strangers_are_read_or_refused(make: MakeCases, cases: int, tmp_path: Path) -> None:
     tally = Tally()
-    for case, arguments, lines in make(random.Random(7), cases, tmp_path):  # type: ignore[operator]
+    for case, arguments, lines in make(random.Random(7), cases, tmp_path):
         tally.count(case, arguments, lines, {})
     assert tally.faults == []
     assert tally.right + tally.refused == cases

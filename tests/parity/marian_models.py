@@ -8,11 +8,14 @@ import json
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sentencepiece
 import torch
 from torch import nn
+
+if TYPE_CHECKING:
+    from transformers import MarianMTModel
 
 SPECIAL = ("</s>", "<unk>")
 LANGUAGES = (">>deu<<", ">>fra<<")
@@ -32,23 +35,25 @@ class Text:
     def pieces(self) -> tuple[list[str], list[str]]:
         """Those of each model that stand for text."""
         source, target = (sentencepiece.SentencePieceProcessor(model_proto=model) for model in self.models)
-        return tuple(  # type: ignore[return-value]
-            [each.id_to_piece(token) for token in range(3, each.get_piece_size())] for each in (source, target)
-        )
+        return _pieces_of_text(source), _pieces_of_text(target)
+
+
+def _pieces_of_text(model: sentencepiece.SentencePieceProcessor) -> list[str]:
+    return [model.id_to_piece(token) for token in range(3, model.get_piece_size())]
 
 
 def read_text(multi30k: Path) -> Text:
     """5,000 pairs and 200 sentences."""
     lines = {name: _lines(multi30k / f"{name}.gz", count) for name, count in SIZES.items()}
-    models = tuple(_sentencepiece(lines[f"train.{language}"]) for language in ("en", "de"))
+    models = _sentencepiece(lines["train.en"]), _sentencepiece(lines["train.de"])
     pairs = list(zip(lines["train.en"], lines["train.de"], strict=True))
-    return Text(pairs, lines["val.en"], models)  # type: ignore[arg-type]
+    return Text(pairs, lines["val.en"], models)
 
 
 SIZES = {"train.en": 5000, "train.de": 5000, "val.en": 200}
 
 
-def make_model(text: Text, *, separate: bool = False, **options: Any) -> nn.Module:
+def make_model(text: Text, *, separate: bool = False, **options: Any) -> MarianMTModel:
     """A small model as transformers initialises it, but for its padding and its biases, which are not zero.
 
     Args:
@@ -83,7 +88,7 @@ def make_model(text: Text, *, separate: bool = False, **options: Any) -> nn.Modu
         share_encoder_decoder_embeddings=not separate,
         **{**sizes, **options},
     )
-    model = MarianMTModel(config)
+    model: MarianMTModel = MarianMTModel(config)
     with torch.no_grad():
         model.final_logits_bias.normal_()
         for name, parameter in model.named_parameters():
@@ -91,10 +96,11 @@ def make_model(text: Text, *, separate: bool = False, **options: Any) -> nn.Modu
                 parameter.add_(torch.randn_like(parameter), alpha=0.2)
             elif "embed_tokens" in name or "shared" in name:
                 parameter[-1].normal_(std=0.3)
-    return model.eval()
+    model.eval()
+    return model
 
 
-def train(model: nn.Module, tokenizer: Any, text: Text, updates: int = 300) -> nn.Module:
+def train(model: MarianMTModel, tokenizer: Any, text: Text, updates: int = 300) -> MarianMTModel:
     """For long enough to give each sentence a translation of its own; with their loss."""
     optimizer = torch.optim.Adam((each for each in model.parameters() if each.requires_grad), 3e-3, betas=(0.9, 0.98))
     warmup = torch.optim.lr_scheduler.LinearLR(optimizer, start_factor=0.02, total_iters=50)
@@ -109,7 +115,8 @@ def train(model: nn.Module, tokenizer: Any, text: Text, updates: int = 300) -> n
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         warmup.step()
-    return model.eval()
+    model.eval()
+    return model
 
 
 def vocabularies(text: Text, *, separate: bool = False) -> tuple[dict[str, int], dict[str, int]]:

@@ -16,13 +16,17 @@ from nmt.interop.fairseq_lstm import DEFAULTS as LSTM_DEFAULTS
 from nmt.interop.fairseq_lstm import lstm_weights, luong_config
 from nmt.interop.settings import Settings
 from nmt.models.base import EncoderDecoder
-from nmt.models.convs2s import ConvS2S
+from nmt.models.convs2s import Convolutions, ConvS2S, DecoderConvolutions
 from nmt.models.luong import Luong
 from nmt.models.transformer import Transformer
 from nmt.models.weights import load_weights
 from nmt.tokenizer.base import SPECIAL
 
 Model = EncoderDecoder[Any, Any]
+
+TOLERANCE = 1e-4
+"""Of logits."""
+SMOOTHING = 0.1
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,8 @@ class Twins:
             dropouts = {"dropout": self.config.dropout, "attention_dropout": 0.0, "activation_dropout": 0.0}
             arguments = Namespace(max_source_positions=64, max_target_positions=64, **dropouts, **self.options)
             base_architecture(arguments)
-            return TransformerModel.build_model(arguments, task)
+            transformer: nn.Module = TransformerModel.build_model(arguments, task)
+            return transformer
         if self.config.kind == "luong":
             return self._their_lstm(task)
         from fairseq.models.fconv import FConvModel
@@ -58,12 +63,13 @@ class Twins:
         arguments = Namespace(
             max_source_positions=64, max_target_positions=64, dropout=self.config.dropout, **self.options
         )
-        return FConvModel.build_model(arguments, task)
+        convolutional: nn.Module = FConvModel.build_model(arguments, task)
+        return convolutional
 
     def _their_lstm(self, task: Namespace) -> nn.Module:
         from fairseq.models.lstm import LSTMModel
 
-        model = LSTMModel.build_model(Namespace(criterion="cross_entropy", **self.options), task)
+        model: nn.Module = LSTMModel.build_model(Namespace(criterion="cross_entropy", **self.options), task)
         with torch.no_grad():
             for weight in (parameter for parameter in model.parameters() if parameter.dim() > 1):
                 weight.mul_(4)
@@ -76,7 +82,6 @@ class Twins:
         return model
 
 
-_TRANSFORMER = {"encoder_layers": 2, "decoder_layers": 2, "dropout": 0.0}
 _FAIRSEQ_TRANSFORMER = {
     "encoder_embed_dim": 32,
     "encoder_ffn_embed_dim": 48,
@@ -90,7 +95,14 @@ _PRE_NORM = {"encoder_normalize_before": True, "decoder_normalize_before": True}
 
 def _transformer(options: Mapping[str, Any], vocabularies: tuple[int, int], **ours: Any) -> Twins:
     config = Transformer.Config(
-        model_dim=32, feedforward_dim=48, heads=4, tied_embeddings="none", **_TRANSFORMER, **ours
+        model_dim=32,
+        feedforward_dim=48,
+        heads=4,
+        tied_embeddings="none",
+        encoder_layers=2,
+        decoder_layers=2,
+        dropout=0.0,
+        **ours,
     )
     return Twins(config, {**_FAIRSEQ_TRANSFORMER, **options}, *vocabularies)
 
@@ -101,8 +113,10 @@ def _convs2s(
     config = ConvS2S.Config(
         embedding_dim=24,
         output_dim=output_dim,
-        encoder=[{"width": width, "kernel": kernel} for width, kernel in encoder],
-        decoder=[{"width": width, "kernel": kernel, "attention": attention} for width, kernel, attention in decoder],
+        encoder=tuple(Convolutions(width=width, kernel=kernel) for width, kernel in encoder),
+        decoder=tuple(
+            DecoderConvolutions(width=width, kernel=kernel, attention=attention) for width, kernel, attention in decoder
+        ),
         dropout=0.0,
         positions=62,  # of 64 rows fairseq uses two for padding
     )
@@ -221,3 +235,19 @@ def their_sample(batch: Batch) -> dict[str, Any]:
         "target": their_ids(batch.target_output),
         "ntokens": batch.target_tokens,
     }
+
+
+def logits_of(model: Model, batch: Batch) -> Tensor:
+    return model.decode(batch.target_input, batch.target_mask, model.encode(batch.source, batch.source_mask)).logits
+
+
+def their_loss(model: nn.Module, batch: Batch) -> Tensor:
+    """fairseq's own criterion, per target token."""
+    from fairseq.criterions.label_smoothed_cross_entropy import LabelSmoothedCrossEntropyCriterion
+
+    task = type("Task", (), {"target_dictionary": model.get_submodule("decoder").dictionary})
+    criterion = LabelSmoothedCrossEntropyCriterion(task, sentence_avg=False, label_smoothing=SMOOTHING)
+    loss, tokens, _ = criterion(model, their_sample(batch))
+    assert tokens == batch.target_tokens
+    per_token: Tensor = loss / tokens
+    return per_token

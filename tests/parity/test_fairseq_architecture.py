@@ -14,9 +14,16 @@ from torch import nn
 from nmt.data.batch import collate
 from nmt.interop.fairseq_architecture import build_model
 from nmt.interop.fairseq_checkpoint import read_checkpoint
-from tests.parity.reference import dictionary, in_our_order, make_random, padded_left, their_sample
-from tests.parity.test_fairseq_training import TOLERANCE, logits_of
-from tests.unit.interop.test_fairseq_versions import downgraded
+from tests.parity.reference import (
+    TOLERANCE,
+    dictionary,
+    in_our_order,
+    logits_of,
+    make_random,
+    padded_left,
+    their_sample,
+)
+from tests.unit.interop.fairseq_states import downgraded
 
 SMALL = {
     "arch": "transformer",

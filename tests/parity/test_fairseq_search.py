@@ -19,8 +19,7 @@ from nmt.interop.fairseq import FAIRSEQ_SPECIAL
 from nmt.search.base import Hypothesis
 from nmt.search.options import BeamSearch
 from nmt.tokenizer.base import SPECIAL
-from tests.parity.reference import TWINS, Model, make_random, padded_left, their_sample
-from tests.parity.test_fairseq_training import their_loss
+from tests.parity.reference import TWINS, Model, make_random, padded_left, their_loss, their_sample
 
 VOCABULARY = 1000
 LIMIT = 40
@@ -135,7 +134,7 @@ def _their_search(model: nn.Module, batch: Batch, **options: Any) -> list[list[H
     """
     from fairseq.sequence_generator import SequenceGenerator
 
-    generator = SequenceGenerator([model], model.decoder.dictionary, beam_size=5, **options)
+    generator = SequenceGenerator([model], model.get_submodule("decoder").dictionary, beam_size=5, **options)
     return [
         [_hypothesis(found["tokens"].tolist(), float(found["score"]), found["positional_scores"]) for found in sentence]
         for sentence in generator.generate([model], their_sample(batch))

@@ -13,17 +13,18 @@ from nmt.models.weights import load_weights
 from nmt.tokenizer.base import SPECIAL
 from nmt.training.objectives.likelihood import cross_entropy
 from tests.parity.reference import (
+    SMOOTHING,
+    TOLERANCE,
     TWINS,
     Model,
     Twins,
     in_our_order,
+    logits_of,
     make_random,
     padded_left,
+    their_loss,
     their_sample,
 )
-
-TOLERANCE = 1e-4
-SMOOTHING = 0.1
 
 
 @pytest.fixture(params=TWINS, scope="module")
@@ -104,18 +105,3 @@ class _Loss(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         return cross_entropy(self.model, batch, SMOOTHING).loss / batch.target_tokens
-
-
-def logits_of(model: Model, batch: Batch) -> Tensor:
-    return model.decode(batch.target_input, batch.target_mask, model.encode(batch.source, batch.source_mask)).logits
-
-
-def their_loss(model: nn.Module, batch: Batch) -> Tensor:
-    """fairseq's own criterion, per target token."""
-    from fairseq.criterions.label_smoothed_cross_entropy import LabelSmoothedCrossEntropyCriterion
-
-    task = type("Task", (), {"target_dictionary": model.decoder.dictionary})
-    criterion = LabelSmoothedCrossEntropyCriterion(task, sentence_avg=False, label_smoothing=SMOOTHING)
-    loss, tokens, _ = criterion(model, their_sample(batch))
-    assert tokens == batch.target_tokens
-    return loss / tokens

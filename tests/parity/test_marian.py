@@ -7,14 +7,14 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor, nn
+from torch import Tensor
 
 from nmt.bundle import Bundle, load_bundle
 from nmt.cli.import_marian import command
@@ -25,6 +25,9 @@ from nmt.search.options import BeamSearch
 from nmt.text import clean_line
 from nmt.tokenizer.base import SPECIAL
 from tests.parity.marian_models import Text, make_model, make_tokenizer, read_text, train
+
+if TYPE_CHECKING:
+    from transformers import MarianMTModel
 
 TOLERANCE = 1e-5
 LIMIT = 40
@@ -40,7 +43,7 @@ def text(multi30k: Path) -> Text:
 class Twins:
     """One model in both toolkits, and the directory that transformers saved it in."""
 
-    theirs: nn.Module
+    theirs: MarianMTModel
     tokenizer: Any
     directory: Path
     ours: Bundle

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 import tomllib
@@ -37,6 +38,23 @@ def test_every_part_of_the_package_has_a_layer() -> None:
         if not path.name.startswith("_") and (path.suffix == ".py" or (path / "__init__.py").exists())
     }
     assert sorted(parts - set(layers())) == []
+
+
+def names_imported(path: Path) -> list[str]:
+    """Every name that a file imports, with its module: `tests.command.nmt`."""
+    names = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            module = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+            names += [f"{module}{alias.name}" for alias in node.names]
+    return names
+
+
+def test_no_module_of_tests_is_imported() -> None:
+    """Tests share modules of plain names: one that imports another's tests would run them again, or fail with them."""
+    for path in (ROOT / "tests").rglob("*.py"):
+        wrong = [name for name in names_imported(path) if any(part.startswith("test_") for part in name.split("."))]
+        assert wrong == [], path
 
 
 def test_a_wrong_import_would_be_noticed(tmp_path: Path) -> None:

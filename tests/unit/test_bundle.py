@@ -42,8 +42,9 @@ from nmt.models.weights import named_weights, parameter_count, save_tensors
 from nmt.nn.int8_product import is_supported
 from nmt.pipeline.averaging import average_models
 from nmt.pipeline.quantizing import quantize_model
-from nmt.tokenizer import SentencePieceOptions, save_tokenizers
+from nmt.tokenizer import save_tokenizers
 from nmt.tokenizer.base import TokenizerPair
+from nmt.tokenizer.sentencepiece import SentencePieceOptions
 
 CONFIG = Transformer.Config(model_dim=16, feedforward_dim=16, heads=2, encoder_layers=1, decoder_layers=1)
 
@@ -114,10 +115,10 @@ def test_other_options_take_the_place_of_the_recipes(saved: Path) -> None:
     assert other.recipe == {"name": "ä", "model": options}
     tokens = torch.tensor([[5, 6, 7, 3]])
     real = torch.ones_like(tokens, dtype=torch.bool)
-    found = [b.model.decode(tokens, real, b.model.encode(tokens, real)).logits for b in (usual, other)]
-    assert not torch.allclose(*found)
+    expected, found = (b.model.decode(tokens, real, b.model.encode(tokens, real)).logits for b in (usual, other))
+    assert not torch.allclose(expected, found)
     again = load_bundle(saved, model_options=usual.recipe["model"]).model
-    assert torch.equal(again.decode(tokens, real, again.encode(tokens, real)).logits, found[0])
+    assert torch.equal(again.decode(tokens, real, again.encode(tokens, real)).logits, expected)
 
 
 def test_options_of_other_weights_are_refused(saved: Path) -> None:
@@ -323,6 +324,7 @@ def model_of(**options: Any) -> dict[str, Any]:
     return {"model": {**CONFIG.model_dump(mode="json"), **options}}
 
 
+ALPHABET = list(pairwise("abcdefghij"))
 HOSTILE: dict[str, Callable[[Path], object]] = {
     "a billion layers": lambda model: changed(model / RECIPE, **model_of(encoder_layers=10**9)),
     "a thousand layers": lambda model: changed(model / RECIPE, **model_of(encoder_layers=1000)),
@@ -354,7 +356,6 @@ HOSTILE: dict[str, Callable[[Path], object]] = {
     "weights without a header": lambda model: (model / WEIGHTS).write_bytes(b"\xff" * 100),
     "weights with a header of terabytes": lambda model: (model / WEIGHTS).write_bytes((1 << 42).to_bytes(8, "little")),
 }
-ALPHABET = list(pairwise("abcdefghij"))
 
 
 def piped(path: Path) -> None:

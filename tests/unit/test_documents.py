@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -107,11 +108,11 @@ def test_aliases_take_no_memory(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("read", [read_json, read_yaml])
-def test_what_has_no_end_is_not_read(read: object, tmp_path: Path) -> None:
+def test_what_has_no_end_is_not_read(read: Callable[[Path, str], object], tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path, got in ((tmp_path / "pipe", "a pipe"), (Path("/dev/zero"), "a device"), (tmp_path, "a folder")):
         with pytest.raises(UserError, match=got):
-            read(path, "a file")  # type: ignore[operator]
+            read(path, "a file")
     for name in ("nowhere", "nul\0", "a" * 300):
         with pytest.raises(UserError):
-            read(tmp_path / name, "a file")  # type: ignore[operator]
+            read(tmp_path / name, "a file")

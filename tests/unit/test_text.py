@@ -96,7 +96,7 @@ def test_gzip_is_told_by_content_not_by_name(tmp_path: Path) -> None:
     assert list(read_lines(tmp_path / "plain.gz")) == list(read_lines(tmp_path / "compressed.txt")) == ["a", "b"]
 
 
-COMPRESS = {"gzip": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
+COMPRESS: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
 
 
 @given(hostile_bytes.map(b"x".__add__), st.sampled_from(sorted(COMPRESS)), st.sampled_from(sorted(COMPRESS)))

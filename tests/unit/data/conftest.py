@@ -24,6 +24,9 @@ class Numbers:
     def digest(self) -> str:
         return f"numbers {self.vocabulary_size}"
 
+    def reading(self) -> Numbers:
+        return self
+
     def encode(self, line: str) -> list[int]:
         return [int(word) for word in line.split()]
 

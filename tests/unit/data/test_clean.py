@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -107,7 +108,11 @@ def test_what_nobody_can_see_is_empty(tmp_path: Path) -> None:
 def test_pairs_that_are_held_are_counted_and_dropped_on_request(tmp_path: Path) -> None:
     training = [("a", "b"), ("a\u200b", " b"), ("a", "other"), ("c", "d"), ("e", "f")]
     held = [("a", "b"), ("c", "x"), ("", "")]
-    kept = {"keep": ["b", "other", "d", "f"], "drop": ["other", "d", "f"], "drop_sources": ["f"]}
+    kept: dict[Literal["keep", "drop", "drop_sources"], list[str]] = {
+        "keep": ["b", "other", "d", "f"],
+        "drop": ["other", "d", "f"],
+        "drop_sources": ["f"],
+    }
     for overlap, targets in kept.items():
         report = prepare(tmp_path / overlap, [training], Cleaning(overlap=overlap), held)
         assert [target for _, target in read(tmp_path / overlap, "train")] == targets

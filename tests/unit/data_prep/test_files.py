@@ -43,7 +43,8 @@ def test_paths_are_relative_to_the_recipe(recipe: Path, tmp_path: Path) -> None:
     assert raw.training[0].source == recipe / "data" / "a.en"
     assert list(read_pairs(raw.tests["news"])) == list(read_pairs(raw.validation)) == PAIRS
     assert not (tmp_path / "raw").exists()
-    assert Files(source="en", target="de", training=[TEXT]).training[0].source == Path("data/a.en")  # type: ignore[list-item]
+    plain = Files.model_validate({"source": "en", "target": "de", "training": [TEXT]})
+    assert plain.training[0].source == Path("data/a.en")
     absolute = corpus(recipe, training=[{"tsv": "/data/b.tsv"}]).training[0].tsv
     assert absolute == Path("/data/b.tsv")
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from data_prep.wmt14 import WMT14
 from nmt.data.pairs import ParallelFiles, read_pairs
 from tests.wmt14_archives import Pair
 
 GERMAN = ("europarl-v7", "commoncrawl", "news-commentary-v9")
-EUROPARL, COMMON_CRAWL, DEV = "training-parallel-europarl-v7.tgz", "training-parallel-commoncrawl.tgz", "dev.tgz"
+EUROPARL: Final = "training-parallel-europarl-v7.tgz"
+COMMON_CRAWL: Final = "training-parallel-commoncrawl.tgz"
+DEV: Final = "dev.tgz"
 
 
 def sentences(name: str, other: str, count: int = 40) -> list[Pair]:

@@ -6,6 +6,7 @@ import torch
 from nmt.data.batch import pad
 from nmt.errors import UserError
 from nmt.inference import precision as module
+from nmt.inference.options import Precision
 from nmt.inference.precision import fastest_precision, with_precision
 from nmt.models.quantization import dequantized, quantized
 from nmt.models.transformer import Transformer
@@ -65,9 +66,11 @@ def test_auto_computes_with_the_weights_as_they_are() -> None:
 
 
 @pytest.mark.parametrize(("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
-def test_a_quantised_model_in_floating_point_has_the_values_of_its_bytes(precision: str, dtype: torch.dtype) -> None:
+def test_a_quantised_model_in_floating_point_has_the_values_of_its_bytes(
+    precision: Precision, dtype: torch.dtype
+) -> None:
     small = quantized(transformer())
-    found = named_weights(with_precision(small, precision))  # type: ignore[arg-type]
+    found = named_weights(with_precision(small, precision))
     for name, tensor in named_weights(dequantized(small)).items():
         assert found[name].dtype == dtype
         assert torch.equal(found[name], tensor.to(dtype))

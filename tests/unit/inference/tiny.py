@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, State, StepOutput
+from nmt.options import Options
 from nmt.tokenizer.base import SPECIAL
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,;!? "
@@ -20,6 +21,7 @@ class CharacterTokenizer:
 
     vocabulary_size = len(ALPHABET) + 4
     digest = "characters"
+    options = Options()
 
     def __init__(self) -> None:
         self.asked: list[str] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ from nmt.interop.ctranslate2_export import export_ctranslate2
 from nmt.models import ModelConfig
 from nmt.models.base import EncoderDecoder
 from nmt.models.transformer import Transformer
-from nmt.tokenizer.base import SPECIAL, TokenizerPair
+from nmt.tokenizer.base import SPECIAL, Tokenizer, TokenizerPair
 from nmt.tokenizer.moses_bpe import MosesBPEOptions, MosesBPETokenizer
 
-SMALL = {"model_dim": 16, "feedforward_dim": 24, "heads": 2, "encoder_layers": 2, "decoder_layers": 2, "dropout": 0.0}
+small = partial(
+    Transformer.Config, model_dim=16, feedforward_dim=24, heads=2, encoder_layers=2, decoder_layers=2, dropout=0.0
+)
 WORDS = tuple(f"word{number}" for number in range(20))
 FEWER_WORDS = tuple(f"wort{number}" for number in range(15))
 
@@ -38,7 +41,7 @@ def random_model(config: ModelConfig, words: tuple[str, ...] = WORDS, target_wor
     model = config.build(*sizes).eval()
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter += 0.2 * torch.randn_like(parameter)
+            parameter.add_(torch.randn_like(parameter), alpha=0.2)
     metadata = Metadata(
         nmt_version="0",
         source_language="en",
@@ -55,7 +58,7 @@ def random_model(config: ModelConfig, words: tuple[str, ...] = WORDS, target_wor
 
 def reversing_model() -> Bundle:
     """Trained for a moment to say the words of a sentence backwards; it does so with doubts."""
-    bundle = random_model(Transformer.Config(**{**SMALL, "model_dim": 32, "norm": "pre"}))
+    bundle = random_model(small(model_dim=32, norm="pre"))
     draw = random.Random(1)
     optimizer = torch.optim.Adam(bundle.model.parameters(), lr=5e-3)
     for _ in range(250):
@@ -93,7 +96,8 @@ def exported(directory: Path, bundle: Bundle, quantization: str | None = None) -
     return ctranslate2.Translator(str(directory / "out"), inter_threads=1, intra_threads=1)
 
 
-def named(tokenizer: MosesBPETokenizer, lines: Sequence[Sequence[int]]) -> list[list[str]]:
+def named(tokenizer: Tokenizer, lines: Sequence[Sequence[int]]) -> list[list[str]]:
     """As CTranslate2 is given them."""
+    assert isinstance(tokenizer, MosesBPETokenizer)
     names = piece_names(tokenizer)
     return [[names[token] for token in line] for line in lines]

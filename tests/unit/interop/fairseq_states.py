@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -59,3 +62,24 @@ def convs2s() -> dict[str, Tensor]:
     shapes |= normalised("decoder.attention.0.in_projection", 4, 6)
     shapes |= normalised("decoder.attention.0.out_projection", 6, 4)
     return random(shapes)
+
+
+OLD_NORMS = {
+    "encoder": ("self_attn_layer_norm", "final_layer_norm"),
+    "decoder": ("self_attn_layer_norm", "encoder_attn_layer_norm", "final_layer_norm"),
+}
+
+
+def downgraded(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The names of early 2018 and the projections of then."""
+    old: dict[str, Tensor] = {}
+    for name, tensor in state.items():
+        side = name.partition(".")[0]
+        place, dot, rest = name.partition("q_proj.")
+        if dot:
+            old[f"{place}in_proj_{rest}"] = torch.cat([state[f"{place}{part}_proj.{rest}"] for part in "qkv"])
+        elif "k_proj." not in name and "v_proj." not in name:
+            for number, norm in enumerate(OLD_NORMS[side]):
+                name = re.sub(rf"(\.layers\.\d+)\.{norm}\.", rf"\1.layer_norms.{number}.", name)
+            old[name.replace("decoder.output_projection.weight", "decoder.embed_out")] = tensor
+    return old

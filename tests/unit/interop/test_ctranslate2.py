@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -26,7 +26,6 @@ from nmt.pipeline.quantizing import quantize_model
 from nmt.search.options import BeamSearch
 from tests.unit.interop.ctranslate2_models import (
     FEWER_WORDS,
-    SMALL,
     WORDS,
     decoded,
     exported,
@@ -35,6 +34,7 @@ from tests.unit.interop.ctranslate2_models import (
     reversing_model,
     save,
     sentences,
+    small,
     words_tokenizer,
 )
 
@@ -74,7 +74,7 @@ def assert_same_scores(translator: Any, bundle: Bundle, sources: list[list[int]]
 @pytest.mark.parametrize("joint", [True, False], ids=["joint", "separate"])
 def test_given_translations_are_as_probable(tmp_path: Path, options: dict[str, Any], joint: bool) -> None:
     untied = {} if joint or options.get("tied_embeddings") else {"tied_embeddings": "target"}
-    config = Transformer.Config(**{**SMALL, **options, **untied})
+    config = Transformer.Config.model_validate({**small.keywords, **options, **untied})
     bundle = random_model(config, WORDS, () if joint else FEWER_WORDS)
     translator = exported(tmp_path, bundle)
     draw = random.Random(1)
@@ -83,13 +83,13 @@ def test_given_translations_are_as_probable(tmp_path: Path, options: dict[str, A
 
 
 def test_every_option_of_the_transformer_is_tried() -> None:
-    tried = {*SMALL, *ONE_CHOICE, *(name for options in (*VARIANTS, *REFUSED) for name in options)}
+    tried = {*small.keywords, *ONE_CHOICE, *(name for options in (*VARIANTS, *REFUSED) for name in options)}
     assert tried | NO_EFFECT_ON_WHAT_IS_COMPUTED == set(Transformer.Config.model_fields)
 
 
 @pytest.mark.parametrize("positions", ["sinusoidal", "sinusoidal_published", "learned"])
-def test_long_sentences(tmp_path: Path, positions: str) -> None:
-    bundle = random_model(Transformer.Config(**SMALL, positions=positions))
+def test_long_sentences(tmp_path: Path, positions: Literal["sinusoidal", "sinusoidal_published", "learned"]) -> None:
+    bundle = random_model(small(positions=positions))
     translator = exported(tmp_path, bundle)
     draw = random.Random(1)
     source, target = ([draw.randrange(4, 24) for _ in range(length)] for length in (1100, POSITIONS - 1))
@@ -159,7 +159,7 @@ def test_attention_is_that_of_our_last_layer(reversing: tuple[Bundle, Any]) -> N
     [("int8", 0.3), ("int8_float32", 0.3), ("int16", 0.3), ("float16", 0.02), ("bfloat16", 0.1)],
 )
 def test_quantised_weights(tmp_path: Path, quantization: str, tolerance: float) -> None:
-    bundle = random_model(Transformer.Config(**{**SMALL, "model_dim": 64, "feedforward_dim": 128, "decoder_layers": 4}))
+    bundle = random_model(small(model_dim=64, feedforward_dim=128, decoder_layers=4))
     sources = sentences(random.Random(1), 8, len(WORDS))
     translator = exported(tmp_path, bundle, quantization)
     export_ctranslate2(tmp_path / "model", tmp_path / "whole")
@@ -172,7 +172,7 @@ def test_quantised_weights(tmp_path: Path, quantization: str, tolerance: float) 
 
 
 def test_a_quantised_model_is_not_exported(tmp_path: Path) -> None:
-    quantize_model(save(tmp_path / "model", random_model(Transformer.Config(**SMALL))), tmp_path / "small")
+    quantize_model(save(tmp_path / "model", random_model(small())), tmp_path / "small")
     with pytest.raises(UserError, match=r"floating point.*--quantization"):
         export_ctranslate2(tmp_path / "small", tmp_path / "out")
 
@@ -188,16 +188,16 @@ def test_names_of_pieces_are_distinct_and_at_their_ids(words: list[str]) -> None
 
 
 def test_a_piece_that_is_there_twice_keeps_both_ids(tmp_path: Path) -> None:
-    bundle = random_model(Transformer.Config(**SMALL), (*WORDS[:3], *WORDS[:3], "</s>"))
+    bundle = random_model(small(), (*WORDS[:3], *WORDS[:3], "</s>"))
     lines = [[4, 7, 5, 8, 10], [10, 6], [9]]
     assert_same_scores(exported(tmp_path, bundle), bundle, lines, lines[::-1])
 
 
 @pytest.mark.parametrize(
-    "config", [GNMT.Config(), ConvS2S.Config(), Luong.Config(), DEQ.Config()], ids=lambda c: c.kind
+    "config", [GNMT.Config(), ConvS2S.Config.model_validate({}), Luong.Config(), DEQ.Config()], ids=lambda c: c.kind
 )
 def test_only_transformers_are_exported(tmp_path: Path, config: Any) -> None:
-    bundle = random_model(Transformer.Config(**SMALL))
+    bundle = random_model(small())
     bundle.recipe["model"] = config.model_dump(mode="json")
     with pytest.raises(UserError, match=rf"recipe\.yaml: model\.kind: expected transformer.*{config.kind}"):
         export_ctranslate2(save(tmp_path / "model", bundle), tmp_path / "out")
@@ -206,7 +206,7 @@ def test_only_transformers_are_exported(tmp_path: Path, config: Any) -> None:
 
 @pytest.mark.parametrize("options", REFUSED, ids=lambda options: next(iter(options)))
 def test_what_ctranslate2_does_not_have_is_named_by_its_key(tmp_path: Path, options: dict[str, Any]) -> None:
-    bundle = random_model(Transformer.Config(**{**SMALL, **options}))
+    bundle = random_model(Transformer.Config.model_validate({**small.keywords, **options}))
     (key, choice), *_ = options.items()
     with pytest.raises(UserError, match=rf"recipe\.yaml: model\.{key}\.kind: expected .*{choice['kind']}"):
         export_ctranslate2(save(tmp_path / "model", bundle), tmp_path / "out")
@@ -214,14 +214,14 @@ def test_what_ctranslate2_does_not_have_is_named_by_its_key(tmp_path: Path, opti
 
 
 def test_without_ctranslate2_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = save(tmp_path / "model", random_model(Transformer.Config(**SMALL)))
+    model = save(tmp_path / "model", random_model(small()))
     monkeypatch.setitem(sys.modules, "ctranslate2.specs", None)
     with pytest.raises(UserError, match=r"pip install 'nmt-toolkit\[export\]'"):
         export_ctranslate2(model, tmp_path / "out")
 
 
 def test_the_directory_appears_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = save(tmp_path / "model", random_model(Transformer.Config(**SMALL)))
+    model = save(tmp_path / "model", random_model(small()))
     export_ctranslate2(model, tmp_path / "out")
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir() if path.is_file()}
 
@@ -238,7 +238,7 @@ def test_the_directory_appears_whole_or_not_at_all(tmp_path: Path, monkeypatch: 
 
 
 def test_mistakes(tmp_path: Path) -> None:
-    model = save(tmp_path / "models" / "model", random_model(Transformer.Config(**SMALL)))
+    model = save(tmp_path / "models" / "model", random_model(small()))
     (tmp_path / "file").write_text("precious")
     for arguments, words in (
         ((tmp_path, tmp_path / "out"), "no metadata.json"),

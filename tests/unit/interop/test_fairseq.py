@@ -7,7 +7,7 @@ import torch
 
 from nmt.errors import UserError
 from nmt.interop.fairseq import FAIRSEQ_SPECIAL, convs2s_weights, reordered, started_from_eos, transformer_weights
-from nmt.models.convs2s import ConvS2S
+from nmt.models.convs2s import Convolutions, ConvS2S, DecoderConvolutions
 from nmt.models.transformer import Transformer
 from nmt.models.weights import load_weights
 from nmt.tokenizer.base import SPECIAL
@@ -15,14 +15,15 @@ from tests.unit.interop.fairseq_states import VOCABULARY, convs2s, transformer
 
 
 def test_the_tables_fill_our_models() -> None:
-    one = {"encoder_layers": 1, "decoder_layers": 1}
-    config = Transformer.Config(model_dim=4, feedforward_dim=6, heads=2, tied_embeddings="none", **one)
+    config = Transformer.Config(
+        model_dim=4, feedforward_dim=6, heads=2, tied_embeddings="none", encoder_layers=1, decoder_layers=1
+    )
     load_weights(config.build(VOCABULARY, VOCABULARY), transformer_weights(transformer()), "fairseq")
     convolutional = ConvS2S.Config(
         embedding_dim=4,
         output_dim=5,
-        encoder=[{"width": 6, "kernel": 3}, {"width": 8, "kernel": 3}],
-        decoder=[{"width": 6, "kernel": 3}],
+        encoder=(Convolutions(width=6, kernel=3), Convolutions(width=8, kernel=3)),
+        decoder=(DecoderConvolutions(width=6, kernel=3),),
         positions=10,
     )
     load_weights(convolutional.build(VOCABULARY, VOCABULARY), convs2s_weights(convs2s()), "fairseq")

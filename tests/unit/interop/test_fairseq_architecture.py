@@ -18,8 +18,7 @@ from nmt.models.convs2s import ConvS2S
 from nmt.models.transformer import Transformer
 from nmt.models.weights import named_weights
 from tests.unit.interop.fairseq_files import old_checkpoint
-from tests.unit.interop.fairseq_states import VOCABULARY, convs2s, transformer
-from tests.unit.interop.test_fairseq_versions import downgraded
+from tests.unit.interop.fairseq_states import VOCABULARY, convs2s, downgraded, transformer
 
 FCONV = {
     "arch": "fconv",
@@ -96,7 +95,8 @@ def test_a_convolutional_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_setting_that_changes_the_arithmetic_is_refused_by_name(name: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=rf"model\.pt: {name}: expected a model without it"):
-        built(tmp_path, **{name: True if name.startswith(("no_", "scale", "adaptive_input")) else "2,4"})
+        changes: dict[str, Any] = {name: True if name.startswith(("no_", "scale", "adaptive_input")) else "2,4"}
+        built(tmp_path, **changes)
 
 
 @pytest.mark.parametrize(

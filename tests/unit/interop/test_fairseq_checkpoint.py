@@ -44,8 +44,8 @@ def test_nested_settings_are_flags(tmp_path: Path) -> None:
 
 
 def test_what_it_says_of_its_text(tmp_path: Path) -> None:
-    told = {"bpe": {"_name": "subword_nmt", "bpe_separator": "##"}, "tokenizer": {"_name": "moses"}}
-    new = read_checkpoint(new_checkpoint(tmp_path / "new.pt", **told))
+    pieces = {"_name": "subword_nmt", "bpe_separator": "##"}
+    new = read_checkpoint(new_checkpoint(tmp_path / "new.pt", bpe=pieces, tokenizer={"_name": "moses"}))
     assert new.bpe["bpe"] == "subword_nmt"
     assert new.bpe["bpe_separator"] == "##"
     assert new.tokenizer["tokenizer"] == "moses"

@@ -128,12 +128,13 @@ def test_a_value_of_another_kind_is_refused_by_its_name(tmp_path: Path, file: st
         imported(tmp_path, **{file: {name: value}})
 
 
-ODD_VALUES = (True, -1, 0, 3, 10**30, 10**400, 0.5, float("nan"), float("inf"), "", "en", [], ["en"], [[5]], {"a": [1]})
+ODD_NUMBERS = (True, -1, 0, 3, 10**30, 10**400, 0.5, float("nan"), float("inf"))
+ODD_VALUES: tuple[object, ...] = (*ODD_NUMBERS, "", "en", [], ["en"], [[5]], {"a": [1]})
 
 
 @pytest.mark.parametrize("value", ODD_VALUES, ids=lambda value: repr(value)[:20])
 def test_odd_values_never_end_in_another_error(tmp_path: Path, value: object) -> None:
-    files = {"config": {**DEFAULTS, "decoder_vocab_size": 5}, "generation_config": SEARCH_DEFAULTS | GENERATION}
+    files = {"config": {**DEFAULTS, "decoder_vocab_size": 5}, "generation_config": {**SEARCH_DEFAULTS, **GENERATION}}
     names = {**NAMES, "source_lang": "", "separate_vocabs": "", "added_tokens_decoder": "", "sp_model_kwargs": ""}
     for file, settings in {**files, "tokenizer_config": names}.items():
         for name in settings:

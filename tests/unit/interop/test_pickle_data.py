@@ -7,6 +7,7 @@ import sys
 import zipfile
 from argparse import Namespace
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -32,20 +33,21 @@ class Calls:
 
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "before torch 1.6"])
 @pytest.mark.parametrize("function", [os.system, eval, exec, os.mkdir, pickle.loads], ids=lambda each: each.__name__)
-def test_a_hostile_pickle_is_refused_and_not_run(function: object, zipped: bool, tmp_path: Path) -> None:
+def test_a_hostile_pickle_is_refused_and_not_run(function: Callable[..., object], zipped: bool, tmp_path: Path) -> None:
     mark = tmp_path / "run"
-    argument: object = {
+    arguments: dict[Callable[..., object], object] = {
         os.system: f"mkdir {mark}",
         os.mkdir: str(mark),
         pickle.loads: pickle.dumps(Calls(os.mkdir, str(mark))),
-    }.get(function, f"__import__('os').mkdir({str(mark)!r})")  # type: ignore[call-overload]
+    }
+    argument = arguments.get(function, f"__import__('os').mkdir({str(mark)!r})")
     path = tmp_path / "model.pt"
     torch.save({"model": OrderedDict(), "args": Calls(function, argument)}, path, _use_new_zipfile_serialization=zipped)
     with pytest.raises(
         UserError, match=r"model\.pt: expected a checkpoint that holds tensors.*Nothing was run"
     ) as refused:
         load_pickle(path, KIND)
-    assert function.__name__ in str(refused.value)  # type: ignore[attr-defined]
+    assert function.__name__ in str(refused.value)
     assert not mark.exists()
     torch.load(path, weights_only=False)
     assert mark.exists(), "the file was not hostile at all"
@@ -103,7 +105,7 @@ def test_containers_of_omegaconf_are_read_without_it(tmp_path: Path, monkeypatch
     module = ModuleType("omegaconf.dictconfig")
 
     container = type("DictConfig", (), {"__module__": module.__name__})
-    module.DictConfig = container  # type: ignore[attr-defined]
+    vars(module)["DictConfig"] = container
 
     def made(**state: object) -> object:
         vars(thing := container()).update(state)

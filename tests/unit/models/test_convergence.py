@@ -83,7 +83,7 @@ def batch() -> Batch:
 
 def reported(network: DEQ) -> dict[str, float]:
     objective = cross_entropy(network, batch(), 0.1)
-    objective.loss.backward()  # type: ignore[no-untyped-call]
+    objective.loss.backward()
     return numbers(objective.statistics)
 
 

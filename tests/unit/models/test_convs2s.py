@@ -81,12 +81,12 @@ def test_variance_stays_through_a_deep_stack() -> None:
 
 def test_a_tied_output_needs_its_width() -> None:
     with pytest.raises(ValidationError, match="output_dim must be embedding_dim"):
-        ConvS2S.Config(embedding_dim=8, output_dim=9, tied_embeddings="target")
+        ConvS2S.Config.model_validate({"embedding_dim": 8, "output_dim": 9, "tied_embeddings": "target"})
 
 
 def test_some_layer_must_see_the_source() -> None:
     with pytest.raises(ValidationError, match="attention"):
-        ConvS2S.Config(decoder=(DecoderConvolutions(width=8, kernel=3, attention=False),))
+        ConvS2S.Config.model_validate({"decoder": (DecoderConvolutions(width=8, kernel=3, attention=False),)})
 
 
 def test_positions_beyond_the_table_are_translated_too() -> None:

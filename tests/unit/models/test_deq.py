@@ -18,66 +18,22 @@ from nmt.nn.equilibrium import Implicit, JacobianPenalty
 from nmt.nn.fixed_point import Anderson, Broyden, Picard
 from nmt.nn.held import hold
 from nmt.nn.position import positions
-from nmt.training.objectives.likelihood import cross_entropy
+from tests.solver_limits import Limits
+from tests.unit.models.deq_models import (
+    BATCH,
+    DROPOUT,
+    EXACT,
+    PAIRS,
+    VOCABULARY,
+    forced,
+    gradients,
+    model_of,
+    one,
+    padded,
+    stepped,
+)
 
-VOCABULARY = 23
-EXACT = {"tolerance": 1e-12, "max_iterations": 200}
-SIZES = {"model_dim": 16, "feedforward_dim": 24, "heads": 2, "initial_std": 0.2}
-DROPOUT = {"dropout": 0.2, "attention_dropout": 0.1, "activation_dropout": 0.1}
-CAPPED = {"tolerance": 0.0, "max_iterations": 4}
-PAIRS = [([5, 6, 7, 8], [8, 9, 10]), ([11], [12, 13, 14, 15, 16]), ([17, 18], [19])]
-BATCH = collate([source for source, _ in PAIRS], [target for _, target in PAIRS])
-
-
-def model_of(**options: Any) -> DEQ:
-    """In float64; random biases make the blocks contract."""
-    torch.manual_seed(7)
-    solvers = {
-        "encoder_solver": Anderson(**EXACT),
-        "decoder_solver": Picard(**EXACT),
-        "gradient": Implicit(solver=Anderson(**EXACT)),
-    }
-    model = DEQ.Config(**{**SIZES, **solvers, **options}).build(VOCABULARY, VOCABULARY).double().eval()
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if name.endswith("bias"):
-                parameter.add_(torch.randn_like(parameter))
-    return model
-
-
-@torch.no_grad()
-def forced(model: DEQ, batch: Batch = BATCH) -> Tensor:
-    return model.decode(batch.target_input, batch.target_mask, model.encode(batch.source, batch.source_mask)).logits
-
-
-def padded(batch: Batch, source: int, target: int) -> Batch:
-    def widen(x: Tensor, columns: int, value: int | bool) -> Tensor:
-        return torch.nn.functional.pad(x, (0, columns), value=value)
-
-    return Batch(
-        widen(batch.source, source, 0),
-        widen(batch.source_mask, source, False),
-        widen(batch.target_input, target, 0),
-        widen(batch.target_output, target, 0),
-        widen(batch.target_mask, target, False),
-    )
-
-
-def one(pair: int) -> Batch:
-    source, target = PAIRS[pair]
-    return collate([source], [target])
-
-
-def gradients(model: DEQ, *, autocast: bool = False) -> dict[str, Tensor]:
-    """Of the cross-entropy, with the masks of one seed."""
-    torch.manual_seed(3)
-    model.zero_grad()
-    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-        objective = cross_entropy(model, BATCH, 0.1)
-    objective.loss.backward()
-    found = {name: parameter.grad for name, parameter in model.named_parameters() if parameter.grad is not None}
-    assert found.keys() == dict(model.named_parameters()).keys()
-    return {name: gradient.clone() for name, gradient in found.items()}
+CAPPED: Limits = {"tolerance": 0.0, "max_iterations": 4}
 
 
 def relative_error(actual: dict[str, Tensor], expected: dict[str, Tensor]) -> float:
@@ -108,7 +64,7 @@ def test_gradients_are_those_of_backpropagation_through_both_blocks_300_times(
 
 
 def test_gradients_under_autocast_are_close_to_those_in_full_precision() -> None:
-    loose = {"tolerance": 1e-2, "max_iterations": 20}
+    loose: Limits = {"tolerance": 1e-2, "max_iterations": 20}
     model = model_of(
         encoder_solver=Anderson(**loose), decoder_solver=Picard(**loose), gradient=Implicit(solver=Anderson(**loose))
     )
@@ -128,7 +84,9 @@ def test_penalties_are_part_of_the_loss_and_their_gradient_reaches_the_blocks() 
     assert set(output.penalties) == {"encoder_jacobian", "decoder_jacobian"}
     for name, penalty in output.penalties.items():
         block = getattr(model, name.removesuffix("_jacobian"))
-        found = torch.autograd.grad(penalty, list(block.parameters()), retain_graph=True, allow_unused=True)
+        found: tuple[Tensor | None, ...] = torch.autograd.grad(
+            penalty, list(block.parameters()), retain_graph=True, allow_unused=True
+        )
         assert sum(part is not None and bool(part.any()) for part in found) > 8
     with torch.no_grad():
         assert model.encode(BATCH.source, BATCH.source_mask).penalties == {}
@@ -175,18 +133,6 @@ def test_neither_batch_mates_nor_padding_show_in_four_iterations(encoder: Any, d
 # Decoding
 
 
-@torch.no_grad()
-def stepped(model: DEQ, batch: Batch, beams: int) -> tuple[Tensor, Tensor]:
-    """Logits [B, K, T, V] of K hypotheses of the same words, and the applications."""
-    memory = model.encode(batch.source, batch.source_mask)
-    state, logits = model.init_state(memory, beams, batch.target_input.shape[1]), []
-    for tokens in batch.target_input.T:
-        step = model.step(tokens[:, None].expand(-1, beams), memory, state)
-        logits.append(step.logits)
-        state = step.state
-    return torch.stack(logits, 2), state.applications.view(len(memory.mask), beams)
-
-
 @pytest.mark.parametrize("solver", [Picard, Anderson])
 @pytest.mark.parametrize("tolerance", [1e-1, 1e-3, 1e-6])
 @pytest.mark.parametrize("layers", [1, 2])
@@ -225,7 +171,7 @@ def test_the_newest_position_starts_where_the_one_before_ended() -> None:
     warm = stepped(model, batch, 1)[1].item()
     with torch.no_grad():
         memory = model.encode(batch.source, batch.source_mask)
-        state, cold = model.init_state(memory, 1, 13), 0
+        state, cold = model.init_state(memory, 1, 13), 0.0
         for tokens in batch.target_input.T:
             state.last.zero_()
             before = state.applications.item()
@@ -367,7 +313,7 @@ def statistics(model: DEQ, batch: Batch) -> dict[str, float]:
 
 
 def test_statistics_are_means_over_sentences_and_over_target_words() -> None:
-    loose = {"tolerance": 1e-5, "max_iterations": 90}
+    loose: Limits = {"tolerance": 1e-5, "max_iterations": 90}
     model = model_of(
         encoder_solver=Anderson(**loose),
         decoder_solver=Picard(**loose),

@@ -10,12 +10,14 @@ from torch import Tensor
 
 from nmt.data.batch import Batch
 from nmt.inference.precision import with_precision
-from nmt.models.deq import DEQ, DecoderBlock
+from nmt.models.deq import DEQ
+from nmt.models.deq_blocks import DecoderBlock
 from nmt.models.freezing import freeze
 from nmt.nn.equilibrium import Implicit, JacobianPenalty, Phantom
 from nmt.nn.fixed_point import Anderson, Broyden, Picard
 from nmt.training.objectives.likelihood import cross_entropy
-from tests.unit.models.test_deq import BATCH, DROPOUT, SIZES, forced, gradients, model_of, one, padded, stepped
+from tests.solver_limits import Limits
+from tests.unit.models.deq_models import BATCH, DROPOUT, forced, gradients, model_of, one, padded, stepped
 
 # Padding on the right of the target
 
@@ -57,7 +59,7 @@ def test_the_state_of_padding_is_zero(training: bool, masks: str) -> None:
 def test_the_jacobian_penalty_is_per_number_that_is_no_padding(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the same probe for each, |e'J|^2 is a sum over what is real, and so is what it is divided by."""
     model = model_of(jacobian=JacobianPenalty(weight=1.5, frequency=1.0))
-    word = torch.randn(SIZES["model_dim"], generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    word = torch.randn(model.config.model_dim, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     monkeypatch.setattr(torch, "randn_like", lambda like: word.expand_as(like))
 
     def penalties(batch: Batch) -> dict[str, float]:
@@ -148,7 +150,7 @@ def test_a_frozen_block_has_no_penalty() -> None:
 # bf16 weights
 
 
-LOOSE = {"tolerance": 1e-2, "max_iterations": 12}
+LOOSE: Limits = {"tolerance": 1e-2, "max_iterations": 12}
 
 
 @pytest.mark.parametrize("encoder", [Anderson, Broyden])
@@ -203,5 +205,5 @@ def test_gradients_of_weights_in_bf16_are_about_those_of_full_precision(gradient
     half = gradients(model_of(**options).to(torch.bfloat16))
     assert all(tensor.dtype == torch.bfloat16 and tensor.isfinite().all() for tensor in half.values())
     if not penalty:  # whose random draws are others
-        flat = [torch.cat([found[name].double().flatten() for name in exact]) for found in (half, exact)]
-        assert torch.nn.functional.cosine_similarity(*flat, dim=0) > 0.97
+        flat, expected = (torch.cat([found[name].double().flatten() for name in exact]) for found in (half, exact))
+        assert torch.nn.functional.cosine_similarity(flat, expected, dim=0) > 0.97

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Literal
+
 import pytest
 import torch
 from pydantic import ValidationError
@@ -13,7 +16,8 @@ from nmt.nn.annealing import anneal
 from nmt.nn.cells import LSTM
 from nmt.nn.clipping import Clipping
 
-SMALL = {"model_dim": 8, "encoder_layers": 3, "decoder_layers": 3, "initial_range": 0.5}
+small = partial(GNMT.Config, model_dim=8, encoder_layers=3, decoder_layers=3, initial_range=0.5)
+Context = Literal["previous", "current"]
 
 
 def run(model: GNMT, target_input: Tensor) -> tuple[Tensor, Tensor]:
@@ -39,9 +43,11 @@ def test_full_size_has_the_papers_parameters() -> None:
 
 
 @pytest.mark.parametrize("upper_context", ["previous", "current"])
-def test_attention_waits_for_the_lowest_layers_previous_step_only(upper_context: str) -> None:
+def test_attention_waits_for_the_lowest_layers_previous_step_only(
+    upper_context: Literal["previous", "current"],
+) -> None:
     """As published, a step's own token has no part in its attention; in the variant it has."""
-    config = GNMT.Config.model_validate({**SMALL, "upper_context": upper_context})
+    config = small(upper_context=upper_context)
     model = config.build(12, 12).eval()
     changed = TARGET.clone()
     changed[:, 2] = 11
@@ -52,8 +58,8 @@ def test_attention_waits_for_the_lowest_layers_previous_step_only(upper_context:
 
 
 @pytest.mark.parametrize("upper_context", ["previous", "current"])
-def test_only_the_lowest_layer_drives_the_attention(upper_context: str) -> None:
-    config = GNMT.Config.model_validate({**SMALL, "upper_context": upper_context})
+def test_only_the_lowest_layer_drives_the_attention(upper_context: Context) -> None:
+    config = small(upper_context=upper_context)
     model = config.build(12, 12).eval()
     logits, before = run(model, TARGET)
     with torch.no_grad():
@@ -73,13 +79,15 @@ def silence(layer: torch.nn.Module) -> None:
 @pytest.mark.parametrize("layer", [0, 1, 2, 3])
 def test_from_the_third_layer_on_input_is_added_to_output(layer: int) -> None:
     """A layer of zeros puts out zeros: with a residual it is as if it were not there, without one all stops there."""
-    config = GNMT.Config(**{**SMALL, "encoder_layers": 4, "decoder_layers": 4})
-    shallow = GNMT.Config(**{**SMALL, "encoder_layers": 4, "decoder_layers": 3})
+    config = small(encoder_layers=4, decoder_layers=4)
+    shallow = small(encoder_layers=4, decoder_layers=3)
     model = config.build(12, 12).eval()
     silence(model.decoder[layer])
     logits, _ = run(model, TARGET)
     if layer < 2:
-        fed = model.decoder[layer + 1].input.weight[:, : config.model_dim]
+        above = model.decoder[layer + 1]
+        assert isinstance(above, LSTM)
+        fed = above.input.weight[:, : config.model_dim]
         with torch.no_grad():
             fed.add_(1.0)
         assert torch.equal(run(model, TARGET)[0], logits), "the layer above should read zeros"
@@ -92,17 +100,17 @@ def test_from_the_third_layer_on_input_is_added_to_output(layer: int) -> None:
 
 
 def test_the_encoder_adds_residuals_from_its_third_layer_on() -> None:
-    deep = GNMT.Config(**{**SMALL, "encoder_layers": 4}).build(12, 12).eval()
+    deep = small(encoder_layers=4).build(12, 12).eval()
     silence(deep.encoder[2])
     silence(deep.encoder[3])
-    shallow = GNMT.Config(**{**SMALL, "encoder_layers": 2}).build(12, 12).eval()
+    shallow = small(encoder_layers=2).build(12, 12).eval()
     kept = {n: t for n, t in named_weights(deep).items() if not n.startswith(("encoder.2.", "encoder.3."))}
     load_weights(shallow, kept, "test")
     torch.testing.assert_close(run(deep, TARGET)[0], run(shallow, TARGET)[0])
 
 
 def test_only_the_lowest_encoder_layer_looks_ahead() -> None:
-    model = GNMT.Config(**SMALL).build(12, 12).eval()
+    model = small().build(12, 12).eval()
     source = torch.tensor([[5, 6, 7, 3]])
     changed = torch.tensor([[5, 6, 11, 3]])
     mask = torch.ones_like(source, dtype=torch.bool)
@@ -112,13 +120,13 @@ def test_only_the_lowest_encoder_layer_looks_ahead() -> None:
 
 
 def test_wide_bounds_change_nothing_and_narrow_ones_bind() -> None:
-    plain = GNMT.Config(**SMALL).build(12, 12).eval()
+    plain = small().build(12, 12).eval()
     wide = Clipping(start=1e6, end=1e6, until_update=1, logits=1e6)
-    bounded = GNMT.Config(**SMALL, clipping=wide).build(12, 12).eval()
+    bounded = small(clipping=wide).build(12, 12).eval()
     load_weights(bounded, {**named_weights(plain), "limit.delta": torch.tensor(1e6)}, "test")
     torch.testing.assert_close(run(bounded, TARGET)[0], run(plain, TARGET)[0])
     narrow = Clipping(start=0.01, end=0.01, until_update=1, logits=0.02)
-    model = GNMT.Config(**SMALL, clipping=narrow, cell=LSTM.Config(output_tanh=False)).build(12, 12).eval()
+    model = small(clipping=narrow, cell=LSTM.Config(output_tanh=False)).build(12, 12).eval()
     with torch.no_grad():
         model.output.weight.mul_(1000)
     source = torch.tensor([[5, 6, 7, 3]])
@@ -134,14 +142,14 @@ def test_two_encoder_layers_are_the_fewest() -> None:
 def test_what_a_cell_starts_from_is_the_cells_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """No model draws a weight that a cell has given its own start, such as an orthogonal recurrence."""
     monkeypatch.setattr(LSTM, "initialise", lambda cell, start: torch.nn.init.eye_(cell.recurrent.weight))
-    model = GNMT.Config(**SMALL).build(12, 12)
+    model = small().build(12, 12)
     for cell in (*model.encoder, model.encoder_backward, *model.decoder):
         assert torch.equal(cell.recurrent.weight, torch.eye(32, 8))
 
 
 def test_all_cells_share_the_models_one_bound() -> None:
     """It is saved once, under the name that it always had, and annealed for all."""
-    model = GNMT.Config(**SMALL, clipping=Clipping(start=8.0, end=1.0, until_update=10)).build(12, 12)
+    model = small(clipping=Clipping(start=8.0, end=1.0, until_update=10)).build(12, 12)
     assert [name for name in named_weights(model) if "delta" in name] == ["limit.delta"]
     anneal(model, 5)
     assert [cell.limit.delta.item() for cell in (*model.encoder, model.encoder_backward, *model.decoder)] == [4.5] * 7

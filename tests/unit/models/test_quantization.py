@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -50,23 +51,24 @@ def recurrent() -> GNMT:
     return GNMT.Config(model_dim=16, encoder_layers=3, decoder_layers=3).build(VOCABULARY, VOCABULARY).eval()
 
 
-MODELS = {"transformer": transformer, "convs2s": convolutional, "gnmt": recurrent}
+Model = EncoderDecoder[Any, Any]
+MODELS: dict[str, Callable[[], Model]] = {"transformer": transformer, "convs2s": convolutional, "gnmt": recurrent}
 
 
 @pytest.fixture(params=MODELS)
-def model(request: pytest.FixtureRequest) -> EncoderDecoder[object, object]:
-    return MODELS[request.param]()  # type: ignore[return-value]
+def model(request: pytest.FixtureRequest) -> Model:
+    return MODELS[request.param]()
 
 
-def logits_of(model: EncoderDecoder[object, object]) -> Tensor:
+def logits_of(model: Model) -> Tensor:
     """[2, 5, V] of two sentences."""
     source, mask = pad([[5, 6, 7, 8, 3], [9, 10, 3]])
     target = torch.tensor([[2, 11, 12, 13, 14], [2, 15, 16, 17, 18]])
     with torch.no_grad():
-        return model.decode(target, torch.ones_like(target, dtype=torch.bool), model.encode(source, mask)).logits  # type: ignore[arg-type]
+        return model.decode(target, torch.ones_like(target, dtype=torch.bool), model.encode(source, mask)).logits
 
 
-def test_the_model_stays_as_it_was(model: EncoderDecoder[object, object]) -> None:
+def test_the_model_stays_as_it_was(model: Model) -> None:
     before = {name: tensor.clone() for name, tensor in named_weights(model).items()}
     kinds, logits = [type(part) for part in model.modules()], logits_of(model)
     small = quantized(model)
@@ -80,7 +82,7 @@ def test_the_model_stays_as_it_was(model: EncoderDecoder[object, object]) -> Non
     assert [is_quantized(each) for each in (model, small)] == [False, True]
 
 
-def test_a_quantised_model_stays_as_it_was_too(model: EncoderDecoder[object, object]) -> None:
+def test_a_quantised_model_stays_as_it_was_too(model: Model) -> None:
     small = quantized(model)
     before = {name: tensor.clone() for name, tensor in named_weights(small).items()}
     logits_of(packed(small))
@@ -90,7 +92,7 @@ def test_a_quantised_model_stays_as_it_was_too(model: EncoderDecoder[object, obj
     assert all(torch.equal(tensor, before[name]) for name, tensor in found.items())
 
 
-def test_what_is_not_quantised_is_shared(model: EncoderDecoder[object, object]) -> None:
+def test_what_is_not_quantised_is_shared(model: Model) -> None:
     ours = {tensor.data_ptr() for tensor in named_weights(model).values()}
     small = quantized(model)
     new = {name for name, tensor in named_weights(small).items() if tensor.data_ptr() not in ours}
@@ -116,7 +118,7 @@ def test_one_matrix_in_the_model_is_one_of_bytes(tied: str) -> None:
     assert [tuple(tensor.shape) for tensor in named_weights(back).values()].count((VOCABULARY, 32)) >= wanted
 
 
-def test_it_follows_the_model_into_training_mode_or_not(model: EncoderDecoder[object, object]) -> None:
+def test_it_follows_the_model_into_training_mode_or_not(model: Model) -> None:
     for small in (quantized(model), packed(quantized(model)), dequantized(quantized(model))):
         assert not any(part.training for part in small.modules())
 
@@ -127,13 +129,13 @@ def test_a_row_of_large_weights_costs_the_others_nothing() -> None:
     with torch.no_grad():
         for matrix in (model.source_embedding.weight, model.target_embedding.weight, model.output.weight):
             matrix[20] *= 1000.0
-    expected, found = logits_of(model), logits_of(packed(quantized(model)))  # type: ignore[arg-type]
+    expected, found = logits_of(model), logits_of(packed(quantized(model)))
     others = [token for token in range(VOCABULARY) if token != 20]
     error = (found - expected)[..., others]
     assert error.std() < 0.03 * expected[..., others].std()
 
 
-def test_packed_it_keeps_no_plain_copy_of_the_linear_layers(model: EncoderDecoder[object, object]) -> None:
+def test_packed_it_keeps_no_plain_copy_of_the_linear_layers(model: Model) -> None:
     fast = packed(quantized(model))
     assert any(isinstance(part, PackedLinear) for part in fast.modules())
     assert not any(isinstance(part, (Int8Linear, nn.Linear)) and part.out_features > 1 for part in fast.modules())

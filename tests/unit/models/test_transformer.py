@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from nmt.models.transformer import Transformer
 from nmt.models.weights import named_weights, parameter_count
+from nmt.nn.mixers import Attention, Mixer
 
 
 @pytest.mark.parametrize(
@@ -44,12 +45,17 @@ def test_heads_must_divide_the_width() -> None:
         Transformer.Config(model_dim=10, heads=2, decoder_heads=3)
 
 
+def heads_of(mixer: Mixer) -> int:
+    assert isinstance(mixer, Attention)
+    return mixer.heads
+
+
 def test_the_decoder_may_be_of_another_width_inside() -> None:
     model = Transformer.Config(preset="tiny", decoder_feedforward_dim=64, decoder_heads=2).build(10, 10)
     assert {layer.feedforward.inner.out_features for layer in model.encoder} == {256}
     assert {layer.feedforward.inner.out_features for layer in model.decoder} == {64}
-    assert {layer.attention.heads for layer in model.encoder} == {4}
-    assert {(layer.attention.heads, layer.cross.heads) for layer in model.decoder} == {(2, 2)}
+    assert {heads_of(layer.mixer) for layer in model.encoder} == {4}
+    assert {(heads_of(layer.mixer), layer.cross.heads) for layer in model.decoder} == {(2, 2)}
 
 
 def test_what_is_not_asked_for_adds_no_weights() -> None:

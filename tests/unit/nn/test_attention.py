@@ -22,8 +22,8 @@ def test_the_separate_products_equal_the_fused_kernel() -> None:
     off = Dropout(0.0)
     for causal, given in ((False, mask), (True, None)):
         fused = attend(queries, keys, values, given, causal=causal, dropout=off)
-        half = (tensor.bfloat16().requires_grad_() for tensor in (queries, keys, values))
-        separate = attend(*half, given, causal=causal, dropout=off)  # bf16 with gradients takes the other path
+        q, k, v = (tensor.bfloat16().requires_grad_() for tensor in (queries, keys, values))
+        separate = attend(q, k, v, given, causal=causal, dropout=off)  # bf16 with gradients takes the other path
         assert separate.dtype == torch.bfloat16
         torch.testing.assert_close(separate.float(), fused, atol=0.03, rtol=0.03)
 

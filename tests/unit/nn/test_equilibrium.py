@@ -15,8 +15,9 @@ from nmt.models.deq_blocks import EncoderBlock
 from nmt.nn.equilibrium import Equilibrium, Gradient, Implicit, JacobianPenalty, Phantom, equilibrium, unroll
 from nmt.nn.fixed_point import Anderson, Broyden, Map, Picard
 from nmt.nn.held import hold
+from tests.solver_limits import Limits
 
-EXACT = {"tolerance": 1e-13, "max_iterations": 150}
+EXACT: Limits = {"tolerance": 1e-13, "max_iterations": 150}
 FORWARD = Anderson(**EXACT)
 
 
@@ -52,7 +53,8 @@ class Problem:
         injections = held.inject(self.x)
 
         def f(z: Tensor) -> Tensor:
-            return held(z, injections, self.real[:, None, None]) * self.real[:, :, None]
+            mapped: Tensor = held(z, injections, self.real[:, None, None])
+            return mapped * self.real[:, :, None]
 
         f(self.start)  # draws the masks
         return f
@@ -197,7 +199,9 @@ def test_the_penalty_is_the_mean_square_of_the_jacobian(dropout: float) -> None:
     assert error < 0.1 * exact
     assert abs(float(values.mean()) - 2.0 * exact) < 4 * error
     assert drawn[0] is not None
-    gradient = torch.autograd.grad(drawn[0], list(problem.block.parameters()), allow_unused=True)
+    gradient: tuple[Tensor | None, ...] = torch.autograd.grad(
+        drawn[0], list(problem.block.parameters()), allow_unused=True
+    )
     assert sum(part is not None and bool(part.any()) for part in gradient) > 8
 
 

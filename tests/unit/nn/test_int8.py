@@ -79,7 +79,7 @@ def test_what_is_stored_is_bytes_and_a_scale_per_row() -> None:
 def test_embeddings_are_the_rows_up_to_rounding(scale: float) -> None:
     embedding = TokenEmbedding(9, 16, 0, std=1.0, scale=scale)
     with torch.no_grad():
-        embedding.weight *= torch.logspace(-3, 3, 9)[:, None]
+        embedding.weight.mul_(torch.logspace(-3, 3, 9)[:, None])
     small = Int8Embedding(*quantized_weight(embedding.weight), embedding.scale)
     tokens = torch.tensor([[0, 3, 8], [8, 1, 2]])
     expected, found = embedding(tokens), small(tokens)

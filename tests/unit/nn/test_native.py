@@ -18,26 +18,16 @@ from torch import Tensor, nn
 from nmt.nn import native
 from nmt.nn.int8_product import Int8Product, activation_levels, is_supported, quantize_rows
 from nmt.nn.norm.layer import normalized_sum
+from tests.unit.nn.native_inputs import bad_numbers, drawn, needs_library, same_bits, seeds
 from tests.without_native import without_library
 
-needs_library = pytest.mark.skipif(native.library() is None, reason="the C functions were not compiled")
 needs_kernel = pytest.mark.skipif(not is_supported(), reason="the kernel is for x86-64")
-seeds = st.integers(0, 2**32 - 1)
-bad_numbers = pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 
 
 @pytest.fixture(autouse=True, scope="module")
 def no_gradient() -> Iterator[None]:
     with torch.no_grad():
         yield
-
-
-def drawn(seed: int, *shape: int) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-
-
-def same_bits(left: Tensor, right: Tensor) -> bool:
-    return torch.equal(left.view(torch.int32), right.view(torch.int32))
 
 
 # The library
@@ -285,11 +275,11 @@ def test_the_best_continuations_are_those_of_log_softmax(
     there = min(count, beam * vocabulary)
     best[:, :there] = table.flatten(1).topk(there, -1).values
     # what may round away when so many terms are added up in float32, and of sums as large as the logits
-    close = {"rtol": 0, "atol": 6e-8 * vocabulary + 1e-6 * (100 + float(logits.masked_fill(off, 0.0).abs().max()))}
-    torch.testing.assert_close(sums.double(), best, **close)
+    rounding = 6e-8 * vocabulary + 1e-6 * (100 + float(logits.masked_fill(off, 0.0).abs().max()))
+    torch.testing.assert_close(sums.double(), best, rtol=0, atol=rounding)
     named = table[torch.arange(sentences)[:, None], parents, tokens]
     some = sums > -math.inf
-    torch.testing.assert_close(named[some], best[some], **close)
+    torch.testing.assert_close(named[some], best[some], rtol=0, atol=rounding)
     assert (parents[~some] == 0).all()
     assert (tokens[~some] == 0).all()
     assert (sums[:, :-1] >= sums[:, 1:]).all()

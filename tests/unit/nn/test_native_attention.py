@@ -14,7 +14,7 @@ from torch import Tensor
 from nmt.nn import native
 from nmt.nn.additive_attention import AdditiveAttention
 from nmt.nn.attention import CrossAttention, KeysValues, Place, attend_in_step
-from tests.unit.nn.test_native import bad_numbers, drawn, same_bits, seeds
+from tests.unit.nn.native_inputs import bad_numbers, drawn, same_bits, seeds
 from tests.without_native import without_library
 
 pytestmark = pytest.mark.skipif(native.library() is None, reason="the C functions were not compiled")
@@ -137,13 +137,14 @@ def test_attention_to_the_source_depends_on_nothing_but_its_real_tokens(
     seed: int, beam: int, heads: int, size: int, length: int, left: int, right: int
 ) -> None:
     """Not a bit of it: neither on padding, whatever stands there, nor on batch mates or the other queries."""
-    queries, real = drawn(seed, 3, beam, heads * size), drawn(seed + 1, 2, 3, length, heads, size)
+    queries, memory = drawn(seed, 3, beam, heads * size), drawn(seed + 1, 2, 3, length, heads, size)
     whole = torch.ones((3, 1, 1, length), dtype=torch.bool)
-    expected = native.attend_to_source(queries, *real, whole)
-    padded = torch.nn.functional.pad(real, (0, 0, 0, 0, left, right), value=math.nan)
+    expected = native.attend_to_source(queries, memory[0], memory[1], whole)
+    keys, values = torch.nn.functional.pad(memory, (0, 0, 0, 0, left, right), value=math.nan)
     mask = torch.nn.functional.pad(whole, (left, right), value=False)
-    assert same_bits(native.attend_to_source(queries, *padded, mask), expected)
-    alone = native.attend_to_source(queries[2:, beam - 1 :].clone(), *padded[:, 2:].clone(), mask[2:].clone())
+    assert same_bits(native.attend_to_source(queries, keys, values, mask), expected)
+    last = (tensor[2:].clone() for tensor in (queries[:, beam - 1 :], keys, values, mask))
+    alone = native.attend_to_source(*last)
     assert same_bits(alone[0, 0], expected[2, beam - 1])
 
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from nmt.nn.fixed_point import Anderson, Broyden, Solution
-from tests.unit.nn.test_fixed_point import (
+from tests.unit.nn.solver_problems import (
     CAUSAL,
     KINDS,
     assert_same,

@@ -15,8 +15,9 @@ from nmt.models.deq_blocks import DecoderBlock, EncoderBlock
 from nmt.nn.equilibrium import Implicit, equilibrium
 from nmt.nn.fixed_point import Anderson, Broyden, Map, Picard
 from nmt.nn.held import hold
+from tests.solver_limits import Limits
 
-EXACT = {"tolerance": 1e-12, "max_iterations": 200}
+EXACT: Limits = {"tolerance": 1e-12, "max_iterations": 200}
 OURS: dict[str, Any] = {"anderson": Anderson(**EXACT), "broyden": Broyden(**EXACT)}
 
 

@@ -17,7 +17,8 @@ from nmt.recipe.sizes import parameter_counts
 from nmt.recipe.starter import MODELS
 from nmt.shipped import shipped_recipes
 from nmt.text import read_lines
-from nmt.tokenizer import SentencePieceOptions
+from nmt.tokenizer.sentencepiece import SentencePieceOptions
+from nmt.training.schedule import InverseSquareRoot
 from tests.cli.model_directory import WORDS
 
 MACHINES = st.builds(Machine, cores=st.integers(1, 128), gpu=st.booleans())
@@ -74,8 +75,9 @@ def test_as_the_recipe_that_is_known_to_work() -> None:
     assert model == known.model.model_copy(update={"preset": model.preset})
     assert fit.vocabulary == known.tokenizer.vocabulary_sizes[0]
     training, schedule = known.training, known.training.schedule
+    assert isinstance(schedule, InverseSquareRoot)
     assert (fit.updates, fit.batch_tokens) == (training.updates, training.batch_tokens)
-    assert (fit.learning_rate, fit.warmup) == (schedule.learning_rate, schedule.warmup_updates)  # type: ignore[union-attr]
+    assert (fit.learning_rate, fit.warmup) == (schedule.learning_rate, schedule.warmup_updates)
 
 
 @pytest.mark.parametrize("pairs", [100, 300, 1000, 3000])
@@ -90,10 +92,11 @@ def test_sentencepiece_trains_that_vocabulary(pairs: int, language: str, multi30
         path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
     words = {word for line in lines for word in line.split()}
     text = Text(pairs, len(words), len(set("".join(words))))
-    for machine in (Machine(2, False), Machine(8, True)):
-        options = SentencePieceOptions(vocabulary_size=fitted(text, machine).vocabulary)
+    sizes = [fitted(text, machine).vocabulary for machine in (Machine(2, False), Machine(8, True))]
+    for size in sizes:
+        options = SentencePieceOptions(vocabulary_size=size)
         assert options.train(source, target, tmp_path).source.vocabulary_size == options.vocabulary_size
-    assert fitted(replace(text, words=10**6), Machine(2, False)).vocabulary >= options.vocabulary_size
+    assert fitted(replace(text, words=10**6), Machine(2, False)).vocabulary >= sizes[-1]
 
 
 def first_lines(path: Path, count: int) -> list[str]:

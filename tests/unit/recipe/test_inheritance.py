@@ -14,6 +14,7 @@ from nmt.pipeline.start import start_digests
 from nmt.recipe import load_recipe
 from nmt.recipe.show import as_yaml
 from nmt.recipe.sizes import parameter_counts
+from nmt.search import BeamSearch
 from nmt.tokenizer import load_tokenizers
 from nmt.tokenizer.existing import ExistingTokenizer
 from nmt.training.objectives import Refinement
@@ -52,7 +53,8 @@ def test_a_path_that_only_the_current_folder_has(model: Path, tmp_path: Path, mo
 def test_what_is_given_stands(model: Path) -> None:
     resolved = load_recipe(recipe(model, "model: {dropout: 0.25}\nsearch: {beam: 9}\n"))
     assert resolved.model.dropout == 0.25
-    assert resolved.search.beam == 9  # type: ignore[union-attr]
+    assert isinstance(resolved.search, BeamSearch)
+    assert resolved.search.beam == 9
     assert resolved.model.model_dump()["model_dim"] == 32
 
 
@@ -103,6 +105,7 @@ def test_a_directory_that_is_no_model(model: Path) -> None:
 def test_options_of_search_are_taken_over_one_by_one(model: Path) -> None:
     search = load_recipe(recipe(model), ["search.n_best=2"]).search
     assert search.n_best == 2
+    assert isinstance(search, BeamSearch)
     assert search.beam == read_recipe(model)["search"]["beam"]
     other = load_recipe(recipe(model, "search: {kind: sampling}\n")).search
     assert other.kind == "sampling"

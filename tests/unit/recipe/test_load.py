@@ -13,9 +13,9 @@ from pydantic import Field, model_validator
 
 from nmt.errors import UserError
 from nmt.options import LARGEST, Options, PositiveFloat, Size
+from nmt.recipe.conflict import Conflict
 from nmt.recipe.document import read_document
 from nmt.recipe.load import load_options
-from nmt.recipe.recipe import Conflict
 from nmt.recipe.show import as_yaml
 
 
@@ -281,7 +281,7 @@ def test_conflicts_name_every_key_with_its_line(tmp_path: Path) -> None:
         load_options(Root, read_document(path), ["language=fr"], lambda options: [conflict])
 
 
-NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), min_size=1)
+NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1)
 
 
 @given(

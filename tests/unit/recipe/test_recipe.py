@@ -16,7 +16,7 @@ from nmt.recipe.keys import option_classes
 from nmt.recipe.schema import recipe_schema
 from nmt.recipe.show import as_yaml
 from nmt.recipe.sizes import parameter_counts
-from nmt.tokenizer import SentencePieceOptions
+from nmt.tokenizer.sentencepiece import SentencePieceOptions
 from tests.cli.model_directory import save_tiny_model
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -178,6 +178,7 @@ def test_very_many_wrong_keys_are_told_soon(tmp_path: Path) -> None:
 
 def test_counting_parameters_allocates_nothing_and_counts_shared_ones_once(tmp_path: Path) -> None:
     recipe = load_recipe(smallest(tmp_path), ["tokenizer.vocabulary_size=500"])
+    assert isinstance(recipe.tokenizer, SentencePieceOptions)
     size = recipe.tokenizer.vocabulary_size
     model = recipe.model.build(size, size)
     assert parameter_counts(recipe.model, recipe.tokenizer)["total"] == sum(p.numel() for p in model.parameters())

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import random
+from collections.abc import Sequence
+from functools import partial
+from typing import Literal
 
 import pytest
 import torch
@@ -17,28 +20,13 @@ from nmt.search.base import Hypothesis
 from nmt.search.beam import beam_search
 from nmt.tokenizer.base import SPECIAL
 from tests.unit.search.table_model import TableMemory, TableModel, TableState, exhaustive
+from tests.unit.search.table_search import batch, search
 
 EOS = SPECIAL.eos
 alphas = st.sampled_from([0.0, 0.2, 0.6, 1.0, 1.7])
 betas = st.sampled_from([0.0, 0.2, 1.0])
 normalizations = st.sampled_from(["gnmt", "power"])
 seeds = st.integers(0, 2**32)
-
-
-def batch(sentences: list[list[int]], extra: int = 0, left: bool = False) -> tuple[Tensor, Tensor]:
-    """Padded [B, S] ids and mask of sentences that already end in EOS."""
-    width = max(map(len, sentences)) + extra
-    source = torch.full((len(sentences), width), SPECIAL.pad)
-    mask = torch.zeros((len(sentences), width), dtype=torch.bool)
-    for row, ids in enumerate(sentences):
-        place = slice(width - len(ids), width) if left else slice(len(ids))
-        source[row, place] = torch.tensor(ids)
-        mask[row, place] = True
-    return source, mask
-
-
-def search(model: TableModel, sentences: list[list[int]], options: BeamSearch) -> list[list[Hypothesis]]:
-    return beam_search(model, *batch(sentences), options)
 
 
 def same(left: list[Hypothesis], right: list[Hypothesis]) -> bool:
@@ -50,7 +38,7 @@ def same(left: list[Hypothesis], right: list[Hypothesis]) -> bool:
 @settings(deadline=None, max_examples=40)
 @given(seed=seeds, alpha=alphas, beta=betas, normalization=normalizations, source_length=st.integers(0, 3))
 def test_a_beam_that_holds_everything_equals_exhaustive_search(
-    seed: int, alpha: float, beta: float, normalization: str, source_length: int
+    seed: int, alpha: float, beta: float, normalization: Literal["gnmt", "power"], source_length: int
 ) -> None:
     """3 words and at most 3 tokens: no step has more than 9 * 4 continuations."""
     options = BeamSearch(
@@ -130,7 +118,7 @@ def test_asking_for_more_translations_leaves_the_first_as_they_are(
     beam=st.integers(1, 3),
 )
 def test_padding_batch_mates_and_order_change_nothing(
-    seed: int, lengths: list[int], order: object, extra: int, left: bool, alpha: float, beta: float, beam: int
+    seed: int, lengths: list[int], order: random.Random, extra: int, left: bool, alpha: float, beta: float, beam: int
 ) -> None:
     model = TableModel(9, seed)
     options = BeamSearch(
@@ -139,46 +127,45 @@ def test_padding_batch_mates_and_order_change_nothing(
     sources = [[4 + (i + n) % 5 for n in range(length)] + [EOS] for i, length in enumerate(lengths)]
     alone = [search(model, [source], options)[0] for source in sources]
     shuffled = list(range(len(sources)))
-    order.shuffle(shuffled)  # type: ignore[attr-defined]
+    order.shuffle(shuffled)
     together = beam_search(model, *batch([sources[i] for i in shuffled], extra, left), options)
     assert all(same(found, alone[i]) for i, found in zip(shuffled, together, strict=True))
 
 
-@dataclass
 class HandMade(TableModel):
     """P(token | last token): "a" = 4, "b" = 5. Greedy takes a, though b is better in the end."""
 
-    def __post_init__(self) -> None:
+    def __init__(self) -> None:
         super().__init__(6)
 
-    def row(self, source: object, prefix: object) -> tuple[Tensor, Tensor]:
-        last = list(prefix)[-1]  # type: ignore[call-overload]
+    def row(self, source: Sequence[int], prefix: Sequence[int]) -> tuple[Tensor, Tensor]:
+        last = prefix[-1]
         table = {SPECIAL.bos: (0.0, 0.6, 0.4), 4: (0.3, 0.4, 0.3), 5: (0.9, 0.05, 0.05)}[last]
         probabilities = torch.zeros(6)
         probabilities[[EOS, 4, 5]] = torch.tensor(table)
-        return probabilities.log(), torch.full((len(list(source)),), 1 / len(list(source)))  # type: ignore[call-overload]
+        return probabilities.log(), torch.full((len(source),), 1 / len(source))
 
 
 def test_hand_computed() -> None:
     """b EOS has 0.4 * 0.9 = 0.36; greedy search takes a a and is then capped: 0.6 * 0.4 * 0.3 = 0.072."""
     model, source = HandMade(), [[4, EOS]]
-    plain = {"length_penalty": 0.0, "max_length_factor": 0.0, "max_length_offset": 2}
-    (greedy,) = search(model, source, BeamSearch(beam=1, **plain))
+    plain = partial(BeamSearch, length_penalty=0.0, max_length_factor=0.0, max_length_offset=2)
+    (greedy,) = search(model, source, plain(beam=1))
     assert greedy[0].log_probability == pytest.approx(math.log(0.072), abs=1e-5)
-    (found,) = search(model, source, BeamSearch(beam=2, n_best=2, **plain))
+    (found,) = search(model, source, plain(beam=2, n_best=2))
     assert found[0].tokens == (5,)
     assert found[0].log_probability == pytest.approx(math.log(0.36), abs=1e-5)
     assert found[1].tokens == (4, 5)
     assert found[1].log_probability == pytest.approx(math.log(0.6 * 0.3 * 0.9), abs=1e-5)
     # alpha 1: |Y| = 2 for both words and EOS, so lp = 7/6; coverage of the one word is 2 * 1/2 = 1: no penalty.
-    (found,) = search(model, source, BeamSearch(beam=2, **(plain | {"length_penalty": 1.0}), coverage_penalty=0.5))
+    (found,) = search(model, source, plain(beam=2, length_penalty=1.0, coverage_penalty=0.5))
     assert found[0].score == pytest.approx(max(math.log(0.36) * 6 / 7, math.log(0.162) * 6 / 8), abs=1e-5)
 
 
 def test_a_hypothesis_at_the_length_limit_ends_as_it_is() -> None:
     class NeverEnds(TableModel):
-        def row(self, source: object, prefix: object) -> tuple[Tensor, Tensor]:
-            logits, attention = super().row(source, prefix)  # type: ignore[arg-type]
+        def row(self, source: Sequence[int], prefix: Sequence[int]) -> tuple[Tensor, Tensor]:
+            logits, attention = super().row(source, prefix)
             return logits.index_fill(0, torch.tensor(EOS), -30.0), attention
 
     sources = [[4] * length + [EOS] for length in (0, 1, 5)]
@@ -201,8 +188,8 @@ def test_pad_and_bos_never_come_out(seed: int, beam: int) -> None:
     """Even where the model likes nothing better, and where the beam is wider than the vocabulary."""
 
     class LikesPadding(TableModel):
-        def row(self, source: object, prefix: object) -> tuple[Tensor, Tensor]:
-            logits, attention = super().row(source, prefix)  # type: ignore[arg-type]
+        def row(self, source: Sequence[int], prefix: Sequence[int]) -> tuple[Tensor, Tensor]:
+            logits, attention = super().row(source, prefix)
             return logits.index_fill(0, torch.tensor([SPECIAL.pad, SPECIAL.bos]), 9.0), attention
 
     (found,) = search(LikesPadding(5, seed), [[4, 4, EOS]], BeamSearch(beam=beam, n_best=beam))
@@ -302,7 +289,7 @@ def test_an_empty_batch_gives_nothing() -> None:
 
 def test_a_broken_model_is_reported() -> None:
     class Broken(TableModel):
-        def row(self, source: object, prefix: object) -> tuple[Tensor, Tensor]:
+        def row(self, source: Sequence[int], prefix: Sequence[int]) -> tuple[Tensor, Tensor]:
             return torch.full((6,), math.nan), torch.ones(1)
 
     with pytest.raises(UserError, match="diverged"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from nmt.search import BeamSearch
 from nmt.search.base import Hypothesis
 from nmt.tokenizer.base import SPECIAL
 from tests.unit.search.table_model import TableModel
-from tests.unit.search.test_beam import batch, search
+from tests.unit.search.table_search import batch, search
 from tests.without_native import without_library
 
 pytestmark = pytest.mark.skipif(native.library() is None, reason="the C functions were not compiled")
@@ -82,9 +83,9 @@ class Spoilt(TableModel):
         super().__init__(9, 3)
         self.bad, self.length, self.everywhere = bad, length, everywhere
 
-    def row(self, source: object, prefix: object) -> tuple[Tensor, Tensor]:
-        logits, attention = super().row(source, prefix)  # type: ignore[arg-type]
-        if len(list(prefix)) >= self.length and (self.everywhere or len(list(source)) == 2):  # type: ignore[call-overload]
+    def row(self, source: Sequence[int], prefix: Sequence[int]) -> tuple[Tensor, Tensor]:
+        logits, attention = super().row(source, prefix)
+        if len(prefix) >= self.length and (self.everywhere or len(source) == 2):
             logits = torch.full_like(logits, self.bad)
         else:
             logits = logits.index_fill(0, torch.tensor(EOS), -20.0)  # or it would be over by then

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import pytest
 import torch
@@ -39,8 +40,10 @@ def test_an_unseen_word_costs_a_finite_amount() -> None:
 
 
 @given(st.floats(0, 2), st.integers(1, 200), st.sampled_from(["gnmt", "power"]))
-def test_length_penalty_starts_at_one_and_never_falls(alpha: float, length: int, normalization: str) -> None:
+def test_length_penalty_starts_at_one_and_never_falls(
+    alpha: float, length: int, normalization: Literal["gnmt", "power"]
+) -> None:
     """What the stopping bound of beam search rests on."""
-    penalty = length_penalty(torch.tensor([1, length, length + 1]), alpha, normalization)  # type: ignore[arg-type]
+    penalty = length_penalty(torch.tensor([1, length, length + 1]), alpha, normalization)
     assert penalty[0] == 1
     assert 1 <= penalty[1] <= penalty[2]

@@ -19,14 +19,14 @@ from nmt.search.base import Hypothesis
 from nmt.search.sampling import draw, draw_samples, sentence_keys
 from nmt.tokenizer.base import SPECIAL
 from tests.unit.search.table_model import TableMemory, TableModel, TableState, exhaustive
-from tests.unit.search.test_beam import batch
+from tests.unit.search.table_search import batch
 
 EOS = SPECIAL.eos
 SENTENCES = [[4, 5, EOS], [5, EOS], [4, 4, 5, 4, EOS]]
 
 
 def sampled(model: TableModel, sentences: list[list[int]], **options: float) -> list[list[Hypothesis]]:
-    return Sampling(**options).search(model, *batch(sentences))  # type: ignore[arg-type]
+    return Sampling.model_validate(options).search(model, *batch(sentences))
 
 
 def distribution(model: TableModel, source: list[int], options: Sampling, longest: int) -> dict[tuple[int, ...], float]:
@@ -102,11 +102,12 @@ def test_the_seed_decides() -> None:
 
 def test_scores_are_the_models_log_probabilities_in_the_order_drawn() -> None:
     model, source = TableModel(6, 4), SENTENCES[0]
-    limits = {"max_length_factor": 0.0, "max_length_offset": 3}
-    every = exhaustive(model, source, BeamSearch(length_penalty=0.0, **limits))
+    every = exhaustive(model, source, BeamSearch(length_penalty=0.0, max_length_factor=0.0, max_length_offset=3))
     known = {scored.tokens: scored.log_probability for scored in every}
     for temperature in (1.0, 0.6):
-        hypotheses = sampled(model, [source], n_best=50, temperature=temperature, **limits)[0]
+        hypotheses = sampled(
+            model, [source], n_best=50, temperature=temperature, max_length_factor=0.0, max_length_offset=3
+        )[0]
         for hypothesis in hypotheses:
             assert hypothesis.log_probability == pytest.approx(known[hypothesis.tokens], abs=1e-4)
             assert hypothesis.score == hypothesis.log_probability

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from nmt.search.options import BeamSearch
 from nmt.tokenizer.base import SPECIAL
 from tests.unit.search.table_model import TableModel, exhaustive
-from tests.unit.search.test_beam import search
+from tests.unit.search.table_search import search
 
 
 @given(

@@ -23,7 +23,9 @@ LIMIT = 7
 SOURCES = [[4, 5, EOS], [6, EOS], [EOS], [7, 7, 4, EOS]]
 
 
-def options(beam: int, alpha: float, **others: bool) -> BeamSearch:
+def options(
+    beam: int, alpha: float, *, stop_at_current_length: bool = False, free_end_at_limit: bool = False
+) -> BeamSearch:
     return BeamSearch(
         beam=beam,
         n_best=beam,
@@ -31,7 +33,8 @@ def options(beam: int, alpha: float, **others: bool) -> BeamSearch:
         length_normalization="power",
         max_length_factor=0.0,
         max_length_offset=LIMIT,
-        **others,
+        stop_at_current_length=stop_at_current_length,
+        free_end_at_limit=free_end_at_limit,
     )
 
 

@@ -6,6 +6,7 @@ import gzip
 import io
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -99,7 +100,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
         read_merges(tmp_path / "nowhere", "fastbpe")
 
 
-def their_bpe(codes: str) -> object:
+def their_bpe(codes: str) -> Any:
     from subword_nmt.apply_bpe import BPE as Theirs  # noqa: N811
 
     return Theirs(io.StringIO(codes))

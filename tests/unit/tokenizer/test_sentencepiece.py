@@ -10,7 +10,7 @@ import random
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import sentencepiece
@@ -92,8 +92,10 @@ def test_joint_and_separate(train: Train) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["unigram", "bpe"])
-def test_training_is_deterministic(texts: tuple[Path, Path], tmp_path: Path, algorithm: str, train: Train) -> None:
-    options = SentencePieceOptions(vocabulary_size=320, algorithm=algorithm)  # type: ignore[arg-type]
+def test_training_is_deterministic(
+    texts: tuple[Path, Path], tmp_path: Path, algorithm: Literal["unigram", "bpe"], train: Train
+) -> None:
+    options = SentencePieceOptions(vocabulary_size=320, algorithm=algorithm)
     assert options.train(*texts, tmp_path).source.digest == train(algorithm=algorithm).source.digest
 
 
@@ -287,7 +289,7 @@ def test_a_model_of_other_options_is_refused(texts: tuple[Path, Path], tmp_path:
     for ids, said in (({"pad_id": 3, "eos_id": 0}, "instead of"), (None, "empty")):
         model = io.BytesIO()
         if ids is not None:
-            given = {"pad_id": 0, "unk_id": 1, "bos_id": 2, "eos_id": 3, **ids}
+            given: dict[str, Any] = {"pad_id": 0, "unk_id": 1, "bos_id": 2, "eos_id": 3, **ids}
             sentencepiece.SentencePieceTrainer.train(
                 sentence_iterator=iter(SOURCE), model_writer=model, vocab_size=100, minloglevel=2, **given
             )

@@ -19,8 +19,9 @@ from nmt.models.transformer import Transformer
 from nmt.nn.equilibrium import Implicit, JacobianPenalty
 from nmt.nn.fixed_point import Anderson, Picard
 from nmt.pipeline.objective import make_objective
-from nmt.tokenizer import SentencePieceOptions, load_tokenizers
+from nmt.tokenizer import load_tokenizers
 from nmt.tokenizer.base import TokenizerPair
+from nmt.tokenizer.sentencepiece import SentencePieceOptions
 from nmt.training import Training
 from nmt.training.checkpoint import LAST
 from nmt.training.distributed import World, join_world

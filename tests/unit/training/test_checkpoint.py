@@ -22,7 +22,7 @@ from nmt.training.checkpoint import BEFORE, LAST
 from nmt.training.flat import FlatParameters
 from nmt.training.trainer import Trainer, TrainingResult
 from tests.unit.training.driver import SMALL, Silence, final_weights, options, prepared, trainer
-from tests.unit.training.test_trainer import ALONE, Prepared, logged
+from tests.unit.training.runs import ALONE, Prepared, logged
 
 UPDATES = 24
 HALF = 13
@@ -56,7 +56,7 @@ def made(data: tuple[Path, PairStore, TokenizerPair], directory: Path, **changes
     return trainer(directory, *data[1:], ALONE, training, reporter=reporter, config=config)
 
 
-def resumed(data: Prepared, half: Path, directory: Path, harm: Callable[[Path], None]) -> tuple[TrainingResult, str]:
+def resumed(data: Prepared, half: Path, directory: Path, harm: Callable[[Path], object]) -> tuple[TrainingResult, str]:
     """Goes on from the stopped training after its checkpoints were harmed; also what was said of it."""
     shutil.copytree(half, directory)
     harm(directory / "checkpoints")
@@ -80,7 +80,7 @@ def move_on(path: Path) -> None:
     save_file(load_file(path), path, {**metadata, "position": json.dumps(position)})
 
 
-HARMS: dict[str, Callable[[Path], None]] = {
+HARMS: dict[str, Callable[[Path], object]] = {
     "one bit": lambda folder: flip(folder / LAST),
     "the last byte": lambda folder: flip(folder / LAST, 0.9999),
     "cut": lambda folder: (folder / LAST).write_bytes((folder / LAST).read_bytes()[:-100]),

@@ -42,6 +42,12 @@ def norms() -> nn.Sequential:
     return nn.Sequential(BatchNorm.Config().build(4), BatchNorm.Config().build(4))
 
 
+def first_of(norms: nn.Sequential) -> BatchNorm:
+    norm = norms[0]
+    assert isinstance(norm, BatchNorm)
+    return norm
+
+
 def test_two_processes_store_what_one_does() -> None:
     x = torch.randn(10, 4) * 3 + 2
     alone, first, second = norms(), norms(), norms()
@@ -53,7 +59,7 @@ def test_two_processes_store_what_one_does() -> None:
     first[0](x[:7]), first[1](x[:2])
     GatheredStatistics(first, OneOfTwo(0, 2, torch.device("cpu"), received=other.sent)).store(usable=True)
     torch.testing.assert_close(named_weights(first), named_weights(alone))
-    assert first[0].running_mean.any()
+    assert first_of(first).running_mean.any()
 
 
 def test_what_a_skipped_update_has_read_is_forgotten() -> None:
@@ -62,8 +68,8 @@ def test_what_a_skipped_update_has_read_is_forgotten() -> None:
     gathered = GatheredStatistics(model, ALONE)
     gathered.store(usable=False)
     gathered.store(usable=True)
-    assert torch.equal(model[0].running_mean, torch.zeros(4))
-    assert torch.equal(model[0].running_var, torch.ones(4))
+    assert torch.equal(first_of(model).running_mean, torch.zeros(4))
+    assert torch.equal(first_of(model).running_var, torch.ones(4))
 
 
 def test_a_model_without_any_sends_nothing() -> None:

@@ -17,7 +17,7 @@ from nmt.training.checkpoint import LAST
 from nmt.training.flat import FlatParameters
 from nmt.training.optimizer import AdamThenSGD, AdamW, OptimizerOptions
 from tests.unit.training.driver import SMALL, options, prepared, trainer
-from tests.unit.training.test_trainer import ALONE, Prepared, _interrupting, logged
+from tests.unit.training.runs import ALONE, Prepared, interrupting, logged
 
 NEUTRAL, HALF, STILL = (ParameterGroup(f"factor {factor}", factor, factor > 0) for factor in (1.0, 0.5, 0.0))
 
@@ -123,7 +123,7 @@ def test_a_training_in_groups_goes_on_where_it_was(
     name = f"{type(optimizer).__name__}{stop_at}"
     made(data, f"whole{name}", grouped(0.5), optimizer=optimizer).train()
     stopped = made(data, name, grouped(0.5), optimizer=optimizer)
-    monkeypatch.setattr(stopped, "_update", _interrupting(stopped, stop_at))
+    monkeypatch.setattr(stopped, "_update", interrupting(stopped, stop_at))
     assert not stopped.train().finished
     made(data, name, grouped(0.5), optimizer=optimizer).train()
     whole, resumed = weights(data[0] / f"whole{name}"), weights(data[0] / name)

@@ -30,7 +30,7 @@ def test_nag_is_fairseqs_also_when_the_rate_changes() -> None:
     """v <- mu v (lr / lr_old) - lr g;  p <- p + mu^2 v_old (lr / lr_old) - (1 + mu) lr g (Sutskever's form)."""
     values = parameter()
     optimizer = NAG(momentum=0.9).build([alone(values)])
-    expected, velocity, before, mu = values.data.clone(), 0.0, 0.1, 0.9
+    expected, velocity, before, mu = values.data.clone(), torch.zeros_like(values.data), 0.1, 0.9
     for rate in (0.1, 0.1, 0.05, 0.005, 0.005):
         step(optimizer, values, rate)
         gradient = 4 * expected**3

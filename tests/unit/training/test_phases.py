@@ -25,7 +25,7 @@ from nmt.training.schedule import Plateau
 from nmt.training.trainer import Trainer
 from nmt.training.validation import Validation
 from tests.unit.training.driver import equilibrium, options, prepared, trainer
-from tests.unit.training.test_trainer import ALONE, _interrupting, logged
+from tests.unit.training.runs import ALONE, interrupting, logged
 
 Prepared = tuple[Path, PairStore, TokenizerPair]
 
@@ -68,6 +68,11 @@ def made(data: Prepared, name: str, config: Any = None, **changes: Any) -> Train
     return trainer(directory / name, store, tokenizers, ALONE, training, config=config or two_phases())
 
 
+def explicit_steps(training: Trainer) -> int:
+    assert isinstance(training.model, DEQ)
+    return int(training.model.explicit_steps)
+
+
 def notes(directory: Path, about: str = "another function") -> list[int]:
     return [r["update"] for r in logged(directory) if r["event"] == "note" and about in r["message"]]
 
@@ -87,7 +92,7 @@ def test_better_validations_of_pretraining_are_not_chosen(
     assert max(loss for steps, loss in judged if steps) < min(loss for steps, loss in judged if not steps)
     assert result.position.scores.best_update == 8
     assert "update 8" in result.chosen
-    assert int(training.model.explicit_steps) == 0
+    assert explicit_steps(training) == 0
     saved = load_file(data[0] / f"chosen_by_{best_by}" / "checkpoints" / "weights_00000008.safetensors")
     for name, tensor in named_weights(training.model).items():
         assert torch.equal(tensor, saved[name])
@@ -112,7 +117,7 @@ def test_averages_are_of_weights_after_the_switch(data: Prepared, judged: list[t
     six, eight = (load_file(folder / f"weights_0000000{update}.safetensors") for update in (6, 8))
     for name, parameter in training.model.named_parameters():
         torch.testing.assert_close(parameter.data, (six[name] + eight[name]) / 2)
-    assert int(training.model.explicit_steps) == 0
+    assert explicit_steps(training) == 0
 
 
 def test_one_validation_after_the_switch_is_not_averaged_with_those_before(
@@ -121,7 +126,7 @@ def test_one_validation_after_the_switch_is_not_averaged_with_those_before(
     training = made(data, "single", updates=6, average_checkpoints=8)
     assert training.train().chosen == "best single weights (update 6)"
     assert len(judged) == 3
-    assert int(training.model.explicit_steps) == 0
+    assert explicit_steps(training) == 0
 
 
 def test_patience_is_counted_anew(data: Prepared, judged: list[tuple[int, float]]) -> None:
@@ -151,17 +156,17 @@ def test_a_stop_near_the_switch_changes_nothing(data: Prepared, monkeypatch: pyt
     whole = made(data, f"undisturbed{stop_at}")
     expected = whole.train()
     stopped = made(data, f"stopped{stop_at}")
-    monkeypatch.setattr(stopped, "_update", _interrupting(stopped, stop_at))
+    monkeypatch.setattr(stopped, "_update", interrupting(stopped, stop_at))
     assert not stopped.train().finished
     resumed = made(data, f"stopped{stop_at}")
-    assert int(resumed.model.explicit_steps) == (2 if stop_at <= LAST_SHALLOW else 0)
+    assert explicit_steps(resumed) == (2 if stop_at <= LAST_SHALLOW else 0)
     found = resumed.train()
     assert logged(data[0] / f"stopped{stop_at}") == logged(data[0] / f"undisturbed{stop_at}")
     assert notes(data[0] / f"stopped{stop_at}") == [LAST_SHALLOW + 1]
     assert found.chosen == expected.chosen
     for name, tensor in named_weights(whole.model).items():
         assert torch.equal(tensor, named_weights(resumed.model)[name])
-    assert int(resumed.model.explicit_steps) == 0
+    assert explicit_steps(resumed) == 0
 
 
 @dataclass(frozen=True)

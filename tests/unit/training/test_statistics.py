@@ -25,7 +25,7 @@ from nmt.training.statistics import add, means
 from nmt.training.trainer import Trainer
 from nmt.training.window import Window
 from tests.unit.training.driver import Silence, equilibrium, prepared, refining, reporting, trainer
-from tests.unit.training.test_trainer import ALONE, _interrupting, logged, run_two_processes
+from tests.unit.training.runs import ALONE, interrupting, logged, run_two_processes
 
 Prepared = tuple[Path, PairStore, TokenizerPair]
 
@@ -87,6 +87,12 @@ def made(data: Prepared, name: str, *, worried: bool = False, **changes: Any) ->
     return trainer(directory / name, store, tokenizers, ALONE, reporting(**changes), config=config, reporter=Silence())
 
 
+def seen(training: Trainer) -> list[dict[str, float]]:
+    """What its model has reported."""
+    assert isinstance(training.model, Reporting)
+    return training.model.seen
+
+
 def lines(directory: Path, event: str = "progress") -> dict[int, dict[str, Any]]:
     return {r["update"]: r["statistics"] for r in logged(directory) if r["event"] == event}
 
@@ -103,7 +109,7 @@ def test_a_log_line_has_the_means_over_its_micro_batches(data: Prepared) -> None
     """Of those that have it; and of what the gradient brings, the values that it brought."""
     training = made(data, "means", validate_every=100, updates=12)
     training.train()
-    micro_batches = training.model.seen[:24]
+    micro_batches = seen(training)[:24]
     assert {len(report) for report in micro_batches} == {2, 3}  # the penalty is missing in some
     found = lines(data[0] / "means")
     assert list(found) == [6, 12]
@@ -116,7 +122,7 @@ def test_a_validation_has_the_means_over_its_batches(data: Prepared) -> None:
     training = made(data, "validated", updates=4)
     training.validation = replace(training.validation, batch_tokens=200)
     training.train()
-    batches = [report for report in training.model.seen if "late" not in report]
+    batches = [report for report in seen(training) if "late" not in report]
     assert len(batches) > 3
     assert lines(data[0] / "validated", "validated")[4] == pytest.approx(mean(batches), rel=1e-5)
 
@@ -145,7 +151,7 @@ def test_stopped_in_between_the_lines_are_the_same(
 ) -> None:
     made(data, "whole").train()
     stopped = made(data, f"stopped{stop_at}")
-    monkeypatch.setattr(stopped, "_update", _interrupting(stopped, stop_at))
+    monkeypatch.setattr(stopped, "_update", interrupting(stopped, stop_at))
     assert not stopped.train().finished
     made(data, f"stopped{stop_at}").train()
     assert logged(data[0] / "whole") == logged(data[0] / f"stopped{stop_at}")

@@ -6,9 +6,7 @@ import json
 import os
 import random
 import signal
-import socket
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +14,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from nmt.data.store import PairStore
 from nmt.errors import UserError
 from nmt.models.gnmt import GNMT
 from nmt.nn.clipping import Clipping
-from nmt.tokenizer.base import TokenizerPair
 from nmt.training.checkpoint import LAST
-from nmt.training.distributed import World, process_count, started_processes
+from nmt.training.distributed import process_count, started_processes
 from nmt.training.optimizer import NAG, AdamThenSGD
 from nmt.training.schedule import Constant, Plateau
-from nmt.training.trainer import Trainer
-from tests.forked import Forked
-from tests.unit.training.driver import Silence, drive, final_weights, options, prepared, trainer
-
-ALONE = World(0, 1, torch.device("cpu"))
-
-Prepared = tuple[Path, PairStore, TokenizerPair]
+from tests.unit.training.driver import Silence, final_weights, options, prepared, trainer
+from tests.unit.training.runs import ALONE, Prepared, interrupting, logged, run_two_processes, start
 
 
 @pytest.fixture(scope="module")
@@ -45,30 +36,6 @@ def train(data: Prepared, name: str, reporter: Silence | None = None, **changes:
     training = options(best_by="loss", **changes)
     trainer(directory / name, store, tokenizers, ALONE, training, reporter=reporter or Silence()).train()
     return directory / name
-
-
-def logged(directory: Path) -> list[dict[str, Any]]:
-    records = [json.loads(line) for line in (directory / "log.jsonl").read_text().splitlines()]
-    for record in records:
-        for varying in ("tokens_per_second", "seconds_left"):
-            record.pop(varying, None)
-    return records
-
-
-def start(directory: Path, *arguments: Any, **environment: str) -> Forked:
-    return Forked(lambda: drive(directory, *arguments), environment)
-
-
-def run_two_processes(directory: Path, *arguments: Any) -> None:
-    """One training, to its end."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "GLOO_SOCKET_IFNAME": "lo"}
-    ranks = [start(directory, *arguments, RANK=str(rank), **shared) for rank in (0, 1)]
-    for rank in ranks:
-        _, errors = rank.wait(timeout=300)
-        assert rank.returncode == 0, errors
 
 
 def test_it_learns(data: Prepared) -> None:
@@ -163,7 +130,7 @@ def test_every_optimiser_goes_on_where_it_was(
     name = "_".join([*(str(value) for value in changes.values()), str(stop_at)]).replace(" ", "_")
     whole = train(data, f"whole_{name}", **changes)
     stopped = trainer(directory / name, store, tokenizers, ALONE, options(best_by="loss", **changes))
-    monkeypatch.setattr(stopped, "_update", _interrupting(stopped, stop_at))
+    monkeypatch.setattr(stopped, "_update", interrupting(stopped, stop_at))
     assert not stopped.train().finished
     assert torch.equal(final_weights(whole), final_weights(train(data, name, **changes)))
     assert logged(whole) == logged(directory / name)
@@ -294,17 +261,12 @@ def test_a_stop_at_a_validation_does_not_lose_the_validation(data: Prepared, mon
         directory, store, tokenizers = data
         name = directory / f"stopped{stop_at}"
         stopped = trainer(name, store, tokenizers, ALONE, options(best_by="loss"))
-        monkeypatch.setattr(stopped, "_update", _interrupting(stopped, stop_at))
+        monkeypatch.setattr(stopped, "_update", interrupting(stopped, stop_at))
         result = stopped.train()
         assert not result.finished
         assert result.position.update == stop_at
         assert trainer(name, store, tokenizers, ALONE, options(best_by="loss")).train().finished
         assert [r for r in logged(name) if r["event"] == "validated"] == whole
-
-
-def _interrupting(stopped: Trainer, stop_at: int) -> Callable[[Any, bool], bool]:
-    plain = stopped._update
-    return lambda indices, _: plain(indices, stopped.position.update + 1 == stop_at)
 
 
 def test_a_stop_during_the_last_update_does_not_lose_its_validation(
@@ -313,7 +275,7 @@ def test_a_stop_during_the_last_update_does_not_lose_its_validation(
     directory, store, tokenizers = data
     name = directory / "stopped_last"
     stopped = trainer(name, store, tokenizers, ALONE, options(best_by="loss", updates=5))
-    monkeypatch.setattr(stopped, "_update", _interrupting(stopped, 5))
+    monkeypatch.setattr(stopped, "_update", interrupting(stopped, 5))
     assert not stopped.train().finished
     result = trainer(name, store, tokenizers, ALONE, options(best_by="loss", updates=5)).train()
     assert result.finished
@@ -325,7 +287,7 @@ def test_log_lines_after_a_stop_average_what_came_before_it(data: Prepared, monk
     changes: dict[str, Any] = {"log_every": 6, "best_by": "loss"}
     whole = train(data, "every_sixth", log_every=6)
     stopped = trainer(directory / "stopped_between", store, tokenizers, ALONE, options(**changes))
-    monkeypatch.setattr(stopped, "_update", _interrupting(stopped, 9))
+    monkeypatch.setattr(stopped, "_update", interrupting(stopped, 9))
     stopped.train()
     trainer(directory / "stopped_between", store, tokenizers, ALONE, options(**changes)).train()
     assert logged(whole) == logged(directory / "stopped_between")

@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TypeVar
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from nmt.nn.cells import GRU, AnyCell, CellState
+from nmt.nn.cells.gru import ResetAfterGRU
+
+EitherT = TypeVar("EitherT", GRU, ResetAfterGRU)
 
 
 def sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x))
 
 
-def build(*, reset_after: bool, inputs: int = 5, width: int = 6) -> Any:
+def chungs(inputs: int = 5, width: int = 6) -> GRU:
     torch.manual_seed(4)
-    return GRU.Config(reset_after=reset_after).build(inputs, width)
+    cell = GRU.Config().build(inputs, width)
+    assert isinstance(cell, GRU)
+    return cell
 
 
-def filled(cell: Any, recurrent: list[float]) -> Any:
+def cudnns(inputs: int = 5, width: int = 6) -> ResetAfterGRU:
+    torch.manual_seed(4)
+    cell = GRU.Config(reset_after=True).build(inputs, width)
+    assert isinstance(cell, ResetAfterGRU)
+    return cell
+
+
+def filled(cell: EitherT, recurrent: list[float]) -> EitherT:
     """One unit whose inputs' weights are 1, 2 and 3."""
     with torch.no_grad():
         cell.input.weight.copy_(torch.tensor([[1.0], [2.0], [3.0]]))
@@ -30,11 +42,11 @@ def filled(cell: Any, recurrent: list[float]) -> Any:
 
 
 def one_step(cell: AnyCell, x: float, h: float) -> float:
-    return cell.step(torch.tensor([[x]]), CellState(torch.tensor([[h]]))).output.item()
+    return float(cell.step(torch.tensor([[x]]), CellState(torch.tensor([[h]]))).output.detach())
 
 
 def test_chungs_step_by_hand() -> None:
-    cell = filled(build(reset_after=False, inputs=1, width=1), [0.5, -1.0])
+    cell = filled(chungs(1, 1), [0.5, -1.0])
     with torch.no_grad():
         cell.candidate.weight.fill_(2.0)
     r, z = sigmoid(0.3 + 0.5 * 0.8), sigmoid(0.6 - 0.8)
@@ -43,7 +55,7 @@ def test_chungs_step_by_hand() -> None:
 
 
 def test_cudnns_step_by_hand() -> None:
-    cell = filled(build(reset_after=True, inputs=1, width=1), [0.5, -1.0, 2.0])
+    cell = filled(cudnns(1, 1), [0.5, -1.0, 2.0])
     with torch.no_grad():
         cell.recurrent_bias.fill_(0.4)
     r, z = sigmoid(0.3 + 0.5 * 0.8), sigmoid(0.6 - 0.8)
@@ -51,7 +63,7 @@ def test_cudnns_step_by_hand() -> None:
     assert one_step(cell, 0.3, 0.8) == pytest.approx((1 - z) * n + z * 0.8)
 
 
-def torchs(cell: Any) -> nn.GRUCell:
+def torchs(cell: ResetAfterGRU) -> nn.GRUCell:
     """torch's cell with the weights of one that resets after the product."""
     theirs = nn.GRUCell(cell.inputs, cell.width)
     with torch.no_grad():
@@ -63,7 +75,7 @@ def torchs(cell: Any) -> nn.GRUCell:
     return theirs
 
 
-def random_biases(cell: Any) -> None:
+def random_biases(cell: ResetAfterGRU) -> None:
     with torch.no_grad():
         for name, parameter in cell.named_parameters():
             if name.endswith("bias"):
@@ -71,14 +83,14 @@ def random_biases(cell: Any) -> None:
 
 
 def test_reset_after_the_product_it_is_torchs() -> None:
-    cell = build(reset_after=True)
+    cell = cudnns()
     random_biases(cell)
     x, h = torch.randn(4, 5), torch.randn(4, 6)
     torch.testing.assert_close(cell.step(x, CellState(h)).output, torchs(cell)(x, h), atol=1e-6, rtol=0)
 
 
 def test_chungs_is_torchs_only_where_nothing_is_reset_and_with_the_other_update_gate() -> None:
-    chung, other = build(reset_after=False), build(reset_after=True)
+    chung, other = chungs(), cudnns()
     x, h = torch.randn(4, 5), torch.randn(4, 6)
 
     def copy() -> Tensor:
@@ -98,7 +110,7 @@ def test_chungs_is_torchs_only_where_nothing_is_reset_and_with_the_other_update_
 
 @pytest.mark.parametrize(("reset_after", "keeping"), [(False, -200.0), (True, 200.0)])
 def test_a_shut_update_gate_keeps_the_state_to_the_bit(reset_after: bool, keeping: float) -> None:
-    cell = build(reset_after=reset_after)
+    cell: GRU | ResetAfterGRU = cudnns() if reset_after else chungs()
     with torch.no_grad():
         cell.input.bias[6:12] = keeping
     h = torch.randn(4, 6)

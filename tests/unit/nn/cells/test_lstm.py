@@ -114,9 +114,9 @@ def test_padding_leaves_the_state_as_it_is(output_tanh: bool, left: bool) -> Non
     last = [torch.cat(parts) for parts in zip(*(ended.tensors() for ended in expected), strict=True)]
     torch.testing.assert_close(state.tensors(), last)
     weights = [x, *cell.parameters()]
-    gradients = torch.autograd.grad(sum(part.sum() for part in state.tensors()), weights)
+    gradients = torch.autograd.grad([part.sum() for part in state.tensors()], weights)
     assert not gradients[0][~mask].any()
-    for one, other in zip(gradients, torch.autograd.grad(sum(part.sum() for part in last), weights), strict=True):
+    for one, other in zip(gradients, torch.autograd.grad([part.sum() for part in last], weights), strict=True):
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
 
 

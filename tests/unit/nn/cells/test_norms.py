@@ -25,14 +25,15 @@ def built(config: LSTM.Config | GRU.Config | TanhCell.Config) -> Any:
     cell = config.build(INPUTS, WIDTH)
     cell.initialise(Uniform(0.7, biases=0.5))
     for norm in cell.norms.every():
-        nn.init.uniform_(norm.weight, 0.5, 1.5)
+        nn.init.uniform_(norm.get_parameter("weight"), 0.5, 1.5)
     return cell
 
 
 def layer_norm(cell: Any, site: Site, x: Tensor, part: int = 0) -> Tensor:
     norm = cell.norms.at(site)[part]
     centred = x - x.mean(-1, keepdim=True)
-    return norm.weight * centred / (x.var(-1, correction=0, keepdim=True) + 1e-5).sqrt() + norm.bias
+    gained: Tensor = norm.weight * centred / (x.var(-1, correction=0, keepdim=True) + 1e-5).sqrt() + norm.bias
+    return gained
 
 
 def test_lstm_of_ba_et_al() -> None:

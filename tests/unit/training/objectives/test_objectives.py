@@ -14,7 +14,7 @@ from nmt.training.objectives.base import Model, Precision
 from nmt.training.objectives.likelihood import cross_entropy
 from nmt.training.tally import TallyTensor
 from tests.unit.training.driver import options, prepared, trainer
-from tests.unit.training.test_trainer import ALONE, logged
+from tests.unit.training.runs import ALONE, logged
 
 
 class Counting(Objective):
@@ -27,7 +27,7 @@ class Counting(Objective):
     ) -> Mapping[str, Tensor]:
         with precision():
             found = cross_entropy(model, batch, 0.1)
-        found.loss.backward()  # type: ignore[no-untyped-call]
+        found.loss.backward()
         tokens, pairs = batch.target_tokens, len(batch.source)
         tally.add(found.loss, found.likelihood, tokens, units=tokens, figures=(pairs,))
         return found.statistics

@@ -24,25 +24,25 @@ from nmt.models.gnmt import GNMT
 from nmt.models.transformer import Transformer
 from nmt.pipeline.objective import make_gleu, make_objective
 from nmt.search import Sampling
-from nmt.search.sampling import Drawn, draw_samples
+from nmt.search.sampling import draw_samples
 from nmt.tokenizer.base import SPECIAL, TokenizerPair
 from nmt.training import Training
 from nmt.training.distributed import World
 from nmt.training.log import Progress
 from nmt.training.objectives import Refinement
-from nmt.training.objectives.base import Reward
+from nmt.training.objectives.base import Drawn, Reward
 from nmt.training.objectives.likelihood import cross_entropy
 from nmt.training.objectives.refinement import Refiner
 from nmt.training.optimizer import SGD
 from nmt.training.tally import Tally, TallyTensor
 from tests.contract.listed import MODELS
 from tests.unit.training.driver import Silence, final_weights, options, prepared, refining, trainer
-from tests.unit.training.test_trainer import run_two_processes
+from tests.unit.training.runs import run_two_processes
 
 Model = EncoderDecoder[Any, Any]
 
 VOCABULARY = 7
-SHORT = {"max_length_factor": 0.0, "max_length_offset": 2}
+SHORT: dict[str, Any] = {"max_length_factor": 0.0, "max_length_offset": 2}
 TINY: dict[str, ModelConfig] = {
     "transformer": Transformer.Config(
         model_dim=8, feedforward_dim=8, heads=2, encoder_layers=1, decoder_layers=1, dropout=0.0
@@ -117,7 +117,7 @@ def test_unequal_rewards_have_one(config: ModelConfig) -> None:
 def test_the_likelihood_of_whole_sentences_is_weighed() -> None:
     """Sums over the tokens of a sentence: no average over tokens may change what 0.017 means."""
     model, batch = built(TINY["transformer"]), pairs(4)
-    cross_entropy(model, batch, 0.0).loss.backward()  # type: ignore[no-untyped-call]
+    cross_entropy(model, batch, 0.0).loss.backward()
     expected = 0.017 * gradient(model)
     model.zero_grad()
     tally = accumulated(refiner(lambda hypotheses, _: [0.5] * len(hypotheses)), model, batch, 1)
@@ -150,7 +150,7 @@ def expected_reward(model: Model, source: list[int], reference: list[int], tempe
 def test_many_samples_give_the_gradient_of_the_expected_reward(config: ModelConfig, temperature: float) -> None:
     model, source, reference = built(config, 3), [4, 5], [5, 6]
     exact = expected_reward(model, source, reference, temperature)
-    (-exact).backward()  # type: ignore[no-untyped-call]
+    (-exact).backward()
     wanted = gradient(model)
     model.zero_grad()
     many = refiner(overlap, likelihood_weight=0.0, samples=20_000, temperature=temperature, **SHORT)
@@ -164,7 +164,7 @@ def test_many_samples_give_the_gradient_of_the_expected_reward(config: ModelConf
 def test_few_samples_give_it_on_average_but_for_their_own_part_of_the_baseline(config: ModelConfig) -> None:
     """3 samples: their mean reward contains a third of each one's own, so two thirds of the gradient are left."""
     model, source, reference, count = built(config, 3), [4, 5], [5, 6], 5000
-    (-expected_reward(model, source, reference, 1.0)).backward()  # type: ignore[no-untyped-call]
+    (-expected_reward(model, source, reference, 1.0)).backward()
     wanted = gradient(model)
     model.zero_grad()
     few = refiner(overlap, likelihood_weight=0.0, samples=3, **SHORT)
@@ -179,7 +179,7 @@ def test_merged_and_in_parts_it_is_still_the_definition(config: ModelConfig) -> 
     """Every sample by itself, each through its own encoder pass, against duplicates merged and parts of 20 tokens."""
     model, batch = built(config, 1, vocabulary=11).eval(), pairs(4)
     drawn: list[Drawn] = []
-    short = {"max_length_factor": 0.5, "max_length_offset": 1}
+    short: dict[str, Any] = {"max_length_factor": 0.5, "max_length_offset": 1}
     plain = refiner(overlap, samples=12, likelihood_weight=0.0, batch_tokens=20, temperature=0.5, **short)
 
     def remembering(*arguments: Any) -> Drawn:
@@ -201,8 +201,8 @@ def test_merged_and_in_parts_it_is_still_the_definition(config: ModelConfig) -> 
             logits[:, :, [SPECIAL.pad, SPECIAL.bos]] = -torch.inf
             log_p = torch.log_softmax(logits[0] / 0.5, -1).gather(1, one.target_output[0][:, None]).squeeze(1)
             chosen = drawn[0].mask[sentence, sample, : len(log_p)].clone()
-            advantage = rewards[sample] - np.mean(rewards)
-            (-log_p[chosen].sum() * advantage / 12).backward()  # type: ignore[no-untyped-call]
+            advantage = rewards[sample] - float(np.mean(rewards))
+            (-log_p[chosen].sum() * advantage / 12).backward()
     torch.testing.assert_close(ours, gradient(model), atol=1e-5, rtol=1e-3)
 
 
@@ -221,10 +221,11 @@ def test_dropout_acts_only_where_it_is_wanted() -> None:
 
 def test_a_frozen_encoder_gets_no_gradient() -> None:
     model = built(TINY["gnmt"])
-    for parameter in model.encoder.parameters():  # type: ignore[union-attr]
+    encoder = model.get_submodule("encoder")
+    for parameter in encoder.parameters():
         parameter.requires_grad_(False)
     accumulated(refiner(overlap), model, pairs(), 5)
-    assert all(parameter.grad is None for parameter in model.encoder.parameters())  # type: ignore[union-attr]
+    assert all(parameter.grad is None for parameter in encoder.parameters())
     assert gradient(model).any()
 
 
