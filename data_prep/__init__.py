@@ -1,4 +1,4 @@
-"""Corpora that recipes can name. A new one is a file here and its line in the union."""
+"""Corpora that recipes can name. To add one, write a file here and add it to the union."""
 
 from __future__ import annotations
 

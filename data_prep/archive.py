@@ -1,4 +1,4 @@
-"""Reading files out of a tar archive in one pass, without unpacking it and without trusting it."""
+"""Extract files from an untrusted tar archive in one pass, without unpacking the rest."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MEGABYTE = 10**6
 _GZIP_MAGIC = b"\x1f\x8b"
 _MOST_HEADER_BYTES = 1 << 20
 _DAMAGE = (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, ValueError, OverflowError, RecursionError)
-"""What tarfile and gzip make of it; the last three, of a header that makes no sense."""
+"""Exceptions that tarfile and gzip raise for a damaged archive; the last three come from a nonsensical header."""
 
 
 def extract_members(
@@ -36,23 +36,23 @@ def extract_members(
 ) -> str:
     """Writes some members of a tar archive, plain or gzip, to files of our own naming.
 
-    Streams: memory depends neither on the size of the archive nor on that of a member. Names inside the archive
-    are only compared, never used as paths, so that no archive writes anywhere else; links and devices are no
-    files. The files appear when the whole archive was read and found right; until then they are temporary ones
-    beside their places. A member that occurs twice counts as its last occurrence, as for tar.
+    The archive is streamed: memory depends on neither its size nor a member's. Names inside it are only compared,
+    never used as paths, so no archive can write anywhere else; links and devices are ignored. Members go to
+    temporary files, which are renamed once the whole archive has been read and verified. If a member occurs twice,
+    the last occurrence counts, as in tar.
 
     Args:
-        archive: the archive's file.
-        members: the wanted members' names and where they go.
-        checksum: `sha256:` or `md5:` and the hexadecimal digest of the archive, when known.
-        repair: for error messages: what to do about a bad archive.
-        progress: is told the megabytes that are read.
+        archive: the archive file.
+        members: the names of the wanted members, each with its destination.
+        checksum: `sha256:` or `md5:` and the hexadecimal digest of the archive, if known.
+        repair: what to do about a bad archive, for error messages.
+        progress: called with the megabytes read so far.
 
     Returns:
         SHA-256 of the archive, hexadecimal.
 
     Raises:
-        UserError: the archive cannot be read, is damaged, is another one or lacks a member, or the disk is full.
+        UserError: the archive cannot be read, is damaged, has another checksum or lacks a member, or the disk is full.
     """
     try:
         with archive.open("rb") as file, ExitStack() as outputs:
@@ -61,27 +61,27 @@ def extract_members(
                 _copy_members(io.BufferedReader(hashed, _BLOCK_BYTES), members, outputs)
             except _DAMAGE as error:
                 problem = str(error) or type(error).__name__
-                raise UserError(str(archive), "a whole tar archive", f"a damaged one ({problem})", repair) from None
+                raise UserError(str(archive), "an intact tar archive", f"a damaged one ({problem})", repair) from None
             except _MissingError as error:
                 raise UserError(str(archive), f"a member {error}", "an archive without it", repair) from None
             digests = hashed.digests()
             if checksum is not None and checksum not in digests:
                 found = next(digest for digest in digests if digest.startswith(checksum.partition(":")[0]))
-                raise UserError(str(archive), f"the archive {checksum}", f"another one, {found}", repair)
+                raise UserError(str(archive), f"an archive with checksum {checksum}", found, repair)
     except OSError as error:
         where = str(error.filename or archive)
         fix = "Make room on the disk." if error.errno == errno.ENOSPC else ""
-        raise UserError(where, "to be read or written", error.strerror or str(error), fix) from None
+        raise UserError(where, "a file that can be read or written", error.strerror or str(error), fix) from None
     return digests[0].removeprefix("sha256:")
 
 
 class _MissingError(Exception):
-    """A member that is not in the archive, or not as a file."""
+    """A member that is missing from the archive or is not a regular file."""
 
 
 def _copy_members(stream: io.BufferedReader[_Hashed], members: Mapping[str, Path], outputs: ExitStack) -> None:
-    """Copies the members to temporary files, which `outputs` makes permanent, and reads the archive to its end."""
-    # Not tarfile's own decompression, which notices neither a wrong checksum of gzip nor a missing end.
+    """Copies the members to temporary files, which `outputs` renames, and reads the archive to its end."""
+    # tarfile's own decompression would notice neither a wrong gzip checksum nor a truncated file.
     packed = stream.peek(len(_GZIP_MAGIC)).startswith(_GZIP_MAGIC)
     content = cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if packed else stream
     handles: dict[str, BinaryIO] = {}
@@ -98,7 +98,7 @@ def _copy_members(stream: io.BufferedReader[_Hashed], members: Mapping[str, Path
             assert data is not None  # it is a regular file
             while block := data.read(_BLOCK_BYTES):
                 handles[name].write(block)
-    for rest in (content, stream):  # the ends of gzip and of the file, for their checksums
+    for rest in (content, stream):  # the checksums of gzip and of the file cover the whole stream
         while rest.read(_BLOCK_BYTES):
             pass
     for name in members:
@@ -107,7 +107,7 @@ def _copy_members(stream: io.BufferedReader[_Hashed], members: Mapping[str, Path
 
 
 class _BoundedInfo(tarfile.TarInfo):
-    """A member whose name and attributes, which are read into memory, are of a size that such things have."""
+    """A member with bounded extended headers (long names, attributes), because tarfile reads them into memory."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str | None, errors: str) -> Self:
@@ -119,11 +119,11 @@ class _BoundedInfo(tarfile.TarInfo):
 
 _OWN_TYPES = (*tarfile.REGULAR_TYPES, tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE)
 _OWN_TYPES += (tarfile.CHRTYPE, tarfile.BLKTYPE)
-"""Of members; the others tell something of the next one."""
+"""Types of actual members; any other type is a header that describes the next member."""
 
 
 class _Hashed(io.RawIOBase):
-    """A file that hashes what is read of it, so that checking an archive costs no second reading."""
+    """A file that hashes its bytes as they are read, so checking an archive needs no second pass."""
 
     def __init__(self, file: BinaryIO, checksum: str | None, progress: Callable[[int, int], None]) -> None:
         self._file, self._progress, self._size = file, progress, os.fstat(file.fileno()).st_size
@@ -144,5 +144,5 @@ class _Hashed(io.RawIOBase):
         return len(block)
 
     def digests(self) -> list[str]:
-        """Algorithm and hexadecimal digest of what was read, SHA-256 first."""
+        """Algorithm and hexadecimal digest of the bytes read so far, SHA-256 first."""
         return [f"{algorithm}:{digest.hexdigest()}" for algorithm, digest in self._hashes.items()]

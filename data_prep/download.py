@@ -1,4 +1,4 @@
-"""Downloading one file so that a broken connection costs nothing but time."""
+"""Download one file; a broken connection is resumed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BLOCK_BYTES = 1 << 16
 _MEGABYTE = 10**6
 _TIMEOUT_SECONDS = 30
 _PERMANENT = range(400, 500)
-_PASSING = {408, 425, 429}  # of the 4xx, those that ask to try again
+_TRANSIENT = {408, 425, 429}  # the 4xx codes that ask to try again
 
 
 def download(
@@ -32,22 +32,22 @@ def download(
     by_hand: str = "",
     progress: ShowProgress = unseen,
 ) -> None:
-    """Fetches `url` to `path`, which appears only when it is whole.
+    """Downloads `url` to `path`, which appears only once it is complete.
 
-    What arrives is kept in `<path>.part`, across attempts and across runs, and continued with an HTTP
-    range request as long as the server's file is the same one. The pause doubles after each failure.
+    Partial data is kept in `<path>.part` across attempts and runs, and resumed with an HTTP range request
+    as long as the server still has the same file. The pause doubles after each failure.
 
     Args:
         url: http or https.
-        path: where the file goes; its folder is made.
-        checksum: `sha256:` or `md5:` and the hexadecimal digest of the file, when known.
-        attempts: how often to try in all.
-        wait_seconds: the first pause between attempts.
-        by_hand: for the error message: what to do without a network.
-        progress: is told the megabytes that have arrived.
+        path: destination; its folder is created.
+        checksum: `sha256:` or `md5:` and the hexadecimal digest of the file, if known.
+        attempts: total number of attempts.
+        wait_seconds: pause before the second attempt.
+        by_hand: what to do without a network, for the error message.
+        progress: called with the megabytes received so far.
 
     Raises:
-        UserError: the server has no such file, cannot be reached, or sends another file.
+        UserError: the server has no such file, cannot be reached, or sends a different file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = _Part(path, progress)
@@ -60,10 +60,10 @@ def download(
         except urllib.error.HTTPError as error:
             error.close()
             problem = _line(f"HTTP status {error.code} ({error.reason})")
-            if error.code in _PERMANENT and error.code not in _PASSING:
+            if error.code in _PERMANENT and error.code not in _TRANSIENT:
                 break
             continue
-        # URLError, timeouts and resets are OSErrors; an address or a header that makes no sense is a ValueError
+        # URLError, timeouts and resets are OSErrors; a malformed address or header is a ValueError
         except (OSError, http.client.HTTPException, ValueError) as error:
             problem = _line(getattr(error, "reason", error)) or type(error).__name__
             continue
@@ -72,14 +72,14 @@ def download(
             part.become(path)
             return
         part.discard()
-        problem = f"another file ({found}, not {checksum})"
-        if not continued:  # the server's whole file is a different one: asking again gives the same
+        problem = f"a different file (checksum {found}, not {checksum})"
+        if not continued:  # the server's complete file is different: another attempt would give the same
             break
-    raise UserError(url, "the file", problem, by_hand or f"Fetch it by other means and save it as {path}.")
+    raise UserError(url, "the file", problem, by_hand or f"Download it by other means and save it as {path}.")
 
 
 class _Part:
-    """The bytes that have arrived so far, and the server's tag of the file that they belong to."""
+    """The bytes received so far, and the server's tag for the file they belong to."""
 
     def __init__(self, path: Path, progress: ShowProgress) -> None:
         self.name, self.progress = path.name, progress
@@ -96,7 +96,7 @@ class _Part:
         sync_directory(path.parent)
 
     def checksum(self, like: str | None) -> str | None:
-        """This file's digest by the algorithm that `like` names; None for None."""
+        """The digest of this file by the algorithm of the checksum `like`; None if that is None."""
         if like is None:
             return None
         algorithm = like.partition(":")[0]
@@ -104,17 +104,17 @@ class _Part:
             return f"{algorithm}:{hashlib.file_digest(handle, algorithm).hexdigest()}"
 
     def fetch(self, url: str, *, unchecked: bool) -> bool:
-        """Continues until the file is whole; raises OSError or HTTPException when it breaks off.
+        """Downloads the rest of the file; raises OSError or HTTPException if the connection breaks.
 
         Args:
-            url: of the file.
-            unchecked: no checksum will tell a wrong file, so continue only where the server's tag proves
-                that it is the same file as before.
+            url: address of the file.
+            unchecked: no checksum will detect a wrong file, so resume only if the server's tag proves
+                that it is still the same one.
 
         Returns:
-            whether earlier bytes were continued.
+            Whether an earlier download was resumed.
         """
-        # Without "identity" a server may compress on the way, and ranges would count other bytes.
+        # Without "identity" a server may compress in transit, and ranges would count compressed bytes.
         request = urllib.request.Request(url, headers={"Accept-Encoding": "identity", "User-Agent": "nmt"})
         have = self.path.stat().st_size if self.path.exists() else 0
         tag = _usable(self.tag_path.read_text(encoding="latin-1")) if self.tag_path.exists() else ""
@@ -128,24 +128,24 @@ class _Part:
             if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                 raise
             error.close()
-            self.discard()  # the server's file is not longer than what is here: start again
-            raise OSError("the partial download does not fit the server's file") from None
+            self.discard()  # we already have at least as many bytes as the server's file: start again
+            raise OSError("the partial download does not match the server's file") from None
         with response:
             continued: bool = response.status == http.HTTPStatus.PARTIAL_CONTENT
             if continued and not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
                 self.discard()
-                raise OSError("the server sent another range than was asked for")
+                raise OSError("the server sent a different range than requested")
             self._receive(response, continued=continued)
         return continued
 
     def _receive(self, response: http.client.HTTPResponse, *, continued: bool) -> None:
         announced, received = _announced(response), 0
-        # Into memory of our own: a server that announces a chunk of -1 bytes would be read to its end at once.
+        # A fixed buffer: if a server announces a chunk of -1 bytes, read() would take everything at once.
         memory = memoryview(bytearray(_BLOCK_BYTES))
-        if not continued:  # the old tag must never stand beside bytes of another file
+        if not continued:  # the old tag must never accompany bytes of another file
             self.tag_path.unlink(missing_ok=True)
         with self.path.open("ab" if continued else "wb") as handle:
-            # A strong ETag or a date names the file; a weak ETag may not be used so (RFC 9110, 13.1.5).
+            # A strong ETag or a date identifies the file; a weak ETag must not be used here (RFC 9110, 13.1.5).
             tag = response.headers.get("ETag") or response.headers.get("Last-Modified") or ""
             if not tag.startswith("W/"):
                 self.tag_path.write_text(_usable(tag), encoding="latin-1")
@@ -166,11 +166,11 @@ def _line(message: object) -> str:
 
 
 def _announced(response: http.client.HTTPResponse) -> int | None:
-    """How many bytes the server says it sends; None where it says nothing, or nonsense."""
+    """Number of bytes that the server announces; None if the header is missing or malformed."""
     length = response.headers.get("Content-Length") or ""
     return int(length) if re.fullmatch(r"[0-9]{1,18}", length) and not response.chunked else None
 
 
 def _usable(tag: str) -> str:
-    """The tag, if it can be sent back in a header; else none."""
+    """The tag if it can be sent back in a header, else the empty string."""
     return tag if re.fullmatch(r"[\x20-\x7e]{1,1000}", tag) else ""

@@ -40,9 +40,9 @@ class TextFiles(Options):
     """One pair of files, one file of tab-separated pairs, or one file of text for a language model."""
 
     source: InputPath | None = None
-    """File of the source language, one sentence a line, plain or gzip."""
+    """File in the source language, one sentence per line, plain or gzip."""
     target: InputPath | None = None
-    """File of the target language, as many lines."""
+    """File in the target language, with the same number of lines."""
     tsv: InputPath | None = None
     """Instead of the two: a file of lines source<TAB>target, plain or gzip; further columns are ignored."""
     text: InputPath | None = None
@@ -74,7 +74,7 @@ class TextFiles(Options):
         """Its rows.
 
         Raises:
-            UserError: unreadable; sides of different length; a line of the TSV without a tab.
+            UserError: a file is unreadable, the sides differ in length, or a TSV line has no tab.
         """
         if (whole := self.whole(sides)) is not None:
             yield from read_rows(whole)
@@ -114,7 +114,7 @@ class Files(CorpusOptions):
     @model_validator(mode="after")
     def _names_are_free(self) -> Self:
         if taken := {"train", "validation"} & set(self.tests):
-            raise ValueError(f"a test set may not be called {' or '.join(sorted(taken))}")
+            raise ValueError(f"a test set may not be named {' or '.join(sorted(taken))}")
         return self
 
     @model_validator(mode="after")
@@ -133,12 +133,12 @@ class Files(CorpusOptions):
 
     @property
     def held_out(self) -> int:
-        """Those, where no validation set is named."""
+        """`validation_pairs` if there is no validation set, else 0."""
         return self.validation_pairs if self.validation is None else 0
 
     @property
     def named_texts(self) -> Sequence[NamedText]:
-        """Training, validation and test text, as the recipe has them."""
+        """Training, validation and test text, as named in the recipe."""
         sets: dict[KeyPath, TextFiles] = {("training", number): files for number, files in enumerate(self.training)}
         if self.validation is not None:
             sets[("validation",)] = self.validation
@@ -149,63 +149,63 @@ class Files(CorpusOptions):
         ]
 
     def fetch(self, directory: Path, progress: ShowProgress = unseen) -> RawCorpus:
-        """The files as they are; what is cut from them (TSV columns, held-out pairs) goes into `directory`.
+        """The files as they are; text extracted from them (TSV columns, held-out pairs) goes into `directory`.
 
-        What was cut before is used again when the contents of all files are still the same.
+        Earlier extracts are reused if the contents of all files are unchanged.
 
         Raises:
             UserError: a file is unreadable or wrong, or has too few rows to hold any out.
         """
         # A set is cut out only when it has to be; whole files are used where they lie.
         sets = {"validation": self.validation, **self.tests}
-        cut = {name: files for name, files in sets.items() if files is not None and files.tsv is not None}
+        tables = {name: files for name, files in sets.items() if files is not None and files.tsv is not None}
         training = self.training if self.validation is None or any(files.tsv for files in self.training) else ()
-        self._cut(training, cut, directory)
+        self._extract(training, tables, directory)
 
-        def place(name: str, files: TextFiles | None) -> Text:
+        def final(name: str, files: TextFiles | None) -> Text:
             whole = None if files is None else files.whole(self._sides)
             return text_at(directory, name, self.languages) if whole is None else whole
 
         joined = (text_at(directory, "train", self.languages),)
         return RawCorpus(
-            training=joined if training else tuple(place("", files) for files in self.training),
-            validation=place("validation", self.validation),
-            tests={name: place(name, files) for name, files in self.tests.items()},
+            training=joined if training else tuple(final("", files) for files in self.training),
+            validation=final("validation", self.validation),
+            tests={name: final(name, files) for name, files in self.tests.items()},
         )
 
     @property
     def _sides(self) -> int:
         return len(self.languages)
 
-    def _cut(self, training: tuple[TextFiles, ...], sets: dict[str, TextFiles], directory: Path) -> None:
+    def _extract(self, training: tuple[TextFiles, ...], sets: dict[str, TextFiles], directory: Path) -> None:
         inputs = [path for files in (*training, *sets.values()) for path in files.paths(self._sides)]
         if not inputs:
             return
         stamp = {"corpus": self.model_dump(mode="json"), "inputs": {str(p): file_digest(p) for p in inputs}}
         names = [*(["train"] if training else []), *(["validation"] if self.validation is None else []), *sets]
-        places = {name: text_at(directory, name, self.languages) for name in names}
+        outputs = {name: text_at(directory, name, self.languages) for name in names}
         known = _read_stamp(directory)
         known["corpus"] = renewed(Files, known.get("corpus"))  # an older version's options
-        if known == {**stamp, "outputs": _digests(places)}:
+        if known == {**stamp, "outputs": _digests(outputs)}:
             return
         for name, files in sets.items():
-            _write_rows(places[name], files.rows(self._sides))
+            _write_rows(outputs[name], files.rows(self._sides))
         if training:
             if self.validation is None:
-                self._hold_out(training, places)
+                self._hold_out(training, outputs)
             else:
-                _write_rows(places["train"], self._rows(training))
+                _write_rows(outputs["train"], self._rows(training))
         with write_atomically(directory / _STAMP) as handle:
-            json.dump({**stamp, "outputs": _digests(places)}, handle, indent=2)
+            json.dump({**stamp, "outputs": _digests(outputs)}, handle, indent=2)
 
-    def _hold_out(self, training: tuple[TextFiles, ...], places: dict[str, Text]) -> None:
+    def _hold_out(self, training: tuple[TextFiles, ...], outputs: dict[str, Text]) -> None:
         """Moves some rows to the validation set, and leaves every copy of them out of training.
 
         Which, the seed and their text decide and not where they stand; rows that cleaning would drop are not taken.
         """
         waiting = self._choose(training)
         chosen = frozenset(waiting)
-        with row_writer(places["train"]) as train, row_writer(places["validation"]) as validation:
+        with row_writer(outputs["train"]) as train, row_writer(outputs["validation"]) as validation:
             for row in self._rows(training):
                 number = self._number(row)
                 if number not in chosen:
@@ -261,14 +261,14 @@ def _write_rows(text: Text, rows: Iterable[tuple[str, ...]]) -> None:
             write(row)
 
 
-def _digests(places: dict[str, Text]) -> dict[str, str]:
-    paths = [path for text in places.values() for path in text.sides]
+def _digests(outputs: dict[str, Text]) -> dict[str, str]:
+    paths = [path for text in outputs.values() for path in text.sides]
     return {path.name: file_digest(path) for path in paths if path.exists()}
 
 
 def _read_stamp(directory: Path) -> dict[str, Any]:
     try:
         stamp: dict[str, Any] = json.loads((directory / _STAMP).read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # none yet, or not ours: cut again
+    except (OSError, ValueError):  # none yet, or not ours: extract again
         return {}
     return stamp

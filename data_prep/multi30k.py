@@ -18,8 +18,8 @@ TestSet = Literal["test_2016_flickr", "test_2017_flickr", "test_2017_mscoco", "t
 
 _NO_CZECH = ("test_2017_flickr", "test_2017_mscoco")
 
-# SHA-256 of the files that we could read; for the others the MD5 that torchtext published for this
-# address (its MD5 of all nine files that we could read is right). test_2018_flickr: only English known.
+# SHA-256 of the files that we could download; for the others the MD5 that torchtext published for this
+# address (its MD5 is right for all nine files that we have). For test_2018_flickr only English is known.
 CHECKSUMS = {
     "train.en": "sha256:d79cfa999dd4c51d2cb42499b6796d5a882c3a8a961923c25a898c90f8bbd56f",
     "train.de": "sha256:726e39b2fa9eb9ffb6dc763fb35a179f80fae06ffc5d28b6ace5faa883de28a6",
@@ -46,7 +46,7 @@ CHECKSUMS = {
 class Multi30k(CorpusOptions):
     """29,000 training, 1,014 validation and 1,000 test captions; English, German, French, Czech.
 
-    Files are taken from $NMT_DATA/multi30k when that folder has them, else downloaded.
+    Files are taken from $NMT_DATA/multi30k if present there, else downloaded.
     """
 
     kind: Literal["multi30k"] = "multi30k"
@@ -69,14 +69,14 @@ class Multi30k(CorpusOptions):
 
     @property
     def download(self) -> str:
-        """The same for each pair of languages."""
+        """Approximate size; the same for every language pair."""
         return "1.3 MB"
 
     def fetch(self, directory: Path, progress: ShowProgress = unseen) -> RawCorpus:
         """Finds the files, or downloads the missing ones into `directory`.
 
         Raises:
-            UserError: a file is neither there nor to be had; says what to do by hand.
+            UserError: a file is missing and cannot be downloaded; the message says how to provide it by hand.
         """
         return RawCorpus(
             training=(self._split("train", directory, progress),),
@@ -95,13 +95,13 @@ def _fetch(name: str, directory: Path, progress: ShowProgress) -> Path:
     if local := os.environ.get("NMT_DATA"):
         folders.insert(0, Path(local) / "multi30k")
     for folder in folders:
-        if (folder / file_name).is_file():  # downloads appear under this name only when whole and checked
+        if (folder / file_name).is_file():  # downloads appear under this name only once complete and verified
             return folder / file_name
     path = directory / file_name
     by_hand = (
         f"Without a network, put {file_name} into {directory.absolute()}, or into a folder multi30k/ and set the "
-        f"environment variable NMT_DATA to the folder that holds it"
+        f"environment variable NMT_DATA to the folder that contains it"
     )
-    by_hand += f" (now {local}, without that file)." if local else "."
+    by_hand += f" (now {local}, which lacks that file)." if local else "."
     download(f"{ADDRESS}/{file_name}", path, checksum=CHECKSUMS.get(name), by_hand=by_hand, progress=progress)
     return path

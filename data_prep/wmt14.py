@@ -1,4 +1,4 @@
-"""WMT14 (Bojar et al. 2014), English with German or French, as the published systems used it."""
+"""WMT14 (Bojar et al. 2014), English and German or French, as used by the published systems."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ PAPER_CLEANING: Mapping[str, Any] = {
     "max_word_ratio": 1.5,
     "deduplicate": False,
 }
-"""What is kept of the training text for ConvS2S (Gehring et al. 2017), where words are counted after tokenisation and
-here between blanks. The limit of characters stays ours, for the few endless lines of the web."""
+"""The cleaning of ConvS2S (Gehring et al. 2017), which counts words after tokenisation; here they are separated by
+spaces. The limit on characters is our own, for the few endless lines of the web crawl."""
 
 
 class WMT14(CorpusOptions):
-    """News translation of 2014: Europarl, Common Crawl and News Commentary (4.5 million pairs of English and German),
-    for French also UN and 10^9 (together 41 million pairs).
+    """News translation task of 2014: Europarl, Common Crawl and News Commentary (4.5 million English–German pairs),
+    for French also UN and 10^9 (41 million pairs in all).
 
-    An archive is taken from $NMT_DATA/wmt14, from `archives`, or downloaded. Each is checked against its published
-    checksum while it is read.
+    Archives are taken from $NMT_DATA/wmt14 or `archives`, else downloaded. Each is checked against its published
+    checksum as it is read.
     """
 
     kind: Literal["wmt14"] = "wmt14"
@@ -50,20 +50,20 @@ class WMT14(CorpusOptions):
     target: Literal["en", "de", "fr"]
     """Language to translate into, or of a language model's text; one of the two is English."""
     cleaning: Cleaning = Cleaning(**PAPER_CLEANING)
-    """Which training pairs are kept; what is not set is as for ConvS2S: at most 175 words on either side, and at most
-    1.5 times as many on one as on the other; repeats stay."""
+    """Which training pairs are kept. By default as for ConvS2S: at most 175 words on either side, and at most 1.5
+    times as many on one side as on the other; duplicates are kept."""
     training: tuple[TrainingPart, ...] = ()
-    """Parts of the training text, in this order; none named: all that the languages have."""
+    """Parts of the training text, in this order; if empty, all parts that exist for the language pair."""
     validation: Literal["newstest2013", "newstest2012+2013"] = "newstest2013"
-    """Validation set: that of ConvS2S and the Transformer, or GNMT's."""
+    """Validation set: newstest2013 as for ConvS2S and the Transformer, newstest2012+2013 as for GNMT."""
     archives: WorkPath | None = None
-    """Folder where the archives are, or else are downloaded to, so that several recipes share them (one run at a time
-    while they download); relative to the current folder; null: the run's own."""
+    """Folder to look for the archives in and to download them to, relative to the current folder; several recipes can
+    share it (one run at a time while downloading). null: a folder of the run's own."""
     address: str = ADDRESS
-    """Address of the folders wmt10, wmt13 and wmt14, for a mirror of statmt.org."""
+    """Base URL with the folders wmt10, wmt13 and wmt14; set it to use a mirror of statmt.org."""
     checksums: dict[ArchiveName, Checksum | None] = Field(default_factory=dict)
-    """Checksums (sha256:… or md5:…) to expect instead of the published ones; null accepts what comes and notices only
-    a later change."""
+    """Checksums (sha256:… or md5:…) to expect instead of the published ones; null accepts any archive and only
+    notices if it changes later."""
 
     @field_validator("cleaning", mode="before")
     @classmethod
@@ -73,10 +73,10 @@ class WMT14(CorpusOptions):
     @model_validator(mode="after")
     def _languages_and_parts_exist(self) -> Self:
         if "en" not in self._sides_read:
-            raise ValueError(f"one of source and target must be en, they are {self.source} and {self.target}")
+            raise ValueError(f"source or target must be en, but they are {self.source} and {self.target}")
         wrong = [part for part in self.training if part in FRENCH_ONLY and self._pair != "fr-en"]
         if wrong:
-            raise ValueError(f"training: {', '.join(wrong)} exists for English and French only")
+            raise ValueError(f"training: {', '.join(wrong)} exists only for English and French")
         if len(set(self.training)) < len(self.training):
             raise ValueError("training must name each part once")
         return self
@@ -98,17 +98,16 @@ class WMT14(CorpusOptions):
 
     @property
     def download(self) -> str:
-        """The archives of the whole training text; parts of it need fewer."""
+        """Size of the archives of all training text; some parts need fewer archives."""
         return "6.6 GB" if self._pair == "fr-en" else "1.7 GB"
 
     def fetch(self, directory: Path, progress: ShowProgress = unseen) -> RawCorpus:
-        """Finds or downloads the archives and reads the wanted files out of them into `directory`/text.
+        """Finds or downloads the archives and extracts the wanted files into `directory`/text.
 
-        What is there already is told by the digests of its content, in a record beside it; the archives are not
-        needed again as long as it is whole.
+        A record beside the extracted files holds their digests; while these match, the archives are not needed again.
 
         Raises:
-            UserError: an archive cannot be had, is damaged or lacks a file, or a test set's sides differ in length.
+            UserError: an archive is unavailable, damaged or lacks a file, or the sides of a test set differ in length.
         """
         text = directory / "text"
         sets = [*(f"newstest{year}" for year in self.validation.removeprefix("newstest").split("+")), _TEST_SET]
@@ -118,7 +117,7 @@ class WMT14(CorpusOptions):
         for archive, names in wanted.items():
             self._extract(archive, {name: text / PurePosixPath(name).name for name in names}, directory, progress)
         raw = RawCorpus(
-            training=tuple(ParallelFiles(*self._places(TRAINING[part], text)) for part in self.parts),
+            training=tuple(ParallelFiles(*self._paths(TRAINING[part], text)) for part in self.parts),
             validation=self._set(self.validation, sets[:-1], text),
             tests={_TEST_SET: self._set(_TEST_SET, sets[-1:], text)},
         )
@@ -128,13 +127,13 @@ class WMT14(CorpusOptions):
         source, target = self._sides_read
         return members.name(self._pair, source, "src"), members.name(self._pair, target, "ref")
 
-    def _places(self, members: Members, text: Path) -> tuple[Path, Path]:
+    def _paths(self, members: Members, text: Path) -> tuple[Path, Path]:
         source, target = (text / PurePosixPath(name).name for name in self._sides(members))
         return source, target
 
     def _set(self, name: str, parts: Iterable[str], text: Path) -> ParallelFiles:
-        """The test sets' segments as plain lines, one set after another."""
-        pairs = [pair for part in parts for pair in read_segment_pairs(*self._places(SETS[part], text))]
+        """The segments of the test sets as plain text files, one set after another."""
+        pairs = [pair for part in parts for pair in read_segment_pairs(*self._paths(SETS[part], text))]
         files = ParallelFiles(*(text / f"{name}.{language}" for language in self._sides_read))
         for path, side in ((files.source, 0), (files.target, 1)):
             content = "".join(f"{pair[side]}\n" for pair in pairs)
@@ -153,11 +152,11 @@ class WMT14(CorpusOptions):
         for leftover in record.parent.glob(".*.part"):  # of a run that was killed; can be as large as the corpus
             leftover.unlink()
         archive = self._find(name, checksum, directory, progress)
-        repair = f"Delete {archive} and run again, which downloads it anew."
+        repair = f"Delete {archive} and run again to download it anew."
         earlier = known.get("archive")
         if checksum is None and earlier:
             checksum = f"sha256:{earlier}"
-            repair += f" To accept the archive as it is, delete {record}."
+            repair += f" To accept this archive, delete {record}."
         digest = extract_members(archive, members, checksum=checksum, repair=repair, progress=progress)
         with write_atomically(record) as handle:
             stamp = {"archive": digest, "checksum": self.checksums.get(name, ARCHIVES[name].checksum)}
@@ -167,10 +166,10 @@ class WMT14(CorpusOptions):
         home = self.archives or directory / "archives"
         local = os.environ.get("NMT_DATA")
         for folder in ([Path(local) / "wmt14"] if local else []) + [home]:
-            if (folder / name).is_file():  # downloads appear under this name only when they are whole
+            if (folder / name).is_file():  # downloads appear under this name only once complete
                 return folder / name
         by_hand = f"Without a network, put {name} into {home.absolute()}, or into $NMT_DATA/wmt14"
-        by_hand += f" (now {local}/wmt14, without that file)." if local else " (NMT_DATA is not set)."
+        by_hand += f" (now {local}/wmt14, which lacks that file)." if local else " (NMT_DATA is not set)."
         url = f"{self.address.rstrip('/')}/{ARCHIVES[name].folder}/{name}"
         download(url, home / name, checksum=checksum, by_hand=by_hand, progress=progress)
         return home / name

@@ -1,4 +1,4 @@
-"""What WMT14's archives are called, where they lie, what is in them, and their published checksums."""
+"""Names, locations, contents and published checksums of WMT14's archives."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Archive:
     folder: str
     """Its folder under the address."""
     checksum: str
-    """As published; we could not download the archives ourselves."""
+    """As published; we could not download the archives to verify it."""
 
 
-# SHA-256, where there is one, from TensorFlow Datasets (url_checksums/wmt14_translate.txt, wmt15_translate.txt);
-# MD5 of dev.tgz from Sockeye (autopilot/tasks.py), of test-full.tgz from sacrebleu (dataset wmt14/full).
-# Bytes, from the same list: 657,632,379, 918,311,367, 80,418,416, 2,365,634,246, 2,595,102,720.
+# SHA-256 from TensorFlow Datasets (url_checksums/wmt14_translate.txt, wmt15_translate.txt); MD5 of dev.tgz from
+# Sockeye (autopilot/tasks.py), of test-full.tgz from sacrebleu (dataset wmt14/full). Sizes of the first five in
+# bytes, also from TensorFlow Datasets: 657,632,379, 918,311,367, 80,418,416, 2,365,634,246, 2,595,102,720.
 ARCHIVES: Mapping[ArchiveName, Archive] = {
     "training-parallel-europarl-v7.tgz": Archive(
         "wmt13", "sha256:0224c7c710c8a063dfd893b0cc0830202d61f4c75c17eb8e31836103d27d96e7"
@@ -56,18 +56,18 @@ ARCHIVES: Mapping[ArchiveName, Archive] = {
 
 @dataclass(frozen=True)
 class Members:
-    """Two files of an archive, the sides of a text."""
+    """Two files of an archive: the two sides of a parallel text."""
 
     archive: ArchiveName
     pattern: str
-    """Their names: {pair} is de-en or fr-en, {side} the language, {role} src or ref."""
+    """Pattern of their names: {pair} is de-en or fr-en, {joined} deen or fren, {side} a language, {role} src or ref."""
 
     def name(self, pair: str, side: str, role: str = "") -> str:
-        """The member of this side."""
+        """The name of the member for one side."""
         return self.pattern.format(pair=pair, joined=pair.replace("-", ""), side=side, role=role)
 
 
-# Names as fairseq's prepare-wmt14en2{de,fr}.sh, TensorFlow Datasets and Sockeye's autopilot use them.
+# Names as in fairseq's prepare-wmt14en2{de,fr}.sh, TensorFlow Datasets and Sockeye's autopilot.
 TRAINING: Mapping[TrainingPart, Members] = {
     "europarl-v7": Members("training-parallel-europarl-v7.tgz", "training/europarl-v7.{pair}.{side}"),
     "commoncrawl": Members("training-parallel-commoncrawl.tgz", "commoncrawl.{pair}.{side}"),

@@ -5,7 +5,7 @@
     model = nmt.load("runs/phrasebook_en_de/transformer_tiny/model")
     print(model.translate("Where is the station?").text)
 
-The names below are all there is to know; each is imported when it is first used, so `import nmt` costs nothing.
+The names below are the public interface. Each is imported on first use, so `import nmt` itself is nearly free.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ else:
     }
 
     def __getattr__(name: str) -> object:
-        """Imports one of the names above."""
+        """Imports one of the public names."""
         if name not in _MODULES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         value = globals()[name] = getattr(import_module(_MODULES[name]), name)

@@ -1,4 +1,4 @@
-"""`python -m nmt` is the command `nmt`."""
+"""Run the `nmt` command as `python -m nmt`."""
 
 from nmt.cli.main import main
 

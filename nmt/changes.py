@@ -1,6 +1,6 @@
-"""Options with some fields changed, and what is wrong with a change in the words of whoever made it.
+"""Change some fields of options; errors spell a field the way the caller does.
 
-A flag of the command line, `--n-best 5`, and a keyword of Python, `n_best=5`, are two spellings of one field.
+A command-line flag, `--n-best 5`, and a Python keyword, `n_best=5`, are two spellings of one field.
 """
 
 from __future__ import annotations
@@ -19,34 +19,34 @@ OptionsT = TypeVar("OptionsT", bound=Options)
 
 
 class Keywords:
-    """Fields as Python has them."""
+    """The spelling of fields as Python keywords."""
 
-    another_kind: str = "Another kind of search is given whole, as search=nmt.Sampling(...)."
-    """What to do about a field that only another member of the union has."""
+    another_kind: str = "To use another kind of search, pass it whole: search=nmt.Sampling(...)."
+    """Advice about a field that only another member of the union has."""
 
     def name(self, field: str) -> str:
-        """What a field is called."""
+        """The spelling of a field."""
         return field
 
     def given(self, field: str, value: object) -> str:
-        """The field with its value, as it is written."""
+        """The spelling of a field with its value."""
         return f"{field}={value!r}"
 
 
 def changed(
     options: OptionsT, changes: Mapping[str, Any], union: object = None, spelling: Keywords | None = None
 ) -> OptionsT:
-    """The same options with some fields changed, validated together.
+    """A copy of the options with some fields changed, validated as a whole.
 
     Args:
-        options: what stands where nothing is changed.
+        options: values of the fields that are not changed.
         changes: the new values, by field.
-        union: the union that `options` is of, where `kind` may be changed; the other kind starts from
-            its own defaults, and keeps the fields that both kinds have.
-        spelling: how fields are written where the changes come from; keywords by default.
+        union: the union that `options` belongs to, if `kind` may be changed. The new kind starts from
+            its own defaults and keeps the values of fields that both kinds have.
+        spelling: how the caller spells fields; by default as Python keywords.
 
     Raises:
-        UserError: naming the changes that are wrong, or do not go with the rest.
+        UserError: a change is invalid or conflicts with the other options; the message names it.
     """
     spelling = spelling or Keywords()
     chosen: type[OptionsT] = type(options)
@@ -86,11 +86,11 @@ def _unknown(name: str, chosen: type[Options], union: object, spelling: Keywords
         fix = spelling.another_kind
     else:
         fix = f"Did you mean {spelling.name(near[0])}?" if near else ""
-    return UserError(spelling.name(name), f"an option of {chosen.__name__}", "one that it does not have", fix)
+    return UserError(spelling.name(name), f"an option of {chosen.__name__}", "an unknown name", fix)
 
 
 def _unfit(message: str, kept: Mapping[str, Any], changes: Mapping[str, Any], spelling: Keywords) -> UserError:
-    """For changes that each are right but do not go with each other, or with the rest."""
+    """The error for changes that are valid one by one but conflict with each other or with the other options."""
     words = re.findall(r"\w+", message)
     where = " ".join(spelling.given(name, value) for name, value in changes.items()) or "options"
     on = [name for name, value in kept.items() if value is True and name not in changes]

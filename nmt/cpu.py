@@ -1,23 +1,23 @@
-"""Settings of the libraries under torch that eager tensor code on a CPU depends on."""
+"""Settings of glibc, OpenMP and oneDNN that make eager torch code faster or smaller on a CPU."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 
-_TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4  # names of mallopt(3)
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4  # parameters of mallopt(3)
 _KERNELS = 64
 
 
 def keep_freed_memory() -> bool:
-    """Makes glibc keep the memory of freed tensors for the next ones.
+    """Makes glibc keep the memory of freed tensors for later ones.
 
-    By default every large tensor is a fresh mapping that the kernel must fill with zeroed pages at its first touch,
-    which takes longer than most of the operations on it. Peak memory stays that of the program; it only is not given
-    back in between. What preloading tcmalloc does, without a dependency.
+    By default every large tensor is a fresh mapping whose pages the kernel must zero on first touch, which takes
+    longer than most operations on the tensor. Peak memory is unchanged; memory is just not returned in between. This
+    has the effect of preloading tcmalloc, without the dependency.
 
     Returns:
-        Whether the C library took the setting (glibc does; others are left alone).
+        Whether the C library accepted the setting (glibc does; others are left alone).
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
@@ -27,20 +27,19 @@ def keep_freed_memory() -> bool:
 
 
 def let_threads_sleep() -> None:
-    """Makes OpenMP's threads sleep between two products instead of turning in circles until the next one comes.
+    """Makes OpenMP threads sleep between matrix products instead of spinning.
 
-    A search has many small products with Python between them: turning threads use up a core each for nothing, and where
-    others compute on the same cores they slow the work down. Must come before torch is imported; the environment's own
-    setting goes first.
+    A search runs many small products with Python in between: each spinning thread would waste a core, and slow down
+    other work on a shared machine. Call this before torch is imported; a setting in the environment takes precedence.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def forget_old_kernels() -> None:
-    """Lets oneDNN keep the compiled kernels of a few dozen shapes, not of a thousand.
+    """Makes oneDNN cache compiled kernels for a few dozen shapes instead of a thousand.
 
-    Every batch of sentences has shapes of its own, so most kept kernels are never used again, and they are gigabytes
-    in the end. Must come before the process multiplies its first matrices; the environment's own setting goes first.
+    Nearly every batch of sentences has its own shapes, so most cached kernels are never used again and would add up
+    to gigabytes. Call this before the first matrix product; a setting in the environment takes precedence.
     """
     for name in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
         os.environ.setdefault(name, str(_KERNELS))

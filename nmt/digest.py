@@ -1,4 +1,4 @@
-"""Digests of files: what is told by content, and not by name or time."""
+"""Digests of files, to compare them by content instead of name or time."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ def file_digest(path: Path) -> str:
     """SHA-256 of a file's bytes, hexadecimal.
 
     Raises:
-        UserError: the file cannot be read, or is no regular file (a pipe could be read only this once).
+        UserError: the file cannot be read or is not a regular file (a pipe could be read only once).
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise UserError(str(path), "a regular file", "something else", "Write its content to a file first.")
+            raise UserError(
+                str(path), "a regular file", "a folder, pipe or device", "Write its content to a file first."
+            )
         with path.open("rb") as handle:
             return hashlib.file_digest(handle, "sha256").hexdigest()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""JSON and YAML from files that a stranger may have made: bounded in size, depth and time, and worded when wrong."""
+"""Read untrusted JSON and YAML, with bounds on size, depth and time, and clear errors."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 from nmt.errors import UserError
 
 KeyPath = tuple[str | int, ...]
-"""Where a value sits: keys and list indices from the top."""
+"""Path of a value: keys and list indices from the top."""
 
 MOST_YAML_BYTES = 1 << 18
-"""Of a recipe: a page or two; parsing more would take longer than anybody waits."""
+"""Recipes are a page or two; parsing more than this would take unreasonably long."""
 MOST_JSON_BYTES = 1 << 28
-"""Of a vocabulary of some million entries."""
+"""Enough for a vocabulary of several million entries."""
 _MOST_NODES = 20_000
-"""Keys, values and items of a YAML document, counted as often as aliases repeat them."""
+"""Keys, values and items of a YAML document, with aliases expanded."""
 _DEEPEST = 100
 
 
 def read_bounded(path: Path, expected: str, most: int) -> bytes:
-    """The bytes of a regular file of at most so many.
+    """The content of a regular file of at most `most` bytes.
 
     Args:
         path: the file.
         expected: what it should be, for errors.
-        most: its size in bytes.
+        most: largest accepted size in bytes.
 
     Raises:
-        UserError: it cannot be read, is a pipe or device (which may have no end), or is larger.
+        UserError: the file cannot be read, is a pipe or device (which may be endless), or is larger.
     """
     try:
         check_regular(path, expected)
@@ -50,14 +50,14 @@ def read_bounded(path: Path, expected: str, most: int) -> bytes:
 
 
 def check_regular(path: Path, expected: str) -> None:
-    """Refuses what could be read without end.
+    """Refuses a path that could be read endlessly.
 
     Raises:
-        UserError: it is there and not a regular file.
-        OSError: it is not there.
+        UserError: the path exists and is not a regular file.
+        OSError: the path does not exist.
     """
     if not stat.S_ISREG(path.stat().st_mode):
-        got = "a folder" if path.is_dir() else "a pipe, a device or the like"
+        got = "a folder" if path.is_dir() else "a pipe, a device or another special file"
         raise UserError(str(path), expected, got)
 
 
@@ -69,7 +69,7 @@ def read_json(path: Path, expected: str) -> Any:  # noqa: ANN401 -- whatever the
         expected: what it should hold, for errors.
 
     Raises:
-        UserError: it cannot be read, is not JSON, or is nested beyond reason.
+        UserError: it cannot be read, is not JSON, or is nested too deeply.
     """
     data = read_bounded(path, expected, MOST_JSON_BYTES)
     try:
@@ -82,20 +82,20 @@ def read_json(path: Path, expected: str) -> Any:  # noqa: ANN401 -- whatever the
     else:
         deep = _is_deep(value)
     if deep:
-        raise UserError(str(path), expected, f"JSON that is nested more than {_DEEPEST} deep")
+        raise UserError(str(path), expected, f"JSON nested more than {_DEEPEST} levels deep")
     return value
 
 
 def read_json_object(path: Path, expected: str) -> dict[str, Any]:
-    """As `read_json`, of a file that holds an object."""
+    """As `read_json`, for a file that must hold an object."""
     value = read_json(path, expected)
     if not isinstance(value, dict):
-        raise UserError(str(path), expected, f"JSON of a {type(value).__name__} instead of an object")
+        raise UserError(str(path), expected, f"a JSON {type(value).__name__} instead of an object")
     return value
 
 
 def read_yaml(path: Path, expected: str) -> tuple[Any, dict[KeyPath, int]]:
-    """The value in a YAML file, and the line of each of its keys; None for an empty file.
+    """The value in a YAML file and the line of each of its keys; the value is None for an empty file.
 
     Raises:
         UserError: as `read_bounded` and `parse_yaml`.
@@ -104,7 +104,7 @@ def read_yaml(path: Path, expected: str) -> tuple[Any, dict[KeyPath, int]]:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UserError(str(path), "a YAML file in UTF-8", f"other bytes at offset {error.start}") from None
+        raise UserError(str(path), "a YAML file in UTF-8", f"invalid UTF-8 at byte {error.start}") from None
     if "\0" in text:
         raise UserError(str(path), "a YAML file in UTF-8", "a binary file")
     return parse_yaml(text, str(path))
@@ -113,16 +113,16 @@ def read_yaml(path: Path, expected: str) -> tuple[Any, dict[KeyPath, int]]:
 def parse_yaml(text: str, where: str) -> tuple[Any, dict[KeyPath, int]]:
     """The value of a YAML text and the line of each of its keys.
 
-    YAML 1.2: `no` is a word and 5e-4 a number. Duplicate keys are refused.
+    YAML 1.2: `no` is a string and 5e-4 a number. Duplicate keys are refused.
 
     Raises:
-        UserError: with line and column.
+        UserError: the text is not valid; the message gives line and column where known.
     """
     if len(text) > MOST_YAML_BYTES:
         raise UserError(where, f"YAML of at most {MOST_YAML_BYTES:,} characters", f"{len(text):,}")
     yaml = YAML(typ="safe", pure=True)
     try:
-        yaml.composer.warn_double_anchors = False  # legal YAML: an alias means the latest
+        yaml.composer.warn_double_anchors = False  # legal YAML: an alias refers to the latest anchor
         node = yaml.compose(text)
         if node is None:
             return None, {}
@@ -136,10 +136,10 @@ def parse_yaml(text: str, where: str) -> tuple[Any, dict[KeyPath, int]]:
         problem = " ".join(part for part in (error.context, error.problem) if part)
         raise UserError(_position(error, where), "YAML", problem, "Check the indentation and the brackets.") from None
     except (YAMLError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
-        # The last ones are how ruamel answers a value that does not fit its tag, such as `!!int ""`.
+        # ruamel raises the last few for a value that does not fit its tag, such as `!!int ""`.
         raise UserError(where, "YAML", " ".join(str(error).split())[:200] or type(error).__name__) from None
     except RecursionError:
-        raise UserError(where, "a recipe", "lists or mappings nested beyond reason") from None
+        raise UserError(where, "a recipe", "lists or mappings nested too deeply") from None
 
 
 def _position(error: MarkedYAMLError, where: str) -> str:
@@ -148,16 +148,16 @@ def _position(error: MarkedYAMLError, where: str) -> str:
 
 
 def _check_extent(node: Node, where: str) -> None:
-    """Refuses a document that aliases make larger or deeper than any recipe, without writing it out.
+    """Refuses a document that aliases make larger or deeper than any recipe, without expanding them.
 
     Raises:
-        UserError: it is.
+        UserError: it is too large or too deep.
         ValueError: a mapping or list contains itself.
     """
     known: dict[int, tuple[int, int]] = {}
 
     def extent(node: Node, above: frozenset[int]) -> tuple[int, int]:
-        """Nodes in it and levels of it, itself included."""
+        """Number of nodes and of levels, including the node itself."""
         if id(node) in above:
             raise ValueError("a mapping or list that contains itself")
         if id(node) not in known:
@@ -167,10 +167,10 @@ def _check_extent(node: Node, where: str) -> None:
 
     nodes, levels = extent(node, frozenset())
     if nodes > _MOST_NODES:
-        got = f"{nodes:,} of them, aliases written out"
+        got = f"{nodes:,} with aliases expanded"
         raise UserError(where, f"a recipe of at most {_MOST_NODES:,} keys and values", got)
     if levels > _DEEPEST:
-        raise UserError(where, "a recipe", f"lists or mappings nested {levels:,} deep")
+        raise UserError(where, "a recipe", f"lists or mappings nested {levels:,} levels deep")
 
 
 def _children(node: Node) -> Iterator[Node]:
@@ -183,7 +183,7 @@ def _children(node: Node) -> Iterator[Node]:
 
 
 def _lines(node: Node, path: KeyPath) -> Iterator[tuple[KeyPath, int]]:
-    """The line of every key; an alias gives the lines of what it stands for."""
+    """The line of every key; below an alias, the lines of the node that it refers to."""
     if isinstance(node, MappingNode):
         for key, value in node.value:
             yield (*path, key.value), key.start_mark.line + 1
@@ -195,7 +195,7 @@ def _lines(node: Node, path: KeyPath) -> Iterator[tuple[KeyPath, int]]:
 
 
 def _is_deep(value: Any) -> bool:  # noqa: ANN401 -- parsed JSON
-    """Whether what works on the value by recursion could end in a RecursionError."""
+    """Whether recursion over the value could raise RecursionError."""
     level = [value]
     for _ in range(_DEEPEST):
         level = [

@@ -1,7 +1,7 @@
-"""The text in a file: its compression and its encoding recognised by content, or refused in words.
+"""Recognise a file's compression and encoding by content, and refuse files that are not text.
 
-A file is told by its first bytes (magic numbers, byte order marks), whatever its name. What Python can read is read;
-anything else that is known not to be text is refused with what to do, before a line of it counts as text.
+The first bytes decide (magic numbers, byte order marks), never the name. Formats that Python can read are decoded;
+other known formats are refused with advice, before any of their content is taken for text.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from nmt.errors import UserError
 BUFFER_BYTES = 1 << 18
 
 _MOST_WRAPPINGS = 2
-"""Compressions inside each other; text.gz.gz exists, and nobody wraps three times."""
+"""Nested compressions; text.gz.gz exists, but nobody wraps three times."""
 _UTF8_MARK = codecs.BOM_UTF8
 _TAR_MAGIC, _TAR_OFFSET = b"ustar", 257
 _SAMPLE_BYTES = 512
 _FEWEST_UNITS = 32
-"""Code units that a guess at UTF-16 without a mark is made from."""
+"""Fewest code units from which UTF-16 without a byte order mark is guessed."""
 
 Reader = Callable[[BinaryIO], IO[bytes]]
 
@@ -36,13 +36,13 @@ class _Kind:
     """A kind of file that is not plain UTF-8."""
 
     name: str
-    """With its article, as what was got."""
+    """For error messages; with an article if Python cannot read it."""
     magic: bytes
-    """How it begins."""
+    """Its first bytes."""
     read: Reader | None
-    """Makes its text UTF-8; None where Python cannot."""
+    """Converts a stream to UTF-8 text; None if Python cannot."""
     fix: str = ""
-    """What to do, where it cannot."""
+    """Advice if Python cannot."""
 
 
 def _transcoded(encoding: str) -> Reader:
@@ -59,7 +59,7 @@ def _unpack(command: str) -> str:
 
 _PLAIN = "Save it as plain text in UTF-8 first."
 _BZIP2 = [b"BZh%d" % level + block for level in range(1, 10) for block in (b"1AY&SY", b"\x17rE8P\x90")]
-"""Level, and the magic number of a block or of the end."""
+"""Compression level, then the magic number of a block or of the end of the stream."""
 
 _COMPRESSED = (
     _Kind("gzip", b"\x1f\x8b", _gzip),
@@ -74,28 +74,28 @@ _ENCODED = (
 )
 _OTHER = (
     _Kind("a zstd file", b"\x28\xb5\x2f\xfd", None, _unpack("zstd -d FILE")),
-    _Kind("a zip archive, which .docx, .odt and .xlsx files are too", b"PK\x03\x04", None, _PLAIN),
+    _Kind("a zip archive (.docx, .odt and .xlsx files are zip archives too)", b"PK\x03\x04", None, _PLAIN),
     _Kind("a 7-Zip archive", b"7z\xbc\xaf\x27\x1c", None, _unpack("7z x FILE")),
     _Kind("a RAR archive", b"Rar!\x1a\x07", None, _unpack("unrar x FILE")),
     _Kind("an lz4 file", b"\x04\x22\x4d\x18", None, _unpack("lz4 -d FILE")),
     _Kind("a PDF document", b"%PDF-", None, _PLAIN),
 )
 _KINDS = (*_COMPRESSED, *_ENCODED, *_OTHER)
-"""In the order in which they are tried: the mark of UTF-32 begins with that of UTF-16."""
+"""In the order to try them: the byte order mark of UTF-32 begins with that of UTF-16."""
 
 
 def utf8_text(stream: BinaryIO, name: str) -> IO[bytes]:
     """A buffered reader of a stream's text as UTF-8, without a byte order mark.
 
-    The stream is never asked to seek, nor to wait for more than what has arrived once there is a line: somebody may be
-    typing. Damaged data raises while it is read; see `is_damage`.
+    Never seeks, and never blocks for more data once a line has arrived: somebody may be typing. Damaged data raises
+    an error when it is read; see `is_damage`.
 
     Args:
-        stream: what to read.
-        name: what to call it in an error.
+        stream: where to read.
+        name: its name in error messages.
 
     Raises:
-        UserError: it holds something that is not text.
+        UserError: the content is not text.
     """
     for wrapping in range(_MOST_WRAPPINGS + 1):
         start, kind = _beginning(stream)
@@ -114,20 +114,20 @@ def utf8_text(stream: BinaryIO, name: str) -> IO[bytes]:
 
 
 def is_damage(error: Exception) -> bool:
-    """Whether an error in reading such a reader means damaged data, rather than a file that cannot be read."""
+    """Whether an error from a reader of `utf8_text` means damaged data rather than an unreadable file."""
     if isinstance(error, OSError):  # bz2 has no class of its own
         return isinstance(error, gzip.BadGzipFile) or error.errno is None
     return isinstance(error, (EOFError, zlib.error, lzma.LZMAError))
 
 
 def _beginning(stream: BinaryIO) -> tuple[bytes, _Kind | None]:
-    """The first bytes, and what they tell; more than have arrived only where they could be a part of a magic number."""
+    """The first bytes and the kind they indicate; waits for more only if those so far could begin a magic number."""
     start = _arrived(stream)(_SAMPLE_BYTES)
     while True:
         for kind in _KINDS:
             if start.startswith(kind.magic):
                 if kind in _ENCODED and len(start) < 4 and (more := stream.read(4 - len(start))):
-                    start += more  # the mark of UTF-16 may be the beginning of that of UTF-32
+                    start += more  # the byte order mark of UTF-16 may be the beginning of that of UTF-32
                     break
                 return start, kind
         else:
@@ -140,7 +140,7 @@ def _beginning(stream: BinaryIO) -> tuple[bytes, _Kind | None]:
 
 
 def _refuse_unmarked(start: bytes, name: str) -> None:
-    """For what has no magic number at its beginning, and yet is plainly not UTF-8."""
+    """Refuses content without a magic number at its start that still cannot be UTF-8 text."""
     if start[_TAR_OFFSET:].startswith(_TAR_MAGIC):
         raise UserError(name, "text", "a tar archive", _unpack("tar xf FILE"))
     even, odd = start[::2], start[1::2]
@@ -152,12 +152,12 @@ def _refuse_unmarked(start: bytes, name: str) -> None:
 
 
 def _arrived(stream: IO[bytes]) -> Callable[[int], bytes]:
-    """The way to read what has arrived, without waiting for as much as is asked for."""
+    """A read function that returns what has arrived, without waiting for the full size."""
     return getattr(stream, "read1", stream.read)
 
 
 class _Rejoined(io.RawIOBase):
-    """A stream with the bytes that were already taken from it put back in front."""
+    """A stream with the bytes already read from it put back in front."""
 
     def __init__(self, start: bytes, rest: IO[bytes]) -> None:
         self._start = start
@@ -174,7 +174,7 @@ class _Rejoined(io.RawIOBase):
 
 
 class _Transcoded(io.RawIOBase):
-    """Text of another encoding as UTF-8; what is invalid becomes U+FFFD."""
+    """Text in another encoding as UTF-8; invalid input becomes U+FFFD."""
 
     def __init__(self, stream: BinaryIO, encoding: str) -> None:
         self._stream, self._ready = stream, b""

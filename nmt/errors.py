@@ -1,19 +1,19 @@
-"""The one exception a user is meant to read."""
+"""The one exception meant for users."""
 
 from __future__ import annotations
 
 
 class UserError(Exception):
-    """A mistake in what the user gave us: a file, a line, a recipe key, an option.
+    """A mistake in the user's input: a file, a line, a recipe key, an option.
 
-    The command line prints it without a traceback and exits with status 2. Nothing is caught and
-    rewrapped on the way, so the place that notices the mistake words it.
+    The command line prints it without a traceback and exits with status 2. It is never caught and
+    rewrapped on the way, so the code that notices the mistake writes the message.
 
     Args:
-        where: the file, file:line or recipe key that is at fault.
+        where: the file, file:line or recipe key at fault.
         expected: what would have been right.
         got: what was found instead.
-        fix: what to do now, as a full sentence; empty when `expected` already says it.
+        fix: what to do now, as a full sentence; empty if `expected` already says it.
     """
 
     def __init__(self, where: str, expected: str, got: str, fix: str = "") -> None:

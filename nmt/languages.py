@@ -1,4 +1,4 @@
-"""Languages by code and by name, and what the name of a file tells of the language in it."""
+"""Languages by code and name, and the languages of files as told from their names."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _PACKED = re.compile(r"\.(gz|bz2|xz)$", re.IGNORECASE)
 
 
 def language_name(code: str) -> str:
-    """The English name of a language, or its code where there is none for it."""
+    """The English name of a language, or its code if it is unknown."""
     return _BY_CODE.get(base_code(code), code)
 
 
@@ -54,9 +54,9 @@ def base_code(code: str) -> str:
 
 
 def known_code(word: str) -> str | None:
-    """The two-letter code of a language that is written as that (en), as three letters (eng) or by name (english).
+    """The two-letter code of a language given as two letters (en), three letters (eng) or a name (english).
 
-    A country or script stays with a two-letter code: pt-BR. None: no language that is known here.
+    A two-letter code keeps its country or script: pt-BR. None if the language is unknown.
     """
     if (found := _REGION.fullmatch(word)) and (code := known_code(found["code"])):
         return word if len(found["code"]) == 2 else code
@@ -65,9 +65,9 @@ def known_code(word: str) -> str | None:
 
 
 def languages_of_pair(source: Path, target: Path) -> tuple[str, str] | None:
-    """The languages of two files, by what differs in their names: train.en and train.fr, corpus.en-fr.en and …fr.
+    """The languages of two files, from where their names differ: train.en and train.fr, corpus.en-fr.en and …fr.
 
-    Where these do not tell, the names of their folders may: en/train.txt and fr/train.txt. None: neither tells.
+    If the file names do not tell, the folder names are used: en/train.txt and fr/train.txt. None if neither tells.
     """
     return _differing(_words(source.name), _words(target.name)) or _differing(
         _words(source.parent.name), _words(target.parent.name)
@@ -75,7 +75,7 @@ def languages_of_pair(source: Path, target: Path) -> tuple[str, str] | None:
 
 
 def _differing(ours: list[str], theirs: list[str]) -> tuple[str, str] | None:
-    """The last languages in which the words of two names differ."""
+    """The last pair of different languages in the words of two names."""
     if len(ours) == len(theirs):
         differing = [pair for pair in zip(ours, theirs, strict=True) if pair[0] != pair[1]]
         found = [(known_code(one), known_code(other)) for one, other in differing]
@@ -86,13 +86,13 @@ def _differing(ours: list[str], theirs: list[str]) -> tuple[str, str] | None:
 
 
 def languages_of_table(path: Path) -> tuple[str, str] | None:
-    """The languages of a file of pairs, by its name: pairs.en-fr.tsv, en_fr.tsv. None where it does not tell."""
+    """The languages of a file of pairs, from its name: pairs.en-fr.tsv, en_fr.tsv. None if it does not tell."""
     codes = [known_code(word) for word in _words(path.name)]
     return next(((one, other) for one, other in pairwise(codes) if one and other and one != other), None)
 
 
 def common_stem(source: Path, target: Path) -> str:
-    """What two names share, without language, compression and the ending of text: train of train.en.gz, train.fr."""
+    """The part that two names share, without language, compression and text suffix: train of train.en.gz, train.fr."""
     ours, theirs = _words(source.name), _words(target.name)
     kept = [word for word in ours if word in theirs and not known_code(word) and word not in ("txt", "tsv", "csv")]
     return "_".join(kept)

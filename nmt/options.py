@@ -1,4 +1,4 @@
-"""The base of every component's options: declared once, beside the component that they configure."""
+"""The base class of all options. Each component declares its own, once, beside its code."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pydantic.fields import FieldInfo
 
 
 class Options(BaseModel):
-    """Immutable, keyword-only, unknown keys refused; the string under a field is its description.
+    """Immutable, keyword-only, refuses unknown keys; the string under a field is its description.
 
-    The same declaration serves a Python caller, the recipe's validation, the JSON schema, `--help`
-    and the generated documentation. A pydantic model rather than a dataclass, so that values are
-    checked wherever the object is built and not only when it came through a recipe file.
+    One declaration serves Python callers, recipe validation, the JSON schema, `--help` and the
+    generated documentation. A pydantic model rather than a dataclass, so values are checked
+    wherever the object is built, not only when it comes from a recipe file.
     """
 
     model_config = ConfigDict(
@@ -32,21 +32,21 @@ Task = Literal["translation", "language_model"]
 
 
 class Effect(Enum):
-    """What an option decides where it does not shape what is made, said in the field's annotation.
+    """The limited effect of an option, given in the field's annotation.
 
-    What has none of these shapes the result: another value makes another one.
+    An option without one shapes the result: changing its value changes what is computed.
     """
 
-    NOTHING = "where, how fast and with how much to see"
+    NOTHING = "only where and how fast the work runs and how much it reports"
     EXTENT = "how far the work goes"
-    CHOICE = "what is taken of what the work leaves"
-    CONTENT = "nothing by its name: the content of what it names counts"
-    TRAINING = "how training goes: other weights, which mean the same function"
-    SHORTHAND = "nothing by itself: it stands for values of other options"
+    CHOICE = "which of the finished results are used"
+    CONTENT = "not the path itself, but the content of the file it names"
+    TRAINING = "how training goes; a model with other values computes the same function"
+    SHORTHAND = "no effect by itself: it stands for values of other options"
 
 
 def with_effect(options: Options, *effects: Effect | None) -> dict[str, Any]:
-    """Those of the options, as plain values, that have one of these effects; None: those that shape the result."""
+    """The options with one of these effects, as plain values; None selects those that shape the result."""
     plain = options.model_dump(mode="json")
     return {name: plain[name] for name, field in type(options).model_fields.items() if _effect(field) in effects}
 
@@ -55,57 +55,57 @@ def _effect(field: FieldInfo) -> Effect | None:
     return next((mark for mark in field.metadata if isinstance(mark, Effect)), None)
 
 
-# What a model directory or a recipe of a stranger may ask for has an end: it would be built, or looped over, however
-# large it is. Each bound is beyond what anybody has used.
+# Bounds on what an untrusted model directory or recipe may ask for, since it would be allocated or looped over whatever
+# its size. Each is beyond anything in use.
 LARGEST = 2**31 - 1
-"""Of a whole number that says how many or how often."""
+"""Largest count or number of repetitions."""
 WIDEST = 1 << 16
-"""Values in a vector of a network."""
+"""Largest dimension of a network's vectors."""
 MOST_LAYERS = 1000
 MOST_ITERATIONS = 10_000
-"""Rounds of a solver."""
+"""Most iterations of a solver."""
 MOST_TOKENS = 10_000_000
-"""Of a vocabulary."""
+"""Largest vocabulary."""
 MOST_BEAMS = 1000
-"""Hypotheses of a sentence that live at once."""
+"""Widest beam."""
 LONGEST = 100_000
-"""Tokens of a sentence, and rows of a table of positions."""
+"""Longest sentence in tokens, and most rows of a position table."""
 
 Count = Annotated[int, Field(ge=0, le=LARGEST)]
-"""A whole number, zero allowed."""
+"""An integer, zero allowed."""
 
 Size = Annotated[int, Field(gt=0, le=LARGEST)]
-"""A whole number of at least one."""
+"""An integer of at least one."""
 
 Total = Annotated[int, Field(ge=0, le=2**63 - 1)]
-"""A count of what there is, such as a model's parameters or a corpus's tokens."""
+"""A measured count, such as a model's parameters or a corpus's tokens."""
 
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
-"""Of random draws."""
+"""A random seed."""
 
 Width = Annotated[int, Field(gt=0, le=WIDEST)]
-"""Values in a vector of a network, or heads, or positions that a convolution sees."""
+"""Dimension of a network's vectors, number of heads, or width of a convolution."""
 
 InheritedWidth = Annotated[int, Field(ge=0, le=WIDEST)]
-"""A width, or 0 for that of another part."""
+"""A width; 0 uses that of another component."""
 
 LayerCount = Annotated[int, Field(gt=0, le=MOST_LAYERS)]
-"""Layers of a network, or steps that are like layers."""
+"""Number of layers, or of layer-like steps."""
 
 Iterations = Annotated[int, Field(gt=0, le=MOST_ITERATIONS)]
-"""Most rounds of a solver."""
+"""Most iterations of a solver."""
 
 VocabularySize = Annotated[int, Field(gt=0, le=MOST_TOKENS)]
-"""Tokens of a vocabulary."""
+"""Number of tokens in a vocabulary."""
 
 BeamWidth = Annotated[int, Field(gt=0, le=MOST_BEAMS)]
-"""Hypotheses of a sentence that live at once."""
+"""Number of live hypotheses per sentence."""
 
 PositionCount = Annotated[int, Field(gt=0, le=LONGEST)]
-"""Rows of a table of positions."""
+"""Rows of a position table."""
 
 Length = Annotated[int, Field(ge=0, le=LONGEST)]
-"""Tokens of a sentence, zero allowed."""
+"""Length of a sentence in tokens, zero allowed."""
 
 LengthFactor = Annotated[float, Field(ge=0.0, le=1000.0)]
 """Tokens of a translation per token of its source."""
@@ -123,7 +123,7 @@ _LONGEST_PATH = 4096
 
 
 def beside_recipe(path: Path, folder: Path | None) -> Path:
-    """Where a path of a recipe leads: relative ones start from its folder, or the current one if only that has it.
+    """Resolves a path in a recipe: relative to the recipe's folder, or to the current one if it exists only there.
 
     Raises:
         ValueError: no file can have this name.
@@ -135,12 +135,12 @@ def beside_recipe(path: Path, folder: Path | None) -> Path:
 
 
 def _possible(path: Path) -> Path:
-    """The path with `~` written out."""
+    """The path with `~` expanded."""
     if len(str(path)) > _LONGEST_PATH or "\0" in str(path):
         raise ValueError(f"a path of at most {_LONGEST_PATH} characters, none of them null")
     try:
         return path.expanduser()
-    except RuntimeError as error:  # ~somebody who is not there
+    except RuntimeError as error:  # ~user for an unknown user
         raise ValueError(str(error)) from None
 
 
@@ -152,20 +152,20 @@ def _exists(path: Path) -> bool:
 
 
 def _resolve(path: Path, information: ValidationInfo) -> Path:
-    """`load_recipe` passes the recipe's folder as the validation context."""
+    """Resolves against the recipe's folder, which `load_recipe` passes as the validation context."""
     return beside_recipe(path, (information.context or {}).get("directory"))
 
 
 InputPath = Annotated[Path, AfterValidator(_resolve)]
-"""A file or folder as the recipe names it: relative to the recipe's folder, else to the current folder."""
+"""An input file or folder: relative to the recipe's folder, else to the current folder."""
 
 
 WorkPath = Annotated[Path, AfterValidator(lambda path: _possible(path).absolute())]
-"""A folder that is made where there is none: relative ones start from the current folder, as runs/ does."""
+"""A folder that is created if missing: relative to the current folder, as runs/ is."""
 
 
 def renewed_options(options: type[OptionsT], recorded: object) -> OptionsT | None:
-    """Recorded plain values as today's options, those that these have gained at their defaults; None: not valid now."""
+    """Recorded plain values as today's options, with new fields at their defaults; None if no longer valid."""
     try:
         return TypeAdapter(options).validate_python(recorded)
     except ValidationError:
@@ -173,27 +173,27 @@ def renewed_options(options: type[OptionsT], recorded: object) -> OptionsT | Non
 
 
 def renewed(options: Any, recorded: object) -> object:  # noqa: ANN401 -- a type form
-    """The same as plain values again; what is not valid any more is returned as it is.
+    """As `renewed_options`, but as plain values; values that are no longer valid are returned unchanged.
 
     Args:
-        options: the Options class, or a union of some.
-        recorded: what an older version recorded.
+        options: an Options class, or a union of them.
+        recorded: values recorded by an older version.
     """
     valid = renewed_options(options, recorded)
     return recorded if valid is None else valid.model_dump(mode="json")
 
 
 def fill_from_preset(values: object, presets: Mapping[Any, Mapping[str, Any]], default: str) -> object:
-    """What a validator in "before" mode returns for options with a `preset` that the other options override.
+    """The result of a "before" validator for options with a `preset` that other options override.
 
     Args:
-        values: as given to the validator.
-        presets: what each preset sets; an unknown one is left to the field's own check.
-        default: the preset where none is named.
+        values: the input of the validator.
+        presets: the values that each preset sets; an unknown name is left to the field's own check.
+        default: the preset if none is named.
     """
     if isinstance(values, Mapping):
         preset = values.get("preset", default)
         filled = {**(presets.get(preset, {}) if isinstance(preset, str) else {}), **values}
-        # behind such a validator a strict check of a tuple no longer takes a JSON array
+        # after such a validator, pydantic's strict mode no longer accepts a JSON array as a tuple
         return {key: tuple(value) if isinstance(value, list) else value for key, value in filled.items()}
     return values

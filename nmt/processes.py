@@ -1,4 +1,4 @@
-"""Python processes that this one starts."""
+"""Starting Python subprocesses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SAFE_PATH = "PYTHONSAFEPATH"
 
 @contextmanager
 def safe_imports() -> Iterator[None]:
-    """Processes started in the block import nothing from the current folder, where a `random.py` may lie."""
+    """Processes started in the block import nothing from the current folder, which may contain a `random.py`."""
     before = os.environ.get(_SAFE_PATH)
     os.environ[_SAFE_PATH] = "1"
     try:
@@ -32,8 +32,8 @@ def safe_imports() -> Iterator[None]:
 def script_left_alone() -> Iterator[None]:
     """Processes that multiprocessing spawns in the block do not run the caller's script.
 
-    They would, to find its functions, and come to the very lines that start processes unless those stand below
-    `if __name__ == "__main__":`. Ours need none of its functions.
+    By default they run it to find its functions, and so reach the very lines that start processes unless these are
+    guarded by `if __name__ == "__main__":`. Ours need none of its functions.
     """
     script = sys.modules["__main__"]
     sys.modules["__main__"] = types.ModuleType("__main__")  # without a file
@@ -44,8 +44,8 @@ def script_left_alone() -> Iterator[None]:
 
 
 def nmt_command(arguments: Sequence[str]) -> list[str]:
-    """The command that runs this very `nmt` with these arguments, whatever lies in the current folder."""
+    """The command that runs this installation of `nmt`, whatever the current folder contains."""
     root = str(Path(nmt.__file__).resolve().parent.parent)
-    # behind all other places, for a checkout that is run without having been installed
+    # last in the search path, for a checkout that runs without being installed
     program = "import sys; sys.path.append(sys.argv.pop(1)); from nmt.cli.main import main; main()"
     return [sys.executable, "-P", "-c", program, root, *arguments]

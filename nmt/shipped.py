@@ -1,4 +1,4 @@
-"""Recipes that come with the package, by name: <corpus>_<source>_<target>/<system>."""
+"""Recipes shipped with the package, by name: <corpus>_<source>_<target>/<system>."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
 _FOLDERS = (_PACKAGE / "recipes", _PACKAGE.parent / "recipes")
-"""In an installed package, where setup.py puts them, and in a checkout, where they are at home."""
+"""Their folder in an installed package (see setup.py) and in a checkout."""
 
 
 def shipped_recipes() -> dict[str, Path]:
@@ -17,9 +17,9 @@ def shipped_recipes() -> dict[str, Path]:
 
 
 def shipped_recipe(name: str) -> Path | None:
-    """The file of one recipe; None where there is none of this name.
+    """The file of one recipe; None if there is no such recipe.
 
     Args:
-        name: as above, or that of the file in a checkout: recipes/NAME.yaml.
+        name: name as above, or path of the file in a checkout: recipes/NAME.yaml.
     """
     return shipped_recipes().get(name.removeprefix("recipes/").removesuffix(".yaml"))

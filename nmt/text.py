@@ -1,4 +1,4 @@
-"""Lines of text: read as N lines whatever bytes they hold, and cleaned as a model sees them."""
+"""Read lines of text from arbitrary bytes, and clean them for a model."""
 
 from __future__ import annotations
 
@@ -12,41 +12,41 @@ from nmt.encoding import BUFFER_BYTES, is_damage, utf8_text
 from nmt.errors import UserError
 
 REPLACEMENT = "\ufffd"
-"""Stands in a line for bytes that are not UTF-8."""
+"""Replaces bytes that are not UTF-8."""
 
-# Control characters (Cc), lone surrogates (which UTF-8 cannot hold) and the noncharacters that
-# Unicode reserves for a program's own use: none of them is text.
+# Characters that are not text: control characters (Cc), lone surrogates (which UTF-8 cannot encode) and the
+# noncharacters that Unicode reserves for internal use.
 _NOT_TEXT = re.compile(
     "[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef"
     + "".join(chr(plane << 16 | low) for plane in range(17) for low in (0xFFFE, 0xFFFF))
     + "]"
 )
 
-# Soft hyphens, zero-width spaces, word joiners, byte order marks, marks of writing direction and of annotations. Two
-# joiners are not among them: U+200C and U+200D change what is read, in Persian, in Hindi and between emoji.
+# Soft hyphens, zero-width spaces, word joiners, byte order marks, directional marks and annotation marks. Not the
+# joiners U+200C and U+200D, which are visible in their effect in Persian, in Hindi and between emoji.
 _INVISIBLE = re.compile(
     "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]"
 )
 _BLANK_CATEGORIES = frozenset(("Zs", "Zl", "Zp", "Cc", "Cf", "Cs"))
 
 _LONGEST_PLAIN_WORD = 1000
-"""Characters up to which CPython's normalisation, quadratic in the marks of a letter, gets a word as it is."""
+"""Up to this many characters, a word is normalised as it is; CPython takes quadratic time in the marks of a letter."""
 _LONG_WORD = re.compile(rf"\S{{{_LONGEST_PLAIN_WORD + 1},}}")
 _MOST_MARKS = 30
-"""Combining marks that a letter keeps in a longer word: the bound of Unicode's stream-safe text (UAX #15)."""
+"""Most combining marks per letter in a longer word: the limit of Unicode's stream-safe text format (UAX #15)."""
 
 
 def read_lines(path: Path | BinaryIO) -> Iterator[str]:
     """The lines of a file or stream as text.
 
-    gzip, bzip2, xz, UTF-16 and UTF-32 (with a byte order mark) are told by content, whatever the name. Only a line feed
-    ends a line: U+2028, U+0085 and a lone carriage return stay inside theirs, so that line numbers agree with `wc -l`
-    and with the other side of a parallel file. One carriage return before the line feed and a byte order mark at the
-    start are removed; invalid UTF-8 becomes U+FFFD; the last line needs no line feed. A stream is read as its data
-    arrives and is left open.
+    gzip, bzip2, xz, UTF-16 and UTF-32 (with a byte order mark) are recognised by content, whatever the name. Only a
+    line feed ends a line: U+2028, U+0085 and a lone carriage return do not, so line numbers agree with `wc -l` and with
+    the other side of a parallel file. One carriage return before the line feed and a byte order mark at the start are
+    removed; invalid UTF-8 becomes U+FFFD; the last line needs no line feed. A stream is read as its data arrives and is
+    left open.
 
     Raises:
-        UserError: the file cannot be read, is no text (an archive, another compression), or its data is damaged.
+        UserError: the file cannot be read, is not text (an archive, another compression), or is damaged.
     """
     if isinstance(path, Path):
         try:
@@ -60,10 +60,10 @@ def read_lines(path: Path | BinaryIO) -> Iterator[str]:
 
 
 def count_lines(path: Path) -> int:
-    """How many lines `read_lines` gives, at the speed of the disk or of unpacking.
+    """The number of lines that `read_lines` gives, at the speed of the disk or of decompression.
 
-    0 for what is no regular file, which could not be read twice, and for what cannot be read to its end, whose lines
-    come with the error.
+    0 for anything but a regular file, which could not be read twice, and for a file that cannot be read to its end,
+    since `read_lines` will raise the error.
     """
     if not path.is_file():
         return 0
@@ -81,11 +81,11 @@ def count_lines(path: Path) -> int:
 
 
 def clean_line(line: str) -> str:
-    """A line as a model sees it, in training and in use.
+    """A line as the model sees it, in training and in translation.
 
-    Invisible characters are taken out; control characters, lone surrogates and noncharacters become spaces; then
-    Unicode normal form C; every run of blanks of any kind (tabs, no-break spaces, U+2028) becomes one space; none is
-    left at the ends. Applying it twice changes nothing more.
+    Removes invisible characters; turns control characters, lone surrogates and noncharacters into spaces; applies
+    Unicode normal form C; turns every run of whitespace (tabs, no-break spaces, U+2028) into one space and strips the
+    ends. Idempotent.
     """
     if not (line.isascii() and line.isprintable()):
         line = _normal_form(_NOT_TEXT.sub(" ", _INVISIBLE.sub("", line)))
@@ -93,7 +93,7 @@ def clean_line(line: str) -> str:
 
 
 def is_blank(line: str) -> bool:
-    """Whether nothing in the line can be seen: blanks, control and formatting characters."""
+    """Whether the line has nothing visible: only whitespace, control and formatting characters."""
     return all(unicodedata.category(character) in _BLANK_CATEGORIES for character in line)
 
 
@@ -104,7 +104,7 @@ def _normal_form(line: str) -> str:
 
 
 def _bounded(word: str) -> str:
-    """A very long word, decomposed, with at most so many combining marks on each letter."""
+    """A very long word, decomposed, with the combining marks of each letter limited to `_MOST_MARKS`."""
     kept, marks = [], 0
     for character in "".join(unicodedata.normalize("NFD", character) for character in word):
         marks = marks + 1 if unicodedata.combining(character) else 0
@@ -124,7 +124,7 @@ def _lines(stream: BinaryIO, name: str) -> Iterator[str]:
     except Exception as error:
         if is_damage(error):
             got = f"damaged data after line {number} ({error})"
-            raise UserError(name, "a whole compressed file", got, "Fetch or compress it again.") from None
+            raise UserError(name, "an intact compressed file", got, "Download or compress it again.") from None
         if isinstance(error, OSError):
             raise UserError(name, "a readable file", error.strerror or str(error)) from None
         raise

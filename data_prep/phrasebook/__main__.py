@@ -1,4 +1,4 @@
-"""`python -m data_prep.phrasebook --output DIR`: writes the corpus and shows some of it."""
+"""Write the corpus and show a few pairs: `python -m data_prep.phrasebook --output DIR`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from nmt.errors import UserError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Returns the exit status: 0, or 2 for a mistake of the user's."""
+    """Returns the exit status: 0, or 2 for a user error."""
     fields = Phrasebook.model_fields
     parser = argparse.ArgumentParser(
         prog="python -m data_prep.phrasebook",
         description="Write the phrasebook: English-German sentence pairs in <split>.en and <split>.de. The splits "
-        "are training, validation, test (some sentences with names that training lacks) and test_unseen "
-        "(combinations of words that training lacks).",
+        "are training, validation, test (some sentences with names that do not occur in training), test_unseen "
+        "(combinations of words that do not occur in training) and test_everyday (everyday sentences).",
         epilog="example: python -m data_prep.phrasebook --output phrasebook --pairs 40000 --seed 1",
     )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the files")

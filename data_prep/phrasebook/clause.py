@@ -1,4 +1,4 @@
-"""Clauses: the same content in English order and in each of the German word orders."""
+"""Clauses: the same content in English word order and in each of the German word orders."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from data_prep.phrasebook.phrase import I, NounPhrase
 
 
 class Tense(Enum):
-    """English tense forms; the comment is what they become in German."""
+    """English tenses, each with its German counterpart in a comment."""
 
     PRESENT = auto()  # Präsens
-    PROGRESSIVE = auto()  # Präsens with `gerade`, unless a time says when or somebody moves
+    PROGRESSIVE = auto()  # Präsens with `gerade`, except with a time adverbial or a verb of motion
     PAST = auto()  # Perfekt; Präteritum of sein, haben, mögen and the modals
     PERFECT = auto()  # Perfekt with `schon`
     FUTURE = auto()  # werden
@@ -51,7 +51,7 @@ CONTRACTED = {
 
 @dataclass(frozen=True)
 class Clause:
-    """One clause. Fields that are None or empty are simply not said."""
+    """One clause. Constituents that are None or empty are omitted."""
 
     subject: NounPhrase
     verb: Verb
@@ -61,35 +61,35 @@ class Clause:
     dative: NounPhrase | None = None
     time: Adverbial | None = None
     frequency: Adverbial | None = None
-    """often, already: before the English main verb, in the German place of time."""
+    """often, already: before the English main verb, in the German position of time adverbials."""
     gladly: bool = False
-    """like to (English), gern."""
+    """Adds `like to` in English, `gern` in German."""
     place: Adverbial | None = None
-    """Place, direction, prepositional object or predicate: what stands last in the German middle field."""
+    """Place, direction, prepositional object or predicate: the last constituent of the German middle field."""
     negated: bool = False
     stresses_now: bool = True
-    """A progressive that German marks by `gerade`; rain and `What are you doing?` need no such word."""
+    """Whether German marks the progressive with `gerade`; rain and `What are you doing?` do not need it."""
     drop_object: bool = False
-    """The English object was moved to the front (relative and wh-clauses), and so was the German one."""
+    """The object has been moved to the front in both languages (relative and wh-clauses)."""
 
     # English ---------------------------------------------------------------------------------------------
 
     def english(self, front_time: bool = False) -> str:
-        """Statement order."""
+        """Statement word order."""
         auxiliary, main = self._english_verb(inverted=False)
         first = f"{self.time.english}, " if front_time and self.time else ""
         words = [self.subject.english, auxiliary, self._frequency(), main, *self._english_rest(not front_time)]
         return first + " ".join(filter(None, words))
 
     def english_question(self) -> str:
-        """Auxiliary first."""
+        """Question word order: auxiliary first."""
         auxiliary, main = self._english_verb(inverted=True)
         head, _, tail = auxiliary.partition(" ")
         words = [head, self.subject.english, tail, self._frequency(), main, *self._english_rest(True)]
         return " ".join(filter(None, words))
 
     def english_infinitive(self) -> str:
-        """Without the subject and without `to`."""
+        """Infinitive without subject and `to`."""
         return " ".join(filter(None, [self.verb.english.base, *self._english_rest(True)]))
 
     def _frequency(self) -> str:
@@ -105,7 +105,7 @@ class Clause:
         return self.tense is Tense.PERFECT and self.negated and self.time is None
 
     def _english_verb(self, inverted: bool) -> tuple[str, str]:
-        """Auxiliary (empty in a plain statement) and what follows it."""
+        """Auxiliary (empty in a plain statement) and main verb."""
         verb, be = self.verb.english, self.verb.english.base == "be"
         if self.modal:
             return self._english_modal(self.modal, inverted)
@@ -161,19 +161,19 @@ class Clause:
     # German ----------------------------------------------------------------------------------------------
 
     def german(self, front_time: bool = False) -> str:
-        """Verb second; the time may take the first place and the subject the third."""
+        """Verb second; with the time in first position, the subject is third."""
         finite, final = self._german_verbs()
         subject = self.subject.german[Case.NOMINATIVE]
         first = [self.time.german, finite, subject] if front_time and self.time else [subject, finite]
         return " ".join([*first, *self._middle(not front_time), *final])
 
     def german_question(self) -> str:
-        """Verb first; also what follows a wh-word, or a clause that takes the first place itself."""
+        """Verb first; also used after a wh-word or a clause in first position."""
         finite, final = self._german_verbs()
         return " ".join([finite, self.subject.german[Case.NOMINATIVE], *self._middle(True), *final])
 
     def german_subordinate(self, subject: bool = True) -> str:
-        """Verb last, without the word that introduces it; `subject=False` where that word is the subject."""
+        """Verb last, without the introducing word; `subject=False` if that word is the subject."""
         finite, final = self._german_verbs()
         simple = self.modal is None and self.tense in (Tense.PRESENT, Tense.PROGRESSIVE)
         end = [self.verb.german.prefix + finite] if simple else [*final, finite]
@@ -181,7 +181,7 @@ class Clause:
         return " ".join([*start, *self._middle(True), *end])
 
     def german_infinitive(self, zu: bool) -> str:
-        """Without the subject: das Fenster zu öffnen, das Fenster öffnen."""
+        """Infinitive without subject: das Fenster zu öffnen, das Fenster öffnen."""
         verb = self.verb.german
         return " ".join([*self._middle(True), verb.zu_infinitive if zu else verb.full_infinitive])
 
@@ -189,16 +189,16 @@ class Clause:
         """Öffnen Sie bitte das Fenster; mach bitte die Tür auf."""
         verb = self.verb.german
         head = f"{verb.infinitive} Sie" if formal else verb.imperative
-        words = [head, *self._pronouns(), "bitte" if please else "", *self._behind_pronouns(True), verb.prefix]
+        words = [head, *self._pronouns(), "bitte" if please else "", *self._after_pronouns(True), verb.prefix]
         return " ".join(filter(None, words))
 
-    def _going_on(self) -> bool:
-        """Er liest gerade; but: Er kommt morgen, and: Er kommt."""
+    def _takes_gerade(self) -> bool:
+        """Er liest gerade; but Er kommt morgen and Er kommt."""
         moves = self.verb.german.auxiliary == "sein"
         return self.tense is Tense.PROGRESSIVE and self.stresses_now and self.time is None and not moves
 
     def _german_verbs(self) -> tuple[str, list[str]]:
-        """The finite verb, and the verbs or the prefix that close the clause."""
+        """The finite verb, and the verbs or prefix at the end of the clause."""
         verb, person = self.verb.german, self.subject.person
         if self.modal:
             german = self.modal.german
@@ -216,7 +216,7 @@ class Clause:
 
     def _middle(self, with_time: bool) -> list[str]:
         """Pronouns, time, dative, accusative, nicht, place."""
-        return [*self._pronouns(), *self._behind_pronouns(with_time)]
+        return [*self._pronouns(), *self._after_pronouns(with_time)]
 
     def _objects(self) -> list[tuple[NounPhrase, Case]]:
         if self.drop_object:
@@ -225,19 +225,19 @@ class Clause:
         return [(phrase, case) for phrase, case in objects if phrase]
 
     def _pronouns(self) -> list[str]:
-        """The accusative before the dative: Gib es mir."""
+        """Accusative before dative: Gib es mir."""
         return [phrase.german[case] for phrase, case in reversed(self._objects()) if phrase.pronoun]
 
-    def _behind_pronouns(self, with_time: bool) -> list[str]:
+    def _after_pronouns(self, with_time: bool) -> list[str]:
         full = [phrase.german[case] for phrase, case in self._objects() if not phrase.pronoun]
         carried = any(phrase.negative for phrase, _ in self._objects())
         words = [
             self.time.german if with_time and self.time else "",
             self.frequency.german if self.frequency and self.tense is not Tense.PERFECT else "",
-            "gerade" if self._going_on() else "",
+            "gerade" if self._takes_gerade() else "",
             "gern" if self.gladly else "",
             *full,
-            # schon and noch nicht follow what is already known: Er hat das Brot schon gekauft.
+            # schon and noch nicht follow given information: Er hat das Brot schon gekauft.
             self.frequency.german if self.frequency and self.tense is Tense.PERFECT else "",
             "noch" if self._not_yet() else "",
             "nicht" if self.negated and not carried else "",

@@ -1,4 +1,4 @@
-"""Verb forms of both languages, from their principal parts."""
+"""Verb forms of both languages, derived from their principal parts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import IntEnum
 
 
 class Person(IntEnum):
-    """Rows of a German conjugation table; the formal Sie takes the last."""
+    """Rows of a German conjugation table; the formal Sie uses the last."""
 
     ICH = 0
     DU = 1
@@ -31,7 +31,7 @@ IRREGULAR_PRESENT = {
     "sollen": "sollte solltest sollte sollten solltet sollten",
     "tun": "tue tust tut tun tut tun",
 }
-"""`möchten` and `sollen` stand for `would like` and `should`, which are subjunctives."""
+"""The rows of `möchten` and `sollen` are subjunctive: they translate `would like` and `should`."""
 
 PRETERITE_STEMS = {
     "sein": "war", "haben": "hatte", "können": "konnte", "müssen": "musste", "wollen": "wollte", "dürfen": "durfte",
@@ -41,13 +41,13 @@ PRETERITE_STEMS = {
 
 @dataclass(frozen=True)
 class GermanVerb:
-    """One verb; a separable prefix is kept apart from the rest."""
+    """A German verb; a separable prefix is stored separately."""
 
     infinitive: str
     """Without the prefix: `rufen` of anrufen."""
     prefix: str = ""
     changed_stem: str = ""
-    """Stem of the second and third person singular of a strong verb, where it differs: `lies` of lesen."""
+    """Stem of the second and third person singular of a strong verb, if different: `lies` of lesen."""
     participle: str = ""
     """Past participle, prefix included."""
     auxiliary: str = "haben"
@@ -87,21 +87,21 @@ class GermanVerb:
         return self.changed_stem + ("" if self.changed_stem.endswith("t") else "t")
 
     def preterite(self, person: Person) -> str:
-        """Only of the verbs that keep it in speech: sein, haben, werden, mögen and the modals."""
+        """Only for verbs that use it in speech: sein, haben, werden, mögen and the modals."""
         stem = PRETERITE_STEMS[self.infinitive]
         endings = ("", "st", "", "en", "t", "en") if stem == "war" else ("", "st", "", "n", "t", "n")
         return stem + endings[person]
 
     @property
     def imperative(self) -> str:
-        """To a friend: lies, kauf, öffne; without the prefix. Only a change to i or ie carries over."""
+        """Informal singular, without the prefix: lies, kauf, öffne. It keeps only a stem change to i or ie."""
         if self.changed_stem and "ä" not in self.changed_stem and "i" in self.changed_stem:
             return self.changed_stem
         return self.stem + ("e" if needs_link(self.stem) else "")
 
 
 def needs_link(stem: str) -> bool:
-    """Whether -t and -st need an e before them: arbeitet, öffnet."""
+    """Whether the endings -t and -st need a linking e: arbeitet, öffnet."""
     if stem.endswith(("t", "d")):
         return True
     return stem[-1] in "nm" and stem[-2] not in "aeiouäöühlrnm"
@@ -109,13 +109,13 @@ def needs_link(stem: str) -> bool:
 
 @dataclass(frozen=True)
 class EnglishVerb:
-    """One verb; of a phrasal verb only the first word is inflected."""
+    """An English verb; in a phrasal verb only the first word is inflected."""
 
     base: str
     past: str
     participle: str
     gerund: str = ""
-    """Only where the spelling rule of `progressive` would be wrong (a doubled consonant)."""
+    """Only if the spelling rule of `progressive` would be wrong (a doubled consonant)."""
 
     def third_person(self) -> str:
         head, space, rest = self.base.partition(" ")

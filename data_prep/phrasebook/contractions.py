@@ -1,4 +1,4 @@
-"""English as it is spoken: I'm, don't, we'll; or spelled out: I am, do not, we will."""
+"""English with contractions (I'm, don't, we'll) or spelled out (I am, do not, we will)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SHARE_SPOKEN, SHARE_SPELLED_OUT = 0.35, 0.15
 
 
 def as_spoken(english: str, random: Random) -> str:
-    """The sentence as it is, contracted, or without the contractions that it has; a question keeps its own."""
+    """The sentence unchanged, with contractions, or with its contractions spelled out (except in questions)."""
     kind = random.random()
     rules: tuple[tuple[str, str], ...] = ()
     if kind < SHARE_SPOKEN:

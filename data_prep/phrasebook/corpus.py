@@ -1,4 +1,4 @@
-"""The phrasebook as a corpus: options, files and the manifest that says whether they are up to date."""
+"""The phrasebook as a corpus: options, files, and a manifest to tell whether the files are up to date."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SPLITS = ("training", "validation", "test", "test_unseen", "test_everyday")
 
 
 class Phrasebook(CorpusOptions):
-    """English-German sentence pairs, generated in seconds and without a network."""
+    """English-German sentence pairs, generated in seconds without a network."""
 
     kind: Literal["phrasebook"] = "phrasebook"
     source: Literal["en", "de"] | None = "en"
@@ -35,11 +35,11 @@ class Phrasebook(CorpusOptions):
 
     @property
     def topics(self) -> Mapping[str, str]:
-        """What people use a phrasebook for, with a sentence of each."""
+        """The uses of a phrasebook, each with an example sentence."""
         return {} if self.source is None else topics(self.source)
 
     def fetch(self, directory: Path, progress: ShowProgress = unseen) -> RawCorpus:
-        """Writes `<split>.en` and `<split>.de` unless the manifest says that they are there and whole."""
+        """Writes `<split>.en` and `<split>.de`, unless the manifest shows that they exist and are intact."""
         if not self._up_to_date(directory):
             self._write(directory)
         files = {split: text_at(directory, split, self.languages) for split in SPLITS}
@@ -47,7 +47,7 @@ class Phrasebook(CorpusOptions):
         return RawCorpus(training=(files["training"],), validation=files["validation"], tests=tests)
 
     def _recipe(self) -> dict[str, object]:
-        """What the files depend on."""
+        """Everything that the files depend on."""
         return {"generator": generator_digest(), "pairs": self.pairs, "seed": self.seed}
 
     def _up_to_date(self, directory: Path) -> bool:
@@ -64,7 +64,7 @@ class Phrasebook(CorpusOptions):
             return False
 
     def _write(self, directory: Path) -> None:
-        """The manifest goes last: a run that was cut off leaves none that fits, and starts over."""
+        """Writes the manifest last, so an interrupted run leaves no valid one and starts over."""
         directory.mkdir(parents=True, exist_ok=True)
         digests = {}
         for split, sentences in generate(self.pairs, self.seed).items():
@@ -79,7 +79,7 @@ class Phrasebook(CorpusOptions):
 
 
 def generator_digest() -> str:
-    """SHA-256 of the source of this package: another grammar is another corpus."""
+    """SHA-256 of this package's source, since a different grammar gives a different corpus."""
     digest = hashlib.sha256()
     root = Path(__file__).parent
     for path in sorted(root.rglob("*.py"), key=lambda path: path.relative_to(root).as_posix()):

@@ -7,7 +7,7 @@ from enum import IntEnum, StrEnum
 
 
 class Case(IntEnum):
-    """The order of every ending table below."""
+    """The cases, in the order of all tables of endings below."""
 
     NOMINATIVE = 0
     ACCUSATIVE = 1
@@ -16,7 +16,7 @@ class Case(IntEnum):
 
 
 class Gender(StrEnum):
-    """What an article agrees with; in the plural the three genders fall together."""
+    """Agreement classes of articles; the three genders share one plural."""
 
     MASCULINE = "m"
     FEMININE = "f"
@@ -25,14 +25,14 @@ class Gender(StrEnum):
 
 
 class Pattern(StrEnum):
-    """How a determiner is inflected, and with it the adjective that follows."""
+    """Inflection pattern of a determiner and of the adjective that follows it."""
 
     DEFINITE = "der"
     """der, die, das: irregular; adjectives weak."""
     DEMONSTRATIVE = "dieser"
     """dieser, jeder, welcher: strong endings; adjectives weak."""
     INDEFINITE = "ein"
-    """ein, kein, mein ...: without an ending in three places; adjectives mixed."""
+    """ein, kein, mein ...: three forms without an ending; adjectives mixed."""
     BARE = ""
     """No determiner: adjectives strong."""
 
@@ -41,7 +41,7 @@ Endings = dict[Gender, tuple[str, str, str, str]]
 
 
 def _table(masculine: str, feminine: str, neuter: str, plural: str) -> Endings:
-    """Four rows of four endings, nominative to genitive; `-` is no ending."""
+    """Four rows of four endings, nominative to genitive; `-` means no ending."""
 
     def row(text: str) -> tuple[str, str, str, str]:
         a, b, c, d = (part.replace("-", "") for part in text.split())
@@ -79,7 +79,7 @@ def determiner(stem: str, pattern: Pattern, gender: Gender, case: Case) -> str:
 
 
 def adjective(stem: str, pattern: Pattern, gender: Gender, case: Case) -> str:
-    """An attributive adjective after a determiner of that pattern."""
+    """An attributive adjective after a determiner of this pattern."""
     return stem + ADJECTIVE_ENDINGS[pattern][gender][case]
 
 
@@ -101,14 +101,14 @@ class GermanNoun:
     singular: str
     gender: Gender
     plural: str
-    """Nominative plural; empty for a noun without one."""
+    """Nominative plural; empty if the noun has none."""
     weak: bool = False
-    """The n-declension: every form but the nominative singular ends in -n or -en."""
+    """N-declension: every form except the nominative singular ends in -n or -en."""
     genitive: str = ""
-    """Genitive singular where the rule of `inflect` would be wrong."""
+    """Genitive singular if the rule of `inflect` would be wrong."""
 
     def inflect(self, case: Case, plural: bool = False) -> str:
-        """The form in that case."""
+        """The form in this case."""
         if plural:
             assert self.plural, self.singular
             ends_well = self.plural.endswith(("n", "s"))
@@ -125,7 +125,7 @@ class GermanNoun:
         return "Herrn" if self.singular == "Herr" else self.singular + "en"
 
     def _genitive_ending(self) -> str:
-        """-es after a sibilant and on one syllable that ends in a consonant, -s otherwise."""
+        """-es after a sibilant and on monosyllables that end in a consonant, else -s."""
         if self.singular.endswith(("s", "ß", "x", "z", "sch")):
             return "es"
         if self.singular.endswith(("a", "e", "i", "o", "u", "y")):
@@ -143,7 +143,7 @@ CONTRACTIONS = {
 
 
 def with_preposition(preposition: str, phrase: str) -> str:
-    """`zu` + `dem Bahnhof` -> `zum Bahnhof`: only the article contracts, never a pronoun or demonstrative."""
+    """`zu` + `dem Bahnhof` -> `zum Bahnhof`: only articles contract, never pronouns or demonstratives."""
     first, _, rest = phrase.partition(" ")
     contracted = CONTRACTIONS.get((preposition, first)) if rest else None
     return f"{contracted} {rest}" if contracted else f"{preposition} {phrase}"

@@ -1,4 +1,4 @@
-"""Random choices for one sentence, with a record of the lexemes it uses."""
+"""Random choices for one sentence, with a record of the lexemes drawn."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class Lexeme(Protocol):
     def forms(self) -> tuple[str, ...]: ...
 
 
-class Rejected(Exception):  # noqa: N818 (not an error: the family asks for another draw)
-    """The choices do not make a sensible sentence."""
+class Rejected(Exception):  # noqa: N818 (not an error: a sentence family asks for another draw)
+    """The choices do not give a sensible sentence."""
 
 
 KeyedChoice = TypeVar("KeyedChoice", bound=Lexeme)
@@ -51,7 +51,7 @@ RELATIVES = tuple(noun for noun in KIN if "single" not in noun.tags)
 
 
 class Draw:
-    """The generator's state while it makes one sentence."""
+    """The state of the generator for one sentence."""
 
     def __init__(self, random: Random, names: Names) -> None:
         self.random = random
@@ -60,7 +60,7 @@ class Draw:
         self._names: set[str] = set()
 
     def lexemes_in(self, english: str) -> frozenset[str]:
-        """Keys of the lexemes that the sentence contains; a draw that was not used after all is none of them."""
+        """Keys of the drawn lexemes that actually occur in the sentence."""
         text = f" {re.sub(r'[.?!,]', ' ', english.lower())} "
         return frozenset(
             key for key, lexeme in self._lexemes.items() if any(f" {form.lower()} " in text for form in lexeme.forms)
@@ -71,21 +71,21 @@ class Draw:
         return not self._names.isdisjoint(re.findall(r"\w+", english))
 
     def one(self, choices: Sequence[Choice]) -> Choice:
-        """One of them, each as likely."""
+        """One of the choices, uniformly."""
         return self.random.choice(choices)
 
     def lexeme(self, choices: Sequence[KeyedChoice]) -> KeyedChoice:
-        """One of them, and a note that the sentence contains it."""
+        """One of the lexemes, uniformly; it is recorded."""
         chosen = self.random.choice(choices)
         self._lexemes[chosen.key] = chosen
         return chosen
 
     def use(self, *lexemes: Lexeme) -> None:
-        """Notes lexemes that were not drawn."""
+        """Records lexemes that were not drawn at random."""
         self._lexemes.update((lexeme.key, lexeme) for lexeme in lexemes)
 
     def chance(self, probability: float) -> bool:
-        """True that often."""
+        """True with this probability."""
         return self.random.random() < probability
 
     # Names ----------------------------------------------------------------------------------------------
@@ -105,7 +105,7 @@ class Draw:
         return self._name(self.names.surnames)
 
     def city(self) -> tuple[str, str]:
-        """English and German."""
+        """Its English and its German name."""
         pair = self.one(self.names.cities)
         self._names.add(pair[0])
         return pair
@@ -116,7 +116,7 @@ class Draw:
     # Phrases --------------------------------------------------------------------------------------------
 
     def person(self) -> NounPhrase:
-        """A subject that is not a pronoun: a name, a relative or somebody by trade."""
+        """A subject that is not a pronoun: a name, a relative or a person named by occupation."""
         kind = self.random.random()
         if kind < 0.3:
             name, gender = self.first_name()
@@ -133,15 +133,15 @@ class Draw:
         return noun_phrase(self.lexeme(JOBS), THE, plural=self.chance(0.25))
 
     def subject(self) -> NounPhrase:
-        """Anybody that a statement can be about."""
+        """Any subject of a statement: a pronoun or a person."""
         if self.chance(0.5):
             return self.one((I, I, HE, SHE, WE, WE, THEY))
         return self.person()
 
     def addressed(self) -> tuple[str, str, NounPhrase]:
-        """Somebody spoken to: the English and German words before the clause, and the pronoun.
+        """A person spoken to: the English and German words before the clause, and the pronoun.
 
-        The English decides the German: a first name means du; a title, or no name at all, means Sie.
+        The English decides the German pronoun: a first name means du; a title or no name means Sie.
         """
         kind = self.random.random()
         if kind < 0.4:

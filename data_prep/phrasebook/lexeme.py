@@ -1,4 +1,4 @@
-"""The lexical entries, and how one line of a word list becomes one."""
+"""Lexical entries, and the format of word lists."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ARTICLES = {"der": Gender.MASCULINE, "die": Gender.FEMININE, "das": Gender.NEUTE
 
 @dataclass(frozen=True)
 class Noun:
-    """A noun of both languages; `tags` say what it can be the object, the place or the bearer of."""
+    """A noun in both languages; its `tags` determine what it can be combined with as an object, a place or a head."""
 
     english: str
     english_plural: str
@@ -25,7 +25,7 @@ class Noun:
 
     @property
     def forms(self) -> tuple[str, ...]:
-        """Every English form."""
+        """All English forms."""
         return self.english, self.english_plural
 
     @property
@@ -35,7 +35,7 @@ class Noun:
 
 @dataclass(frozen=True)
 class Verb:
-    """A verb of both languages and the noun tags that its object may have."""
+    """A verb in both languages and the tags of nouns that can be its object."""
 
     english: EnglishVerb
     german: GermanVerb
@@ -47,7 +47,7 @@ class Verb:
 
     @property
     def forms(self) -> tuple[str, ...]:
-        """Every English form."""
+        """All English forms."""
         verb = self.english
         irregular = ("am", "are", "was", "were", "isn't", "aren't", "wasn't", "weren't") if verb.base == "be" else ()
         return verb.base, verb.past, verb.participle, verb.third_person(), verb.progressive(), *irregular
@@ -55,7 +55,7 @@ class Verb:
 
 @dataclass(frozen=True)
 class Adjective:
-    """An adjective of both languages with its degrees and the tags of nouns that it suits."""
+    """An adjective in both languages, with its degrees and the tags of nouns that it can describe."""
 
     english: str
     english_comparative: str
@@ -63,7 +63,7 @@ class Adjective:
     german: str
     comparative: str
     superlative: str
-    """The stem: ältest-."""
+    """Its stem: ältest-."""
     suits: frozenset[str]
 
     @property
@@ -72,7 +72,7 @@ class Adjective:
 
     @property
     def forms(self) -> tuple[str, ...]:
-        """Every English form."""
+        """All English forms."""
         return self.english, self.english_comparative, self.english_superlative
 
     @property
@@ -89,12 +89,12 @@ class Adverbial:
 
 
 def entries(text: str) -> list[list[str]]:
-    """The non-empty lines of a word list, cut at `|` and stripped."""
+    """The non-empty lines of a word list, split at `|`, with the fields stripped."""
     return [[field.strip() for field in line.split("|")] for line in text.splitlines() if line.strip()]
 
 
 def english_plural(singular: str) -> str:
-    """The regular plural; word lists name the irregular ones."""
+    """The regular plural; word lists give irregular ones."""
     if singular.endswith(("s", "x", "z", "ch", "sh")):
         return singular + "es"
     if singular.endswith("y") and singular[-2] not in "aeiou":
@@ -138,7 +138,7 @@ def read_verbs(text: str) -> tuple[Verb, ...]:
 
 
 def read_adjectives(text: str) -> tuple[Adjective, ...]:
-    """Lines `english [comparative superlative] | german [comparative superlative] | tags`; regular degrees left out."""
+    """Lines `english[, comparative, superlative] | german [comparative superlative] | tags`; regular forms omitted."""
     adjectives = []
     for english, german, tags in entries(text):
         word, *degrees = english.split(", ")

@@ -1,4 +1,4 @@
-"""Every lexeme, and which of them a sentence mentions."""
+"""All lexemes, and a test for those that a sentence mentions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LEXEMES: tuple[Noun | Verb | Adjective, ...] = (
     *NOUNS, *ADJECTIVES, *_FRAMES, *_SINGLE, *(verb for verb, *_ in verbs.PREPOSITIONAL),
 )  # fmt: skip
 LONGEST_FORM = 3
-"""Words of the longest form: `goes shopping`, `apple juices`, `have breakfast`; none is longer."""
+"""Most words in a form."""
 
 
 def _index() -> dict[str, set[str]]:
@@ -36,9 +36,9 @@ _KEYS_OF_FORM = _index()
 
 
 def mentioned(english: str) -> frozenset[str]:
-    """Keys of all lexemes that have a form in the sentence, whatever it means there.
+    """Keys of all lexemes with a form in the sentence, whatever its meaning there.
 
-    Deliberately too generous: `bus stop` mentions the bus, and `cook` both the person and the work.
+    Deliberately overinclusive: `bus stop` mentions the bus, and `cook` both the noun and the verb.
     """
     words = re.sub(r"[.?!,]", " ", english.lower()).split()
     found: set[str] = set()

@@ -1,4 +1,4 @@
-"""Adjectives, and the fixed expressions of time and manner."""
+"""Adjectives, and fixed expressions of time and frequency."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ unexpected | unerwartet unerwarteter unerwartetst | trouble
 """)
 
 PREDICATIVE_ONLY = frozenset({"broken", "happy", "tired", "nervous", "dirty", "empty"})
-"""Adjectives that describe a state: natural in a predicate, odd on the object of buying and selling."""
+"""Adjectives for a state: natural in a predicate, odd as attributes of an object of buying or selling."""
 
 EXCESSIVE = frozenset(
     "big small expensive long short heavy old hot cold boring dangerous warm dirty quiet sweet difficult".split()
 )
-"""Qualities of which there can be too much."""
+"""Adjectives that combine with `too`."""
 
 COLOURS = frozenset({"red", "blue", "green", "black", "white", "yellow", "brown", "grey"})
 
@@ -206,5 +206,5 @@ Sunday | Sonntag
 
 @cache
 def suited(tags: frozenset[str], states: bool = False) -> tuple[Adjective, ...]:
-    """The adjectives for a noun with these tags; those of a passing state only when asked for."""
+    """The adjectives for a noun with these tags; those for a state only if `states`."""
     return tuple(a for a in ADJECTIVES if a.suits & tags and (states or a.english not in PREDICATIVE_ONLY))

@@ -1,4 +1,4 @@
-"""Names of people, towns and streets, some of them kept out of training."""
+"""Names of people, towns and streets, some of them held out from training."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ COUNTRIES: tuple[tuple[str, str, str], ...] = (
     ("the Netherlands", "in die Niederlande", "aus den Niederlanden"), ("Japan", "nach Japan", "aus Japan"),
     ("Canada", "nach Kanada", "aus Kanada"), ("the USA", "in die USA", "aus den USA"),
 )  # fmt: skip
-"""English, then where to and where from in German: some countries have an article."""
+"""English name, then `to` and `from` in German, where some countries have an article."""
 
 TOWN_PARTS = (
     "Alten Neuen Ober Unter Nieder Stein Linden Eichen Wald Rosen Mühl Kirch Königs Markt Sonnen Birken Buchen Hirsch "
@@ -79,11 +79,11 @@ class Names:
     men: tuple[str, ...]
     surnames: tuple[str, ...]
     cities: tuple[tuple[str, str], ...]
-    """English and German."""
+    """English and German names."""
     streets: tuple[str, ...]
 
     def all(self) -> frozenset[str]:
-        """Every name, as it is written in either language."""
+        """All names, as written in either language."""
         cities = [word for pair in self.cities for word in pair]
         return frozenset([*self.women, *self.men, *self.surnames, *cities, *self.streets])
 
@@ -96,11 +96,11 @@ def _compounds(parts: tuple[list[str], list[str]], taken: frozenset[str] = froze
 ALWAYS_KNOWN = frozenset(
     "Berlin Hamburg Essen Dresden Paris London Salzburg Müller Schmidt Lang Klein Wolf Emma Lena Lisa Daniel".split()
 )
-"""Kept in training: what a newcomer will type first, and what is also an ordinary word."""
+"""Always in training: names that a new user will try first, and names that are also ordinary words."""
 
 
-def _cut(names: list[str], share: float, shuffle: Random) -> tuple[list[str], list[str]]:
-    """Shuffled and cut in two, the second part being `share` of the whole."""
+def _split(names: list[str], share: float, shuffle: Random) -> tuple[list[str], list[str]]:
+    """Shuffles the names and splits them in two; the second part has about `share` of them."""
     shuffled = list(dict.fromkeys(names))
     shuffle.shuffle(shuffled)
     cut = round(len(shuffled) * (1 - share))
@@ -115,18 +115,18 @@ def _vocabulary() -> frozenset[str]:
 
 
 def split_names() -> tuple[Names, Names]:
-    """The names of training and validation, and those that only the test split uses.
+    """The names for training and validation, and those for the test split only.
 
-    The cut is fixed, not drawn with the corpus's seed, so that test sets of different seeds hold out the
-    same names. Names with an English form of their own stay in training: they are vocabulary, not copies.
+    The split is fixed and does not depend on the corpus seed, so test sets of different seeds hold out the
+    same names. Names with a different English form stay in training: they are vocabulary, not copies.
     """
     shuffle = Random(7)
-    women, new_women = _cut(WOMEN, 0.15, shuffle)
-    men, new_men = _cut(MEN, 0.15, shuffle)
-    surnames, new_surnames = _cut(SURNAMES + _compounds(SURNAME_PARTS, frozenset(SURNAMES)), 0.2, shuffle)
-    cities, new_cities = _cut(CITIES + _compounds(TOWN_PARTS), 0.2, shuffle)
-    streets, new_streets = _cut(_compounds(STREET_PARTS), 0.25, shuffle)
-    # A surname may also be somebody's first name, or a town somebody's: such a name is in training.
+    women, new_women = _split(WOMEN, 0.15, shuffle)
+    men, new_men = _split(MEN, 0.15, shuffle)
+    surnames, new_surnames = _split(SURNAMES + _compounds(SURNAME_PARTS, frozenset(SURNAMES)), 0.2, shuffle)
+    cities, new_cities = _split(CITIES + _compounds(TOWN_PARTS), 0.2, shuffle)
+    streets, new_streets = _split(_compounds(STREET_PARTS), 0.25, shuffle)
+    # A surname may also be a first name, and a town name a surname; names seen in training in any role are excluded.
     seen = frozenset(women + men + surnames + cities + streets) | _vocabulary()
 
     def unseen(names: list[str]) -> tuple[str, ...]:

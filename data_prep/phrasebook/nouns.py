@@ -1,4 +1,4 @@
-"""The nouns. A tag is a licence: what a verb or an adjective may be combined with."""
+"""The nouns. Tags determine which verbs and adjectives a noun can be combined with."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ PROFESSIONS: tuple[tuple[str, str, str], ...] = (
     ("tailor", "Schneider", "Schneiderin"), ("photographer", "Fotograf", "Fotografin"),
     ("pilot", "Pilot", "Pilotin"), ("hairdresser", "Friseur", "Friseurin"),
 )  # fmt: skip
-"""English, then the German for a man and for a woman."""
+"""English, then German for a man and for a woman."""
 
 PLACES = read_nouns(
     """
@@ -320,7 +320,7 @@ star | der Stern | Sterne |
 """,
     "everyday",
 )
-"""What short sentences are also about."""
+"""Additional nouns for short sentences."""
 
 BODY = read_nouns(
     """
@@ -348,11 +348,11 @@ NOUNS: tuple[Noun, ...] = (
 
 @cache
 def tagged(*tags: str) -> tuple[Noun, ...]:
-    """Every noun that carries one of these tags, in the order of the lists."""
+    """All nouns with any of these tags, in the order of the lists."""
     wanted = frozenset(tags)
     return tuple(noun for noun in NOUNS if noun.tags & wanted)
 
 
 def named(english: str) -> Noun:
-    """The noun with that English singular; the first, where two share it."""
+    """The noun with this English singular; the first one if there are several."""
     return next(noun for noun in NOUNS if noun.english == english)

@@ -40,14 +40,14 @@ def german_number(number: int) -> str:
 
 
 def count(random: Random, lowest: int = 2, highest: int = 99) -> tuple[str, str]:
-    """A number of things; small ones are drawn more often."""
+    """A number in words; small ones are more frequent."""
     top = highest if random.random() < 0.5 else min(highest, 12)
     number = random.randint(lowest, top)
     return english_number(number), german_number(number)
 
 
 def clock(random: Random) -> tuple[str, str]:
-    """A time of day after `at` and `um`: half past nine, halb zehn; 14:35, 14:35 Uhr."""
+    """A time of day, as after `at` and `um`: half past nine, halb zehn; 14:35, 14:35 Uhr."""
     if random.random() < 0.45:
         figures = f"{random.randint(6, 23)}:{random.randrange(0, 60, 5):02d}"
         return figures, f"{figures} Uhr"
@@ -66,7 +66,7 @@ def clock(random: Random) -> tuple[str, str]:
 
 
 def date(random: Random) -> tuple[str, str]:
-    """A day with its preposition: on 3 May, am 3. Mai; on the third of May, am dritten Mai."""
+    """A date with its preposition: on 3 May, am 3. Mai; on the third of May, am dritten Mai."""
     month = random.randrange(12)
     english, german = MONTHS[month].english, MONTHS[month].german
     kind = random.random()
@@ -81,14 +81,14 @@ def date(random: Random) -> tuple[str, str]:
 
 
 def birth_date(random: Random) -> tuple[str, str]:
-    """A day with its year."""
+    """A date with a year and its preposition: on 3 May 1985, am 3. Mai 1985."""
     month, year = random.choice(MONTHS), random.randint(1935, 2012)
     day = random.randint(1, 28)
     return f"on {day} {month.english} {year}", f"am {day}. {month.german} {year}"
 
 
 def price(random: Random, low: int, high: int) -> tuple[str, str]:
-    """An amount in euros: 12.50 euros, 12,50 Euro; in words when it is whole and small."""
+    """An amount in euros: 12.50 euros, 12,50 Euro; whole amounts also in words."""
     kind = random.random()
     euros = random.randint(low, high)
     if kind < 0.4:

@@ -1,4 +1,4 @@
-"""Noun phrases of both languages."""
+"""Noun phrases in both languages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from data_prep.phrasebook.lexeme import Adjective, Adverbial, Noun
 
 @dataclass(frozen=True)
 class Determiner:
-    """A determiner of both languages."""
+    """A determiner in both languages."""
 
     english: str
     stem: str
@@ -21,7 +21,7 @@ class Determiner:
 THE = Determiner("the", "", Pattern.DEFINITE)
 A = Determiner("a", "ein", Pattern.INDEFINITE)
 NOT_A = Determiner("any", "kein", Pattern.INDEFINITE)
-"""kein; English negates the verb instead and says `a` or `any`."""
+"""German `kein`; English negates the verb instead and uses `a` or `any`."""
 NO = Determiner("no", "kein", Pattern.INDEFINITE)
 THIS = Determiner("this", "dies", Pattern.DEMONSTRATIVE)
 EVERY = Determiner("every", "jed", Pattern.DEMONSTRATIVE)
@@ -35,14 +35,14 @@ class NounPhrase:
 
     english: str
     german: tuple[str, str, str, str]
-    """By case."""
+    """Forms by case."""
     person: Person = Person.ER
-    """Of the German verb that agrees with it."""
+    """Person of the verb that agrees with it."""
     english_object: str = ""
-    """The object form of a pronoun."""
+    """Object form of a pronoun."""
     gender: Gender = Gender.NEUTER
     possessive: Determiner | None = None
-    """`his`, `ihr`: what the phrase's owner owns."""
+    """Possessive determiner that refers to the phrase: `his`, `ihr`."""
     pronoun: bool = False
     negative: bool = False
     """Whether it carries the negation of its clause."""
@@ -52,7 +52,7 @@ class NounPhrase:
         return self.english_object or self.english
 
     def after(self, preposition: str, case: Case) -> str:
-        """The German phrase behind a preposition, contracted with the article."""
+        """The German phrase after a preposition, contracted with the article."""
         return with_preposition(preposition, self.german[case])
 
 
@@ -87,7 +87,7 @@ def pronoun_for(phrase: NounPhrase) -> NounPhrase:
 
 
 def article(word: str) -> str:
-    """`a` or `an` by the sound that follows."""
+    """`a` or `an`, by the sound that follows."""
     lowered = word.lower()
     if lowered.startswith(("uni", "use", "euro", "one")):
         return "a"
@@ -98,9 +98,9 @@ def noun_phrase(
     noun: Noun, with_determiner: Determiner, adjectives: tuple[Adjective, ...] = (), *, plural: bool = False,
     number: tuple[str, str] | None = None, degree: str = "",
 ) -> NounPhrase:  # fmt: skip
-    """Builds both sides. `number` stands between determiner and adjective; `degree` may be `superlative`.
+    """Builds both sides. `number` comes between determiner and adjective; `degree` may be `superlative`.
 
-    An indefinite phrase without a singular of its own (plural, mass) has no article in either language.
+    An indefinite plural or mass noun has no article in either language.
     """
     gender = Gender.PLURAL if plural else noun.german.gender
     chosen = BARE if with_determiner is A and (plural or noun.mass) else with_determiner
@@ -136,7 +136,7 @@ def _english_determiner(chosen: Determiner, uncountable: bool, following: str, p
 
 
 def named(name: str, german: str = "", gender: Gender = Gender.MASCULINE) -> NounPhrase:
-    """A proper name: the same in every case but the genitive, which takes -s, or an apostrophe after a sibilant."""
+    """A proper name: the same in all cases except the genitive, which takes -s, or an apostrophe after a sibilant."""
     german = german or name
     genitive = german + ("’" if german.endswith(("s", "ß", "x", "z")) else "s")
     owner = PERSONAL[gender]
@@ -155,7 +155,7 @@ def titled(surname: str, woman: bool) -> NounPhrase:
 
 
 def place_preposition(place: Noun) -> tuple[str, str, str]:
-    """English where, English where to, and the German two-way preposition of a place: `in`, `into`, `in`."""
+    """English prepositions of location and direction and the German two-way preposition: `in`, `into`, `in`."""
     tag = next(tag for tag in sorted(place.tags) if tag.startswith(("in:", "an:", "auf:")))
     german, _, english = tag.partition(":")
     where, _, where_to = english.partition("/")
@@ -169,7 +169,7 @@ def location(place: Noun, phrase: NounPhrase) -> Adverbial:
 
 
 def direction(place: Noun, phrase: NounPhrase) -> Adverbial:
-    """into the kitchen, in die Küche: `in` with the accusative; `zu` where German would not say in."""
+    """into the kitchen, in die Küche: `in` with the accusative, or `zu` for places that do not take `in`."""
     _, english, german = place_preposition(place)
     if german == "in":
         return Adverbial(f"{english} {phrase.english}", phrase.after("in", Case.ACCUSATIVE))

@@ -1,6 +1,6 @@
-"""What phrasebooks are for: expressions of every theme, as `english | german`, as they stand within a sentence.
+"""Phrasebook expressions by theme, as `english | german`, capitalised as within a sentence.
 
-A `{slot}` is filled by `data_prep.phrasebook.slots`; in the German, `{slot:form}` asks for another of its forms.
+A `{slot}` is filled by `data_prep.phrasebook.slots`; in German, `{slot:form}` selects another of its forms.
 """
 
 from __future__ import annotations
@@ -480,10 +480,10 @@ TEMPLATES: tuple[tuple[str, str], ...] = tuple(
     (english, german) for text in THEMES.values() for english, german in entries(text)
 )
 FIXED = tuple(pair for pair in TEMPLATES if "{" not in pair[0])
-"""Expressions without a slot: every one of them is a training sentence."""
+"""Expressions without a slot, all of which are training sentences."""
 OPEN = tuple(pair for pair in TEMPLATES if "{" in pair[0])
 _NAMES_AND_NUMBERS = {
     "name", "title", "full name", "woman", "man", "city", "number", "clock", "price", "weekday", "month",
 }  # fmt: skip
 ABOUT_WORDS = tuple(pair for pair in OPEN if set(re.findall(r"{([a-z ]+)}", pair[0])) - _NAMES_AND_NUMBERS)
-"""Those with a slot for a noun, which take more to learn than names and numbers."""
+"""Expressions with a slot for words, which are harder to learn than names and numbers."""

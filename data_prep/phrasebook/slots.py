@@ -1,4 +1,4 @@
-"""Fillings for the slots of phrases, each in the German forms that phrases ask for."""
+"""Fillers for the slots of phrasebook expressions, each with the German forms that these need."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from data_prep.phrasebook.names import COUNTRIES
 from data_prep.phrasebook.phrase import FORMAL, THE, Determiner, I, NounPhrase, noun_phrase
 
 Filling = dict[str, str]
-"""`en`, and German by the name of the form; the form without a name is ``."""
+"""English under `en`, German under the name of the form; the default form is under the empty string."""
 
 LANGUAGES = modifiers.adverbials("""
 German | Deutsch
@@ -75,7 +75,7 @@ def _forms(found: NounPhrase) -> Filling:
 
 
 def _substance(pool: Sequence[Noun]) -> Callable[[Draw], Filling]:
-    """Bread, Brot; with a form for its absence: kein Brot."""
+    """Bread, Brot; with a negative form: kein Brot."""
 
     def fill(draw: Draw) -> Filling:
         noun = draw.lexeme(pool)
@@ -97,7 +97,7 @@ def _noun(
 
 
 def _countable(noun: Noun) -> Noun:
-    """A coffee, ein Kaffee: what is drunk, by the glass."""
+    """A drink as a countable noun: a coffee, ein Kaffee."""
     return replace(noun, tags=noun.tags - {"mass"})
 
 
@@ -237,7 +237,7 @@ _SLOT = re.compile(r"\{([a-z ]+)(?::([a-z]+))?\}")
 
 
 def filled(template: tuple[str, str], draw: Draw) -> tuple[str, str]:
-    """Both sides of a template with its slots filled; a slot that both sides have is the same in both."""
+    """Both sides of a template with their slots filled; each slot has the same filler on both sides."""
     english, german = template
     fillings: dict[str, Filling] = {}
     for name, _ in _SLOT.findall(english):

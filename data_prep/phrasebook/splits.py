@@ -1,4 +1,4 @@
-"""Which sentences go where: training, validation, and the tests."""
+"""Generate the sentences and assign them to the splits: training, validation and tests."""
 
 from __future__ import annotations
 
@@ -25,40 +25,39 @@ FUNCTIONS = tuple(family for family, _ in FAMILIES)
 CUMULATIVE = tuple(accumulate(weight for _, weight in FAMILIES))
 
 HELD_OUT_ONE_IN = 16
-"""One in so many pairs of lexemes is kept out of training."""
+"""One in this many pairs of lexemes is held out from training."""
 VALIDATION, TEST, TEST_UNSEEN, TEST_EVERYDAY = 500, 1000, 1000, 1000
 CARELESS = 0.08
-"""Share of everyday training sentences that are typed carelessly in English."""
+"""Share of everyday training sentences with careless English typing."""
 EVERYDAY_WORDS = 9
-"""Words of the longest sentence in the test of everyday sentences."""
+"""Most words per sentence in the everyday test set."""
 UNSEEN_NAMES = 200
-"""Sentences of the test split that are about names which training never shows."""
+"""Number of sentences in the test split with names that never occur in training."""
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """A pair, and what it is made of."""
+    """A sentence pair and its origin."""
 
     english: str
     german: str
     lexemes: frozenset[str]
     family: str
     everyday: bool = False
-    """Whether it is of those that people say in passing."""
+    """Whether it comes from an everyday family."""
 
 
 @cache
 def held_out(one: str, other: str) -> bool:
-    """Whether two lexemes must never meet in one training sentence.
+    """Whether two lexemes must never occur together in a training sentence.
 
-    The rule: of every verb and noun, and of every adjective and noun, one pair in `HELD_OUT_ONE_IN` is held
-    out, chosen by a digest of the two keys alone. A training, validation or ordinary test sentence never
-    mentions both, in any form and any grammatical relation; every sentence of `test_unseen` uses at least one
-    such pair.
+    One in `HELD_OUT_ONE_IN` of all verb–noun and adjective–noun pairs is held out, chosen by a digest of the
+    two keys. Training, validation and ordinary test sentences never mention both, in any form or grammatical
+    relation; every sentence of `test_unseen` contains at least one such pair.
     """
     first, second = sorted((one, other))
     if first.partition(":")[2] == second.partition(":")[2]:
-        return False  # the cook who cooks: one word cannot be kept apart from itself
+        return False  # the cook cooks: the same word cannot be held out from itself
     if {first.partition(":")[0], second.partition(":")[0]} not in ({"noun", "verb"}, {"adjective", "noun"}):
         return False
     digest = hashlib.sha256(f"{first} {second}".encode()).digest()
@@ -71,7 +70,7 @@ def held_out_pairs(lexemes: frozenset[str]) -> list[tuple[str, str]]:
 
 
 def finish(text: str) -> str:
-    """Capital letter and full stop. After an opening address the clause goes on in small letters."""
+    """Capitalises the first letter and adds a full stop if the text has no end mark."""
     text = text if text.endswith(("?", ".", "!")) else text + "."
     return text[0].upper() + text[1:]
 
@@ -90,7 +89,7 @@ def sentences(random: Random, names: Names) -> Iterator[tuple[Sentence, bool]]:
 
 
 class _Distinct:
-    """Lets a sentence through once, and only if neither of its sides was seen before."""
+    """Accepts a sentence only if neither of its sides has been seen before."""
 
     def __init__(self) -> None:
         self._seen: set[str] = set()
@@ -104,7 +103,7 @@ class _Distinct:
 
 
 def careless(sentence: Sentence, random: Random) -> Sentence:
-    """The same, or now and then its English as many type it: without capital letter and end mark."""
+    """The sentence, occasionally with its English typed carelessly: without capital letter and end mark."""
     if not sentence.everyday or random.random() >= CARELESS:
         return sentence
     english = sentence.english.rstrip(".?!")
@@ -114,12 +113,12 @@ def careless(sentence: Sentence, random: Random) -> Sentence:
 
 
 def fixed_expressions() -> list[Sentence]:
-    """Those without a choice in them: what a phrasebook cannot do without, so they are all in training."""
+    """The expressions without slots, which all go into training."""
     return [Sentence(finish(english), finish(german), frozenset(), "fixed", True) for english, german in FIXED]
 
 
 def generate(pairs: int, seed: int) -> dict[str, list[Sentence]]:
-    """All splits. The held-out ones are drawn first, so that they do not depend on `pairs`."""
+    """All splits. Validation and tests are filled first, so they do not depend on `pairs`."""
     known, unknown = split_names()
     is_new, random = _Distinct(), Random(seed)
     always = [sentence for sentence in fixed_expressions() if is_new(sentence)]
@@ -150,7 +149,7 @@ def generate(pairs: int, seed: int) -> dict[str, list[Sentence]]:
 
 
 def _split_kinds(sentence: Sentence) -> tuple[str, ...]:
-    """The splits that it may be in, in the order in which they are filled."""
+    """The splits that a sentence may be in, in the order in which they are filled."""
     words = len(sentence.english.split())
     if words > 24:
         return ()

@@ -1,4 +1,4 @@
-"""What a model of the phrasebook can be asked, for the newcomer who has just trained one."""
+"""Example sentences to try with a freshly trained phrasebook model."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ longer sentences | If it rains tomorrow, we will stay at home. | Wenn es morgen 
 
 
 def topics(language: str) -> dict[str, str]:
-    """A sentence of each topic, in English (`en`) or German (`de`)."""
+    """An example sentence for each topic, in English (`en`) or German (`de`)."""
     return {topic: english if language == "en" else german for topic, english, german in entries(_TOPICS)}

@@ -1,4 +1,4 @@
-"""The verbs, by the frame in which they are used."""
+"""The verbs, grouped by syntactic frame."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ receive, received, received | bekommen - bekommen | post
 """)
 
 TO_HELP, TO_THANK = (next(v for v in TRANSITIVE if v.english.base == word) for word in ("help", "thank"))
-"""Transitive in English, with a dative in German."""
+"""Verbs that are transitive in English but take a dative in German."""
 
 DITRANSITIVE = read_verbs("""
 give, gave, given | geben gib gegeben | own gift lend
@@ -88,7 +88,7 @@ draw, drew, drawn | zeichnen - gezeichnet | animal building plant
 kiss, kissed, kissed | küssen - geküsst | kin
 ask, asked, asked | fragen - gefragt | kin job general
 """)
-"""What short sentences say of anybody; `any` is everything that can be seen."""
+"""Verbs for short sentences; the tag `any` allows any concrete noun."""
 
 DO = read_verbs("do, did, done | machen - gemacht | -")[0]
 
@@ -172,7 +172,7 @@ PREPOSITIONAL: tuple[tuple[Verb, str, str, bool, frozenset[str]], ...] = tuple(
     )
     if german != "um" and tags != "skip"
 )
-"""Verb, English and German preposition, whether it takes the dative, the tags of its object."""
+"""Verb, English and German preposition, whether the latter takes the dative, and the tags of its object."""
 
 POSTURES = read_verbs("""
 cry, cried, cried | weinen - geweint | -
@@ -192,4 +192,4 @@ BY_ONESELF = tuple(
         "study, stay, sit, come, go, come back, arrive, leave, get up, wake up, fall asleep, help, pay"
     ).split(",")
 )
-"""Verbs that need nobody and nothing else, in whatever frames they also stand."""
+"""Verbs that can be used without an object, whatever their other frames."""

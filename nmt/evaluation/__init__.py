@@ -1,1 +1,1 @@
-"""How good translations are, by the measures of the field."""
+"""Translation quality by the field's standard metrics."""

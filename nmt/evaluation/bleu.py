@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Bleu(SacrebleuMeasure):
-    """BLEU of the corpus, 0 to 100."""
+    """Corpus BLEU, 0 to 100."""
 
     label = "BLEU"
     counts_words = True
@@ -21,7 +21,7 @@ class Bleu(SacrebleuMeasure):
         """A new metric."""
         from sacrebleu.metrics.bleu import BLEU
 
-        tokenizer(words)  # words its absence
+        tokenizer(words)  # a clear error if it is unavailable
         return BLEU(tokenize=words)
 
     def details(self, found: base.Score) -> str:

@@ -1,4 +1,4 @@
-"""Exact match: lines that are right as a whole."""
+"""Exact match: lines identical to the reference."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from nmt.evaluation.measure import Measure, Outcome, Score
 
 
 class ExactMatch(Measure):
-    """Percentage of lines that equal their reference, or one of several.
+    """Percentage of lines that equal their reference, or one of several references.
 
-    Text is cleaned as much as BLEU's is before it is divided into words: blanks at the ends do not count, and a run of
-    blanks is one. Case, punctuation and accents count.
+    Whitespace is normalised as for BLEU: it is stripped at the ends, and a run of it counts as one space. Case,
+    punctuation and accents count.
     """
 
     label = "exact match"

@@ -1,8 +1,8 @@
-"""GLEU, the sentence score that GNMT's refinement raises (Wu et al. 2016, arXiv 1609.08144, section 5).
+"""GLEU, the sentence-level reward of GNMT's refinement (Wu et al. 2016, arXiv 1609.08144, section 5).
 
-All n-grams of 1 to 4 tokens of both sentences, counted together: their multiset intersection over the larger of the two
-numbers, which is the smaller of precision and recall. Unlike BLEU it is made for single sentences: symmetric, without a
-brevity penalty, and zero only where no token is shared. The value depends on what a token is, so a unit goes with it.
+Over all n-grams of 1 to 4 tokens, the size of the multiset intersection of both sentences divided by the larger of the
+two n-gram counts: the minimum of precision and recall. Unlike BLEU it is designed for single sentences: symmetric,
+without a brevity penalty, and zero only if no token is shared. The value depends on the unit of a token.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from nmt.evaluation.measure import Measure, Outcome, Score
 from nmt.evaluation.tokenization import DEFAULT, tokenizer
 
 LONGEST = 4
-"""Tokens of the longest n-gram."""
+"""Order of the longest n-gram."""
 
 
 class Gleu(Measure):
-    """The mean over sentences of GLEU in words, 0 to 100."""
+    """Mean sentence GLEU over words, 0 to 100."""
 
     label = "GLEU"
     counts_words = True
 
     def score(self, outcome: Outcome) -> Score:
-        """By `corpus_gleu`."""
+        """As `corpus_gleu`."""
         value = corpus_gleu(outcome.hypotheses, outcome.references, outcome.words)
         named = signature(outcome.words, len(outcome.references))
         return Score(self.label, value, named, "mean of sentences, in words")
 
 
 def signature(tokenizer_name: str = DEFAULT, references: int = 1) -> str:
-    """What `corpus_gleu` computes, in the manner of sacrebleu."""
+    """The signature of `corpus_gleu`, in sacrebleu's format."""
     return f"nrefs:{references}|case:mixed|tok:{tokenizer_name}|orders:1-4|mean:sentences"
 
 
 def ngrams(tokens: Sequence[Hashable]) -> Counter[tuple[Hashable, ...]]:
-    """How often each n-gram of 1 to 4 tokens occurs."""
+    """The count of each n-gram of 1 to 4 tokens."""
     counts: Counter[tuple[Hashable, ...]] = Counter()
     for order in range(1, LONGEST + 1):
         counts.update(zip(*(tokens[start:] for start in range(order)), strict=False))
@@ -46,7 +46,7 @@ def ngrams(tokens: Sequence[Hashable]) -> Counter[tuple[Hashable, ...]]:
 def gleus(hypotheses: Iterable[Sequence[Hashable]], reference: Sequence[Hashable]) -> list[float]:
     """GLEU of several hypotheses against one reference, each from 0 to 1.
 
-    Two empty sentences are equal and get 1; an empty one against any other gets 0.
+    Two empty sentences score 1; an empty one against any other scores 0.
     """
     wanted, expected = ngrams(reference), number_of_ngrams(len(reference))
     found = []
@@ -64,12 +64,12 @@ def gleu(hypothesis: Sequence[Hashable], reference: Sequence[Hashable]) -> float
 
 
 def corpus_gleu(hypotheses: Sequence[str], references: Sequence[Sequence[str]], tokenizer_name: str = DEFAULT) -> float:
-    """The mean over sentences of GLEU in words, cased: 0 to 100, as BLEU is shown.
+    """Mean sentence GLEU over words, cased, on BLEU's scale of 0 to 100.
 
     Args:
         hypotheses: detokenised lines.
-        references: one or more texts of as many lines; of several the most similar line counts.
-        tokenizer_name: as of BLEU.
+        references: one or more texts with the same number of lines; of several, the most similar line counts.
+        tokenizer_name: sacrebleu's name of the tokenizer, as for BLEU.
     """
     total = 0.0
     for line, *rights in zip(hypotheses, *references, strict=True):
@@ -79,10 +79,10 @@ def corpus_gleu(hypotheses: Sequence[str], references: Sequence[Sequence[str]], 
 
 
 def words(line: str, tokenizer_name: str = DEFAULT) -> list[str]:
-    """The words of a detokenised line as BLEU counts them, cased."""
+    """The words of a detokenised line as BLEU splits it, cased."""
     return tokenizer(tokenizer_name)(line).split()
 
 
 def number_of_ngrams(length: int) -> int:
-    """N-grams of 1 to 4 tokens, repeats included, in a sentence of this many tokens."""
+    """Number of n-grams of 1 to 4 tokens, repeats included, in a sentence of this length."""
     return sum(max(length - order, 0) for order in range(LONGEST))

@@ -1,4 +1,4 @@
-"""The interface of a measure, and what a measure is computed from."""
+"""The interface of evaluation measures, their input and their result."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TokenTotals:
-    """Sums over the reference tokens of a text, EOS included, each predicted from the reference before it."""
+    """Sums over the reference tokens of a text, EOS included, under teacher forcing."""
 
     tokens: int = 0
     correct: int = 0
-    """Tokens that the model finds the most probable of its vocabulary."""
+    """Tokens that the model ranks first in its vocabulary."""
     log_probability: float = 0.0
-    """Natural logarithm."""
+    """Sum of log-probabilities, natural logarithm."""
     words: int = 0
-    """What stands between blanks in these lines."""
+    """Blank-separated words in these lines."""
     characters: int = 0
-    """Unicode's code points, the blanks between words among them."""
+    """Unicode code points, including the blanks between words."""
     lines: int = 0
 
     def with_text(self, lines: Iterable[str]) -> Self:
-        """These sums with the sizes of further lines, counted as a model sees them (`nmt.text.clean_line`)."""
+        """These sums plus the sizes of further lines, counted after cleaning (`nmt.text.clean_line`)."""
         cleaned = list(map(clean_line, lines))
         return replace(
             self,
@@ -42,14 +42,14 @@ class TokenTotals:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a measure looks at: translations beside their references, or the model's own view of the references."""
+    """The input of a measure: translations and their references, or the model's probabilities of the references."""
 
     hypotheses: Sequence[str] = ()
-    """One translation a line, as a person would read it."""
+    """Translations, detokenised, one per line."""
     references: Sequence[Sequence[str]] = ()
-    """One or more texts of as many lines."""
+    """One or more texts with the same number of lines."""
     words: str = DEFAULT
-    """sacrebleu's name of the tokenizer that divides text into words."""
+    """sacrebleu's name of the tokenizer that splits text into words."""
     totals: TokenTotals = TokenTotals()
 
 
@@ -58,12 +58,12 @@ class Score:
     """One measure of one text."""
 
     name: str
-    """As the field writes it: "BLEU", "chrF2", "exact match", …"""
+    """Its usual name: "BLEU", "chrF2", "exact match", …"""
     value: float
     signature: str
-    """What was computed, in sacrebleu's notation; without it a score cannot be compared."""
+    """The exact settings in sacrebleu's notation; scores are comparable only if these agree."""
     details: str = ""
-    """What the measure adds: BLEU's n-gram precisions and brevity penalty; empty for most."""
+    """Additional figures: for BLEU, n-gram precisions and brevity penalty; empty for most measures."""
 
     def json(self) -> dict[str, Any]:
         """Plain data."""
@@ -76,17 +76,17 @@ class Score:
 
 
 class Measure(ABC):
-    """How good a text is, as one number."""
+    """The quality of a text as one number."""
 
     label: ClassVar[str]
     """Its name in tables and log lines."""
     reads: ClassVar[Literal["text", "tokens"]] = "text"
-    """`text`: translations and references. `tokens`: `Outcome.totals`, for which nothing is translated."""
+    """`text`: translations and references. `tokens`: `Outcome.totals`, which needs no translation."""
     higher_is_better: ClassVar[bool] = True
     best: ClassVar[float] = 100.0
-    """Value of a text that is the reference itself, or of a model that is certain of every reference token."""
+    """Value if the text equals the reference, or if the model is certain of every reference token."""
     decimals: ClassVar[int] = 1
-    """In tables of scores."""
+    """Decimal places in tables of scores."""
     counts_words: ClassVar[bool] = False
     """Whether the value depends on `Outcome.words`."""
 
@@ -95,17 +95,17 @@ class Measure(ABC):
         """The score of a text of at least one line, or of at least one token.
 
         Raises:
-            UserError: it needs a tokenizer that cannot be had.
+            UserError: it needs a tokenizer that is not available.
         """
 
     def metric(self, words: str = DEFAULT) -> Metric | None:
-        """sacrebleu's own object, which resampling tests need; None where the measure is not sacrebleu's."""
+        """sacrebleu's metric object, which resampling tests need; None if the measure is not from sacrebleu."""
         return None
 
     def criterion(self, words: str) -> str:
-        """The measure in words, with the tokenizer that its value depends on."""
+        """The name of the measure, with the tokenizer if the value depends on one."""
         return f"{self.label} ({words})" if self.counts_words else self.label
 
     def rank(self, value: float) -> float:
-        """A number that is larger for a better value."""
+        """The value with its sign changed if lower is better, so that higher always is."""
         return value if self.higher_is_better else -value

@@ -1,4 +1,4 @@
-"""The measures by the names that recipes and commands use. A new one joins with a line in each of the two lists."""
+"""All measures, by the names used in recipes and commands. To add one, add a line to each of the two lists."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ MEASURES: Mapping[MeasureName, Measure] = {
 }
 
 OF_TESTS: tuple[MeasureName, ...] = ("bleu", "chrf", "ter", "gleu")
-"""Those of a text where none are named."""
+"""Default measures of a test set."""
 OF_LANGUAGE_MODELS: tuple[MeasureName, ...] = ("perplexity", "word_perplexity", "bits_per_character")
-"""Those of a text under a language model where none are named."""
+"""Default measures of a test set of a language model."""
 OF_VALIDATION: tuple[MeasureName, ...] = ("bleu",)
-"""Those of a validation where none are named."""
+"""Default measures of a validation."""
 
 
 def worded(values: Mapping[MeasureName, float]) -> str:
-    """For a log line: `BLEU 20.10  chrF 41.02`."""
+    """The values as text for a log line: `BLEU 20.10  chrF 41.02`."""
     return "  ".join(f"{MEASURES[name].label} {value:.2f}" for name, value in values.items())

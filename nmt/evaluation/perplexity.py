@@ -7,11 +7,11 @@ import math
 from nmt.evaluation.measure import Measure, Outcome, Score
 
 _LARGEST = 100.0
-"""Loss per token beyond which perplexity stays as it is: what diverges still has a number."""
+"""Losses per token are capped here, so a diverged model still has a finite perplexity."""
 
 
 def perplexity(loss: float) -> float:
-    """exp of a loss per token, natural logarithm, up to exp(100)."""
+    """exp of a loss per token (natural logarithm), at most exp(100)."""
     return math.exp(min(loss, _LARGEST))
 
 

@@ -1,4 +1,4 @@
-"""Measures by sacrebleu: the numbers and signatures that its command prints for the same files."""
+"""Measures computed by sacrebleu, with the scores and signatures that its command prints for the same files."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 
 class SacrebleuMeasure(Measure):
-    """A metric of sacrebleu, cased and on detokenised text, with the settings of its command's defaults."""
+    """A metric of sacrebleu on detokenised, cased text, with the default settings of its command."""
 
     @abstractmethod
     def metric(self, words: str = DEFAULT) -> base.Metric:
         """A new metric.
 
         Args:
-            words: sacrebleu's name of the tokenizer, where the metric has one.
+            words: sacrebleu's name of the tokenizer, if the metric uses one.
 
         Raises:
-            UserError: the tokenizer cannot be had.
+            UserError: the tokenizer is not available.
         """
 
     def score(self, outcome: Outcome) -> Score:
@@ -33,5 +33,5 @@ class SacrebleuMeasure(Measure):
         return Score(found.name, found.score, str(metric.get_signature()), self.details(found))
 
     def details(self, found: base.Score) -> str:
-        """What the metric adds to its number."""
+        """Additional figures of the metric."""
         return ""

@@ -1,4 +1,4 @@
-"""The scores of one text by the measures that are named."""
+"""Scores of one text by a choice of measures."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from nmt.evaluation.measures import MEASURES, OF_TESTS, MeasureName
 from nmt.evaluation.tokenization import DEFAULT
 
 _ALIKE = 20.0
-"""chrF of texts that have something in common."""
+"""chrF from which texts are clearly related."""
 
 
 @dataclass(frozen=True)
 class Scores:
-    """The measures of one text: `scores["chrf"].value`, or `scores.bleu` for those that every version has had."""
+    """The scores of one text: `scores["chrf"].value`; the original four also as attributes, such as `scores.bleu`."""
 
     found: Mapping[MeasureName, Score]
-    """In the order in which they are shown."""
+    """In display order."""
     lines: int
 
     def __getitem__(self, name: MeasureName) -> Score:
@@ -28,7 +28,7 @@ class Scores:
 
     @property
     def all(self) -> tuple[Score, ...]:
-        """In the order in which they are shown."""
+        """All scores, in display order."""
         return tuple(self.found.values())
 
     @property
@@ -56,13 +56,13 @@ class Scores:
         return ", ".join(rows) + f" ({self.lines} lines)"
 
     def concern(self) -> str:
-        """What a person should know of these scores; empty if all is well."""
+        """A warning about these scores; empty if all is well."""
         bleu, chrf = self.found.get("bleu"), self.found.get("chrf")
         if bleu is None or chrf is None or bleu.value > 0 or chrf.value < _ALIKE:
             return ""
         return (
-            f"BLEU is 0 although chrF is {chrf.value:.0f}: the text has few words of four in a row by this "
-            "tokenizer. Text without blanks, or of single words, wants another one (--tokenize char, or "
+            f"BLEU is 0 although chrF is {chrf.value:.0f}: with this tokenizer, the text has hardly any sequence of "
+            "four words. For text without spaces, or of single words, use another tokenizer (--tokenize char, or "
             "evaluation.tokenize in a recipe)"
         )
 
@@ -82,61 +82,61 @@ def scores(
     """Scores detokenised text, cased, against one or more references.
 
     Args:
-        hypotheses: one translation a line, as a person would read it; none where no measure reads text.
-        references: one or more texts of as many lines.
-        where: what to call the hypotheses in an error (the file).
-        tokenizer: sacrebleu's name of the tokenizer of BLEU and GLEU, see `nmt.evaluation.tokenization`.
-        measures: which ones.
-        totals: the model's view of the references, for measures that read tokens.
+        hypotheses: detokenised translations, one per line; empty if no measure reads text.
+        references: one or more texts with the same number of lines.
+        where: name of the hypotheses in error messages (the file).
+        tokenizer: sacrebleu's name of the tokenizer for BLEU and GLEU, see `nmt.evaluation.tokenization`.
+        measures: the measures to compute.
+        totals: sums over the reference tokens under the model, for measures that read tokens.
 
     Raises:
-        UserError: different numbers of lines, or none; a measure of tokens without a model.
+        UserError: the numbers of lines differ or are zero, or a measure that reads tokens has no model.
     """
     if text_measures(measures):
         for lines in references:
             check_lines(hypotheses, lines, where)
     if (needed := token_measures(measures)) and (totals is None or not totals.tokens):
-        raise UserError(where, f"a model, and text whose tokens it reads, for {needed[0]}", "none")
+        raise UserError(where, f"a model and references to compute {needed[0]}", "none")
     outcome = Outcome(hypotheses, references, tokenizer, totals or TokenTotals())
     return Scores({name: MEASURES[name].score(outcome) for name in measures}, len(references[0]))
 
 
 def check_measures(names: Sequence[str]) -> None:
-    """Refuses what is the name of no measure, or no name at all.
+    """Refuses unknown names and an empty list.
 
     Raises:
-        UserError: with the known names.
+        UserError: the message lists the known names.
     """
     strange = [name for name in names if name not in MEASURES]
     if strange or not names:
-        raise UserError("measures", f"some of {', '.join(MEASURES)}", repr(strange[0]) if strange else "none")
+        raise UserError("measures", f"one or more of {', '.join(MEASURES)}", repr(strange[0]) if strange else "none")
 
 
 def text_measures(names: Sequence[MeasureName]) -> list[MeasureName]:
-    """Those of the measures that need translations."""
+    """The measures that need translations."""
     return [name for name in names if MEASURES[name].reads == "text"]
 
 
 def token_measures(names: Sequence[MeasureName]) -> list[MeasureName]:
-    """Those of the measures that need a model's probabilities of the references."""
+    """The measures that need the model's probabilities of the references."""
     return [name for name in names if MEASURES[name].reads == "tokens"]
 
 
 def check_lines(
     hypotheses: Sequence[str], references: Sequence[str], where: str, reference: str = "the reference"
 ) -> None:
-    """Refuses texts that are not line by line translations of each other.
+    """Refuses texts that are empty or differ in their number of lines.
 
     Args:
         hypotheses: lines.
-        references: as many.
-        where: what to call the hypotheses, for the error.
-        reference: likewise.
+        references: the same number of lines.
+        where: name of the hypotheses in error messages.
+        reference: name of the reference in error messages.
 
     Raises:
-        UserError: different numbers of lines, or none.
+        UserError: the numbers of lines differ or are zero.
     """
     if len(hypotheses) != len(references):
-        raise UserError(where, f"{len(references)} lines, as many as {reference} has", f"{len(hypotheses)} lines")
+        raise UserError(where, f"{len(references)} lines, as in {reference}", f"{len(hypotheses)} lines")
     if not hypotheses:
         raise UserError(where, "at least one line", "none")

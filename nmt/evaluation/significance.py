@@ -1,4 +1,4 @@
-"""Is one system better than another? Paired bootstrap resampling (Koehn 2004) by sacrebleu."""
+"""Significance of the difference between two systems: paired bootstrap resampling (Koehn 2004) by sacrebleu."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from nmt.evaluation.tokenization import DEFAULT
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two systems by one measure."""
+    """Two systems compared by one measure."""
 
     name: str
     """"BLEU", "chrF2" or "TER"."""
     baseline: float
     system: float
     baseline_interval: tuple[float, float]
-    """Mean and half width of the 95 % interval over the resamples."""
+    """Mean and half-width of the 95 % confidence interval over the resamples."""
     system_interval: tuple[float, float]
     p_value: float
     """Probability of a difference at least this large if the systems were equally good."""
@@ -46,14 +46,14 @@ def paired_bootstrap(
 
     Args:
         baseline: detokenised lines of one system.
-        system: of the other.
-        references: one or more texts of as many lines.
-        tokenizer: of BLEU.
-        samples: resamples of the test set.
-        measures: which ones; those that are not sacrebleu's are left out.
+        system: lines of the other.
+        references: one or more texts with the same number of lines.
+        tokenizer: sacrebleu's name of the tokenizer for BLEU.
+        samples: number of resamples of the test set.
+        measures: the measures to compare by; those not from sacrebleu are skipped.
 
     Raises:
-        UserError: different numbers of lines.
+        UserError: the numbers of lines differ.
     """
     for lines in references:
         check_lines(baseline, lines, "baseline")

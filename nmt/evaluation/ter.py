@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Ter(SacrebleuMeasure):
     """Edits and shifts per reference word, in percent; may exceed 100.
 
-    Where the tokenizer is one for text without blanks, Chinese and Japanese are divided into characters.
+    With a tokenizer for text without spaces, Chinese and Japanese are split into characters.
     """
 
     label = "TER"

@@ -6,7 +6,7 @@ from nmt.evaluation.measure import Measure, Outcome, Score
 
 
 class TokenAccuracy(Measure):
-    """Percentage of reference tokens that the model finds most probable after the reference tokens before them.
+    """Percentage of reference tokens that the model ranks first, given the reference tokens before them.
 
     EOS counts as a token. The value depends on the model's tokenizer.
     """

@@ -1,4 +1,4 @@
-"""Tokenizers: text to token ids and back. A new one joins the union below with one line."""
+"""Tokenizers: text to token ids and back. To add one, add it to the union below."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ __all__ = [
 
 TokenizerOptions = Annotated[
     SentencePieceOptions | SymbolsOptions | ExistingTokenizer,  # | NewTokenizerOptions
-    Field(discriminator="kind", description="How text is cut into tokens."),
+    Field(discriminator="kind", description="Segmentation of text into tokens."),
 ]
-"""What can be trained on a corpus."""
+"""Tokenizers that a recipe can choose."""

@@ -1,4 +1,4 @@
-"""What the rest of the toolkit asks of a tokenizer."""
+"""The interface of tokenizers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nmt.options import Options
 
 @dataclass(frozen=True)
 class SpecialTokens:
-    """Ids of the four tokens that are not text, equal in every tokenizer that this toolkit trains."""
+    """Ids of the four special tokens, the same in every tokenizer of this toolkit."""
 
     pad: int = 0
     unk: int = 1
@@ -41,26 +41,26 @@ class Tokenizer(Protocol):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the model, hexadecimal: what a model directory compares before it accepts it."""
+        """SHA-256 of the tokenizer's file, hexadecimal; a model directory checks it when loading."""
 
     @property
     def options(self) -> Options:
-        """What it was trained with. Their `kind` says which tokenizer it is; they can `load` its file."""
+        """The options it was trained with. Their `kind` identifies the tokenizer, and they can `load` its file."""
 
     def reading(self) -> Tokenizer:
-        """The same tokenizer as it cuts text of the source side, which some read otherwise than they write."""
+        """This tokenizer for source text, which some tokenizers segment differently from target text."""
 
     def encode(self, line: str) -> list[int]:
-        """Token ids of one line, without BOS and EOS; a blank line gives none."""
+        """Token ids of one line, without BOS and EOS; empty for a blank line."""
 
     def encode_sampled(self, lines: Sequence[str], seed: int) -> list[list[int]]:
         """One random segmentation of each line (subword regularisation, BPE dropout).
 
-        A pure function of its arguments; equal to `encode` where sampling is switched off.
+        A pure function of its arguments; equals `encode` if sampling is off.
         """
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of these ids; special tokens give no text."""
+        """The text of these ids; special tokens are dropped."""
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """The ids as readable pieces, for alignments and debugging."""
@@ -71,7 +71,7 @@ class Tokenizer(Protocol):
 
 @dataclass(frozen=True)
 class TokenizerPair:
-    """The tokenizers of a model's two sides; the same object twice when the vocabulary is joint."""
+    """The tokenizers of a model's source and target; the same object twice if the vocabulary is joint."""
 
     source: Tokenizer
     target: Tokenizer

@@ -1,4 +1,4 @@
-"""Byte-pair encoding (Sennrich et al. 2016) by a given list of merges, as subword-nmt and fastBPE write them."""
+"""Byte-pair encoding (Sennrich et al. 2016) with a given list of merges, as written by subword-nmt or fastBPE."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nmt.text import read_lines
 CodesFormat = Literal["subword_nmt", "fastbpe"]
 
 END = "</w>"
-"""Marks the end of a word, so that a suffix is another symbol than the same letters elsewhere."""
+"""Marks the end of a word, to distinguish a suffix from the same letters elsewhere."""
 
 _HEADER = "#version:"
 _COLUMNS: dict[CodesFormat, int] = {"subword_nmt": 2, "fastbpe": 3}
@@ -23,23 +23,24 @@ _OTHER: dict[CodesFormat, CodesFormat] = {"subword_nmt": "fastbpe", "fastbpe": "
 
 @dataclass(frozen=True)
 class Merges:
-    """What byte-pair encoding has learned: which two neighbouring symbols become one, the most wanted first."""
+    """Learned merges of adjacent symbols, highest priority first."""
 
     pairs: tuple[tuple[str, str], ...]
     separate_end: bool = False
-    """A word's end is a symbol of its own at first (subword-nmt before its version 0.2); else part of the last one."""
+    """Whether the end of a word starts as a symbol of its own (subword-nmt before version 0.2) or as part of the last
+    letter."""
 
 
 def read_merges(path: Path, form: CodesFormat) -> Merges:
-    """Reads a file of codes: a merge per line, two symbols between blanks.
+    """Reads a file of BPE codes: one merge per line, two symbols separated by a space.
 
     Args:
         path: the file, plain or gzip.
-        form: `subword_nmt`, whose first line may tell its version (without one it is 0.1), or `fastbpe`, which has each
-            merge's count as a third column.
+        form: `subword_nmt`, whose first line may give its version (0.1 if missing), or `fastbpe`, which has the count
+            of each merge as a third column.
 
     Raises:
-        UserError: the file cannot be read or a line is not a merge; the line is named.
+        UserError: the file cannot be read, or a line is not a merge; the message names the line.
     """
     pairs: list[tuple[str, str]] = []
     separate_end = form == "subword_nmt"
@@ -52,7 +53,7 @@ def read_merges(path: Path, form: CodesFormat) -> Merges:
             raise _not_a_merge(f"{path}:{number}", form, line)
         pairs.append((columns[0], columns[1]))
     if not pairs:
-        raise UserError(str(path), f"merges as {form} writes them", "none")
+        raise UserError(str(path), f"merges in the format of {form}", "none")
     return Merges(tuple(pairs), separate_end)
 
 
@@ -69,8 +70,10 @@ def _version(line: str, where: str) -> tuple[int, ...]:
 def _not_a_merge(where: str, form: CodesFormat, line: str) -> UserError:
     names = {"subword_nmt": "two symbols", "fastbpe": "two symbols and their count"}
     other = _OTHER[form]
-    fix = f"Codes of {other} have {names[other]} per line: choose that kind." if _looks_like(line, other) else ""
-    return UserError(where, f"{names[form]} between blanks, as {form} writes them", repr(line), fix)
+    fix = (
+        f"This looks like {other}, which has {names[other]} per line: choose that." if _looks_like(line, other) else ""
+    )
+    return UserError(where, f"{names[form]} separated by spaces, as in files of {form}", repr(line), fix)
 
 
 def _looks_like(line: str, form: CodesFormat) -> bool:
@@ -79,17 +82,17 @@ def _looks_like(line: str, form: CodesFormat) -> bool:
 
 
 class BPE:
-    """Cuts words by a list of merges."""
+    """Segments words by a list of merges."""
 
     def __init__(self, merges: Merges) -> None:
         self._separate_end = merges.separate_end
-        # of a merge that is listed twice the first place counts
-        self._rank = {pair: place for place, pair in reversed(list(enumerate(merges.pairs)))}
+        # if a merge is listed twice, the first one counts
+        self._rank = {pair: rank for rank, pair in reversed(list(enumerate(merges.pairs)))}
 
         self._unknown = len(merges.pairs)
 
     def cut(self, word: str) -> tuple[str, ...]:
-        """The pieces of a word, which joined give the word; none for an empty one."""
+        """The pieces of a word, whose concatenation is the word; none for an empty word."""
         if len(word) < 2:
             return (word,) if word else ()
         symbols = [*word, END] if self._separate_end else [*word[:-1], word[-1] + END]
@@ -98,21 +101,21 @@ class BPE:
             best = min(ranks)
             if best == self._unknown:
                 break
-            place = ranks.index(best)
-            symbols = _joined(symbols, symbols[place], symbols[place + 1])
+            index = ranks.index(best)
+            symbols = _merged(symbols, symbols[index], symbols[index + 1])
         last = symbols.pop().removesuffix(END)
         return (*symbols, last) if last else tuple(symbols)
 
 
-def _joined(symbols: Sequence[str], left: str, right: str) -> list[str]:
-    """The symbols with every occurrence of the pair, from the left and without overlap, made one."""
+def _merged(symbols: Sequence[str], left: str, right: str) -> list[str]:
+    """The symbols with every occurrence of the pair merged, from left to right without overlap."""
     result: list[str] = []
-    place = 0
-    while place < len(symbols):
-        if symbols[place] == left and place + 1 < len(symbols) and symbols[place + 1] == right:
+    index = 0
+    while index < len(symbols):
+        if symbols[index] == left and index + 1 < len(symbols) and symbols[index + 1] == right:
             result.append(left + right)
-            place += 2
+            index += 2
         else:
-            result.append(symbols[place])
-            place += 1
+            result.append(symbols[index])
+            index += 1
     return result

@@ -1,4 +1,4 @@
-"""The tokenizers of a model that exists, for one that is to understand the same ids."""
+"""The tokenizers of an existing model, for a new model with the same token ids."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from nmt.tokenizer.saved import load_tokenizers
 
 
 class ExistingTokenizer(Options):
-    """The tokenizers of an existing model; nothing is learnt from the text."""
+    """The tokenizers of an existing model; nothing is trained."""
 
     kind: Literal["existing"] = "existing"
     directory: InputPath
-    """A model directory, or the folder tokenizer/ of one."""
+    """A model directory, or its folder tokenizer/."""
 
     @property
     def joint(self) -> bool:
-        """Whether both sides share one vocabulary, though they may cut text differently."""
+        """Whether both sides share one vocabulary, even if they segment text differently."""
         sides = (self._pair.source, self._pair.target)
         source, target = (side.pieces(range(side.vocabulary_size)) for side in sides)
         return source == target
 
     @property
     def samples(self) -> bool:
-        """Never: text is cut as it is for translating."""
+        """Never: training text is segmented as for translation."""
         return False
 
     @property
     def vocabulary_sizes(self) -> tuple[int, int]:
-        """Pieces of source and target."""
+        """Vocabulary sizes of source and target."""
         return self._pair.source.vocabulary_size, self._pair.target.vocabulary_size
 
     def conflicts_alone(self) -> Iterable[Conflict]:
@@ -45,18 +45,18 @@ class ExistingTokenizer(Options):
 
     @property
     def sizes_are_bounds(self) -> bool:
-        """Never: the tokenizers are there."""
+        """Never: the tokenizers exist, so their sizes are exact."""
         return False
 
     def digests(self) -> Mapping[str, str]:
-        """SHA-256 of what is read, by name."""
+        """SHA-256 of the files that are read, by name."""
         return {"existing tokenizer": file_digest(self._folder / DESCRIPTION)}
 
     def train(self, source_text: Path, target_text: Path, directory: Path) -> TokenizerPair:
-        """Copies them to `directory`; the text is not read.
+        """Copies the tokenizers to `directory`; the text is not read.
 
         Raises:
-            UserError: there are none, or they are damaged.
+            UserError: they are missing or damaged.
         """
         save_tokenizers(self._pair, directory)
         return self._pair

@@ -1,4 +1,4 @@
-"""The files of a model's tokenizers: what is written, and what is checked when they are read."""
+"""Save a model's tokenizers to files, and check the files when they are read."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _FORMAT = 1
 
 
 def save_tokenizers(pair: TokenizerPair, directory: Path) -> None:
-    """Writes joint.model, or source.model and target.model, and tokenizer.json, which names them.
+    """Writes joint.model, or source.model and target.model, and tokenizer.json, which lists them.
 
-    tokenizer.json is written last, so that a folder that has it is whole.
+    tokenizer.json is written last, so a folder that has it is complete.
     """
     sides = {"joint": pair.source} if pair.joint else {"source": pair.source, "target": pair.target}
     for side, tokenizer in sides.items():
@@ -37,10 +37,10 @@ def save_tokenizers(pair: TokenizerPair, directory: Path) -> None:
 
 
 def read_description(directory: Path) -> dict[str, Any]:
-    """What tokenizer.json says of each side: `options` (as plain data) and `sha256`.
+    """The entry of each side in tokenizer.json: `options` (as plain data) and `sha256`.
 
     Raises:
-        UserError: it is missing, damaged, or of another version.
+        UserError: the file is missing, damaged, or of another version.
     """
     path = directory / DESCRIPTION
     description = read_json_object(path, "a tokenizer's description")
@@ -51,16 +51,16 @@ def read_description(directory: Path) -> dict[str, Any]:
 
 
 def check_digest(path: Path, expected: str) -> None:
-    """Refuses a model file that is not the one that was saved.
+    """Refuses a model file whose digest is not the recorded one.
 
     Raises:
-        UserError: it is missing or differs.
+        UserError: the file is missing or differs.
     """
     found = file_digest(path)
     if found != expected:
         raise UserError(
             str(path),
-            f"the tokenizer that this folder was made with (SHA-256 {expected[:12]})",
-            f"another file (SHA-256 {found[:12]})",
-            "Restore the original file: token ids of another tokenizer mean other words.",
+            f"the tokenizer that was saved here (SHA-256 {expected[:12]})",
+            f"a different file (SHA-256 {found[:12]})",
+            "Restore the original file: with another tokenizer, token ids stand for different words.",
         )

@@ -1,7 +1,7 @@
-"""Moses words cut by byte-pair encoding and numbered by a dictionary: what models trained with fairseq read.
+"""Moses tokenization, byte-pair encoding and a dictionary, as used by models trained with fairseq.
 
-Text becomes words by the Moses rules (sacremoses), words become pieces by a list of merges, and all pieces of a word
-but the last carry a mark ("@@"). Decoding goes back the same way. Each step can be left out.
+Text is split into words by the Moses rules (sacremoses) and words into pieces by a list of merges; all pieces of a
+word but the last carry a mark ("@@"). Decoding reverses these steps. Each step is optional.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ _CACHED_WORDS = 1 << 16
 
 
 class MosesBPEOptions(Options):
-    """How text becomes pieces; merges and dictionary are in the tokenizer's file."""
+    """Segmentation of text into pieces; merges and dictionary are in the tokenizer's file."""
 
     kind: Literal["moses_bpe"] = "moses_bpe"
     moses: str | None = None
-    """Language whose Moses rules divide text into words and join them again; null: words stand between blanks, and
-    the output's do too."""
+    """Language whose Moses rules tokenize and detokenize the text; null: words are separated by spaces, in the output
+    too."""
     dash_splits: bool = True
-    """Moses takes "well-known" apart, into "well @-@ known"."""
+    """Moses splits "well-known" into "well @-@ known"."""
     escape: bool = True
     """Moses writes & < > ' " [ ] | as HTML entities."""
     mark: str = "@@"
-    """What all pieces of a word but the last end in."""
+    """Suffix of all pieces of a word but the last."""
 
     def load(self, path: Path) -> MosesBPETokenizer:
         """Reads the file of a tokenizer with these options.
 
         Raises:
-            UserError: it is no such file.
+            UserError: the file is not of this kind.
         """
 
         def make(data: Mapping[str, Any]) -> MosesBPETokenizer:
@@ -50,13 +50,13 @@ class MosesBPEOptions(Options):
 
 
 class MosesBPETokenizer(VocabularyTokenizer):
-    """Implements `nmt.tokenizer.base.Tokenizer`; an unknown word is `<unk>` in the text, as in fairseq's.
+    """Implements `nmt.tokenizer.base.Tokenizer`; an unknown word becomes `<unk>` in the text, as in fairseq.
 
     Args:
         vocabulary: the name of each id, in the order of our ids: padding, unknown, begin, end, then the pieces. Text
-            that spells one of the first four is unknown. Of a piece that is listed twice the later id counts.
-        merges: of byte-pair encoding; None leaves words whole.
-        options: the rest.
+            that spells one of the first four is unknown. If a piece is listed twice, the later id counts.
+        merges: merges of byte-pair encoding; None leaves words whole.
+        options: all other settings.
 
     Raises:
         ValueError: the vocabulary has too few entries.
@@ -64,7 +64,7 @@ class MosesBPETokenizer(VocabularyTokenizer):
 
     def __init__(self, vocabulary: Sequence[str], merges: Merges | None, options: MosesBPEOptions) -> None:
         content = {
-            "options": options.model_dump(mode="json"),  # for the digest: they decide the ids too
+            "options": options.model_dump(mode="json"),  # part of the digest, because they affect the ids too
             "vocabulary": tuple(vocabulary),
             "merges": merges and {"pairs": merges.pairs, "separate_end": merges.separate_end},
         }
@@ -75,7 +75,7 @@ class MosesBPETokenizer(VocabularyTokenizer):
 
     @property
     def options(self) -> MosesBPEOptions:
-        """What it was made with."""
+        """The options it was created with."""
         return self._options
 
     def encode(self, line: str) -> list[int]:
@@ -90,14 +90,14 @@ class MosesBPETokenizer(VocabularyTokenizer):
         return [token for word in line.split() for token in self._word_ids(word)]
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of these ids: always one line, whatever the ids are."""
+        """The text of these ids, always a single line."""
         text = " ".join(self._vocabulary[token] for token in ids if token >= FIRST_PIECE or token == SPECIAL.unk)
         if self._bpe is not None:
             text = (text + " ").replace(self._options.mark + " ", "")
         words = text.split()
         if self._options.moses is None:
             return " ".join(words)
-        detokenized: str = self._moses_backwards.detokenize(words)
+        detokenized: str = self._moses_detokenizer.detokenize(words)
         return detokenized
 
     def _ids_of_word(self, word: str) -> tuple[int, ...]:
@@ -107,7 +107,7 @@ class MosesBPETokenizer(VocabularyTokenizer):
         pieces = [piece + self._options.mark for piece in begin] + [end]
         return tuple(self._ids.get(piece, SPECIAL.unk) for piece in pieces)
 
-    # sacremoses takes a moment to import, which only those wait for who need it
+    # sacremoses is slow to import, so it is imported only if needed
 
     @cached_property
     def _moses(self) -> Any:  # noqa: ANN401 -- sacremoses has no types
@@ -116,7 +116,7 @@ class MosesBPETokenizer(VocabularyTokenizer):
         return MosesTokenizer(self._options.moses)
 
     @cached_property
-    def _moses_backwards(self) -> Any:  # noqa: ANN401 -- as above
+    def _moses_detokenizer(self) -> Any:  # noqa: ANN401 -- as above
         from sacremoses import MosesDetokenizer
 
         return MosesDetokenizer(self._options.moses)

@@ -23,64 +23,64 @@ from nmt.text import clean_line, read_lines
 from nmt.tokenizer.base import SPECIAL, TWO_VOCABULARIES, TokenizerPair
 from nmt.tokenizer.folder import save_tokenizers
 
-# SentencePiece writes a space as U+2581, so a U+2581 of the text would come back as a space. It
-# travels as a noncharacter instead, which clean_line keeps out of every text.
-_SPACE_MARK, _SPACE_MARK_OF_THE_TEXT = "\u2581", "\ufdd0"
+# SentencePiece writes a space as U+2581, so a U+2581 in the text would be decoded as a space. It is
+# replaced by a noncharacter, which clean_line keeps out of every text.
+_SPACE_MARK, _ESCAPED_SPACE_MARK = "\u2581", "\ufdd0"
 
-# Part of the result: the parallel sums of unigram training round differently with another number.
+# Fixed, because the number of threads affects the rounding of the sums in unigram training, and so the result.
 _TRAINING_THREADS = 4
 
 _SPECIAL_NAMES = ("<pad>", "<unk>", "<s>", "</s>")
 _BYTE_NAME = re.compile(r"<0x[0-9A-Fa-f]{2}>")
 
-# SentencePiece leaves longer lines out of its training, in silence. The limit is written into its models, so it stays
-# as it is, and longer lines are given to it in parts.
+# SentencePiece silently drops longer lines from its training. The limit is recorded in its models, so it stays
+# at its default, and longer lines are passed in parts.
 _LONGEST_TRAINING_BYTES = 4192
 
 _APOSTROPHES = str.maketrans(dict.fromkeys("’‘‛ʼʻ′＇", "'"))
 
-_SILENT = 2  # SentencePiece's level of messages: errors only, and those come as exceptions
+_SILENT = 2  # SentencePiece's log level: errors only, and those are raised as exceptions
 
 MOST_MODEL_BYTES = 1 << 28
-"""Of a SentencePiece model; real ones have a few megabytes."""
+"""Largest accepted SentencePiece model; real ones have a few megabytes."""
 
 _Text = tuple[Path, Callable[[str], str]]
-"""A file, and what its lines are read as."""
+"""A file, and a function applied to its lines."""
 
 
 class SentencePieceOptions(Options):
-    """How the wordpiece vocabulary is trained, and how training samples segmentations."""
+    """Training of the wordpiece vocabulary, and sampling of segmentations during model training."""
 
     kind: Literal["sentencepiece"] = "sentencepiece"
     algorithm: Literal["unigram", "bpe"] = "unigram"
     """`unigram`: the most probable segmentation under a unigram model (Kudo 2018). `bpe`: byte-pair merges."""
     vocabulary_size: VocabularySize = 8000
-    """Number of token ids of each vocabulary, the four special ones and the 256 of byte fallback included."""
+    """Number of token ids in each vocabulary, including the four special tokens and the 256 of byte fallback."""
     joint: bool = True
     """One vocabulary for both languages (needed to tie source and target embeddings) instead of one each."""
     byte_fallback: bool = True
-    """Spell a character outside the vocabulary by its UTF-8 bytes, so that no text is ever unknown."""
+    """Spell characters outside the vocabulary as UTF-8 bytes, so no text is ever unknown."""
     normalization: Literal["identity", "nfkc", "nmt_nfkc", "nfkc_cf", "nmt_nfkc_cf"] = "identity"
-    """SentencePiece's rule for rewriting text first. Every line is in Unicode normal form C already; with
-    `identity` and byte fallback, detokenisation gives back exactly that line. `_cf` also folds case."""
+    """SentencePiece's normalization rule. Every line is already in Unicode normal form C; with `identity` and byte
+    fallback, detokenisation restores exactly that line. `_cf` also folds case."""
     character_coverage: float = Field(default=0.9995, gt=0.0, le=1.0)
-    """Share of the running characters that get a piece of their own; the rarest others fall back to bytes."""
+    """Share of the characters in running text that get a piece of their own; the rarest fall back to bytes."""
     user_defined_symbols: tuple[str, ...] = ()
-    """Strings without blanks that are always one token, such as placeholders or language tags."""
+    """Strings without spaces that are always one token, such as placeholders or language tags."""
     apostrophes: Literal["keep", "plain"] = "keep"
-    """`plain` reads typographic apostrophes (’ ‘ ʼ and the like) of the source as ', so that both spellings of "don’t"
-    are the same words; the target keeps its own. It is part of the tokenizer, so translating does as training did."""
+    """`plain` replaces typographic apostrophes (’ ‘ ʼ and the like) in the source by ', to treat both spellings of
+    "don’t" alike; the target keeps its own. It is part of the tokenizer, so it applies in training and translation."""
     unigram_alpha: PositiveFloat | None = None
-    """Subword regularisation in training (unigram only): segmentations are drawn from their probability to
-    this power. 0.1 to 0.5 are usual, smaller is more random; null always takes the best."""
+    """Subword regularisation in training (unigram only): segmentations are sampled in proportion to their probability
+    to this power. 0.1 to 0.5 are usual, smaller is more random; null always takes the best."""
     unigram_candidates: Annotated[int, Field(gt=0, le=10_000)] | None = None
-    """Subword regularisation draws among this many best segmentations; null: among all."""
+    """Subword regularisation samples from this many best segmentations; null: from all."""
     bpe_dropout: Probability = 0.0
     """BPE dropout in training (bpe only; Provilkov et al. 2020): probability of skipping a merge. 0.1 is usual."""
     training_sentences: Size = 500_000
-    """At most this many lines, drawn evenly over the corpus, train each vocabulary: bounds memory and time."""
+    """Train each vocabulary on at most this many lines, sampled evenly over the corpus, to limit memory and time."""
     seed: Seed = 1
-    """Decides which lines are drawn when the corpus has more than `training_sentences`."""
+    """Random seed of that sample, used if the corpus has more than `training_sentences` lines."""
 
     @model_validator(mode="after")
     def _sampling_fits_algorithm(self) -> Self:
@@ -91,11 +91,11 @@ class SentencePieceOptions(Options):
         if self.unigram_candidates and not self.unigram_alpha:
             raise ValueError("unigram_candidates has no effect without unigram_alpha")
         if len(set(self.user_defined_symbols)) < len(self.user_defined_symbols) or "" in self.user_defined_symbols:
-            raise ValueError("user_defined_symbols must be distinct and not empty")
+            raise ValueError("user_defined_symbols must be distinct, and none of them empty")
         for symbol in self.user_defined_symbols:
             if clean_line(symbol) != symbol or _SPACE_MARK in symbol or " " in symbol:
                 raise ValueError(
-                    f"user_defined_symbols may not hold blanks, U+2581, control or invisible characters: {symbol!r}"
+                    f"user_defined_symbols may not contain spaces, U+2581, control or invisible characters: {symbol!r}"
                 )
             if symbol in _SPECIAL_NAMES or _BYTE_NAME.fullmatch(symbol):
                 raise ValueError(f"user_defined_symbols may not be the name of another token: {symbol!r}")
@@ -103,12 +103,12 @@ class SentencePieceOptions(Options):
 
     @property
     def samples(self) -> bool:
-        """Whether training segments its text anew, at random, for every batch."""
+        """Whether training samples a new segmentation for every batch."""
         return bool(self.unigram_alpha or self.bpe_dropout)
 
     @property
     def vocabulary_sizes(self) -> tuple[int, int]:
-        """Pieces of source and target."""
+        """Vocabulary sizes of source and target."""
         return self.vocabulary_size, self.vocabulary_size
 
     def conflicts_alone(self) -> Iterable[Conflict]:
@@ -125,22 +125,22 @@ class SentencePieceOptions(Options):
 
     @property
     def sizes_are_bounds(self) -> bool:
-        """Never: the text gives as many pieces as are asked for, or training refuses it."""
+        """Never: the vocabulary has exactly the requested size, or training fails."""
         return False
 
     def digests(self) -> Mapping[str, str]:
-        """SHA-256 of what is read besides the text: nothing."""
+        """SHA-256 of other files that are read besides the text: none."""
         return {}
 
     def train(self, source_text: Path, target_text: Path, directory: Path) -> TokenizerPair:
-        """Learns the vocabulary, or one for each side, and saves it in `directory`.
+        """Trains the vocabulary, or one for each side, and saves it in `directory`.
 
-        Equal files and options give equal models. Memory depends on `training_sentences` only.
+        Deterministic: equal files and options give equal models. Memory depends only on `training_sentences`.
 
         Args:
-            source_text: one sentence a line, plain or gzip.
+            source_text: one sentence per line, plain or gzip.
             target_text: the other side.
-            directory: gets what `nmt.tokenizer.load_tokenizers` reads.
+            directory: output folder, to be read by `nmt.tokenizer.load_tokenizers`.
 
         Raises:
             UserError: the text is too small for the vocabulary, or has too many distinct characters.
@@ -166,7 +166,7 @@ class SentencePieceOptions(Options):
         return pair
 
     def reads(self, line: str) -> str:
-        """A line of the source as it is cut."""
+        """A source line as it is segmented: with `apostrophes` applied."""
         return line.translate(_APOSTROPHES) if self.apostrophes == "plain" else line
 
     def load(self, path: Path) -> SentencePieceTokenizer:
@@ -212,28 +212,28 @@ class SentencePieceOptions(Options):
             return UserError(
                 where,
                 f"enough text for tokenizer.vocabulary_size={self.vocabulary_size}",
-                f"text that gives at most {most[1]} pieces",
+                f"text that yields at most {most[1]} pieces",
                 f"Set tokenizer.vocabulary_size to {most[1]} or less.",
             )
         if least := re.search(r"smaller than required_chars\. \d+ vs (\d+)", message):
             return UserError(
                 "tokenizer.vocabulary_size",
-                f"at least {least[1]}, one piece for each character of {where}",
+                f"at least {least[1]}, enough for every character of {where}",
                 str(self.vocabulary_size),
                 "Raise it, or lower tokenizer.character_coverage.",
             )
         if "sentences_.empty()" in message:
             return UserError(where, "lines of text to train a tokenizer on", "no line with text")
-        return UserError(where, "text that SentencePiece can be trained on", message)
+        return UserError(where, "text that SentencePiece can train on", message)
 
 
 class SentencePieceTokenizer:
     """A trained SentencePiece model; implements `nmt.tokenizer.base.Tokenizer`.
 
     Args:
-        model: the serialised model, as SentencePiece writes it.
-        options: what it was trained with.
-        source: it cuts source text, which `options.apostrophes` may rewrite.
+        model: the serialised SentencePiece model.
+        options: the options it was trained with.
+        source: whether it segments source text, which `options.apostrophes` may rewrite.
 
     Raises:
         RuntimeError: not a SentencePiece model.
@@ -242,7 +242,7 @@ class SentencePieceTokenizer:
     _seeding = threading.Lock()
 
     def __init__(self, model: bytes, options: SentencePieceOptions, *, source: bool = False) -> None:
-        if not model:  # which SentencePiece would take for none given
+        if not model:  # SentencePiece would treat it as no model given
             raise RuntimeError("an empty file")
         self._model, self._options, self._source = model, options, source
         self._read: Callable[[str], str] = options.reads if source else str
@@ -251,23 +251,23 @@ class SentencePieceTokenizer:
         self.vocabulary_size: int = self._processor.get_piece_size()
 
     def reading(self) -> SentencePieceTokenizer:
-        """The same tokenizer for the source side."""
+        """This tokenizer for the source side."""
         if self._source or self._options.apostrophes == "keep":
             return self
         return SentencePieceTokenizer(self._model, self._options, source=True)
 
     def check(self) -> None:
         """Raises:
-        ValueError: the model was not made by these options: other special tokens, or pieces that are no text.
+        ValueError: the model does not fit these options: other special tokens, or pieces that are not UTF-8.
         """
         found = tuple(getattr(self._processor, f"{name}_id")() for name in ("pad", "unk", "bos", "eos"))
         if found != (wanted := (SPECIAL.pad, SPECIAL.unk, SPECIAL.bos, SPECIAL.eos)):
-            raise ValueError(f"padding, unknown, begin and end as the tokens {found} instead of {wanted}")
+            raise ValueError(f"a model with ids {found} instead of {wanted} for padding, unknown, begin and end")
         self.pieces(range(self.vocabulary_size))  # UnicodeDecodeError is a ValueError
 
     @property
     def options(self) -> SentencePieceOptions:
-        """What it was trained with."""
+        """The options it was trained with."""
         return self._options
 
     def encode(self, line: str) -> list[int]:
@@ -290,8 +290,8 @@ class SentencePieceTokenizer:
                 self._processor.encode(text, enable_sampling=True, alpha=alpha, nbest_size=candidates, num_threads=1)
             )
 
-        # SentencePiece seeds a generator of its own for each thread, when that thread first draws;
-        # only a new thread starts again from the seed. The lock keeps another thread's seed out.
+        # SentencePiece has one random generator per thread, seeded at its first draw, so only a new
+        # thread starts from our seed. The lock keeps other threads from setting theirs in between.
         with self._seeding:
             sentencepiece.set_random_generator_seed(seed & 0xFFFFFFFF)
             thread = threading.Thread(target=sample)
@@ -300,10 +300,10 @@ class SentencePieceTokenizer:
         return result
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of these ids: always one line, without line breaks, whatever the ids are."""
+        """The text of these ids, always a single line."""
         text: str = self._processor.decode([int(i) for i in ids if i > SPECIAL.eos])
-        # Cleaned, because byte pieces can spell anything, line feeds included, and an unknown leaves two blanks.
-        return clean_line(text.replace(_SPACE_MARK_OF_THE_TEXT, _SPACE_MARK))
+        # Cleaned, because byte pieces can spell anything, even line feeds, and an unknown token leaves two spaces.
+        return clean_line(text.replace(_ESCAPED_SPACE_MARK, _SPACE_MARK))
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """The ids as readable pieces; U+2581 stands for a space."""
@@ -311,7 +311,7 @@ class SentencePieceTokenizer:
         return pieces
 
     def save(self, path: Path) -> None:
-        """Writes the model as one file that every SentencePiece can read."""
+        """Writes the model as one file that any SentencePiece program can read."""
         with write_bytes_atomically(path) as handle:
             handle.write(self._model)
 
@@ -324,14 +324,14 @@ def _restored(model: bytes, options: SentencePieceOptions, source: bool) -> Sent
 
 
 def _escaped(line: str) -> str:
-    return line.replace(_SPACE_MARK, _SPACE_MARK_OF_THE_TEXT) if _SPACE_MARK in line else line
+    return line.replace(_SPACE_MARK, _ESCAPED_SPACE_MARK) if _SPACE_MARK in line else line
 
 
 def _training_lines(texts: Sequence[_Text], most: int, seed: int) -> Iterator[str]:
-    """Exactly min(`most`, all) of the lines, in order, without holding them: one drawn from each of
-    `most` equal stretches of the text. Lines that are too long for SentencePiece come in parts.
+    """Exactly min(`most`, all) of the lines, streamed in order: one drawn at random from each of
+    `most` equal stretches of the text. Lines too long for SentencePiece come in parts.
 
-    Drawn, because every n-th line would be the same ones again and again in a text that repeats itself.
+    Taking every n-th line instead could pick the same line again and again from a text that repeats itself.
     """
     total = sum(1 for path, _ in texts for _ in read_lines(path))
     most = min(most, total)
@@ -346,7 +346,7 @@ def _training_lines(texts: Sequence[_Text], most: int, seed: int) -> Iterator[st
 
 
 def _parts(line: str) -> Iterator[str]:
-    """A line in as few parts as SentencePiece takes, cut at blanks where there are some."""
+    """A line in as few parts as SentencePiece accepts, split at spaces if possible."""
     while len(line) * 4 > _LONGEST_TRAINING_BYTES and len(line.encode()) > _LONGEST_TRAINING_BYTES:
         most = len(line.encode()[:_LONGEST_TRAINING_BYTES].decode(errors="ignore"))
         blank = line.rfind(" ", 1, most)

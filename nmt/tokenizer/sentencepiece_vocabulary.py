@@ -1,7 +1,7 @@
-"""SentencePiece segmentation numbered by a vocabulary of its own, as imported models have it.
+"""SentencePiece segmentation with a separate vocabulary, as in imported models.
 
-Marian and fairseq cut text with a SentencePiece model but number the pieces by a vocabulary of theirs, often one for
-both languages. What the model cuts and the vocabulary does not know is the unknown token.
+Marian and fairseq segment text with a SentencePiece model but take token ids from a vocabulary of their own, often one
+for both languages. Pieces missing from the vocabulary become the unknown token.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LANGUAGE_START, _LANGUAGE_END = ">>", "<<"
 
 
 class SentencePieceVocabularyOptions(Options):
-    """A tokenizer that came with an imported model; its file says everything."""
+    """A tokenizer that came with an imported model and is fully defined by its file."""
 
     kind: Literal["sentencepiece_vocabulary"] = "sentencepiece_vocabulary"
 
@@ -30,7 +30,7 @@ class SentencePieceVocabularyOptions(Options):
         """Reads the file of a tokenizer.
 
         Raises:
-            UserError: it is no such file.
+            UserError: the file is not of this kind.
         """
 
         def make(data: Mapping[str, Any]) -> SentencePieceVocabularyTokenizer:
@@ -41,19 +41,19 @@ class SentencePieceVocabularyOptions(Options):
 
 
 class SentencePieceVocabularyTokenizer(VocabularyTokenizer):
-    """Cuts with one table and numbers with another; implements `nmt.tokenizer.base.Tokenizer`.
+    """A SentencePiece model with its own vocabulary; implements `nmt.tokenizer.base.Tokenizer`.
 
-    A line that begins with a language token of the vocabulary (`>>fra<<`, as multilingual Marian models want it)
-    gives that token; only what follows is cut.
+    If a line begins with a language token of the vocabulary (`>>fra<<`, as for multilingual Marian models), that token
+    is kept whole and the rest is segmented.
 
     Args:
         model: a serialised SentencePiece model.
         vocabulary: the name of each id, in the order of our ids: padding, unknown, begin, end, then the pieces. The
-            first four are names only: text that spells one never becomes it.
-        options: nothing to choose so far.
+            first four are only names: text that spells one is never encoded as it.
+        options: has no fields so far.
 
     Raises:
-        ValueError: the vocabulary has too few entries, or one twice; a piece is not UTF-8.
+        ValueError: the vocabulary has too few entries or a duplicate, or a piece is not UTF-8.
         RuntimeError: not a SentencePiece model.
     """
 
@@ -64,16 +64,16 @@ class SentencePieceVocabularyTokenizer(VocabularyTokenizer):
         super().__init__(vocabulary, content, indent=0)
         self._model, self._options = model, options or SentencePieceVocabularyOptions()
         if len(self._ids) < len(self._vocabulary) - FIRST_PIECE:
-            raise ValueError("a vocabulary that has a piece twice")
-        "".join(self._vocabulary).encode()  # lone surrogates are no text
-        if not model:  # which SentencePiece would take for none given
+            raise ValueError("a vocabulary with a duplicate piece")
+        "".join(self._vocabulary).encode()  # raises for lone surrogates
+        if not model:  # SentencePiece would treat it as no model given
             raise RuntimeError("an empty SentencePiece model")
         self._processor = sentencepiece.SentencePieceProcessor(model_proto=model)
-        self._processor.id_to_piece(list(range(self._processor.get_piece_size())))  # those that are no text raise here
+        self._processor.id_to_piece(list(range(self._processor.get_piece_size())))  # raises if one is not UTF-8
 
     @property
     def options(self) -> SentencePieceVocabularyOptions:
-        """Which tokenizer this is."""
+        """The options that identify this tokenizer."""
         return self._options
 
     def encode(self, line: str) -> list[int]:
@@ -83,9 +83,11 @@ class SentencePieceVocabularyTokenizer(VocabularyTokenizer):
         return language + [self._ids.get(piece, SPECIAL.unk) for piece in pieces]
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of these ids: always one line, without line breaks, whatever the ids are."""
+        """The text of these ids, always a single line."""
         text: str = self._processor.decode_pieces([self._vocabulary[i] for i in ids if i >= FIRST_PIECE])
-        return clean_line(text.replace("\u2581", " "))  # in pieces that the model does not know, as language tokens
+        return clean_line(
+            text.replace("\u2581", " ")
+        )  # left over from pieces unknown to the model, such as language tokens
 
     def _language(self, line: str) -> tuple[list[int], str]:
         if line.startswith(_LANGUAGE_START):

@@ -1,4 +1,4 @@
-"""Words or characters of a closed alphabet, without wordpieces: the text of synthetic tasks."""
+"""A closed alphabet of words or characters, for the text of synthetic tasks."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ _SPACE_MARK = "\u2581"
 
 
 class SymbolsOptions(Options):
-    """Which symbols text is made of; the training text says how many there are."""
+    """A closed alphabet, collected from the training text."""
 
     kind: Literal["symbols"] = "symbols"
     unit: Unit = "words"
-    """`words`: what stands between blanks. `characters`: each code point, blanks included. A symbol that the training
-    text does not have is unknown in all other text."""
+    """`words`: strings separated by spaces. `characters`: code points, spaces included. Symbols that do not occur in
+    the training text are unknown."""
     joint: bool = True
     """One alphabet for both languages (needed to tie source and target embeddings) instead of one each."""
     most_symbols: VocabularySize = 1000
-    """Most symbols of an alphabet. Text with more is refused: it is hardly of a closed alphabet."""
+    """Largest size of an alphabet. Text with more distinct symbols is refused: it hardly has a closed alphabet."""
 
     @property
     def samples(self) -> bool:
-        """Never: there is one way to cut text."""
+        """Never: there is only one segmentation."""
         return False
 
     @property
     def vocabulary_sizes(self) -> tuple[int, int]:
-        """The most ids that source and target may have, the special ones included."""
+        """Upper bounds on the vocabulary sizes of source and target, special tokens included."""
         return self.most_symbols + FIRST_PIECE, self.most_symbols + FIRST_PIECE
 
     def conflicts_alone(self) -> Iterable[Conflict]:
@@ -54,16 +54,16 @@ class SymbolsOptions(Options):
         return True
 
     def digests(self) -> Mapping[str, str]:
-        """SHA-256 of what is read besides the text: nothing."""
+        """SHA-256 of other files that are read besides the text: none."""
         return {}
 
     def train(self, source_text: Path, target_text: Path, directory: Path) -> TokenizerPair:
-        """Lists the symbols of the text, the most frequent first and equally frequent ones by code point.
+        """Collects the symbols of the text, most frequent first, ties by code point.
 
         Args:
-            source_text: one sentence a line, plain or compressed.
+            source_text: one sentence per line, plain or compressed.
             target_text: the other side.
-            directory: gets what `nmt.tokenizer.load_tokenizers` reads.
+            directory: output folder, to be read by `nmt.tokenizer.load_tokenizers`.
 
         Raises:
             UserError: the text has no symbols, or more than `most_symbols`.
@@ -88,15 +88,15 @@ class SymbolsOptions(Options):
         return pair
 
     def load(self, path: Path) -> SymbolTokenizer:
-        """Reads the file of a tokenizer that was made with these options.
+        """Reads the file of a tokenizer that was created with these options.
 
         Raises:
-            UserError: it is no such file.
+            UserError: the file is not of this kind.
         """
 
         def make(data: Mapping[str, Any]) -> SymbolTokenizer:
             if data["unit"] != self.unit:
-                raise ValueError(f"symbols that are {data['unit']}")
+                raise ValueError(f"an alphabet of {data['unit']}")
             return SymbolTokenizer(data["vocabulary"], self)
 
         return load_vocabulary_file(path, f"an alphabet of {self.unit}", make)
@@ -117,7 +117,7 @@ class SymbolsOptions(Options):
                 counts.update(self.cut(clean_line(line)))
                 if len(counts) > self.most_symbols:
                     expected = f"text of at most tokenizer.most_symbols={self.most_symbols:,} different {self.unit}"
-                    fix = "Raise it, or use the tokenizer sentencepiece, which is for natural text."
+                    fix = "Raise it, or use the tokenizer sentencepiece, which is meant for natural language."
                     raise UserError(where, expected, "text with more", fix)
         if not counts:
             raise UserError(where, "lines of text to find symbols in", "no line with text")
@@ -128,12 +128,12 @@ class SymbolTokenizer(VocabularyTokenizer):
     """An alphabet; implements `nmt.tokenizer.base.Tokenizer`.
 
     Args:
-        vocabulary: the name of each id: padding, unknown, begin, end, then the symbols. The first four are names only:
-            a symbol that is spelled as one of them is another token.
-        options: what a symbol is.
+        vocabulary: the name of each id: padding, unknown, begin, end, then the symbols. The first four are only names:
+            a symbol with the same spelling is a different token.
+        options: the definition of a symbol.
 
     Raises:
-        ValueError: the vocabulary has no symbols, one twice, or something else than symbols.
+        ValueError: the vocabulary is empty, has a duplicate, or an entry that is not a symbol.
     """
 
     def __init__(self, vocabulary: Sequence[str], options: SymbolsOptions) -> None:
@@ -141,14 +141,14 @@ class SymbolTokenizer(VocabularyTokenizer):
         self._options = options
         symbols = self._vocabulary[FIRST_PIECE:]
         if len(self._ids) < len(symbols):
-            raise ValueError("an alphabet that has a symbol twice")
+            raise ValueError("an alphabet with a duplicate symbol")
         strange = [symbol for symbol in symbols if not self._is_symbol(symbol)]
         if strange:
-            raise ValueError(f"{strange[0]!r}, which is none of the {options.unit} of a line")
+            raise ValueError(f"the entry {strange[0]!r}, which cannot be one of the {options.unit} of a line")
 
     @property
     def options(self) -> SymbolsOptions:
-        """What it was made with."""
+        """The options it was created with."""
         return self._options
 
     def encode(self, line: str) -> list[int]:
@@ -156,7 +156,7 @@ class SymbolTokenizer(VocabularyTokenizer):
         return [self._ids.get(symbol, SPECIAL.unk) for symbol in self._options.cut(line)]
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of these ids: always one line, whatever the ids are; what is unknown or special gives none."""
+        """The text of these ids, always a single line; unknown and special tokens are dropped."""
         return clean_line(self._options.joined(self._vocabulary[i] for i in ids if i >= FIRST_PIECE))
 
     def pieces(self, ids: Sequence[int]) -> list[str]:

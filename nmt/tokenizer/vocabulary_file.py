@@ -1,4 +1,4 @@
-"""What the tokenizers of imported models share: a vocabulary that was given, and one JSON file that holds all."""
+"""Base of tokenizers with a given vocabulary, saved as a single JSON file."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _FORMAT = 1
 
 
 class VocabularyTokenizer(ABC):
-    """The part of `nmt.tokenizer.base.Tokenizer` that does not depend on how text is cut.
+    """The part of `nmt.tokenizer.base.Tokenizer` that does not depend on the segmentation.
 
     Args:
         vocabulary: the name of each id, in the order of our ids: padding, unknown, begin, end, then the pieces.
-        content: of the file; it decides the ids, and so the digest.
-        indent: of the file, as for `json.dumps`.
+        content: content of the file; everything that affects the ids, and so the digest.
+        indent: indentation of the file, as for `json.dumps`.
 
     Raises:
         ValueError: the vocabulary has too few entries.
@@ -36,14 +36,14 @@ class VocabularyTokenizer(ABC):
         self._vocabulary = tuple(vocabulary)
         if len(self._vocabulary) <= FIRST_PIECE or not all(isinstance(piece, str) for piece in self._vocabulary):
             raise ValueError(f"a vocabulary of {len(self._vocabulary)} entries")
-        self._ids = {piece: place for place, piece in enumerate(self._vocabulary) if place >= FIRST_PIECE}
+        self._ids = {piece: token for token, piece in enumerate(self._vocabulary) if token >= FIRST_PIECE}
         text = json.dumps({"format": _FORMAT, **content}, ensure_ascii=True, indent=indent)
         self._file = text.encode("ascii") + b"\n"
         self.digest = hashlib.sha256(self._file).hexdigest()
         self.vocabulary_size = len(self._vocabulary)
 
     def reading(self) -> Self:
-        """Itself: both sides are cut alike."""
+        """Itself: both sides are segmented alike."""
         return self
 
     @abstractmethod
@@ -51,7 +51,7 @@ class VocabularyTokenizer(ABC):
         """Token ids of one line as `nmt.text.clean_line` gives it, without BOS and EOS."""
 
     def encode_sampled(self, lines: Sequence[str], seed: int) -> list[list[int]]:
-        """The ids of each line: there is no sampling."""
+        """The ids of each line, without sampling."""
         return [self.encode(line) for line in lines]
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
@@ -65,15 +65,15 @@ class VocabularyTokenizer(ABC):
 
 
 def load_vocabulary_file(path: Path, expected: str, make: Callable[[Mapping[str, Any]], T]) -> T:
-    """A tokenizer from its file.
+    """Loads a tokenizer from its file.
 
     Args:
         path: the file.
-        expected: what it should hold, for the error.
-        make: the tokenizer, from the file's content.
+        expected: what it should contain, for error messages.
+        make: creates the tokenizer from the file's content.
 
     Raises:
-        UserError: it is no such file.
+        UserError: the file does not contain such a tokenizer.
     """
     data = read_json_object(path, expected)
     try:

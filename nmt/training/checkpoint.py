@@ -1,11 +1,11 @@
 """Checkpoints for exact resumption, and the candidates for the final weights.
 
-    last.safetensors              everything that resuming needs: weights, optimiser, position; each tensor by the name
-                                  of its parameter (`values/encoder.norm.weight`), whatever the order of the attributes
-    before.safetensors            the same of the time before, for the case that the last is damaged
-    weights_00000500.safetensors  the weights alone, by name, at validations: to choose or average from
+    last.safetensors              everything needed to resume: weights, optimiser, position; each tensor by the name of
+                                  its parameter (`values/encoder.norm.weight`), whatever the order of the attributes
+    before.safetensors            the previous checkpoint, in case the last one is damaged
+    weights_00000500.safetensors  the weights alone, by name, at a validation: to choose or average from
 
-Since the order of the data and every random draw are functions of the seed and the update, no generator is saved.
+No random generator is saved, since the order of the data and every random draw are functions of seed and update.
 """
 
 from __future__ import annotations
@@ -26,31 +26,31 @@ from nmt.training.position import Position
 
 LAST, BEFORE = "last.safetensors", "before.safetensors"
 _OTHER, _OPTIMIZER = "other.", "optimizer."
-_ANEW = "Move the folder train/ of the run away to train anew."
-_CHANGED = f"The recipe or the version has changed since. {_ANEW}"
+_ANEW = "To train from scratch, move the run's folder train/ away."
+_CHANGED = f"The recipe or the version of nmt has changed since. {_ANEW}"
 
 
 class Checkpoints:
     """The checkpoint files of one training.
 
     Args:
-        directory: theirs alone.
-        keep: how many of the newest weights are kept for averaging; the best are kept always.
+        directory: a folder for these files only.
+        keep: number of newest weights to keep for averaging; the best are always kept.
     """
 
     def __init__(self, directory: Path, keep: int) -> None:
         self.directory, self.keep = directory, max(keep, 1)
         self.fallen_back = ""
-        """Why the checkpoint before the last one was loaded, in words; empty if it was not."""
+        """The reason for loading the previous checkpoint instead of the last one; empty if it was not."""
         self._needed: set[Path] = set()
         directory.mkdir(parents=True, exist_ok=True)
 
     def exists(self) -> bool:
-        """Whether there is one to go on from."""
+        """Whether there is a checkpoint to resume from."""
         return any((self.directory / name).exists() for name in (LAST, BEFORE))
 
     def save(self, position: Position, flat: FlatParameters, optimizer: Optimizer, ema: MovingAverage | None) -> None:
-        """Writes what resuming needs; then forgets weights that neither this checkpoint nor the one before it names."""
+        """Writes a checkpoint; then deletes weights that neither it nor the previous checkpoint refers to."""
         tensors = {f"{_OTHER}{name}": tensor for name, tensor in flat.others.items()}
         tensors |= _named_values(flat, ema)
         for group in flat.groups:
@@ -66,9 +66,9 @@ class Checkpoints:
         self._needed = needed
 
     def load(self, flat: FlatParameters, optimizer: Optimizer, ema: MovingAverage | None) -> Position:
-        """Restores model, optimiser and moving average; a fresh position where nothing was saved.
+        """Restores model, optimiser and moving average; returns a fresh position if nothing was saved.
 
-        Where the last checkpoint is damaged it is the one before.
+        Falls back to the previous checkpoint if the last one is damaged.
 
         Raises:
             UserError: the files are damaged, or of another model or version.
@@ -87,7 +87,7 @@ class Checkpoints:
             self._needed = self._needed_by(position)
             return position
         if damage:
-            weights = "weights_*.safetensors beside it, which `nmt average` makes a model of, may be whole."
+            weights = "weights_*.safetensors beside it may be intact; `nmt average` turns them into a model."
             raise UserError(damage[0].where, damage[0].expected, damage[0].got, f"{_ANEW} The {weights}")
         return Position()
 
@@ -96,7 +96,7 @@ class Checkpoints:
         try:
             position = Position.model_validate_json(metadata["position"])
         except (KeyError, ValidationError) as error:
-            raise UserError(str(path), "a position that this version knows", type(error).__name__, _CHANGED) from error
+            raise UserError(str(path), "a position in this version's format", type(error).__name__, _CHANGED) from error
         if "values" in tensors:
             tensors = self._named(path, tensors, position, flat)
         own = {f"{_OTHER}{name}": tensor for name, tensor in flat.others.items()}
@@ -122,15 +122,15 @@ class Checkpoints:
     def _named(
         self, path: Path, tensors: dict[str, Tensor], position: Position, flat: FlatParameters
     ) -> dict[str, Tensor]:
-        """Tensors of the first version, which had one [P] without names, in the order of the model's attributes.
+        """Splits the tensors of the first version, each one [P] in the order of the model's attributes, by name.
 
-        Where the weights of the same update lie beside it they must be the same, name by name.
+        If the weights of the same update were saved beside them, both must agree, name by name.
         """
         total, found = flat.values.shape, tensors["values"].shape
         if found != total:
             raise UserError(str(path), f"{total.numel()} values", str(found.numel()), _CHANGED)
         if len(flat.groups) > 1:
-            raise UserError(str(path), "tensors with names, for parameters in groups", "one without", _CHANGED)
+            raise UserError(str(path), "named tensors, because parameters are in groups", "an unnamed one", _CHANGED)
         named: dict[str, Tensor] = {}
         for name, tensor in tensors.items():
             if tensor.shape == total and not name.startswith(_OTHER):
@@ -142,14 +142,14 @@ class Checkpoints:
             weights, _ = read_tensors(beside)
             for name in flat.named(tensors["values"]):
                 if name not in weights or not torch.equal(weights[name], named[f"values/{name}"]):
-                    raise UserError(str(path), f"{name} as in {beside.name}", "other values", _CHANGED)
+                    raise UserError(str(path), f"{name} as in {beside.name}", "different values", _CHANGED)
         return named
 
     def _needed_by(self, position: Position) -> set[Path]:
         return {self.weights_path(update) for update in (*position.kept, position.scores.best_update)}
 
     def damage(self, update: int) -> str:
-        """What is wrong with the weights of an update, in words; empty if they can be used."""
+        """A description of what is wrong with the weights of an update; empty if they are usable."""
         try:
             read_tensors(self.weights_path(update))
         except UserError as error:
@@ -166,7 +166,7 @@ class Checkpoints:
 
 
 def _named_values(flat: FlatParameters, ema: MovingAverage | None) -> dict[str, Tensor]:
-    """What has a value for each parameter, and the averages of statistics, by their names in the file."""
+    """The parameters and, with a moving average, the averages of parameters and statistics, by name in the file."""
     values = {f"values/{name}": part for name, part in flat.named(flat.values).items()}
     if ema is None:
         return values
@@ -175,7 +175,7 @@ def _named_values(flat: FlatParameters, ema: MovingAverage | None) -> dict[str, 
 
 
 def _optimizer_state(group: FlatGroup, optimizer: Optimizer) -> dict[str, Tensor]:
-    """The optimiser's tensors of a group by their names in the file: of each parameter, or one value of all groups."""
+    """The optimiser's tensors of a group, by name in the file: one per parameter, or a value common to all groups."""
     found: dict[str, Tensor] = {}
     for name, value in optimizer.state[group.parameter].items():
         if value.shape == group.parameter.shape:
@@ -190,23 +190,23 @@ def average_weights(paths: Sequence[Path], averaged: Container[str]) -> dict[str
 
     Args:
         paths: oldest first.
-        averaged: names of what is; other weights (counters, annealed constants) are the last file's.
+        averaged: names of the weights to average; others (counters, annealed constants) come from the last file.
 
     Raises:
-        UserError: a file is damaged, or not of the same model as the first, or of another phase of its training.
+        UserError: a file is damaged, or of another model or another training phase than the first one.
     """
     total: dict[str, Tensor] = {}
     for path in paths:
         tensors, _ = read_tensors(path)
         if total and {n: t.shape for n, t in tensors.items()} != {n: t.shape for n, t in total.items()}:
-            raise UserError(str(path), f"the same weights as in {paths[0]}", "others")
+            raise UserError(str(path), f"the same weight names and shapes as in {paths[0]}", "different ones")
         for name, tensor in tensors.items():
             if name in total and not tensor.is_floating_point() and not torch.equal(tensor, total[name]):
                 raise UserError(
                     str(path),
                     f"{name} {total[name].tolist()}, as in {paths[0]}",
                     str(tensor.tolist()),
-                    "These weights make another function (pretraining, say): average those of one phase only.",
+                    "These weights are from another phase (pretraining, say): average weights of one phase only.",
                 )
             total[name] = total[name] + tensor if name in total and name in averaged else tensor
     return {name: tensor / len(paths) if name in averaged else tensor for name, tensor in total.items()}

@@ -1,32 +1,32 @@
-"""What a person was told of a model's concerns, so that it is said when one begins and not at every log line."""
+"""A model's warnings, reported when they begin instead of at every log line."""
 
 from __future__ import annotations
 
 from pydantic import BaseModel
 
 _SILENT = 50
-"""Log lines for which a concern that stays is not repeated."""
+"""Log lines before a persistent warning is repeated."""
 _CLEAR = 3
-"""Log lines in a row without it after which it has gone: figures about a limit cross it to and fro."""
+"""Consecutive log lines without the warning before it counts as gone: figures near a limit cross it back and forth."""
 
 
 class Concern(BaseModel):
-    """Follows `EncoderDecoder.concern` from log line to log line; part of the position that a training saves."""
+    """Tracks `EncoderDecoder.concern` from log line to log line; saved as part of a training's position."""
 
     last: str = ""
-    """The newest words, told or not; empty once it has gone."""
+    """The latest warning, reported or not; empty once it is gone."""
     told: int = 0
-    """Update at which it was told last."""
+    """Update at which it was last reported."""
     silent: int = 0
-    """Log lines until it is told again."""
+    """Log lines until it is reported again."""
     clear: int = 0
-    """Log lines in a row that were without it."""
+    """Consecutive log lines without it."""
 
     def hear(self, update: int, words: str) -> str:
-        """Takes in what one log line gave rise to, empty if all is well.
+        """Takes in the warning at one log line, empty if all is well.
 
         Returns:
-            What to tell: the words, or that they no longer hold; empty for nothing.
+            The message to report: the warning, or that it no longer holds; empty for none.
         """
         if words:
             tell = self.silent == 0
@@ -37,4 +37,4 @@ class Concern(BaseModel):
         if not self.last or self.clear < _CLEAR:
             return ""
         self.last, self.silent = "", 0
-        return f"what was noted at update {self.told} no longer holds"
+        return f"the warning of update {self.told} no longer holds"

@@ -1,4 +1,4 @@
-"""The processes that train one model together, and how they are started."""
+"""Start and connect the processes that train one model together."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from nmt.processes import nmt_command
 T = TypeVar("T")
 
 _PARENT = "NMT_PARENT"
-"""Process id of rank 0, in the environment of the ranks that it started."""
+"""Environment variable with the process id of rank 0, for the ranks that it started."""
 _JOINED = "nmt/joined"
-"""Key under which those ranks are counted."""
+"""Key of the number of started ranks that have joined."""
 
 
 @dataclass(frozen=True)
 class World:
-    """The processes of one training, each with its rank; alone it is one process and nothing is sent."""
+    """The processes of one training, each with its rank; a single process communicates nothing."""
 
     rank: int
     size: int
@@ -40,57 +40,57 @@ class World:
 
     @property
     def first(self) -> bool:
-        """Whether this process is the one that writes and speaks."""
+        """Whether this is the process that writes files and reports."""
         return self.rank == 0
 
     def sum(self, tensor: Tensor) -> None:
-        """Adds up a tensor over the processes, in place in each."""
+        """Sums a tensor over the processes, in place."""
         if self.size > 1:
             with _others_alive():
                 dist.all_reduce(tensor)
 
     def broadcast(self, tensor: Tensor) -> None:
-        """Gives every process the first one's tensor, in place."""
+        """Copies the first process's tensor to all others, in place."""
         if self.size > 1:
             with _others_alive():
                 dist.broadcast(tensor, 0)
 
     def gather(self, items: Sequence[T]) -> list[T]:
-        """Every process's items, dealt out by `share` before, in their first order."""
+        """The items of all processes, previously divided by `share`, in their original order."""
         if self.size == 1:
             return list(items)
         parts: list[Sequence[T]] = [[] for _ in range(self.size)]
         with _others_alive():
             dist.all_gather_object(parts, items)
         total = sum(map(len, parts))
-        return [parts[place % self.size][place // self.size] for place in range(total)]
+        return [parts[index % self.size][index // self.size] for index in range(total)]
 
     def share(self, items: Sequence[T]) -> Sequence[T]:
-        """This process's part: every size-th item from its rank on."""
+        """This process's share: every size-th item, starting at its rank."""
         return items[self.rank :: self.size]
 
 
 @contextmanager
 def _others_alive() -> Iterator[None]:
-    """Words the error of a process that waits for one that has died."""
+    """Explains the error of a process that waits for another one that has died."""
     try:
         yield
     except RuntimeError as error:
         raise UserError(
             "training",
-            "all its processes to go on",
+            "all its processes to keep running",
             f"one that ended ({str(error).splitlines()[0][:100]})",
-            "What it said stands above, unless it was killed, as for want of memory; the same command goes on from the "
-            "last checkpoint.",
+            "See its output above, unless it was killed, for example for lack of memory. Run the same command again to "
+            "resume from the last checkpoint.",
         ) from error
 
 
 @contextmanager
 def join_world(device: str) -> Iterator[World]:
-    """The processes that RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT name, as torchrun sets them; else this one.
+    """The processes given by RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, as torchrun sets them; else only this one.
 
     Args:
-        device: "cpu", "cuda", or "auto" for CUDA where there is one.
+        device: "cpu", "cuda", or "auto" for CUDA if available.
     """
     rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
@@ -106,8 +106,8 @@ def join_world(device: str) -> Iterator[World]:
     if not cuda:
         torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     _die_with_parent()
-    # Imported later, as the optimizers of torch do, its functions take the group there is then as their default and
-    # keep it, with its threads, past its end; one of them may then free a tensor when Python is gone, and abort.
+    # Imported now, because torch's optimisers import it later: its functions would then take the process group as their
+    # default and keep it, with its threads, after it is destroyed; a thread that frees a tensor at exit can abort.
     importlib.import_module("torch.distributed.nn")
     dist.init_process_group("nccl" if cuda else "gloo", rank=rank, world_size=size, store=_own_store(rank))
     try:
@@ -117,7 +117,7 @@ def join_world(device: str) -> Iterator[World]:
 
 
 def _own_store(rank: int) -> TCPStore | None:
-    """Where the processes that `started_processes` started meet; None to meet as torchrun says."""
+    """The store through which processes started by `started_processes` meet; None under torchrun."""
     if _PARENT not in os.environ:
         return None
     store = TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False)
@@ -127,11 +127,11 @@ def _own_store(rank: int) -> TCPStore | None:
 
 
 def process_count(requested: int, micro_batches: int, device: str) -> int:
-    """How many processes train on this machine.
+    """Number of processes that train on this machine.
 
     Args:
-        requested: as the recipe says; 0 for one per CPU core, as far as the micro-batches divide, and one on a GPU.
-        micro_batches: parts of an update's batch.
+        requested: number in the recipe; 0 for one on a GPU, else one per CPU core, but a divisor of `micro_batches`.
+        micro_batches: number of parts of an update's batch.
         device: as for `join_world`.
     """
     if requested == 0:
@@ -155,8 +155,8 @@ def process_count(requested: int, micro_batches: int, device: str) -> int:
 def started_processes(count: int, arguments: Sequence[str]) -> Iterator[None]:
     """Makes this process rank 0 of `count` on this machine and starts the others as `nmt ARGUMENTS`.
 
-    Does nothing where there is one only, or torchrun has started them already. One thread each: two threads make the
-    small operations of a small model slower, two processes do not.
+    Does nothing if `count` is 1 or torchrun has already started the processes. Each has one thread: a second thread
+    slows down the small operations of a small model, a second process does not.
     """
     if count == 1 or "RANK" in os.environ:
         yield
@@ -189,12 +189,12 @@ def started_processes(count: int, arguments: Sequence[str]) -> Iterator[None]:
 
 
 def _wait_until_joined(store: TCPStore, children: Sequence[subprocess.Popen[bytes]]) -> None:
-    """Notices a process that dies before it joins, for which torch itself would wait half an hour."""
+    """Waits for all ranks, and notices if one dies before it joins; torch itself would wait half an hour."""
     while store.add(_JOINED, 0) < len(children):
         for child in children:
             if child.poll() is not None:
                 got = f"one that ended with status {child.returncode} before it began"
-                raise UserError("training", "all its processes to start", got, "What it said stands above.")
+                raise UserError("training", "all its processes to start", got, "See its output above.")
         time.sleep(0.02)
 
 
@@ -202,14 +202,14 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     if child.poll() is None:
         child.terminate()
         try:
-            child.wait(timeout=10)  # it may be waiting for a process that is gone
+            child.wait(timeout=10)  # it may hang, waiting for a dead process
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
 
 
 def _die_with_parent() -> None:
-    """Lets a rank that rank 0 started end with it, even if it is killed (Linux)."""
+    """Makes a rank started by rank 0 end with it, even if rank 0 is killed (Linux)."""
     parent = int(os.environ.get(_PARENT, "0"))
     if parent in (0, os.getpid()) or not sys.platform.startswith("linux"):
         return

@@ -1,4 +1,4 @@
-"""A model's parameters, and their gradients, as one tensor each."""
+"""A model's parameters as one tensor, and their gradients as another."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from nmt.nn.parameter_groups import ParameterGroup, parameter_groups
 _ALIGNMENT = 16  # floats: each parameter starts on a cache line
 
 Layout = Mapping[str, tuple[int, torch.Size]]
-"""Where in a flat tensor each parameter starts, by name, and its shape."""
+"""Start of each parameter in a flat tensor and its shape, by name."""
 
 
 @dataclass(frozen=True)
 class FlatGroup:
-    """The parameters of one group: a part of the flat tensor."""
+    """The parameters of one group: a slice of the flat tensor."""
 
     group: ParameterGroup
     parameter: nn.Parameter
-    """[p], for the optimiser; its gradient is a part of the gradients."""
+    """[p], for the optimiser; its gradient is a slice of the flat gradients."""
     layout: Layout
 
     def named(self, vector: Tensor) -> dict[str, Tensor]:
-        """The parts of a tensor that is laid out as the parameter is, as `FlatParameters.named`."""
+        """The parts of a tensor with the layout of this group, as `FlatParameters.named`."""
         return _named(vector, self.layout)
 
 
 class FlatParameters:
-    """Moves a model's parameters into one flat tensor, so that clipping, summing over processes and the optimiser's
-    step are a few operations whatever the number of layers.
+    """Moves a model's parameters into one flat tensor, which makes clipping, all-reduce and the optimiser's step a few
+    operations, whatever the number of layers.
 
-    The model keeps working: its parameters and their `.grad` become views. Groups lie one behind the other.
+    The model keeps working: its parameters and their `.grad` become views. Groups are contiguous.
 
     Args:
         model: already on its device; its parameters are float32.
-        extra: floats behind the gradients that are summed over processes together with them.
+        extra: number of floats after the gradients, to be summed over processes together with them.
     """
 
     def __init__(self, model: nn.Module, extra: int) -> None:
@@ -55,11 +55,11 @@ class FlatParameters:
         self.summed = torch.zeros(end + extra, device=device)
         """[P + extra] the gradients, then the extra floats."""
         self.others = {name: tensor for name, tensor in named_weights(model).items() if name not in parameters}
-        """What belongs to the weights and is not trained: buffers, frozen parameters."""
+        """Weights that are not trained: buffers and frozen parameters."""
         self.gradients = self.summed[:end]
         self.extra = self.summed[end:]
         self.groups = tuple(self._group(group, layout) for group, layout in layouts.items())
-        """In the order in which their first parameters come."""
+        """In the order of their first parameters."""
         values, gradients = self.named(self.values), self.named(self.gradients)
         for name, parameter in parameters.items():
             values[name].copy_(parameter.data)
@@ -74,20 +74,20 @@ class FlatParameters:
         return FlatGroup(group, parameter, {name: (first - start, shape) for name, (first, shape) in layout.items()})
 
     def named(self, vector: Tensor) -> dict[str, Tensor]:
-        """The parts of a tensor that is laid out as the values are, by parameter name: views of its memory.
+        """The parts of a tensor with the layout of the values, by parameter name, as views.
 
         Args:
-            vector: [P]: values, gradients, a moving average.
+            vector: [P]: values, gradients or a moving average.
         """
         return _named(vector, self._layout)
 
     def zero(self) -> None:
-        """Clears the gradients and the extra floats."""
+        """Sets the gradients and the extra floats to zero."""
         self.summed.zero_()
 
 
 def _laid_out(parameters: Mapping[str, nn.Parameter], start: int) -> tuple[dict[str, tuple[int, torch.Size]], int]:
-    """Where each parameter starts, the first one at `start`, and the end of the last one."""
+    """The layout of the parameters, the first one starting at `start`, and the end of the last one."""
     layout, end = dict[str, tuple[int, torch.Size]](), start
     for name, parameter in parameters.items():
         assert parameter.dtype == torch.float32, parameter.dtype

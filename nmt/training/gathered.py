@@ -1,4 +1,4 @@
-"""Statistics that parts of a model gather in an update, added up over the processes and stored."""
+"""Sum the statistics that parts of a model gather in an update over the processes, and store them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from nmt.training.distributed import World
 
 
 class GatheredStatistics:
-    """Those of one model.
+    """The gathered statistics of one model.
 
     Args:
         model: on its device.
-        world: whose processes have read a part each.
+        world: the processes, each of which has seen a part of the data.
     """
 
     def __init__(self, model: nn.Module, world: World) -> None:
@@ -22,7 +22,7 @@ class GatheredStatistics:
         self._world = world
 
     def store(self, *, usable: bool) -> None:
-        """Ends an update: what it has gathered is stored in all processes, or forgotten if it is not usable."""
+        """Ends an update: stores its statistics in all processes, or discards them if they are not usable."""
         if not self._parts:
             return
         gathered = [part.take_sums() for part in self._parts]

@@ -1,4 +1,4 @@
-"""What a training says while it runs, and where it is written."""
+"""Events that a training reports, and the log files they are written to."""
 
 from __future__ import annotations
 
@@ -15,43 +15,43 @@ from nmt.evaluation.measures import MeasureName
 from nmt.output import write_bytes_atomically
 
 WEIGHTS, AVERAGE = "weights", "average"
-"""Whose validation it is."""
+"""What was validated: the weights of an update, or the average of several."""
 
 
 @dataclass(frozen=True)
 class Started:
-    """Before the first update."""
+    """The training before its first update."""
 
     parameters: int
     processes: int
     device: str
     update: int
-    """Updates that were done before: 0 unless resumed."""
+    """Updates done before: 0 unless resumed."""
     updates: int
-    """Updates in all."""
+    """Total number of updates."""
     left_out: int
-    """Training pairs that are too long."""
+    """Training pairs left out as too long."""
     pairs: int
-    """Training pairs, those included."""
+    """Training pairs, including these."""
     frozen: int = 0
-    """Of the parameters, those that stay as they are."""
+    """Number of frozen parameters among `parameters`."""
 
 
 @dataclass(frozen=True)
 class Moved:
-    """Where a training stands at this moment."""
+    """The current state of a training."""
 
     update: int
-    """Updates that are done."""
+    """Updates done."""
     seconds_left: float | None
-    """Until the training ends, its validations included; None: too early to tell."""
+    """Estimated time until the training ends, validations included; None if too early to tell."""
     validated: float | None = None
-    """Share of a validation that is done, 0 to 1; None between validations."""
+    """Completed share of the current validation, 0 to 1; None between validations."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """The mean over the updates since the last line."""
+    """Means over the updates since the last log line."""
 
     update: int
     epoch: int
@@ -62,16 +62,16 @@ class Progress:
     learning_rate: float
     gradient_norm: float
     target_tokens: int
-    """Since the start."""
+    """Target tokens since the start."""
     tokens_per_second: float = field(compare=False)
-    """Target tokens, since the last line."""
+    """Target tokens per second since the last log line."""
     seconds_left: float = field(compare=False)
     figures: Mapping[str, float] = field(default_factory=dict)
-    """What the objective reports of itself, each in a field of its own in log.jsonl: the mean reward of the samples, in
-    refinement."""
+    """Figures reported by the objective, each a field of its own in log.jsonl: in refinement, the mean reward of the
+    samples."""
     statistics: Mapping[str, float] = field(default_factory=dict)
-    """What the model reports of itself, its penalties among them: means over the micro-batches that have it, those of
-    skipped updates included."""
+    """Statistics reported by the model, including its penalties: means over the micro-batches that have them, also
+    those of skipped updates."""
 
 
 @dataclass(frozen=True)
@@ -92,24 +92,24 @@ class Validated:
     """Unsmoothed, per target token, natural logarithm."""
     perplexity: float
     measures: Mapping[MeasureName, float]
-    """Those that read translations by the recipe's search, and 0 where there was nothing to translate."""
+    """Scores; those that read translations use the recipe's search, and are 0 if there was nothing to translate."""
     best: bool
     """Whether this is the best score so far."""
     samples: tuple[Sample, ...]
     what: str = WEIGHTS
-    """Either `weights` of this update, or `average` of the last ones."""
+    """Either `weights` of this update, or `average` of several."""
     statistics: Mapping[str, float] = field(default_factory=dict)
-    """What the model reports of itself: means over the batches."""
+    """Statistics reported by the model: means over the batches."""
 
 
 class Reporter(Protocol):
-    """Hears what happens, in the first process only."""
+    """Receives the events of a training, in the first process only."""
 
     def started(self, event: Started) -> None:
         """Called once."""
 
     def moved(self, event: Moved) -> None:
-        """Called after each update, and often in a validation."""
+        """Called after each update, and many times during a validation."""
 
     def progress(self, event: Progress) -> None:
         """Called every `log_every` updates."""
@@ -118,16 +118,16 @@ class Reporter(Protocol):
         """Called after each validation."""
 
     def note(self, update: int, message: str) -> None:
-        """Called for what a person should know."""
+        """Called with a message for the user."""
 
 
 class RunLog:
-    """Writes log.jsonl (a line per event) and TensorBoard's files, and passes everything on.
+    """Writes log.jsonl (one line per event) and TensorBoard's files, and passes all events on.
 
     Args:
-        directory: of both.
-        resumed_at: updates that are done; what an interrupted training logged beyond them is dropped.
-        reporter: told as well.
+        directory: folder of both.
+        resumed_at: updates done; later entries of an interrupted training are dropped.
+        reporter: receives all events too.
     """
 
     def __init__(self, directory: Path, resumed_at: int, reporter: Reporter) -> None:
@@ -138,11 +138,11 @@ class RunLog:
         self._board = SummaryWriter(str(directory / "tensorboard"), purge_step=resumed_at + 1)
 
     def started(self, event: Started) -> None:
-        """Passes on."""
+        """Passes the event on."""
         self._reporter.started(event)
 
     def moved(self, event: Moved) -> None:
-        """Passes on; a file has no use for it."""
+        """Passes the event on; it is not logged."""
         self._reporter.moved(event)
 
     def progress(self, event: Progress) -> None:
@@ -173,12 +173,12 @@ class RunLog:
         self._reporter.validated(event)
 
     def note(self, update: int, message: str) -> None:
-        """Writes it as it is."""
+        """Writes the message."""
         self._write({"event": "note", "update": update, "message": message})
         self._reporter.note(update, message)
 
     def close(self) -> None:
-        """Flushes both files."""
+        """Closes both."""
         self._file.close()
         self._board.close()
 
@@ -192,13 +192,13 @@ class RunLog:
 
 
 def _record(event: Progress | Validated) -> dict[str, Any]:
-    """As JSON, which has no number for what is not finite: null."""
+    """The event as JSON data; values that are not finite become null."""
     statistics = {name: value if math.isfinite(value) else None for name, value in event.statistics.items()}
     return asdict(event) | {"statistics": statistics}
 
 
 def _validation_record(event: Validated) -> dict[str, object]:
-    """A key for each measure; `bleu` and `gleu` are always there, as they were in logs of earlier versions."""
+    """The event with a key for each measure; `bleu` and `gleu` are always present, as in logs of earlier versions."""
     record = _record(event)
     del record["measures"]
     measures: dict[str, object] = {"bleu": None, "gleu": None}
@@ -208,14 +208,14 @@ def _validation_record(event: Validated) -> dict[str, object]:
 
 
 def _drop_after(path: Path, update: int) -> None:
-    """Keeps the events up to an update; what comes later, or was not written whole, will be written again."""
+    """Keeps the events up to an update; later ones and an incomplete last line will be written again."""
     if not path.exists():
         return
     with write_bytes_atomically(path) as kept:
         for line in path.read_bytes().split(b"\n"):
             try:
                 record = json.loads(line)
-            except ValueError:  # the line that a killed process did not finish
+            except ValueError:  # a line cut off when the process was killed
                 continue
             if record.get("update", 0) <= update and record.get("what", WEIGHTS) == WEIGHTS:
                 kept.write(line + b"\n")

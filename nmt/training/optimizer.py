@@ -1,4 +1,4 @@
-"""Optimisers, over one flat parameter."""
+"""Optimisers over flat parameters."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from nmt.training.two_phases import TwoPhases
 
 
 class OptimizerOptions(Options, ABC):
-    """How gradients become updates."""
+    """The optimiser."""
 
     @abstractmethod
     def build(self, groups: Sequence[FlatGroup]) -> Optimizer:
-        """The optimiser of these parameters; its learning rates are zero until `set_learning_rate`."""
+        """The optimiser for these parameters; its learning rates are zero until `set_learning_rate`."""
 
     def rate(self, update: int, scheduled: float) -> float:
-        """The learning rate of this update, given the schedule's."""
+        """The learning rate of this update, given the rate of the schedule."""
         return scheduled
 
 
@@ -41,7 +41,7 @@ class Adam(OptimizerOptions):
 
 
 class AdamW(OptimizerOptions):
-    """Adam with decoupled weight decay (Loshchilov and Hutter 2019); what fairseq's adam with weight decay does."""
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019), as fairseq's adam with weight decay."""
 
     kind: Literal["adamw"] = "adamw"
     betas: tuple[Probability, Probability] = (0.9, 0.98)
@@ -49,7 +49,7 @@ class AdamW(OptimizerOptions):
     epsilon: PositiveFloat = 1e-8
     """Added to the root of the second mean."""
     weight_decay: NonNegativeFloat = 1e-4
-    """Share of each weight that an update takes away, per unit of learning rate."""
+    """Fraction subtracted from each weight in an update, per unit of learning rate."""
 
     def build(self, groups: Sequence[FlatGroup]) -> Optimizer:
         return torch.optim.AdamW(
@@ -58,22 +58,22 @@ class AdamW(OptimizerOptions):
 
 
 class SGD(OptimizerOptions):
-    """Stochastic gradient descent, with Polyak's momentum if wanted."""
+    """Stochastic gradient descent, optionally with Polyak's momentum."""
 
     kind: Literal["sgd"] = "sgd"
     momentum: Probability = 0.0
-    """Share of the last step that the next one repeats."""
+    """Momentum: fraction of the last step that is added to the next."""
 
     def build(self, groups: Sequence[FlatGroup]) -> Optimizer:
         return torch.optim.SGD(_for_torch(groups), lr=0.0, momentum=self.momentum, fused=True)
 
 
 class NAG(OptimizerOptions):
-    """Nesterov's accelerated gradient (Sutskever et al. 2013), with which ConvS2S was trained; fairseq's nag."""
+    """Nesterov's accelerated gradient (Sutskever et al. 2013), used to train ConvS2S; fairseq's nag."""
 
     kind: Literal["nag"] = "nag"
     momentum: Annotated[float, Field(gt=0, lt=1)] = 0.99
-    """Share of the last step that the next one repeats."""
+    """Momentum: fraction of the last step that is added to the next."""
 
     def build(self, groups: Sequence[FlatGroup]) -> Optimizer:
         return torch.optim.SGD(_for_torch(groups), lr=0.0, momentum=self.momentum, nesterov=True, fused=True)
@@ -82,14 +82,14 @@ class NAG(OptimizerOptions):
 class AdamThenSGD(OptimizerOptions):
     """Adam for the first updates, then SGD, as GNMT was trained (Wu et al. 2016, section on training).
 
-    Adam has a rate of its own here; the schedule's holds from the first update of SGD on.
+    Adam has its own constant learning rate; the schedule applies from the first update of SGD on.
     """
 
     kind: Literal["adam_then_sgd"] = "adam_then_sgd"
     adam_updates: Size = 60_000
-    """Updates by Adam."""
+    """Number of updates with Adam."""
     adam_learning_rate: PositiveFloat = 2e-4
-    """Adam's learning rate, the same in all its updates."""
+    """Adam's constant learning rate."""
     betas: tuple[Probability, Probability] = (0.9, 0.999)
     """Decay of Adam's running means of the gradient and of its square."""
     epsilon: PositiveFloat = 1e-8
@@ -103,13 +103,13 @@ class AdamThenSGD(OptimizerOptions):
 
 
 OptimizerConfig = Annotated[Adam | AdamW | SGD | NAG | AdamThenSGD, Field(discriminator="kind")]
-"""Every optimiser there is; a new one joins here."""
+"""Every optimiser; add new ones here."""
 
 _FACTOR = "learning_rate_factor"
 
 
 def _for_torch(groups: Sequence[FlatGroup]) -> list[dict[str, Any]]:
-    """Groups as torch's optimisers take them; what one does not say is as the optimiser has it."""
+    """Parameter groups in the format of torch's optimisers; settings that a group omits are the optimiser's."""
     return [
         {"params": [flat.parameter], _FACTOR: flat.group.learning_rate_factor}
         | ({} if flat.group.weight_decay else {"weight_decay": 0.0})
@@ -118,6 +118,6 @@ def _for_torch(groups: Sequence[FlatGroup]) -> list[dict[str, Any]]:
 
 
 def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
-    """Lets each group have its own share of a rate."""
+    """Sets the learning rate of each group: the rate times the factor of the group."""
     for group in optimizer.param_groups:
         group["lr"] = rate * group[_FACTOR]

@@ -1,4 +1,4 @@
-"""How long a training will still take, its validations included."""
+"""Estimate of a training's remaining time, validations included."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import time
 
 
 class Pace:
-    """Times updates and validations, as far as this process has seen any.
+    """Times the updates and validations of this process.
 
     Args:
-        update: the updates that are done.
-        updates: of the whole training.
-        validate_every: updates between two validations.
+        update: number of updates done.
+        updates: total number of updates.
+        validate_every: number of updates between validations.
     """
 
     _MEMORY = 50
-    """Updates that the mean is about; the first ones are slower, and others may use the machine."""
+    """Approximate number of updates in the running mean; the first ones are slower, and the load may change."""
 
     def __init__(self, update: int, updates: int, validate_every: int) -> None:
         self._updates, self._validate_every = updates, validate_every
@@ -24,27 +24,27 @@ class Pace:
         self._update, self._since = update, time.monotonic()
 
     def updated(self, update: int) -> None:
-        """One more is done."""
+        """Counts a finished update."""
         seconds = self._lap()
         self._update, self._timed = update, min(self._timed + 1, self._MEMORY)
         self._seconds += (seconds - self._seconds) / self._timed
 
     def validated(self) -> None:
-        """One more validation is done."""
+        """Counts a finished validation."""
         self._validations += 1
         self._validation_seconds += (self._lap() - self._validation_seconds) / self._validations
 
     def skip_time(self) -> None:
-        """What passed since the last update was neither."""
+        """Excludes the time since the last update from both."""
         self._since = time.monotonic()
 
     def seconds_left(self, *, validating: bool = False) -> float | None:
-        """Until the last update and the validation that follows it; None before there is an update to tell from.
+        """Estimated time until the end of the last update and its validation; None before the first timed update.
 
-        A validation counts once there was one, in this process.
+        Validations are included once one has been timed in this process.
 
         Args:
-            validating: one is being done after this update.
+            validating: whether the validation of this update is running.
         """
         if not self._timed:
             return None

@@ -1,4 +1,4 @@
-"""Which numbers the matrix products of training are computed in."""
+"""Number format of the matrix products in training."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ TrainingPrecision = Literal["auto", "fp32", "bf16"]
 
 
 def resolve_precision(precision: TrainingPrecision, device: torch.device) -> str:
-    """Either fp32 or bf16; `auto` takes bf16 where the device multiplies it faster than fp32."""
+    """Either fp32 or bf16; `auto` means bf16 if the device multiplies it faster than fp32."""
     if precision == "auto":
         return "bf16" if multiplies_bf16(device) else "fp32"
     return precision
 
 
 def multiplies_bf16(device: torch.device) -> bool:
-    """Whether the device has instructions for bf16 products: without them they are emulated, and slow."""
+    """Whether the device has instructions for bf16 products; otherwise they are emulated and slow."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     features = torch.cpu.get_capabilities()

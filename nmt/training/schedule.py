@@ -1,4 +1,4 @@
-"""Learning-rate schedules: small functions of the update number, which counts from 1."""
+"""Learning-rate schedules as functions of the update number, which counts from 1."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from nmt.options import Count, NonNegativeFloat, Options, PositiveFloat, Size
 
 
 class ScheduleOptions(Options, ABC):
-    """How the learning rate changes."""
+    """The learning-rate schedule."""
 
     @abstractmethod
     def rate(self, update: int, updates: int, reductions: int = 0) -> float:
-        """Learning rate.
+        """The learning rate of an update.
 
         Args:
-            update: this one's number, from 1.
-            updates: how many there are in all.
-            reductions: how often validations have called for a lower rate.
+            update: its number, from 1.
+            updates: total number of updates.
+            reductions: how often validations have lowered the rate.
         """
 
     def conflicts(self, updates: int) -> Iterable[Conflict]:
@@ -31,19 +31,19 @@ class ScheduleOptions(Options, ABC):
         return ()
 
     listens: ClassVar[bool] = False
-    """Whether validations change the rate, so that when they come shapes the weights."""
+    """Whether validations change the rate, so that their timing affects the weights."""
 
     def reduces(self, stale: int, reductions: int) -> bool:
-        """Whether a validation calls for a lower rate.
+        """Whether a validation lowers the rate.
 
         Args:
             stale: validations since the one with the lowest loss, or since the last reduction; 0 if it is this one.
-            reductions: how many there have been.
+            reductions: number of reductions so far.
         """
         return False
 
     def ended(self, reductions: int) -> bool:
-        """Whether the rate is so low that training has come to its end."""
+        """Whether the rate is so low that training ends."""
         return False
 
 
@@ -59,13 +59,13 @@ def _endless(warmup: int, updates: int) -> Iterable[Conflict]:
 
 
 class InverseSquareRoot(ScheduleOptions):
-    """Linear warm-up, then proportional to 1/sqrt(update) (Vaswani et al. 2017, equation 3, by its peak)."""
+    """Linear warm-up, then proportional to 1/sqrt(update) (Vaswani et al. 2017, equation 3, given by its peak)."""
 
     kind: Literal["inverse_sqrt"] = "inverse_sqrt"
     learning_rate: PositiveFloat = 5e-4
-    """The peak, reached at the end of the warm-up."""
+    """Peak rate, reached at the end of the warm-up."""
     warmup_updates: Size = 4000
-    """Updates until the peak."""
+    """Number of warm-up updates."""
 
     def conflicts(self, updates: int) -> Iterable[Conflict]:
         return _endless(self.warmup_updates, updates)
@@ -76,15 +76,15 @@ class InverseSquareRoot(ScheduleOptions):
 
 
 class Noam(ScheduleOptions):
-    """factor * D^-0.5 * min(n^-0.5, n * warmup^-1.5), exactly as Vaswani et al. 2017, equation 3, writes it."""
+    """factor * D^-0.5 * min(n^-0.5, n * warmup^-1.5), exactly as equation 3 of Vaswani et al. 2017."""
 
     kind: Literal["noam"] = "noam"
     factor: PositiveFloat = 1.0
     """Scales the whole curve."""
     model_dim: Size = 512
-    """D of the equation."""
+    """D in the equation."""
     warmup_updates: Size = 4000
-    """Updates until the peak."""
+    """Number of warm-up updates."""
 
     def conflicts(self, updates: int) -> Iterable[Conflict]:
         return _endless(self.warmup_updates, updates)
@@ -99,9 +99,9 @@ class Constant(ScheduleOptions):
 
     kind: Literal["constant"] = "constant"
     learning_rate: PositiveFloat = 5e-4
-    """After the warm-up."""
+    """Rate after the warm-up."""
     warmup_updates: Count = 0
-    """Updates until it is reached."""
+    """Number of warm-up updates."""
 
     def conflicts(self, updates: int) -> Iterable[Conflict]:
         return _endless(self.warmup_updates, updates)
@@ -111,14 +111,14 @@ class Constant(ScheduleOptions):
 
 
 class Annealed(ScheduleOptions, ABC):
-    """Linear warm-up, then down to a final rate that the last update reaches; how, a subclass says."""
+    """Linear warm-up, then down to a final rate at the last update, along a curve given by the subclass."""
 
     learning_rate: PositiveFloat = 5e-4
-    """The peak, reached at the end of the warm-up."""
+    """Peak rate, reached at the end of the warm-up."""
     final_learning_rate: NonNegativeFloat = 0.0
-    """Reached at the last update."""
+    """Rate of the last update."""
     warmup_updates: Count = 1000
-    """Updates until the peak."""
+    """Number of warm-up updates."""
 
     def conflicts(self, updates: int) -> Iterable[Conflict]:
         return _endless(self.warmup_updates, updates)
@@ -131,7 +131,7 @@ class Annealed(ScheduleOptions, ABC):
 
     @abstractmethod
     def remaining(self, done: float) -> float:
-        """Share of the way from peak to final rate that is left after a share of the updates; 1 at 0, 0 at 1."""
+        """Fraction of the way from peak to final rate that remains after a fraction of the updates; 1 at 0, 0 at 1."""
 
 
 class Cosine(Annealed):
@@ -155,15 +155,15 @@ class Linear(Annealed):
 
 
 class Halving(ScheduleOptions):
-    """Constant, then halved again and again, as SGD's rate for GNMT (Wu et al. 2016, section on training)."""
+    """Constant, then halved at regular intervals, as for SGD in GNMT (Wu et al. 2016, section on training)."""
 
     kind: Literal["halving"] = "halving"
     learning_rate: PositiveFloat = 0.5
-    """Before the first halving."""
+    """Rate before the first halving."""
     hold_updates: Count = 1_200_000
     """Updates before the first halving, counted from the start of training."""
     halve_every: Size = 200_000
-    """Updates between halvings; the first comes right after those above."""
+    """Updates between halvings, after the first."""
 
     def rate(self, update: int, updates: int, reductions: int = 0) -> float:
         halvings = max(update - self.hold_updates + self.halve_every - 1, 0) // self.halve_every
@@ -171,26 +171,26 @@ class Halving(ScheduleOptions):
 
 
 class Plateau(ScheduleOptions):
-    """Constant until the validation loss stops falling, then lower; ends training when the rate is too low.
+    """Constant until the validation loss stops falling, then reduced; training ends when the rate is too low.
 
-    As ConvS2S was trained (Gehring et al. 2017, section 4.2): 0.25, then a tenth after each epoch, until under 1e-4.
+    As for ConvS2S (Gehring et al. 2017, section 4.2): 0.25, then divided by 10 after each epoch, until below 1e-4.
     """
 
     listens: ClassVar[bool] = True
 
     kind: Literal["plateau"] = "plateau"
     learning_rate: PositiveFloat = 0.25
-    """At first."""
+    """Initial rate."""
     factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    """What the rate is multiplied with."""
+    """Factor by which the rate is multiplied."""
     patience: Size = 1
-    """Validations in a row without a lower loss that lower the rate."""
+    """Lower the rate after this many consecutive validations without a lower loss."""
     keep_falling: bool = True
-    """Lower the rate at every validation after the first time, as published; false: wait for the next plateau."""
+    """After the first reduction, lower the rate at every validation, as published; false: wait for the next plateau."""
     final_learning_rate: NonNegativeFloat = 1e-4
-    """Training ends when the rate is under this; 0 for never."""
+    """Training ends when the rate falls below this; 0 for never."""
     warmup_updates: Count = 0
-    """Updates of linear warm-up."""
+    """Number of linear warm-up updates."""
 
     def conflicts(self, updates: int) -> Iterable[Conflict]:
         return _endless(self.warmup_updates, updates)
@@ -202,11 +202,11 @@ class Plateau(ScheduleOptions):
         return stale >= self.patience or (self.keep_falling and reductions > 0)
 
     def ended(self, reductions: int) -> bool:
-        # a hundredth of slack: 0.1 * 0.1 * 0.1 is not 0.001
+        # 1 % tolerance, because 0.1 * 0.1 * 0.1 is not exactly 0.001
         return self.learning_rate * self.factor**reductions < 0.99 * self.final_learning_rate
 
 
 Schedule = Annotated[
     InverseSquareRoot | Noam | Constant | Cosine | Linear | Halving | Plateau, Field(discriminator="kind")
 ]
-"""Every schedule there is; a new one joins here."""
+"""Every schedule; add new ones here."""

@@ -1,4 +1,4 @@
-"""Which weights become the model: the best ones of all validations, or the average of the last ones."""
+"""Selection of the best weights by their validations."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from nmt.training.position import Scores
 from nmt.training.validation import Validation
 
 _SUSPICIOUS = 3
-"""Validations in a row with the same score, after which a person is told that it tells nothing."""
+"""Number of consecutive validations with the same score after which the user is warned."""
 
 
 class Selection:
-    """Judges validations by one measure, and by the loss where the measure makes no difference.
+    """Compares validations by one measure, and by the loss if scores are equal.
 
-    What it knows is in the scores, so that it goes on after a resumption.
+    All state is in the scores, so it survives resumption.
 
     Args:
-        scores: of the training's position.
+        scores: part of the training's position.
         best_by: the measure, or the loss itself.
-        words: the tokenizer that divides text into words, with another one of which some measures are other scores.
+        words: the tokenizer that splits text into words; scores of some measures with different ones do not compare.
     """
 
     def __init__(self, scores: Scores, best_by: BestBy, words: str) -> None:
         self._scores, self._best_by = scores, best_by
         self.measure = "loss" if best_by == "loss" else MEASURES[best_by].criterion(words)
-        """In words."""
+        """Description of the measure."""
         before = scores.measure or self.measure.replace(f"({words})", "(13a)")
         if scores.best is not None and before != self.measure:
             self.forget()
         scores.measure = self.measure
 
     def forget(self) -> None:
-        """Takes no earlier score for comparable; the weights that are kept stay candidates."""
+        """Forgets earlier scores as no longer comparable; the kept weights remain candidates."""
         done = self._scores
         done.best, done.best_loss, done.stale, done.newest, done.unchanged = None, None, 0, None, 0
 
@@ -44,12 +44,12 @@ class Selection:
         if done.best is None:
             return True
         score = self._score(found)
-        # Checkpoints from before the loss was noted have none: then of equals the later is taken.
+        # Checkpoints of earlier versions have no loss: then the later of two equal scores wins.
         known = math.inf if done.best_loss is None else done.best_loss
         return score > done.best or (score == done.best and found.loss < known)
 
     def consider(self, found: Validation, update: int) -> bool:
-        """Takes in the validation of an update; whether it is the best so far."""
+        """Records the validation of an update and returns whether it is the best so far."""
         done, score = self._scores, self._score(found)
         best = self.beats_the_best(found)
         if best:
@@ -61,20 +61,20 @@ class Selection:
         return best
 
     def concern(self) -> str:
-        """What a person should know of the measure, once: that it tells weights apart no longer, or never did."""
+        """A warning, given once, that the measure does not distinguish the weights; else empty."""
         done = self._scores
         if self._best_by == "loss" or done.unchanged != _SUSPICIOUS or done.newest is None:
             return ""
         measure = MEASURES[self._best_by]
-        words = "evaluation.tokenize (char, say), or training.best_by: loss"
+        words = "evaluation.tokenize (char, say), or set training.best_by: loss"
         return (
             f"{self.measure} was {measure.rank(done.newest):.1f} at {_SUSPICIOUS} validations in a row and does not "
-            "tell weights apart: of equal ones the lower loss is better."
-            + (f" Text without blanks, or of single words, wants another {words}" if measure.counts_words else "")
+            "distinguish the weights: ties are decided by the lower loss."
+            + (f" For text without spaces, or of single words, use another {words}" if measure.counts_words else "")
         )
 
     def _score(self, found: Validation) -> float:
-        """What is compared; larger is better."""
+        """The score to compare; larger is better."""
         if self._best_by == "loss":
             score = -found.loss
         else:

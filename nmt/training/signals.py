@@ -1,4 +1,4 @@
-"""Stopping politely."""
+"""Stop cleanly on a signal."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopRequest:
-    """Within it, the first SIGINT, SIGTERM or SIGHUP only sets `requested`; a second one acts as it always does.
+    """In this context, the first SIGINT, SIGTERM or SIGHUP only sets `requested`; a second one has its usual effect.
 
-    A signal that is ignored, as SIGHUP under nohup, stays so.
+    Ignored signals, such as SIGHUP under nohup, stay ignored.
 
     Outside the main thread, where Python allows no handlers, signals are left alone.
     """

@@ -1,4 +1,4 @@
-"""What a model reports of itself, as means over the micro-batches that have it."""
+"""Statistics reported by a model, as means over the micro-batches that have them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 Totals = dict[str, tuple[float, int]]
-"""By name: sum over micro-batches, and how many of them had it."""
+"""By name: sum over micro-batches, and the number of micro-batches that had it."""
 
 
 def numbers(statistics: Mapping[str, Tensor]) -> dict[str, float]:
-    """The mean of each tensor, whatever its shape; together, for one wait for the device."""
+    """The mean of each tensor, of any shape; computed together, to synchronise with the device only once."""
     if not statistics:
         return {}
     values = torch.stack([tensor.detach().float().mean() for tensor in statistics.values()])
@@ -20,14 +20,14 @@ def numbers(statistics: Mapping[str, Tensor]) -> dict[str, float]:
 
 
 def add(totals: Totals, values: Mapping[str, float]) -> None:
-    """Counts one micro-batch more."""
+    """Adds the values of one micro-batch."""
     for name, value in values.items():
         total, count = totals.get(name, (0.0, 0))
         totals[name] = total + value, count + 1
 
 
 def means(parts: Iterable[Totals]) -> dict[str, float]:
-    """Over all of them, added up in the order in which they come; not finite where one value was not."""
+    """Means over all micro-batches, summed in the given order; not finite if any value is not."""
     merged: Totals = {}
     for part in parts:
         for name, (total, count) in part.items():

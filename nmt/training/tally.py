@@ -1,4 +1,4 @@
-"""Sums over the sentences of an update, or of the updates between two log lines."""
+"""Sums over the sentences of one update or of several."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ class Tally(BaseModel):
     model_config = ConfigDict(ser_json_inf_nan="constants")
 
     loss: float = 0.0
-    """Of what is minimised."""
+    """Sum of the minimised loss."""
     likelihood: float = 0.0
     """Negative log-likelihood of the references, unsmoothed."""
     tokens: int = 0
     """Target tokens."""
     units: int = 0
-    """What loss and gradient are averaged over: target tokens, or sentences."""
+    """Number of units that loss and gradient are averaged over: target tokens or sentences."""
     figures: dict[str, float] = {}
-    """Further sums of the objective, by name; averaged over the units too."""
+    """Additional sums of the objective, by name; also averaged over the units."""
 
     def __add__(self, other: Tally) -> Tally:
         names = dict.fromkeys((*self.figures, *other.figures))
@@ -45,16 +45,16 @@ class Tally(BaseModel):
         return math.exp(min(self.likelihood / max(self.tokens, 1), 100.0))
 
     def mean_figures(self) -> dict[str, float]:
-        """Each of the objective's own figures per unit."""
+        """The additional sums of the objective, per unit."""
         return {name: total / max(self.units, 1) for name, total in self.figures.items()}
 
 
 class TallyTensor:
-    """The tally of an update while its micro-batches are computed, as a tensor that processes can add up.
+    """The tally of an update in progress, as a tensor that can be summed over processes.
 
     Args:
         values: [size] float32 zeros, changed in place.
-        figures: names of the objective's further sums.
+        figures: names of the objective's additional sums.
     """
 
     def __init__(self, values: Tensor, figures: Sequence[str] = ()) -> None:
@@ -63,19 +63,19 @@ class TallyTensor:
 
     @staticmethod
     def size(figures: Sequence[str] = ()) -> int:
-        """Floats that a tally with these figures has."""
+        """Number of floats in a tally with these figures."""
         return 4 + len(figures)
 
     @torch.no_grad()
     def add(self, loss: Tensor, likelihood: Tensor, tokens: int, units: int, figures: Sequence[float] = ()) -> None:
-        """Counts one micro-batch more; nothing waits for the device.
+        """Adds one micro-batch, without synchronising with the device.
 
         Args:
-            loss: scalar, as the fields of `Tally` are.
+            loss: scalar; this and the rest as the fields of `Tally`.
             likelihood: scalar.
-            tokens: of the targets.
-            units: of the average.
-            figures: in the order of their names.
+            tokens: number of target tokens.
+            units: number of units.
+            figures: additional sums, in the order of their names.
         """
         assert len(figures) == len(self._figures), figures
         counted: tuple[Tensor | float, ...] = (loss, likelihood, tokens, units, *figures)
@@ -83,7 +83,7 @@ class TallyTensor:
             self._values[slot] += value
 
     def read(self) -> Tally:
-        """What has been counted, after the processes have added it up."""
+        """The tally, after summation over the processes."""
         loss, likelihood, tokens, units, *figures = self._values.tolist()
         return Tally(
             loss=loss,

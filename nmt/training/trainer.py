@@ -1,7 +1,7 @@
-"""The training loop: batches in, a trained model out, interruptible and resumable at any update.
+"""The training loop, interruptible and resumable at any update.
 
-The order of the data and every random draw are functions of (seed, update, micro-batch), so a kill in between changes
-nothing, and the number of processes only the order in which micro-batches are added up.
+The order of the data and every random draw are functions of (seed, update, micro-batch), so an interruption changes
+nothing, and the number of processes only changes the order in which micro-batches are summed.
 """
 
 from __future__ import annotations
@@ -53,21 +53,21 @@ Model = EncoderDecoder[Any, Any]
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """How a training ended; the model holds the final weights if it is finished."""
+    """The outcome of a training; if finished, the model has its final weights."""
 
     finished: bool
-    """False when a signal stopped it; running it again goes on."""
+    """False if a signal stopped it; running it again resumes it."""
     position: Position
     chosen: str
-    """Which weights the model holds, in words."""
+    """Description of the weights that the model has."""
     measures: Mapping[MeasureName, float]
-    """Of the validation set, with those weights."""
+    """Scores on the validation set with these weights."""
     left_out: int
-    """Training pairs that were too long."""
+    """Training pairs left out as too long."""
 
     @property
     def tokens_per_second(self) -> float:
-        """Target tokens, over the whole training without validation."""
+        """Target tokens per second, over the whole training without validations."""
         return self.position.spent.tokens_per_second
 
 
@@ -76,15 +76,15 @@ class Trainer:
 
     Args:
         options: the recipe's `training` section.
-        build_model: makes the model with fresh weights; called once, under the seed.
+        build_model: creates the model with its initial weights; called once, after seeding.
         store: training pairs.
-        tokenizers: for random segmentation, where the tokenizer has it switched on.
-        validation: what to validate on.
-        directory: of checkpoints and logs; a training found there is continued.
-        world: the processes, this one included.
-        reporter: told what happens, in the first process.
-        objective: what is minimised.
-        resegment: cut the training text into pieces anew for every batch.
+        tokenizers: for random segmentation, if the tokenizer uses it.
+        validation: the validation set.
+        directory: folder for checkpoints and logs; a training found there is resumed.
+        world: the processes, including this one.
+        reporter: receives events, in the first process.
+        objective: the training objective.
+        resegment: sample a new segmentation of the training text for every batch.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Trainer:
         self.validation, self.world, self.objective = validation, world, objective
         torch.manual_seed(options.seed)
         self.model = build_model().to(world.device)
-        # besides gradients each process adds up its tally and whether it was told to stop
+        # besides gradients, the processes sum their tallies and their requests to stop
         self.flat = FlatParameters(self.model, extra=TallyTensor.size(objective.figures) + 1)
         self.tally, self.stopping = TallyTensor(self.flat.extra[:-1], objective.figures), self.flat.extra[-1]
         self.gathered = GatheredStatistics(self.model, world)
@@ -124,11 +124,11 @@ class Trainer:
         self.position = self.checkpoints.load(self.flat, self.optimizer, self.ema)
         if len(set(world.gather([self.position.update]))) > 1:
             raise UserError(
-                str(directory), "the same checkpoint in all processes", "others", "Put runs/ on a shared disk."
+                str(directory), "the same checkpoint in all processes", "different ones", "Put runs/ on a shared disk."
             )
         self.selection = Selection(self.position.scores, options.best_by, validation.tokenizer)
         if options.start_from and not self.checkpoints.exists():
-            self.position.validated = -1  # how good the start was, is worth knowing, and it may stay the best
+            self.position.validated = -1  # validate the initial weights too: they may remain the best
         self.position.precision = self.position.precision or resolve_precision(options.precision, world.device)
         self.window = Window(self.position, world, options.micro_batches)
         self._pace = Pace(self.position.update, options.updates, options.validate_every)
@@ -154,13 +154,13 @@ class Trainer:
                 self.log.close()
 
     def _train(self) -> bool:
-        """The updates that are left; False if a signal ended them."""
+        """Runs the remaining updates; False if a signal stopped them."""
         done = self.position
         self._announce()
         self.model.train()
         with StopRequest() as stop:
             self._skip_time()
-            if self._validation_is_due():  # of the start; or the signal that ended the last run came first
+            if self._validation_is_due():  # of the initial weights, or skipped when a signal stopped the last run
                 self._validate()
                 self._save()
                 self._skip_time()
@@ -187,13 +187,13 @@ class Trainer:
         self._pace.skip_time()
 
     def _show(self, validated: float | None = None) -> None:
-        """Tells whoever watches where the training stands."""
+        """Reports the current state of the training."""
         if self.log:
             left = self._pace.seconds_left(validating=validated is not None)
             self.log.moved(Moved(self.position.update, left, validated))
 
-    def _found(self) -> Validation:
-        """How good the model is as it stands, which takes a while: watched, and timed."""
+    def _evaluate(self) -> Validation:
+        """Validates the model with its current weights, reporting progress and timing it."""
         self._pace.skip_time()
         self._show(0.0)
         found = validate(self.model, self.validation, self.world, self._show)
@@ -223,10 +223,10 @@ class Trainer:
                 )
             )
             if self.checkpoints.fallen_back:
-                self.log.note(self.position.update, f"{self.checkpoints.fallen_back}: going on from the one before it")
+                self.log.note(self.position.update, f"{self.checkpoints.fallen_back}: resuming from the one before it")
 
     def _batches(self) -> Iterator[npt.NDArray[np.int64]]:
-        """The batches that are left, moving the position along; ends with the last update."""
+        """The remaining batches; advances the position to the next epoch after each."""
         done = self.position
         while done.update < self.options.updates and not self._ended_early():
             for indices in self.sampler.epoch(done.epoch, done.batch):
@@ -236,7 +236,7 @@ class Trainer:
             done.begin_epoch()
 
     def _update(self, indices: npt.NDArray[np.int64], stop: bool) -> bool:
-        """One update of the weights, skipped if its gradient is not finite; True if a process was told to stop."""
+        """One update of the weights, skipped if its gradient is not finite; True if a process was asked to stop."""
         number = self.position.update + 1
         self.flat.zero()
         if anneal(self.model, number):
@@ -249,7 +249,7 @@ class Trainer:
         self.stopping += float(stop)
         self.world.sum(self.flat.summed)
         tally = self.tally.read()
-        key = self._key(number, len(parts))  # that of a micro-batch behind the last one
+        key = self._key(number, len(parts))  # the key of an additional micro-batch after the last one
         norm = self.options.gradient.apply(self.flat.gradients, 1.0 / tally.units, key).item()
         finite = math.isfinite(norm) and math.isfinite(tally.loss)
         self.gathered.store(usable=finite)
@@ -265,7 +265,7 @@ class Trainer:
         return self.stopping.item() > 0
 
     def _key(self, number: int, part: int) -> int:
-        """What the draws of a part of an update are functions of."""
+        """The key for random draws in a micro-batch of an update."""
         return derive_key(self.options.seed, number, part) >> 1  # torch takes 63 bits
 
     def _learning_rate(self, number: int) -> float:
@@ -273,7 +273,7 @@ class Trainer:
         return self.options.optimizer.rate(number, scheduled)
 
     def _accumulate(self, pairs: npt.NDArray[np.int64], number: int, part: int) -> None:
-        """Adds the gradients and sums of one micro-batch."""
+        """Computes and adds the gradients and sums of one micro-batch."""
         key = self._key(number, part)
         batch = self._collate(pairs, key).to(self.world.device)
         torch.manual_seed(key)
@@ -285,7 +285,7 @@ class Trainer:
             return collate([self.store.source(int(i)) for i in pairs], [self.store.target(int(i)) for i in pairs])
         sources = self.tokenizers.source.encode_sampled([self.store.source_text(int(i)) for i in pairs], key)
         targets = self.tokenizers.target.encode_sampled([self.store.target_text(int(i)) for i in pairs], key + 1)
-        longest = self.options.max_length  # a random segmentation may be longer than the one that was measured
+        longest = self.options.max_length  # a random segmentation may be longer than the stored one
         return collate([ids[:longest] for ids in sources], [ids[:longest] for ids in targets])
 
     def _precision(self) -> AbstractContextManager[object]:
@@ -296,7 +296,7 @@ class Trainer:
         if finite:
             return
         if self.log:
-            self.log.note(number, f"the gradient is not finite (loss {loss:.3g}); the weights stay as they were")
+            self.log.note(number, f"the gradient is not finite (loss {loss:.3g}): update skipped, weights unchanged")
         if self.bad_updates >= self.options.max_bad_updates:
             concern = self.model.concern(self.window.gather()) or self.position.concern.last
             raise UserError(
@@ -304,8 +304,8 @@ class Trainer:
                 "a finite gradient",
                 f"{self.bad_updates} updates in a row without one: the training has diverged",
                 "Lower schedule.learning_rate, lengthen its warm-up, set clip_norm (1.0 is usual) or use "
-                f"precision: fp32. {self.checkpoints.directory} holds the last good checkpoint."
-                + (f"\nThe model's own account: {concern}" if concern else ""),
+                f"precision: fp32. {self.checkpoints.directory} has the last good checkpoint."
+                + (f"\nThe model reports: {concern}" if concern else ""),
             )
 
     def _validation_is_due(self) -> bool:
@@ -317,7 +317,7 @@ class Trainer:
         done = self.position
         done.validated = done.update
         with self.ema.in_place_of_weights() if self.ema else nullcontext():
-            found = self._found()
+            found = self._evaluate()
             if self.world.first:
                 self.checkpoints.save_weights(done, self.model)
         best = self.selection.consider(found, done.update)
@@ -329,24 +329,24 @@ class Trainer:
         self._reconsider_rate(found.loss)
 
     def _forget_validations(self, number: int) -> None:
-        """Weights of before are neither chosen nor averaged: they make another function."""
+        """Makes earlier weights neither chosen nor averaged, because the model now computes another function."""
         done = self.position
         if self.log and done.scores.best is not None:
-            self.log.note(number, "the model has changed its way of computing; it is judged anew from here")
+            self.log.note(number, "the model now computes another function: earlier validations no longer count")
         self.selection.forget()
         done.descent.forget()
         done.kept = []
 
     def _reconsider_rate(self, loss: float) -> None:
-        """Lets the schedule lower its rate where the validation loss has stopped falling."""
+        """Lets the schedule lower its rate if the validation loss has stopped falling."""
         done, schedule = self.position, self.options.schedule
         if done.descent.hear(loss, schedule) and self.log:
             rate = self._learning_rate(done.update + 1)
             ending = ": training ends" if schedule.ended(done.descent.reductions) else ""
-            self.log.note(done.update, f"the validation loss calls for a learning rate of {rate:.3g}{ending}")
+            self.log.note(done.update, f"the validation loss lowers the learning rate to {rate:.3g}{ending}")
 
     def _save(self) -> None:
-        self.window.gather()  # the first process writes what each of them has observed
+        self.window.gather()  # so that the first process saves the statistics of all
         if self.world.first:
             self.checkpoints.save(self.position, self.flat, self.optimizer, self.ema)
 
@@ -355,19 +355,19 @@ class Trainer:
         return impatient or self.options.schedule.ended(self.position.descent.reductions)
 
     def _finish(self, stopped: bool) -> TrainingResult:
-        """Chooses the final weights on the validation set: the best ones or the average of the last ones."""
+        """Chooses the final weights by validation: the best single ones or the average of the last ones."""
         done = self.position
         if stopped:
             return TrainingResult(False, done, "", {}, self.sampler.left_out)
         kept = self._usable(dict.fromkeys((done.scores.best_update, *done.kept)))
         if done.scores.best is None or done.scores.best_update not in kept:
-            self._judge_anew(kept)
+            self._revalidate(kept)
         last = [update for update in done.kept if update in kept][-self.options.average_checkpoints :]
         chosen = f"best single weights (update {done.scores.best_update})"
         measures: Mapping[MeasureName, float] = done.scores.best_measures or {"bleu": done.scores.best_bleu}
         if len(last) > 1:
             self._use(last)
-            average = self._found()
+            average = self._evaluate()
             better = self.selection.beats_the_best(average)
             if better:
                 chosen = f"average of the last {len(last)} (updates {last[0]} to {last[-1]})"
@@ -380,31 +380,31 @@ class Trainer:
         return TrainingResult(True, done, chosen, measures, self.sampler.left_out)
 
     def _usable(self, updates: Iterable[int]) -> list[int]:
-        """Of these updates those whose weights are on disk and whole, as the first process finds them."""
+        """The updates among these whose weights are on disk and intact, as found by the first process."""
         damage = {update: self.checkpoints.damage(update) if self.world.first else "" for update in updates}
         damage = self.world.gather([damage])[0]
         for update, problem in damage.items():
             if problem and self.log and (update in self.position.kept or self.position.scores.best is not None):
-                self.log.note(self.position.update, f"weights of update {update} are left out: {problem}")
+                self.log.note(self.position.update, f"weights of update {update} cannot be used: {problem}")
         usable = [update for update, problem in damage.items() if not problem]
         if not usable:
             directory = self.checkpoints.directory
-            fix = "Raise training.updates to train on from the last checkpoint, which leaves new ones."
-            raise UserError(str(directory), "weights of a validation to make the model of", "none that are whole", fix)
+            fix = "Raise training.updates to continue from the last checkpoint, which saves new weights."
+            raise UserError(str(directory), "weights saved at a validation, for the model", "none that are intact", fix)
         return usable
 
-    def _judge_anew(self, updates: Sequence[int]) -> None:
-        """Validates weights that are kept, whose earlier scores do not count or are of weights that are lost."""
+    def _revalidate(self, updates: Sequence[int]) -> None:
+        """Validates the kept weights again, because earlier scores no longer count or the best weights are lost."""
         self.selection.forget()
         for update in updates:
             self._use([update])
-            found = self._found()
+            found = self._evaluate()
             self.selection.consider(found, update)
             if self.log:
-                self.log.note(self.position.update, f"weights of update {update} judged anew: {found.worded()}")
+                self.log.note(self.position.update, f"weights of update {update} validated again: {found.worded()}")
 
     def _use(self, updates: Sequence[int]) -> None:
-        """Puts the mean of saved weights, which only the first process is sure to find on disk, into the model."""
+        """Loads the mean of saved weights into the model; only the first process is sure to have them on disk."""
         if self.world.first:
             paths = [self.checkpoints.weights_path(update) for update in updates]
             averaged = averaged_names(self.model)

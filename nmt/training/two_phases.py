@@ -1,4 +1,4 @@
-"""An optimiser that begins as Adam and goes on as plain SGD."""
+"""An optimiser that switches from Adam to plain SGD."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from torch.optim import Adam, Optimizer
 
 
 class TwoPhases(Optimizer):
-    """Adam for the first updates, then SGD; Adam's moments are given up at the change.
+    """Adam for the first updates, then SGD; Adam's moments are dropped at the switch.
 
-    Which phase it is, the state's own counter of steps says, so a restored state goes on in the right one.
+    The step counter in the state determines the phase, so a restored state continues in the right one.
 
     Args:
-        groups: parameters, as torch's optimisers take them.
-        adam_updates: steps by Adam.
-        betas: as of Adam.
-        epsilon: as of Adam.
+        groups: parameter groups, as for torch's optimisers.
+        adam_updates: number of steps with Adam.
+        betas: Adam's betas.
+        epsilon: Adam's epsilon.
     """
 
     def __init__(
@@ -28,11 +28,11 @@ class TwoPhases(Optimizer):
         super().__init__(groups, {"lr": 0.0})
         self._adam_updates = adam_updates
         self._adam = Adam([{"params": group["params"]} for group in groups], 0.0, betas, epsilon, fused=True)
-        self._adam.state = self.state  # one state, which checkpoints save and restore
+        self._adam.state = self.state  # shared, so that checkpoints save and restore a single state
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """One update with the gradients that the parameters have."""
+        """One update with the current gradients of the parameters."""
         if not self.state or self._steps() < self._adam_updates:
             for group, adam in zip(self.param_groups, self._adam.param_groups, strict=True):
                 adam["lr"] = group["lr"]

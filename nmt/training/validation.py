@@ -1,4 +1,4 @@
-"""How good the model is on text that it does not train on: its loss, and measures, of translations by real search."""
+"""Validation: loss and measures on held-out text, translated with the recipe's search."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from nmt.training.statistics import Totals, add, means, numbers
 
 @dataclass(frozen=True)
 class ValidationSet:
-    """Text to validate on, and how; the search comes in as a function, so that training does not depend on it."""
+    """The validation text and settings; the search is passed as a function, so training does not depend on it."""
 
     store: PairStore
     """The pairs as ids."""
     sources: Sequence[str]
     references: Sequence[str]
     translate: Callable[[EncoderDecoder[Any, Any], Sequence[str]], Iterable[str]]
-    """Lines to lines, in order; not called where no measure reads translations."""
+    """Translates lines, in order; not called if no measure reads translations."""
     measures: Mapping[MeasureName, Measure] = field(default_factory=lambda: chosen_measures(OF_VALIDATION))
-    """What is measured besides the loss."""
+    """Measures to compute besides the loss."""
     tokenizer: str = "13a"
-    """How they divide text into words, by sacrebleu's name."""
+    """sacrebleu's name of the tokenizer that splits text into words."""
     batch_tokens: int = 4096
-    """Tokens of a batch's longer side when the loss is computed, padding and EOS included."""
+    """Tokens on the longer side of a batch for the loss, padding and EOS included."""
     samples: int = 3
-    """Translations shown at each validation."""
+    """Number of sample translations in each validation."""
 
     @property
     def translates(self) -> bool:
-        """Whether a measure reads translations."""
+        """Whether any measure reads translations."""
         return any(measure.reads == "text" for measure in self.measures.values())
 
 
@@ -52,21 +52,21 @@ def chosen_measures(names: Iterable[MeasureName]) -> dict[MeasureName, Measure]:
 
 @dataclass(frozen=True)
 class Validation:
-    """How good a model was."""
+    """The result of a validation."""
 
     loss: float
     """Unsmoothed, per target token, natural logarithm."""
     measures: Mapping[MeasureName, float]
     samples: tuple[Sample, ...]
     statistics: Mapping[str, float]
-    """What the model reports of itself, with the references as targets."""
+    """Statistics reported by the model, with the references as targets."""
 
     def worded(self) -> str:
-        """For a person."""
+        """Perplexity and measures as text for a log line."""
         return worded({"perplexity": perplexity(self.loss), **self.measures})
 
     def event(self, update: int, *, best: bool, what: str = WEIGHTS) -> Validated:
-        """For the log."""
+        """The event for the log."""
         return Validated(
             update,
             self.loss,
@@ -80,11 +80,11 @@ class Validation:
 
 
 class _Watched:
-    """Says which share of a validation is done.
+    """Reports the completed share of a validation.
 
     Args:
-        watch: hears it, 0 to 1.
-        pairs: what there is to do: each pair counts once for its loss and once for its translation.
+        watch: called with the share, 0 to 1.
+        pairs: total work: each pair counts once for its loss and once for its translation.
     """
 
     def __init__(self, watch: Callable[[float], None], pairs: int) -> None:
@@ -96,7 +96,7 @@ class _Watched:
 
 
 def _unwatched(share: float) -> None:
-    """Nobody looks."""
+    """Ignores the progress."""
 
 
 def validate(
@@ -105,13 +105,13 @@ def validate(
     world: World,
     watch: Callable[[float], None] = _unwatched,
 ) -> Validation:
-    """Loss, measures and a few translations; the work is shared among the processes, all of which get the result.
+    """Computes loss, measures and sample translations, divided over the processes; all of them get the result.
 
     Args:
-        model: in either mode, to which it returns.
-        data: what to validate on.
-        world: the processes, all of which call this.
-        watch: told now and then which share is done, 0 to 1.
+        model: in training or evaluation mode, which is restored.
+        data: the validation set.
+        world: the processes, all of which must call this.
+        watch: called from time to time with the completed share, 0 to 1.
     """
     training = model.training
     model.eval()
@@ -138,7 +138,7 @@ def validate(
 def _teacher_forced(
     model: EncoderDecoder[Any, Any], data: ValidationSet, world: World, watched: _Watched
 ) -> tuple[TokenTotals, dict[str, float]]:
-    """What the model makes of the references, and what it reports of itself meanwhile."""
+    """Token totals of the references under teacher forcing, and the statistics reported by the model."""
     store, observed = data.store, list[Totals]()
     totals = torch.zeros(3, dtype=torch.float64)
     lengths = [max(len(store.source(i)), len(store.target(i))) for i in range(len(store))]

@@ -13,19 +13,19 @@ from nmt.training.tally import Tally
 
 
 class Window:
-    """Times updates, adds up what a log line averages, and makes the line.
+    """Times updates, sums the figures of a log line, and creates the line.
 
-    The sums are part of the position, so a line after a resumption is the line of an undisturbed training.
+    The sums are part of the position, so a log line after resumption equals that of an uninterrupted training.
 
     Args:
-        position: where the training stands.
-        world: whose processes have a part each of what is averaged.
-        micro_batches: of an update.
+        position: the position of the training.
+        world: the processes, each of which has a part of the statistics.
+        micro_batches: number of micro-batches in an update.
     """
 
     def __init__(self, position: Position, world: World, micro_batches: int) -> None:
         self._position, self._world, self._micro_batches = position, world, micro_batches
-        if len(position.since_log.statistics) != micro_batches:  # a fresh position, or one from before there were any
+        if len(position.since_log.statistics) != micro_batches:  # a fresh position, or one of an earlier version
             position.since_log.statistics = self._no_statistics()
         self._since = time.perf_counter()
 
@@ -33,32 +33,32 @@ class Window:
         return [{} for _ in range(self._micro_batches)]
 
     def observe(self, micro_batch: int, values: Mapping[str, float]) -> None:
-        """What the model reported in one micro-batch that this process computed, of a skipped update too."""
+        """Adds the statistics of one micro-batch that this process computed, even if the update is skipped."""
         self._position.since_log.observe(micro_batch, values)
 
     def gather(self) -> dict[str, float]:
-        """Brings what the processes observed into the position of each, and averages it; to be called by all."""
+        """Collects the statistics of all processes in each one's position and averages them; all must call this."""
         sums = self._position.since_log
         sums.statistics = self._world.gather(self._world.share(sums.statistics))
         return means(sums.statistics)
 
     def add(self, tally: Tally, norm: float) -> None:
-        """One update: its tally, and the length of its gradient."""
+        """Counts one update: its tally and the norm of its gradient."""
         now = time.perf_counter()
         seconds, self._since = now - self._since, now
         self._position.spent.add(tally.tokens, seconds)
         self._position.since_log.add(tally, norm, seconds)
 
     def skip_time(self) -> None:
-        """What passed since the last update was not training."""
+        """Excludes the time since the last update, which was not training."""
         self._since = time.perf_counter()
 
     def progress(self, updates: int, learning_rate: float) -> Progress:
-        """The log line, for which all processes meet; the next one starts from nothing.
+        """The log line; resets the sums. All processes must call this.
 
         Args:
-            updates: of the whole training.
-            learning_rate: of the last update.
+            updates: total number of updates.
+            learning_rate: learning rate of the last update.
         """
         done, sums = self._position, self._position.since_log
         statistics = self.gather()

@@ -136,7 +136,7 @@ def test_measures_of_tokens_need_no_translation(model: nmt.Model, monkeypatch: p
 
 
 MISTAKES: list[tuple[Callable[[Any], object], str]] = [
-    (lambda model: model.evaluate(["a"], ["b"], measures=["bluh"]), "measures: expected some of bleu, .*'bluh'"),
+    (lambda model: model.evaluate(["a"], ["b"], measures=["bluh"]), "measures: expected one or more of bleu, .*'bluh'"),
     (lambda model: model.translate(b"the dog"), "text: expected several lines, each a str, got one bytes"),
     (lambda model: model.translate(Path("book")), r"text: .*open\(path"),
     (lambda model: model.translate(3), "text: expected lines, each a str, got int"),

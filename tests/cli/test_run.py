@@ -334,7 +334,7 @@ def test_measures_are_those_that_the_recipe_names(recipe: Path) -> None:
     lines = ("evaluation.measures=[ter, exact_match]", "training.best_by=ter")
     again = nmt(recipe, "run", *symbols, *lines)
     assert reused(again) >= {"prepare", "tokenizer", "ids"}
-    assert "judged anew: perplexity" in again
+    assert "validated again: perplexity" in again
     assert "exact match" in again
     assert list(report(recipe)["scores"]["mine"]) == ["ter", "exact_match", "lines"]
 
@@ -352,7 +352,7 @@ def test_text_without_blanks_is_measured_by_what_divides_it(recipe: Path) -> Non
     assert re.search("tok:(ja-mecab|char)", report(recipe)["scores"]["mine"]["bleu"]["signature"])
     again = nmt(recipe, "run", *settings[:-1], "evaluation.tokenize=13a", "search.max_length_offset=10")
     assert "train      … (words char → 13a; continuing)" in again or "ja-mecab → 13a; continuing)" in again
-    assert "judged anew" in again
+    assert "validated again" in again
 
 
 @pytest.mark.slow

@@ -111,5 +111,5 @@ def test_a_bad_archive_ends_the_run_with_one_clear_line(tmp_path: Path) -> None:
         overrides = from_server(server, {**checksums, "dev.tgz": f"sha256:{'0' * 64}"})
         done = nmt_run(recipe, tmp_path / "runs", *overrides)
     assert done.returncode == 2
-    assert "dev.tgz: expected the file, got another file" in done.stderr
+    assert "dev.tgz: expected the file, got a different file" in done.stderr
     assert "Traceback" not in done.stderr

@@ -46,12 +46,12 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory,
 @pytest.mark.parametrize(
     ("content", "got"),
     [
-        ("[" * 100_000, "nested more than 100 deep"),
-        ('{"a":' * 150 + "1" + "}" * 150, "nested more than 100 deep"),
+        ("[" * 100_000, "nested more than 100 levels deep"),
+        ('{"a":' * 150 + "1" + "}" * 150, "nested more than 100 levels deep"),
         ("[1, 2", "damaged JSON"),
         ("1" * 5000, "damaged JSON"),
         ('"\ud800"', "damaged JSON"),
-        ("[]", "of a list instead of an object"),
+        ("[]", "a JSON list instead of an object"),
         ("", "damaged JSON"),
     ],
 )
@@ -64,11 +64,11 @@ def test_json_beyond_reason_is_refused(content: str, got: str, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("content", "got"),
     [
-        (ALIASES, "aliases written out"),
+        (ALIASES, "aliases expanded"),
         ("a: &a [*a]", "contains itself"),
         ("a: " + "[" * 5000, "nested"),
         ("a: " + "{b: " * 150 + "1" + "}" * 150, "nested"),
-        ("".join(f"k{n}: 1\n" for n in range(11_000)), "22,001 of them"),
+        ("".join(f"k{n}: 1\n" for n in range(11_000)), "22,001 with aliases expanded"),
         ("a" * 300_000, "larger file"),
         ("a: !!int x", "x"),
         ("a: 2001-99-99", "month"),

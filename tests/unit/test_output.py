@@ -41,7 +41,7 @@ def write(path: Path, text: str = "new\n") -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("folder", r"folder: expected a place that can be written to, got a folder. Name a file in it"),
+        ("folder", r"folder: expected a path that can be written to, got a folder. Name a file in it"),
         ("file/below", "got Not a directory"),
         ("x" * 256, "got File name too long"),
         ("loop", "got (Too many levels of symbolic links|.*[Ll]oop)"),
@@ -69,7 +69,7 @@ def test_a_long_name_that_the_system_takes_is_taken(tmp_path: Path) -> None:
 def test_permissions_are_respected(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("old")
     (tmp_path / "file").chmod(0o444)
-    with pytest.raises(UserError, match="may not be written"):
+    with pytest.raises(UserError, match="without write permission"):
         write(tmp_path / "file")
 
 
@@ -119,7 +119,7 @@ def test_a_device_is_written_to_and_stays_one(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_a_full_disk_is_told() -> None:
-    with pytest.raises(UserError, match="/dev/full: expected a place that can be written to, got No space left"):
+    with pytest.raises(UserError, match="/dev/full: expected a path that can be written to, got No space left"):
         write(Path("/dev/full"), "x" * 10**6)
 
 

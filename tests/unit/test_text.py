@@ -174,7 +174,7 @@ def damaged(whole: bytes) -> list[bytes]:
 def test_damaged_data_is_an_error_of_the_user(kind: str, which: int, tmp_path: Path) -> None:
     path = tmp_path / "text"
     path.write_bytes(damaged(COMPRESS[kind](os.urandom(3000).hex().encode() + b"\nline\n"))[which])
-    with pytest.raises(UserError, match=r"text: expected a whole compressed file, got damaged data after line"):
+    with pytest.raises(UserError, match=r"text: expected an intact compressed file, got damaged data after line"):
         list(read_lines(path))
 
 

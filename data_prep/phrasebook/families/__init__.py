@@ -1,1 +1,1 @@
-"""The families of sentences, each a function from random choices to a pair."""
+"""Families of sentences, each a function from random choices to a sentence pair."""

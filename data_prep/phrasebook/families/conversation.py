@@ -1,4 +1,4 @@
-"""The themes of a phrasebook, by themselves and with what people say before them."""
+"""Phrasebook expressions, alone or with introductory words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers, times, prices, introductions, comparisons and news in brief."""
+"""Numbers, times, prices, introductions, comparisons and short news."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clauses whose subject, verb, object, place, time and tense are chosen freely."""
+"""Clauses with a free choice of subject, verb, object, place, time and tense."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SPOTS = modifiers.adverbials("here | hier\nthere | dort\nat home | zu Hause\nout
 
 
 def anybody(draw: Draw) -> NounPhrase:
-    """Whoever does things: a pronoun, a name, a relative, somebody by trade, an animal."""
+    """Any agent: a pronoun, a name, a relative, a person named by occupation or an animal."""
     kind = draw.random.random()
     if kind < 0.5:
         return draw.one(SUBJECTS)
@@ -41,7 +41,7 @@ def anybody(draw: Draw) -> NounPhrase:
 
 
 def anything(draw: Draw, verb: Verb, subject: NounPhrase, negated: bool) -> NounPhrase:
-    """An object for the verb: a noun that it allows, now and then any noun, or a pronoun."""
+    """An object for the verb: a noun that it allows, occasionally any noun, or a pronoun."""
     person = verb.objects & {"any", "kin", "general", "job"}
     if person and draw.chance(0.2):
         others = [p for p in (*SUBJECTS[1:], phrase.IT) if p.person is not subject.person]
@@ -55,7 +55,7 @@ def anything(draw: Draw, verb: Verb, subject: NounPhrase, negated: bool) -> Noun
 
 
 def spot(draw: Draw) -> Adverbial:
-    """Where something happens."""
+    """A place where something happens."""
     kind = draw.random.random()
     if kind < 0.35:
         return draw.one(SPOTS)
@@ -66,7 +66,7 @@ def spot(draw: Draw) -> Adverbial:
 
 
 def goal(draw: Draw, verb: Verb) -> Adverbial | None:
-    """Where somebody goes or comes."""
+    """A destination for a verb of motion, or none."""
     kind = draw.random.random()
     if kind < 0.3 or verb.english.base in {"come back", "leave", "arrive"}:
         return None
@@ -81,7 +81,7 @@ def goal(draw: Draw, verb: Verb) -> Adverbial | None:
 
 
 def moment(draw: Draw, tense: Tense, verb: Verb) -> Adverbial | None:
-    """A time for the tense; the present may speak of what is to come, of movements above all."""
+    """A time for the tense, or none; the present may refer to the future, above all with verbs of motion."""
     if draw.chance(0.4):
         return None
     if draw.chance(0.12):
@@ -100,7 +100,7 @@ def moment(draw: Draw, tense: Tense, verb: Verb) -> Adverbial | None:
 
 
 def a_tense(draw: Draw, verb: Verb) -> Tense:
-    """A tense that the verb has, the present and the past more often."""
+    """A tense that the verb allows; present and past are more frequent."""
     tense = draw.one((Tense.PRESENT,) * 6 + (Tense.PROGRESSIVE,) * 2 + (Tense.PAST,) * 5 + (Tense.FUTURE,) * 2)
     if verb.english.base in STATES_OF_MIND:
         if tense is Tense.PROGRESSIVE:
@@ -137,7 +137,7 @@ def living(draw: Draw, subject: NounPhrase, negated: bool) -> Clause:
 
 
 def helping(draw: Draw, subject: NounPhrase, negated: bool) -> Clause:
-    """Verbs whose object is a dative in German, most often a pronoun."""
+    """Verbs with a dative object in German, most often a pronoun."""
     verb = draw.one((verbs.TO_HELP, verbs.TO_HELP, verbs.TO_THANK))
     draw.use(verb)
     if draw.chance(0.6):
@@ -163,6 +163,6 @@ def giving(draw: Draw, subject: NounPhrase, negated: bool) -> Clause:
 
 
 def some_action(draw: Draw, subject: NounPhrase, negated: bool) -> Clause:
-    """Any of these."""
+    """A clause of any of the kinds above."""
     kinds = (doing, doing, doing, doing, doing, being_active, being_active, being_active, helping, giving, living)
     return draw.one(kinds)(draw, subject, negated)

@@ -1,4 +1,4 @@
-"""Short sentences of every day: any subject, verb, object, time, place, tense, negation and question together."""
+"""Short everyday sentences: free combinations of subject, verb, object, time, place, tense, negation and question."""
 
 from __future__ import annotations
 
@@ -76,18 +76,18 @@ far | weit
 
 
 def short(clause: Clause, draw: Draw, fronted: bool = False) -> Pair:
-    """The clause, its English as people write or as they speak."""
+    """The clause as a statement, in English with or without contractions."""
     return as_spoken(clause.english(fronted), draw.random), clause.german(fronted)
 
 
 def asked(clause: Clause, draw: Draw, before: str = "", vorher: str = "") -> Pair:
-    """The clause as a question, perhaps behind a question word."""
+    """The clause as a question, optionally after a question word."""
     english = f"{before} {clause.english_question()}?".strip()
     return as_spoken(english, draw.random), f"{vorher} {clause.german_question()}?".strip()
 
 
 def _finished(draw: Draw, clause: Clause) -> Clause:
-    """The same with its time and frequency."""
+    """The clause with a time or frequency added."""
     if clause.tense is Tense.PRESENT and not clause.negated and draw.chance(0.2):
         return replace(clause, frequency=draw.one(modifiers.FREQUENCIES))
     return replace(clause, time=moment(draw, clause.tense, clause.verb))
@@ -145,7 +145,7 @@ def state(draw: Draw) -> Pair:
 
 
 def _being(draw: Draw, subject: NounPhrase, what: Adverbial, passing: bool = True) -> Pair:
-    """The subject is that, in any tense, denied or asked; for a time only where it passes."""
+    """A form of `be`, in any tense, negated or as a question; future and time only for passing states."""
     draw.use(verbs.BE)
     tense = draw.one((Tense.PRESENT,) * 6 + (Tense.PAST,) * 2 + ((Tense.FUTURE,) if passing else ()))
     clause = Clause(subject, verbs.BE, tense, place=what, negated=draw.chance(0.2))
@@ -182,7 +182,7 @@ def character(draw: Draw) -> Pair:
 
 
 def profession(draw: Draw) -> Pair:
-    """My sister is a doctor. Is he a cook? Anna isn't a teacher: in German the noun shows the sex."""
+    """My sister is a doctor. Is he a cook? Anna isn't a teacher: the German noun depends on the person's sex."""
     english, man, woman = draw.one(nouns.PROFESSIONS)
     subject = draw.one((phrase.HE, phrase.SHE)) if draw.chance(0.4) else draw.person()
     if subject.gender is Gender.PLURAL or not subject.possessive:
@@ -208,7 +208,7 @@ def weather(draw: Draw) -> Pair:
         clause = Clause(phrase.IT, verb, tense, place=where, negated=draw.chance(0.2))
         clause = replace(clause, time=moment(draw, tense, verb))
         if tense is Tense.PRESENT and (clause.time is None or clause.time in modifiers.TODAY):
-            # it is raining now, but it rains every day
+            # `it is raining` now, but `it rains` every day
             clause = replace(clause, tense=Tense.PROGRESSIVE, stresses_now=False)
         return asked(clause, draw) if draw.chance(0.3) else short(clause, draw)
     what = draw.one(WEATHER)

@@ -32,18 +32,18 @@ HABITS = frozenset(
     {"read", "write", "drink", "eat", "cook", "bake", "wash", "wear", "clean", "visit", "call", "meet",
      "feed", "invite", "tidy up", "watch", "pick up"}
 )  # fmt: skip
-"""Verbs of what people do again and again."""
+"""Verbs for habitual actions."""
 TIMES = {Tense.PAST: modifiers.PAST_TIMES, Tense.FUTURE: modifiers.FUTURE_TIMES, Tense.PRESENT: modifiers.HABIT_TIMES}
 
 
 LONG_AGO = frozenset(
     {"buy", "sell", "repair", "rent", "visit", "paint", "plant", "travel", "fly", "meet", "lend", "go"}
 )
-"""Verbs that go with `last year`; one does not say in which year a lamp was switched on."""
+"""Verbs that go with `last year`; nobody says in which year a lamp was switched on."""
 
 
 def when(draw: Draw, verb: Verb, tense: Tense) -> Adverbial:
-    """A time that suits tense and verb."""
+    """A time adverbial that suits tense and verb."""
     times = TIMES[tense]
     if tense is not Tense.PRESENT and verb.english.base not in LONG_AGO:
         times = tuple(t for t in times if not t.english.endswith(LONG_UNITS) and "month" not in t.english)
@@ -56,12 +56,12 @@ LONG_UNITS = ("year", "summer", "winter", "weeks", "weeks ago", "a week", "a wee
 
 
 def statement(pair: Clause, fronted: bool) -> Pair:
-    """A clause as a main clause, perhaps with its time in front."""
+    """A clause as a main clause, optionally with its time in front."""
     return pair.english(fronted), pair.german(fronted)
 
 
 def action(draw: Draw, subject: NounPhrase, tense: Tense, negated: bool = False) -> Clause:
-    """A transitive clause in that tense; times and frequency are left to the caller."""
+    """A transitive clause in this tense; the caller adds time and frequency."""
     choices = [v for v in verbs.TRANSITIVE if v.objects]
     if tense is Tense.FUTURE:
         choices = [v for v in choices if v.english.base not in {"lose", "forget", "receive", "find"}]
@@ -90,7 +90,7 @@ def action(draw: Draw, subject: NounPhrase, tense: Tense, negated: bool = False)
 
 
 def _shop(noun: Noun) -> tuple[str, ...]:
-    """Where such a thing is sold, as a tag of places."""
+    """The tag of places where such a thing is sold."""
     if noun.tags & {"eat", "drink"}:
         return ("groceries",)
     return ("goods",) if noun.tags & {"wear", "dish", "toy", "furniture", "small"} else ()
@@ -143,7 +143,7 @@ def giving(draw: Draw) -> Pair:
     owner = subject.possessive
     assert owner
     if draw.chance(0.25):
-        # Not `we sold me`, and no `he gave him`, which leaves open who is who.
+        # Neither `we sold me` nor the ambiguous `he gave him`.
         others = (phrase.HE, phrase.SHE, phrase.THEY) if subject in (phrase.I, phrase.WE) else (phrase.I, phrase.WE)
         receiver = draw.one(others)
     else:
@@ -184,7 +184,7 @@ def prepositional(draw: Draw) -> Pair:
 
 
 def activity(draw: Draw, subject: NounPhrase, tense: Tense) -> Clause:
-    """An intransitive clause with its place."""
+    """An intransitive clause with a place."""
     verb = draw.lexeme(verbs.ACTIVITY)
     place = draw.lexeme([n for n in nouns.PLACES if n.english.split()[0] in _places(verb)])
     where = phrase.location(place, noun_phrase(place, THE, draw.adjective(place, chance=0.25)))
@@ -210,7 +210,7 @@ def intransitive(draw: Draw) -> Pair:
 
 
 def motion(draw: Draw, subject: NounPhrase, tense: Tense) -> Clause:
-    """Going somewhere: on foot to a place in town, by some vehicle to another town, by plane to a country."""
+    """A clause of motion: on foot to a place in town, by train or bus to another town, or travelling to a country."""
     kind = draw.random.random()
     if kind < 0.4:
         draw.use(verbs.GO_ON_FOOT)

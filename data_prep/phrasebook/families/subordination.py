@@ -1,4 +1,4 @@
-"""Sentences of two clauses: the finite verb of a German subordinate clause stands last."""
+"""Sentences with two clauses: the finite verb of a German subordinate clause comes last."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from data_prep.phrasebook.phrase import THE, NounPhrase, noun_phrase
 RELATIVE = {Gender.MASCULINE: ("der", "den", "dem"), Gender.FEMININE: ("die", "die", "der"),
             Gender.NEUTER: ("das", "das", "dem"), Gender.PLURAL: ("die", "die", "denen")}  # fmt: skip
 REASONS = modifiers.adverbials("tired | müde\nill | krank\nbusy | beschäftigt")
-"""Why somebody does not go anywhere."""
+"""Reasons for not going somewhere."""
 WHEREABOUTS = modifiers.adverbials("at home | zu Hause\nback | zurück\nin town | in der Stadt\nhere | hier")
 
 
 def echo(subject: NounPhrase) -> NounPhrase:
-    """The pronoun that takes up a person in the next clause; English shows the sex of a name there."""
+    """The pronoun that refers back to a person in the next clause; in English it shows the sex of a name."""
     if subject.pronoun:
         return subject
     if subject.gender is Gender.PLURAL:
@@ -61,7 +61,7 @@ def _meal(draw: Draw, subject: NounPhrase, tense: Tense) -> Clause:
 
 
 def _echoable(draw: Draw) -> NounPhrase:
-    """A subject whose German pronoun has the natural gender: not das Mädchen, das Kind."""
+    """A subject whose German pronoun has natural gender, which rules out das Mädchen and das Kind."""
     subject = draw.subject()
     return subject if subject.gender is not Gender.NEUTER else phrase.SHE
 

@@ -1,4 +1,4 @@
-"""What becomes of a gradient before the optimiser takes it; a new rule is a file here, and joins the union below."""
+"""Transformations of the gradient before the optimiser step. To add one, write a file here and add it to the union."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from nmt.training.gradients.base import GradientOptions
 from nmt.training.gradients.clip import Clip
 
 GradientConfig = Annotated[Clip, Field(discriminator="kind")]
-"""Every rule there is."""
+"""Every gradient transformation."""
 
 __all__ = ["Clip", "GradientConfig", "GradientOptions"]

@@ -1,4 +1,4 @@
-"""The interface of rules for gradients."""
+"""The interface of gradient transformations."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from nmt.options import Options
 
 
 class GradientOptions(Options, ABC):
-    """How the sum of an update's gradients becomes the gradient that the optimiser takes."""
+    """Turns the sum of an update's gradients into the gradient for the optimiser."""
 
     @abstractmethod
     def apply(self, gradients: Tensor, scale: float, key: int) -> Tensor:
-        """Changes the gradients in place, and equally in all processes.
+        """Changes the gradients in place, identically in all processes.
 
         Args:
-            gradients: [P] float32, all parameters', summed over micro-batches and processes.
-            scale: one over the units that they are summed over.
-            key: all random draws are functions of it.
+            gradients: [P] float32, of all parameters, summed over micro-batches and processes.
+            scale: one over the number of units in the sum.
+            key: determines all random draws.
 
         Returns:
-            Scalar: the norm of the mean gradient as it was. Not finite if any gradient is not.
+            Scalar: the norm of the mean gradient before the change. Not finite if any gradient is not.
         """

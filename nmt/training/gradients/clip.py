@@ -1,4 +1,4 @@
-"""Clipping by the norm over all parameters (Pascanu et al. 2013)."""
+"""Gradient clipping by the norm over all parameters (Pascanu et al. 2013)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from nmt.training.gradients.base import GradientOptions
 
 
 class Clip(GradientOptions):
-    """The mean gradient, shortened where it is too long."""
+    """The mean gradient, scaled down if its norm exceeds a limit."""
 
     kind: Literal["clip"] = "clip"
     norm: NonNegativeFloat = 0.0
-    """Longest gradient over all parameters; 0 for any."""
+    """Largest norm of the gradient over all parameters; 0 for no limit."""
 
     def apply(self, gradients: Tensor, scale: float, key: int) -> Tensor:
         found: Tensor = torch.linalg.vector_norm(gradients) * scale

@@ -1,4 +1,4 @@
-"""What training minimises; a new objective is a file here, and joins the union below."""
+"""Training objectives. To add one, write a file here and add it to the union."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from nmt.training.objectives.likelihood import Likelihood
 from nmt.training.objectives.refinement import Refinement
 
 ObjectiveConfig = Annotated[Likelihood | Refinement, Field(discriminator="kind")]
-"""Every objective there is."""
+"""Every objective."""
 
 __all__ = ["Likelihood", "Objective", "ObjectiveConfig", "ObjectiveOptions", "Refinement"]

@@ -1,4 +1,4 @@
-"""The interface of objectives: the trainer hands over micro-batches and knows no more of what is minimised."""
+"""The interface of objectives. The trainer passes them micro-batches and is independent of what they minimise."""
 
 from __future__ import annotations
 
@@ -20,59 +20,61 @@ from nmt.training.tally import TallyTensor
 Model = EncoderDecoder[Any, Any]
 
 Precision = Callable[[], AbstractContextManager[object]]
-"""Makes the context that a forward pass runs in."""
+"""Creates the context in which a forward pass runs."""
 
 Unit = Literal["words", "pieces"]
 
 
 class Objective(ABC):
-    """What an update minimises."""
+    """The quantity that training minimises."""
 
     figures: ClassVar[tuple[str, ...]] = ()
-    """Names of the sums that it counts besides those that every objective has; the log shows their means."""
+    """Names of its additional sums in the tally; their means are logged."""
 
     @abstractmethod
     def accumulate(
         self, model: Model, batch: Batch, key: int, precision: Precision, tally: TallyTensor
     ) -> Mapping[str, Tensor]:
-        """Adds the gradient of one micro-batch, summed over its units, to the parameters', and its sums to the tally.
+        """Adds the gradient of one micro-batch, summed over its units, to the parameters' `.grad`, and its sums to the
+        tally.
 
         Args:
-            model: in training mode, in which it is left.
+            model: in training mode, and left in it.
             batch: B sentences.
-            key: all draws are functions of it, except those of torch's own generator, which is seeded with it.
-            precision: for all forward passes.
-            tally: of the update.
+            key: determines all random draws, except those of torch's own generator, which is seeded with it.
+            precision: context of all forward passes.
+            tally: sums of the update.
 
         Returns:
-            What the model reports of itself, its penalties included: tensors of any shape whose means are for the log.
+            Statistics reported by the model, including its penalties: tensors of any shape, whose means are logged.
         """
 
 
 class Drawn(Protocol):
-    """What a sampler gives: m samples for each of B sentences."""
+    """The output of a sampler: m samples for each of B sentences."""
 
     @property
     def tokens(self) -> Tensor:
-        """[B, m, T] int64: the sample, EOS, and padding behind."""
+        """[B, m, T] int64: the sample, EOS, then padding."""
 
     @property
     def mask(self) -> Tensor:
-        """[B, m, T] bool: what was drawn by the model's distribution, so without an EOS that a length limit forced."""
+        """[B, m, T] bool: tokens drawn from the model's distribution, so not an EOS forced by the length limit."""
 
     def texts(self) -> list[list[tuple[int, ...]]]:
         """The ids of each sample without EOS."""
 
 
 Sampler = Callable[[Model, Tensor, Tensor, npt.NDArray[np.uint64]], Drawn]
-"""Model, source [B, S], its mask, and a key for each sentence from which its samples follow."""
+"""Takes the model, the source [B, S], its mask, and a key per sentence that determines its samples."""
 
 Reward = Callable[[Sequence[Sequence[int]], Sequence[int]], list[float]]
-"""Hypotheses of a sentence and its reference, all as ids without BOS and EOS: one reward each."""
+"""Takes the hypotheses of a sentence and its reference, all as ids without BOS and EOS; returns a reward for each
+hypothesis."""
 
 
 class MakeSampler(Protocol):
-    """Makes a sampler of the search's own sampling."""
+    """Creates a sampler."""
 
     def __call__(
         self, *, samples: int, temperature: float, max_length_factor: float, max_length_offset: int
@@ -81,32 +83,32 @@ class MakeSampler(Protocol):
 
 @dataclass(frozen=True)
 class Tools:
-    """What objectives are made with besides their own options; search and measures come in as functions."""
+    """Inputs of objectives besides their own options; search and measures are passed as functions."""
 
     label_smoothing: float
-    """Of every cross-entropy."""
+    """Label smoothing of every cross-entropy."""
     batch_tokens: int
-    """Size of a micro-batch, as of any batch that is computed at once."""
+    """Size of a micro-batch, and of any other batch computed at once."""
     sampler: MakeSampler
     gleu: Callable[[Unit], Reward]
-    """Sentence GLEU, counted in this unit."""
+    """Creates a sentence GLEU over this unit."""
 
 
 class ObjectiveOptions(Options, ABC):
-    """What is minimised, as a recipe chooses it."""
+    """The training objective, as chosen in a recipe."""
 
     needs_start: ClassVar[bool] = False
-    """Whether it is for a model that is trained already."""
+    """Whether it needs a model that is already trained."""
     needs_source: ClassVar[bool] = False
-    """Whether it is for a model that translates."""
+    """Whether it applies only to models that translate."""
     shows_gleu: ClassVar[bool] = False
-    """Whether validation has GLEU beside BLEU."""
+    """Whether validation reports GLEU besides BLEU."""
 
     @property
     def counts_words(self) -> bool:
-        """Whether the weights depend on how text is divided into words."""
+        """Whether the trained weights depend on how text is split into words."""
         return False
 
     @abstractmethod
     def build(self, tools: Tools) -> Objective:
-        """The objective."""
+        """Creates the objective."""

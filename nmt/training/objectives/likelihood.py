@@ -1,4 +1,4 @@
-"""Maximum likelihood: the cross-entropy of the references, by teacher forcing."""
+"""Maximum likelihood: cross-entropy of the references under teacher forcing."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class CrossEntropy(NamedTuple):
     """Sums over a batch, natural logarithm."""
 
     loss: Tensor
-    """Scalar with a gradient: the smoothed cross-entropy plus the model's own penalties times the tokens."""
+    """Scalar with a gradient: the smoothed cross-entropy plus the model's penalties times the number of tokens."""
     likelihood: Tensor
     """Scalar: negative log-likelihood, unsmoothed."""
     statistics: Mapping[str, Tensor]
-    """The model's own, its penalties among them: tensors of any shape whose means are for the log. Some are written
-    only while the gradient is computed, so read them after it."""
+    """Statistics reported by the model, including its penalties: tensors of any shape, whose means are logged. Some
+    are filled in only by the backward pass, so read them after it."""
 
 
 def cross_entropy(model: Model, batch: Batch, smoothing: float) -> CrossEntropy:

@@ -1,15 +1,15 @@
-"""Refinement by reinforcement: raising the expected reward of what the model itself writes (GNMT, Wu et al. 2016,
+"""Refinement by reinforcement learning: raises the expected reward of the model's own samples (GNMT, Wu et al. 2016,
 arXiv 1609.08144, section 5).
 
-For a source X with reference Y*, m samples Y_k are drawn from P(. | X) and given rewards r_k. The update ascends
+For a source X with reference Y*, m samples Y_k are drawn from P(. | X) and get rewards r_k. The update ascends
 
     O = w log P(Y* | X) + E[r(Y, Y*)],    d E[r] ~ 1/m sum_k (r_k - r_mean) d log P(Y_k | X)
 
 averaged over the sentences of a batch, not over tokens: w = 0.017 weighs the log-probability of a whole sentence
-against its reward. Since a sample's own reward is part of r_mean, the estimate's expectation is (m - 1)/m of the
+against its reward. Since r_mean includes the sample's own reward, the expectation of the estimate is (m - 1)/m of the
 gradient; it is used as published.
 
-Sampler and reward come in as functions: training knows no search and no metric.
+Sampler and reward are passed as functions, because training does not depend on search or metrics.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ from nmt.training.objectives.likelihood import CrossEntropy, cross_entropy
 from nmt.training.tally import TallyTensor
 
 _SAMPLING = 1
-"""Tells the draws of sampling from others under the same key."""
+"""Separates the random draws of sampling from others under the same key."""
 
 
 class Refinement(ObjectiveOptions):
-    """Training by reward: the expected GLEU of the model's own samples, mixed with likelihood (GNMT, section 5)."""
+    """Maximises the expected GLEU of the model's own samples, mixed with likelihood (GNMT, section 5)."""
 
     needs_start: ClassVar[bool] = True
     needs_source: ClassVar[bool] = True
@@ -57,22 +57,22 @@ class Refinement(ObjectiveOptions):
 
     kind: Literal["refinement"] = "refinement"
     samples: Annotated[int, Field(ge=2, le=100_000)] = 15
-    """Translations drawn for each sentence (m); the mean of their rewards is the baseline."""
+    """Translations sampled for each sentence (m); the mean of their rewards is the baseline."""
     likelihood_weight: NonNegativeFloat = 0.017
-    """Of the log-probability of the whole reference, against a reward that is at most 1. `label_smoothing` applies to
-    it; the published objective has none."""
+    """Weight of the log-probability of the whole reference, against a reward of at most 1. `label_smoothing` applies
+    to it; the published objective has none."""
     unit: Unit = "words"
-    """What GLEU counts: words of the detokenised text, as BLEU does (13a), or the tokenizer's pieces."""
+    """Tokens over which GLEU is computed: words of the detokenised text as in BLEU (13a), or the tokenizer's pieces."""
     temperature: PositiveFloat = 1.0
-    """What is refined is P ** (1 / temperature), normalised at each token; samples come from it. Below 1 they are more
-    like what search finds, which helps after training with label smoothing: that puts noise into plain samples."""
+    """Samples are drawn from, and refine, P ** (1 / temperature), normalised at each token. Below 1 they resemble the
+    output of search more, which helps after training with label smoothing, which makes plain samples noisy."""
     max_length_factor: LengthFactor = 2.0
     """A sample has at most this many tokens per source token, plus `max_length_offset`."""
     max_length_offset: Length = 10
     """Tokens allowed on top of `max_length_factor` times the source length."""
     dropout: bool = False
-    """Keep the model's dropout while samples are scored. They are drawn without, so the gradient is then that of a
-    model other than the one that wrote them; GNMT refined without dropout."""
+    """Keep the model's dropout while samples are scored. They are drawn without it, so the gradient is then that of a
+    different model than the one that drew them; GNMT refined without dropout."""
 
     @property
     def counts_words(self) -> bool:
@@ -90,22 +90,22 @@ class Refinement(ObjectiveOptions):
 
 @dataclass(frozen=True)
 class _Weighted:
-    """Samples that have a gradient; R of them, duplicates merged."""
+    """The R samples that have a gradient, duplicates merged."""
 
     sentences: list[int]
-    """[R] of the batch."""
+    """[R] index of the sentence in the batch."""
     samples: list[int]
-    """[R] of the sentence."""
+    """[R] index of the sample within its sentence."""
     weights: list[float]
-    """[R] what log P of each is multiplied by."""
+    """[R] factor of log P of each sample."""
 
 
 @dataclass(frozen=True)
 class Refiner(Objective):
     """The gradient of the mixed objective, averaged over sentences.
 
-    The loss that it counts is -O, with the mean reward of the samples for its expectation; what the model reports is
-    about the references.
+    The reported loss is -O, with the mean reward of the samples in place of its expectation; the model's statistics
+    are those on the references.
     """
 
     figures: ClassVar[tuple[str, ...]] = ("reward",)
@@ -115,7 +115,7 @@ class Refiner(Objective):
     reward: Reward
     label_smoothing: float
     batch_tokens: int
-    """Bound of samples times the longest of them when their log-probability is computed: more are scored in parts."""
+    """Most samples times the longest of them for computing log-probabilities at once; more are scored in parts."""
 
     def accumulate(
         self, model: Model, batch: Batch, key: int, precision: Precision, tally: TallyTensor
@@ -143,28 +143,28 @@ class Refiner(Objective):
         return ascended.statistics
 
     def _judge(self, texts: list[list[tuple[int, ...]]], references: list[tuple[int, ...]]) -> tuple[_Weighted, float]:
-        """The samples that the gradient needs, and the sum over sentences of their mean rewards."""
+        """The samples that contribute to the gradient, and the sum over sentences of the mean reward of all samples."""
         found, total = _Weighted([], [], []), 0.0
         for sentence, (samples, reference) in enumerate(zip(texts, references, strict=True)):
-            places: dict[tuple[int, ...], int] = {}
+            indices: dict[tuple[int, ...], int] = {}
             counts: dict[tuple[int, ...], int] = {}
-            for place, sample in enumerate(samples):
-                places.setdefault(sample, place)
+            for index, sample in enumerate(samples):
+                indices.setdefault(sample, index)
                 counts[sample] = counts.get(sample, 0) + 1
-            rewards = self.reward(list(places), reference)
-            # Relative to the first, so that equal rewards have exactly the baseline's value, whatever rounding does.
+            rewards = self.reward(list(indices), reference)
+            # Relative to the first, so that equal rewards equal the baseline exactly, without rounding errors.
             above = [reward - rewards[0] for reward in rewards]
             baseline = fsum(a * n for a, n in zip(above, counts.values(), strict=True)) / len(samples)
             total += rewards[0] + baseline
             for (sample, count), a in zip(counts.items(), above, strict=True):
                 if a != baseline:
                     found.sentences.append(sentence)
-                    found.samples.append(places[sample])
+                    found.samples.append(indices[sample])
                     found.weights.append(count * (a - baseline) / len(samples))
         return found, total
 
     def _ascend_likelihood(self, model: Model, batch: Batch, precision: Precision) -> CrossEntropy:
-        """The weighted smoothed cross-entropy with the model's penalties, and what else there is for the log."""
+        """Computes the gradient of the weighted smoothed cross-entropy with the model's penalties."""
         weight = self.options.likelihood_weight
         with torch.set_grad_enabled(weight > 0.0), precision():
             found = cross_entropy(model, batch, self.label_smoothing)
@@ -181,7 +181,7 @@ class Refiner(Objective):
         weighted: _Weighted,
         precision: Precision,
     ) -> None:
-        """Teacher forcing on the samples, in parts of similar length that share one reading of the source."""
+        """Teacher forcing on the samples, in parts of similar length that share one encoder pass."""
         device = batch.source.device
         sentences = torch.tensor(weighted.sentences, device=device)
         samples = torch.tensor(weighted.samples, device=device)
@@ -209,7 +209,7 @@ class Refiner(Objective):
 
 
 class _Shared:
-    """A memory that several passes read: their gradients meet in it and go back through the encoder once."""
+    """A memory shared by several decoder passes; accumulates their gradients for one backward pass of the encoder."""
 
     def __init__(self, memory: Memory) -> None:
         self._pairs: list[tuple[Tensor, Tensor]] = []
@@ -223,14 +223,14 @@ class _Shared:
         return leaf
 
     def backward(self) -> None:
-        """Once, after the passes'."""
+        """Back-propagates through the encoder; call it once, after the backward passes of the decoder."""
         reached = [(tensor, leaf.grad) for tensor, leaf in self._pairs if leaf.grad is not None]
         if reached:
             torch.autograd.backward([tensor for tensor, _ in reached], [gradient for _, gradient in reached])
 
 
 def _shifted(output: Tensor) -> Tensor:
-    """[R, T] decoder input of [R, T] tokens that end in EOS and padding: BOS first, padding for what has no next."""
+    """[R, T] decoder input for [R, T] output tokens that end in EOS and padding: starts with BOS and drops EOS."""
     before = output[:, :-1].masked_fill(output[:, 1:] == SPECIAL.pad, SPECIAL.pad)
     return torch.cat((torch.full_like(output[:, :1], SPECIAL.bos), before), 1)
 

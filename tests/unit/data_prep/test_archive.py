@@ -117,7 +117,7 @@ def test_another_archive_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     for algorithm, length in (("sha256", 64), ("md5", 32)):
         wrong = f"{algorithm}:{'0' * length}"
         found = hashlib.new(algorithm, archive.read_bytes()).hexdigest()
-        with pytest.raises(UserError, match=rf"expected the archive {wrong}, got another one, {algorithm}:{found}"):
+        with pytest.raises(UserError, match=rf"expected an archive with checksum {wrong}, got {algorithm}:{found}"):
             extract(archive, tmp_path / "out", checksum=wrong)
     assert list((tmp_path / "out").iterdir()) == []
 
@@ -126,14 +126,14 @@ def test_no_tar_at_all(tmp_path: Path) -> None:
     (tmp_path / "a.tgz").write_bytes(gzip.compress(b"<html>404</html>"))
     with pytest.raises(UserError, match="a damaged one"):
         extract(tmp_path / "a.tgz", tmp_path / "out")
-    with pytest.raises(UserError, match=r"none\.tgz: expected to be read or written, got No such file"):
+    with pytest.raises(UserError, match=r"none\.tgz: expected a file that can be read or written, got No such file"):
         extract(tmp_path / "none.tgz", tmp_path / "out")
 
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     archive = pack(tmp_path / "a.tgz", list(CONTENT.items()))
     (tmp_path / "out").write_text("a file where a folder should be")
-    with pytest.raises(UserError, match=r"out/a\.en: expected a place that can be written to, got Not a directory"):
+    with pytest.raises(UserError, match=r"out/a\.en: expected a path that can be written to, got Not a directory"):
         extract(archive, tmp_path / "out")
 
 

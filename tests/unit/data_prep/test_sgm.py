@@ -53,7 +53,9 @@ def test_sides_of_different_length_say_where_they_part(tmp_path: Path) -> None:
     whole = sgm(["a", "b", "c", "d", "e"])
     source = write(tmp_path / "source.sgm", whole)
     target = write(tmp_path / "target.sgm", whole.replace('<seg id="1">d</seg>\n', ""))
-    with pytest.raises(UserError, match="5 and 4; they part at segment 4, which is 1 of document news/3 in the first"):
+    with pytest.raises(
+        UserError, match="5 and 4; they first differ at segment 4, which is 1 of document news/3 in the first"
+    ):
         read_segment_pairs(source, target)
     target = write(tmp_path / "target.sgm", sgm(["a", "b", "c", "d"]))
     with pytest.raises(UserError, match="segment 5, which is 2 of document news/3 in the first and missing in the sec"):

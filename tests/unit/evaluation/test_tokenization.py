@@ -49,7 +49,7 @@ def test_a_choice_stands() -> None:
 
 @pytest.mark.skipif(find_spec("MeCab") is not None, reason="MeCab is installed")
 def test_what_is_not_installed_is_named_with_what_brings_it() -> None:
-    with pytest.raises(UserError, match=r"ja-mecab: expected the package MeCab, got none.*nmt-toolkit\[ja\]"):
+    with pytest.raises(UserError, match=r"ja-mecab: expected the Python module MeCab, got none.*nmt-toolkit\[ja\]"):
         tokenizer_name("ja-mecab", "ja", JA)
 
 

@@ -94,7 +94,7 @@ def test_a_flag_without_effect_is_refused(folder: Path, given: dict[str, Any], f
     ("given", "message"),
     [
         ({"bpe": None}, "Give --bpe subword_nmt or --bpe fastbpe"),
-        ({"bpe": "fastbpe"}, r"bpecodes:1: expected two symbols and their count.*Codes of subword_nmt"),
+        ({"bpe": "fastbpe"}, r"bpecodes:1: expected two symbols and their count.*This looks like subword_nmt"),
         ({"bpe_codes": Path("/nowhere/codes")}, "/nowhere/codes"),
         ({"bpe": "sentencepiece"}, "--tokenizer: expected none with --bpe sentencepiece"),
         ({"bpe": "sentencepiece", "tokenizer": "none"}, "--sentencepiece-model: expected a file"),

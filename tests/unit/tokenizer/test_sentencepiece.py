@@ -142,7 +142,7 @@ def test_a_small_corpus_names_the_largest_vocabulary(texts: tuple[Path, Path], t
 
 
 def test_text_that_cannot_be_trained_on(texts: tuple[Path, Path], tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="at least .* one piece for each character"):
+    with pytest.raises(UserError, match="at least .* enough for every character"):
         SentencePieceOptions(vocabulary_size=262).train(*texts, tmp_path)
     (tmp_path / "blank").write_text("\n \n")
     with pytest.raises(UserError, match="no line with text"):
@@ -286,7 +286,7 @@ def test_a_model_of_other_options_is_refused(texts: tuple[Path, Path], tmp_path:
     """Its digest may agree: a stranger can write both."""
     path = tmp_path / "joint.model"
     options = SentencePieceOptions(vocabulary_size=300)
-    for ids, said in (({"pad_id": 3, "eos_id": 0}, "end as the tokens"), (None, "empty")):
+    for ids, said in (({"pad_id": 3, "eos_id": 0}, "instead of"), (None, "empty")):
         model = io.BytesIO()
         if ids is not None:
             given: dict[str, Any] = {"pad_id": 0, "unk_id": 1, "bos_id": 2, "eos_id": 3, **ids}

@@ -132,7 +132,7 @@ def test_files_that_hold_no_alphabet_are_refused(tmp_path: Path, vocabulary: lis
 
 def test_a_file_of_the_other_unit_is_refused(tmp_path: Path) -> None:
     made(tmp_path, unit="words")
-    with pytest.raises(UserError, match="an alphabet of characters.*symbols that are words"):
+    with pytest.raises(UserError, match="an alphabet of characters.*an alphabet of words"):
         SymbolsOptions(unit="characters").load(tmp_path / "joint.model")
 
 

@@ -98,7 +98,7 @@ def test_where_the_last_checkpoint_is_damaged_the_one_before_it_goes_on(
     result, said = resumed(data, half, tmp_path / "train", HARMS[harm])
     assert result.finished
     assert (final_weights(tmp_path / "train") == final_weights(whole)).all()
-    assert ("damaged" in said and "going on from the one before it" in said) == (harm != "gone")
+    assert ("damaged" in said and "resuming from the one before it" in said) == (harm != "gone")
     assert [r for r in logged(tmp_path / "train") if r["event"] == "progress"] == [
         r for r in logged(whole) if r["event"] == "progress"
     ]
@@ -111,7 +111,7 @@ def test_where_both_are_damaged_nothing_is_used_and_a_way_out_is_named(
         flip(folder / LAST)
         flip(folder / BEFORE)
 
-    with pytest.raises(UserError, match=r"last\.safetensors.*damaged.*Move the folder train/.*`nmt average`"):
+    with pytest.raises(UserError, match=r"last\.safetensors.*damaged.*move the run's folder train/.*`nmt average`"):
         resumed(data, half, tmp_path / "train", both)
 
 
@@ -205,13 +205,13 @@ def test_damaged_weights_are_neither_chosen_nor_averaged(data: Prepared, whole: 
     reporter = Silence()
     result = made(data, tmp_path / "train", reporter=reporter).train()
     said = [event for event in reporter.events if isinstance(event, str)]
-    assert any(f"weights of update {best} are left out" in note for note in said)
-    assert any("judged anew" in note for note in said)
+    assert any(f"weights of update {best} cannot be used" in note for note in said)
+    assert any("validated again" in note for note in said)
     assert result.finished
     assert str(best) not in result.chosen
     for path in folder.glob("weights_*"):
         path.write_bytes(b"")
-    with pytest.raises(UserError, match=r"none that are whole\. Raise training\.updates"):
+    with pytest.raises(UserError, match=r"none that are intact\. Raise training\.updates"):
         made(data, tmp_path / "train").train()
 
 

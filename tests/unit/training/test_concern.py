@@ -28,7 +28,7 @@ def test_again_when_it_has_gone_and_come_back() -> None:
 
 
 def test_its_end_is_told_once_and_of_which() -> None:
-    assert heard("..xx........") == {2: "trouble", 6: "what was noted at update 2 no longer holds"}
+    assert heard("..xx........") == {2: "trouble", 6: "the warning of update 2 no longer holds"}
     assert heard("." * 20) == {}
     newest = told("x" * 60)[-1]
     assert newest > 0

@@ -49,7 +49,7 @@ def test_what_earlier_versions_recorded_is_the_same_training() -> None:
 
 
 def test_two_that_say_different_things_are_refused() -> None:
-    with pytest.raises(UserError, match=r"training: expected .* got refine and objective say different things"):
+    with pytest.raises(UserError, match=r"training: expected .* got refine and objective contradict each other"):
         load_recipe({**PLAIN, "training": {"refine": {"samples": 4}, "objective": {"kind": "likelihood"}}})
 
 

@@ -73,7 +73,7 @@ def explicit_steps(training: Trainer) -> int:
     return int(training.model.explicit_steps)
 
 
-def notes(directory: Path, about: str = "judged anew") -> list[int]:
+def notes(directory: Path, about: str = "another function") -> list[int]:
     return [r["update"] for r in logged(directory) if r["event"] == "note" and about in r["message"]]
 
 

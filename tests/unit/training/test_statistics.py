@@ -225,4 +225,4 @@ def test_a_divergence_is_explained_by_the_model_too(data: Prepared) -> None:
         made(data, "diverged", worried=True, **changes).train()
     with pytest.raises(UserError, match=r"diverged") as error:
         made(data, "diverged_calm", **changes).train()
-    assert "own account" not in str(error.value)
+    assert "The model reports" not in str(error.value)
