@@ -193,8 +193,8 @@ class ConvS2S(EncoderDecoder[ConvS2SMemory, ConvS2SState]):
         self, target_input: Tensor, target_mask: Tensor, memory: ConvS2SMemory, *, need_attention: bool = False
     ) -> DecoderOutput:
         # padding is on the right, where causal convolutions of real tokens do not look
-        place = self.target_positions(torch.arange(target_input.shape[1], device=target_input.device))
-        embedded = self.dropout(self.target_embedding(target_input) + place)
+        position = self.target_positions(torch.arange(target_input.shape[1], device=target_input.device))
+        embedded = self.dropout(self.target_embedding(target_input) + position)
         x = self.decoder_input(embedded)
         attentions: list[Tensor] = []
         for layer in self.decoder:
@@ -299,8 +299,8 @@ class SourceAttention(nn.Module):
         query = (self.query(x) + embedded) * R
         # scores are not divided by the square root of the width, and so too large for 8 bits of mantissa
         with torch.autocast(x.device.type, enabled=False):
-            shut_out = torch.zeros(memory.mask.shape, device=x.device).masked_fill_(~memory.mask, -math.inf)
-            weights = torch.softmax(query.float() @ memory.keys.mT + shut_out[:, None], dim=-1)
+            attention_bias = torch.zeros(memory.mask.shape, device=x.device).masked_fill_(~memory.mask, -math.inf)
+            weights = torch.softmax(query.float() @ memory.keys.mT + attention_bias[:, None], dim=-1)
             context = (weights @ memory.values).to(query.dtype)
         return (self.output(context) + x) * R, weights
 

@@ -31,7 +31,7 @@ from nmt.nn.embedding import TokenEmbedding
 from nmt.nn.equilibrium import Equilibrium, Gradient, Implicit, JacobianPenalty, equilibrium, unroll
 from nmt.nn.fixed_point import Anderson, Map, Narrowing, Picard, Solver
 from nmt.nn.held import hold
-from nmt.nn.keys_values import KeysValues, Place
+from nmt.nn.keys_values import KeysValues, Slot
 from nmt.nn.position import SinusoidalPositions, positions
 from nmt.options import MOST_LAYERS, Count, LayerCount, Options
 from nmt.tokenizer.base import SPECIAL
@@ -174,8 +174,8 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState], Annealed):
         # padding is on the right, so causal attention alone keeps real tokens from seeing it
         length = target_input.shape[1]
         self.positions.reserve(length)
-        place = self.positions(torch.arange(length, device=target_input.device))
-        x = self._dropped(self.target_embedding(target_input) + place)
+        position = self.positions(torch.arange(length, device=target_input.device))
+        x = self._dropped(self.target_embedding(target_input) + position)
         block = hold(self.decoder, self.config.dropout_masks)
         injections, real = block.inject(x), target_mask[:, :, None]
         attention = None
@@ -208,14 +208,14 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState], Annealed):
         self, tokens: Tensor, memory: DEQMemory, state: DEQState, *, need_attention: bool = False
     ) -> StepOutput[DEQState]:
         decoded = state.decoded
-        place = decoded.next_place()
+        slot = decoded.next_slot()
         x = self.target_embedding(tokens) + self.positions.at(decoded.length)  # [B, K, D]
         block = hold(self.decoder)
         injections = block.inject(x)  # [B, K, 3D] each
         if steps := self._explicit_steps():
             z, applications = torch.zeros_like(state.last), torch.full_like(state.applications, steps)
         else:
-            f = _NewestPosition(block, injections, decoded.layers, place, memory, x.dtype)
+            f = _NewestPosition(block, injections, decoded.layers, slot, memory, x.dtype)
             leaving = Narrowing(decoded.beam, f.of)
             found = self.config.decoder_solver.solve(f, state.last, narrowing=leaving)
             z, applications = found.value, found.iterations + 1
@@ -223,10 +223,10 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState], Annealed):
         for first in range(0, len(decoded.layers), len(injections)):
             past = decoded.layers[first : first + len(injections)]
             z, attention = block.step(
-                z, injections, past, place, memory.layers, memory.mask, need_attention=need_attention
+                z, injections, past, slot, memory.layers, memory.mask, need_attention=need_attention
             )
         last = z.flatten(0, 1).to(state.last.dtype)  # [N, D]
-        state = DEQState(decoded.advanced(place, decoded.layers), last, state.applications + applications)
+        state = DEQState(decoded.advanced(slot, decoded.layers), last, state.applications + applications)
         return StepOutput(self.output(z), attention, state)
 
     def _solve(self, name: str, f: Map, start: Tensor, solver: Solver, real: Tensor, *, trained: bool) -> _Solved:
@@ -271,7 +271,7 @@ class _NewestPosition:
     injections: list[Tensor]
     past: list[KeysValues]
     """With room for the newest position, which is written anew by each application."""
-    place: Place
+    slot: Slot
     memory: DEQMemory
     dtype: torch.dtype
     """That the block computes in."""
@@ -279,7 +279,7 @@ class _NewestPosition:
     def __call__(self, z: Tensor) -> Tensor:
         """z: [N, D]."""
         memory, beams = self.memory, z.to(self.dtype).view(*self.injections[0].shape[:2], -1)
-        z, _ = self.block.step(beams, self.injections, self.past, self.place, memory.layers, memory.mask)
+        z, _ = self.block.step(beams, self.injections, self.past, self.slot, memory.layers, memory.mask)
         return z.flatten(0, 1)
 
     def of(self, sentences: Tensor) -> _NewestPosition:
@@ -287,8 +287,8 @@ class _NewestPosition:
         return replace(
             self,
             injections=[injection[sentences] for injection in self.injections],
-            past=[past.upto(self.place.end).select(sentences) for past in self.past],
-            place=replace(self.place, own=self.place.own[sentences]),
+            past=[past.upto(self.slot.end).select(sentences) for past in self.past],
+            slot=replace(self.slot, own=self.slot.own[sentences]),
             memory=self.memory.select(sentences),
         )
 

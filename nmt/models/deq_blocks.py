@@ -18,7 +18,7 @@ from nmt.nn.feedforward import Activation, FeedForward
 from nmt.nn.held import MaskShape
 from nmt.nn.injected_attention import InjectedSelfAttention
 from nmt.nn.kernels.normalized_sum import normalized_sum
-from nmt.nn.keys_values import KeysValues, Place
+from nmt.nn.keys_values import KeysValues, Slot
 from nmt.nn.layers import Layers
 from nmt.nn.weight_norm import use_weight_norm
 from nmt.options import DropoutRate, Effect, LayerCount, PositiveFloat, Width
@@ -118,7 +118,7 @@ class DecoderBlock(Block["DecoderLayer"]):
         z: Tensor,
         injections: list[Tensor],
         past: list[KeysValues],
-        place: Place,
+        slot: Slot,
         memory: list[KeysValues],
         source_mask: Tensor,
         *,
@@ -127,7 +127,7 @@ class DecoderBlock(Block["DecoderLayer"]):
         """z: [B, K, D]. Returns [B, K, D], and attention [B, K, S] where asked for; writes into the past."""
         attention = None
         for layer, injection, before, keys_values in zip(self.layers, injections, past, memory, strict=True):
-            z = layer.attend(z, layer.attention.step(z, injection, before, place))
+            z = layer.attend(z, layer.attention.step(z, injection, before, slot))
             z, attention = layer.finish(z, keys_values, source_mask, need_attention=need_attention)
         return z, attention
 

@@ -142,9 +142,9 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
         there, _ = lowest.read(x, source_mask)
         back, _ = self.encoder_backward.read(x.flip(1), source_mask.flip(1))
         x = self._bounded(torch.cat([there, back.flip(1)], dim=-1))
-        for place, layer in enumerate(upper, start=1):
+        for index, layer in enumerate(upper, start=1):
             hidden, _ = layer.read(self.dropout(x), source_mask)
-            x = self._upwards(place, hidden, x)
+            x = self._upwards(index, hidden, x)
         return GNMTMemory(mask=source_mask, keys=self.attention.project(x), values=x)
 
     def decode(
@@ -165,9 +165,9 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
             attentions.append(weights)
         seen = slice(0, -1) if self.upper_context == "previous" else slice(1, None)
         x, above = torch.stack(outputs, dim=1), torch.stack(contexts[seen], dim=1)
-        for place, layer in enumerate(upper, start=1):
+        for index, layer in enumerate(upper, start=1):
             hidden = layer(self.dropout(torch.cat([x, above], dim=-1)))
-            x = self._upwards(place, hidden, x)
+            x = self._upwards(index, hidden, x)
         attention = torch.stack(attentions[seen], dim=1) if need_attention else None
         return DecoderOutput(logits=self._logits(x), attention=attention)
 
@@ -186,9 +186,9 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
         x = self._bounded(cells[0].output)
         context, attention = self._attend(x, memory)
         above, shown = (state.context, state.attention) if self.upper_context == "previous" else (context, attention)
-        for place, (layer, past) in enumerate(zip(upper, state.cells[1:], strict=True), start=1):
+        for index, (layer, past) in enumerate(zip(upper, state.cells[1:], strict=True), start=1):
             cells.append(layer.step(torch.cat([x, above], dim=-1), past))
-            x = self._upwards(place, cells[-1].output, x)
+            x = self._upwards(index, cells[-1].output, x)
         state = GNMTState(cells=cells, context=context, attention=attention)
         logits = self._logits(x).view(*tokens.shape, -1)
         return StepOutput(logits, shown.view(*tokens.shape, -1) if need_attention else None, state)
@@ -203,9 +203,9 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
         logits: Tensor = self.output(self.dropout(x))
         return logits if self.largest_logit is None else logits.clamp(-self.largest_logit, self.largest_logit)
 
-    def _upwards(self, place: int, hidden: Tensor, x: Tensor) -> Tensor:
+    def _upwards(self, index: int, hidden: Tensor, x: Tensor) -> Tensor:
         """What the layer above reads of a layer, counted from 0, that made `hidden` of x."""
-        return self._bounded(hidden + x if place >= FIRST_RESIDUAL else hidden)
+        return self._bounded(hidden + x if index >= FIRST_RESIDUAL else hidden)
 
     def _bounded(self, x: Tensor) -> Tensor:
         return x if self.limit is None else self.limit(x)

@@ -188,15 +188,15 @@ class Luong(EncoderDecoder[LuongMemory, LuongState]):
     def encode(self, source: Tensor, source_mask: Tensor) -> LuongMemory:
         x = self.source_dropout(self.source_embedding(source))
         final = []
-        for place, layer in enumerate(self.encoder):
+        for index, layer in enumerate(self.encoder):
             outputs, state = layer.read(x, source_mask)
             state = state.without_past()
             if self.encoder_backward:
-                back, state_back = self.encoder_backward[place].read(x.flip(1), source_mask.flip(1))
+                back, state_back = self.encoder_backward[index].read(x.flip(1), source_mask.flip(1))
                 outputs = torch.cat([outputs, back.flip(1)], dim=-1)
                 both = zip(state.tensors(), state_back.without_past().tensors(), strict=True)
                 state = state.with_tensors(torch.cat(parts, dim=-1) for parts in both)
-            final.append(self.decoder[place].begin_from(self._bridged(state)))
+            final.append(self.decoder[index].begin_from(self._bridged(state)))
             x = self.encoder_dropout(outputs)
         keys, values = self.attention.project(x)
         return LuongMemory(mask=source_mask, keys=keys, values=values, final=final)
@@ -245,9 +245,9 @@ class Luong(EncoderDecoder[LuongMemory, LuongState]):
         """
         lowest, *upper = self.decoder
         cells = [lowest.advance(projected + self.feed(state.fed), state.cells[0])]
-        for place, (layer, past) in enumerate(zip(upper, state.cells[1:], strict=True)):
+        for index, (layer, past) in enumerate(zip(upper, state.cells[1:], strict=True)):
             below = cells[-1].output
-            cells.append(layer.step(below if kept is None else below * kept[place], past))
+            cells.append(layer.step(below if kept is None else below * kept[index], past))
         query = cells[-1].output.view(memory.mask.shape[0], -1, self.feed.in_features)
         attended, weights = self.attention(query, memory.keys, memory.values, memory.mask)
         fed = attended.flatten(0, 1)

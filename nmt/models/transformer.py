@@ -186,8 +186,8 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
         # padding is on the right, so a causal mask alone keeps real tokens from seeing it
         length = target_input.shape[1]
         self.target_positions.reserve(length)
-        place = self.target_positions(torch.arange(length, device=target_input.device))
-        x = self.dropout(self.target_embedding_norm(self.target_embedding(target_input) + place))
+        position = self.target_positions(torch.arange(length, device=target_input.device))
+        x = self.dropout(self.target_embedding_norm(self.target_embedding(target_input) + position))
         attention = None
         for layer, keys_values in zip(self.decoder, memory.layers, strict=True):
             x, attention = layer(x, target_mask, keys_values, memory.mask, need_attention=need_attention)
@@ -202,15 +202,15 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
         self, tokens: Tensor, memory: TransformerMemory, state: TransformerState, *, need_attention: bool = False
     ) -> StepOutput[TransformerState]:
         decoded = state.decoded
-        place = decoded.next_place()
+        slot = decoded.next_slot()
         x = self.target_embedding(tokens) + self.target_positions.at(decoded.length)  # [B, K, D]
         x = self.target_embedding_norm(x)
         attention, pasts = None, []
         for layer, past, keys_values in zip(self.decoder, decoded.layers, memory.layers, strict=True):
-            x, attention, past = layer.step(x, past, place, keys_values, memory.mask, need_attention=need_attention)
+            x, attention, past = layer.step(x, past, slot, keys_values, memory.mask, need_attention=need_attention)
             pasts.append(past)
         logits = self.output(self.decoder_norm(x))
-        return StepOutput(logits, attention, TransformerState(decoded.advanced(place, pasts)))
+        return StepOutput(logits, attention, TransformerState(decoded.advanced(slot, pasts)))
 
 
 def _encoder_layer(config: Transformer.Config) -> EncoderLayer[Mixer]:

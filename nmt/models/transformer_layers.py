@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from nmt.nn.attention import CrossAttention
 from nmt.nn.feedforward import FeedForward
-from nmt.nn.keys_values import KeysValues, Place
+from nmt.nn.keys_values import KeysValues, Slot
 from nmt.nn.mixers import CausalMixer, Mixer
 from nmt.nn.past import Past
 from nmt.nn.residual import Residual
@@ -72,9 +72,9 @@ class EncoderLayer(MixingLayer[MixerT]):
 class CausalLayer(EncoderLayer[CausalMixer[Any]]):
     """The same with a causal mixer, so that it can go on by one position: a layer of a decoder without a source."""
 
-    def step(self, x: Tensor, past: Past, place: Place) -> tuple[Tensor, Past]:
+    def step(self, x: Tensor, past: Past, slot: Slot) -> tuple[Tensor, Past]:
         """x: [B, K, D]. Returns [B, K, D] and the past with this position."""
-        x, past = mix_one(self, x, past, place)
+        x, past = mix_one(self, x, past, slot)
         return self.feedforward_residual.around(self.feedforward, x, None), past
 
 
@@ -126,14 +126,14 @@ class DecoderLayer(MixingLayer[CausalMixer[Any]]):
         self,
         x: Tensor,
         past: Past,
-        place: Place,
+        slot: Slot,
         memory: KeysValues,
         source_mask: Tensor,
         *,
         need_attention: bool,
     ) -> tuple[Tensor, Tensor | None, Past]:
         """x: [B, K, D]. Returns [B, K, D], attention [B, K, S] where asked for, and the past with this position."""
-        x, past = mix_one(self, x, past, place)
+        x, past = mix_one(self, x, past, slot)
         x, attention = self._attend_and_feed(x, None, memory, source_mask, need_attention)
         return x, attention, past
 
@@ -147,11 +147,11 @@ class DecoderLayer(MixingLayer[CausalMixer[Any]]):
         return self.feedforward_residual.around(self.feedforward, x, mask), attention
 
 
-def mix_one(layer: MixingLayer[CausalMixer[Any]], x: Tensor, past: Past, place: Place) -> tuple[Tensor, Past]:
+def mix_one(layer: MixingLayer[CausalMixer[Any]], x: Tensor, past: Past, slot: Slot) -> tuple[Tensor, Past]:
     """The first block of a layer that writes, with its connection, for one position more.
 
     x: [B, K, D]. Returns [B, K, D] and the past with this position.
     """
     residual = layer.mixer_residual
-    update, past = layer.mixer.step(residual.before(x, None), past, place)
+    update, past = layer.mixer.step(residual.before(x, None), past, slot)
     return residual.after(x, update, None), past

@@ -31,22 +31,22 @@ class AdditiveAttention(nn.Module):
         start.draw_linear(self.query, self.key, self.energy)
 
     def project(self, source: Tensor) -> Tensor:
-        """The keys of a source, which no query changes: [B, S, source_dim] to [B, S, A]."""
+        """The source's keys, computed once for all queries: [B, S, source_dim] to [B, S, A]."""
         keys: Tensor = self.key(source)
         return keys
 
     def forward(self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Args:
-            query: [B, K, query_dim], K of each sentence.
+            query: [B, K, query_dim], K queries per sentence.
             keys: [B, S, A], as from `project`.
-            values: [B, S, D], what is averaged.
+            values: [B, S, D], averaged into the contexts.
             mask: [B, S] bool, True on real tokens.
 
         Returns:
             [B, K, D] contexts and [B, K, S] weights, which sum to 1 and are 0 on padding.
         """
-        # The gradients of a query's scores sum to zero, and what the tanh leaves of that sum is the query's gradient:
-        # in bf16 it drowns in rounding. So all is in the weights' own precision.
+        # The gradients of a query's scores sum to zero; the query's gradient is what the tanh leaves of that sum, and
+        # in bf16 it drowns in rounding. So everything here is in the precision of the weights.
         dtype = self.energy.weight.dtype
         with torch.autocast(query.device.type, enabled=False):
             queries, keys = self.query(query.to(dtype)), keys.to(dtype)

@@ -1,4 +1,4 @@
-"""Parts of a model whose own constants change in the course of training."""
+"""Parts of a model whose constants change in the course of training."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from torch import nn
 
 
 class Annealed(ABC):
-    """A module that is told the number of each update, wherever in the model it sits.
+    """A module, anywhere in the model, that adjusts its constants at each update.
 
-    The constants are buffers, so that they are saved with the weights.
+    The constants are buffers, so they are saved with the weights.
     """
 
     @abstractmethod
     def anneal(self, update: int) -> bool:
-        """Sets the constants for an update of the weights, counted from 1, before it is made.
+        """Sets the constants for an update of the weights, counted from 1, just before that update.
 
         Returns:
-            Whether the model has become another function, as at the end of a pretraining: validations of before do not
-            compare with later ones.
+            Whether the model is now a different function, as at the end of pretraining: earlier validation scores are
+            then not comparable with later ones.
         """
 
 
 def anneal(model: nn.Module, update: int) -> bool:
-    """Tells all annealed parts of a model, itself included; returns whether it has become another function."""
+    """Anneals all parts of a model, itself included; returns whether it is now a different function."""
     changed = [part.anneal(update) for part in model.modules() if isinstance(part, Annealed)]
     return any(changed)

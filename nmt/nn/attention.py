@@ -1,6 +1,6 @@
-"""Multi-head scaled dot-product attention of a target to its source (Vaswani et al. 2017, section 3.2).
+"""Multi-head scaled dot-product attention from a target to its source (Vaswani et al. 2017, section 3.2).
 
-H heads of D/H each.
+H heads of width D/H.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from nmt.nn.keys_values import KeysValues
 
 
 class CrossAttention(nn.Module):
-    """Attention of a target to the source, whose keys and values are projected once per sentence."""
+    """Attention to the source, whose keys and values are projected once per sentence."""
 
     def __init__(self, dim: int, heads: int, dropout: float) -> None:
         super().__init__()
@@ -27,9 +27,9 @@ class CrossAttention(nn.Module):
         initialise_projections(self.query, self.key_value, self.output)
 
     def project(self, source: Tensor) -> KeysValues:
-        """source: [B, S, D]."""
+        """Keys and values of a source [B, S, D]."""
         parts = [part.unflatten(-1, (self.heads, -1)) for part in self.key_value(source).chunk(2, dim=-1)]
-        if not torch.is_grad_enabled():  # they will be read at every step
+        if not torch.is_grad_enabled():  # read at every step of a search
             parts = [part.contiguous() for part in parts]
         return KeysValues(*parts)
 
@@ -37,12 +37,12 @@ class CrossAttention(nn.Module):
         self, x: Tensor, memory: KeysValues, mask: Tensor, *, need_attention: bool
     ) -> tuple[Tensor, Tensor | None]:
         """Args:
-            x: [B, T, D]; in a step of search the T are a sentence's hypotheses.
-            memory: of the B sentences.
+            x: [B, T, D]; in a search step T counts the hypotheses of a sentence.
+            memory: keys and values of the B sentences.
             mask: [B, 1, 1, S] bool, True on real source tokens.
 
         Returns:
-            [B, T, D], and the attention averaged over heads, [B, T, S], where asked for.
+            [B, T, D], and the attention averaged over heads, [B, T, S], if requested.
         """
         projected = self.query(x)
         context = attend_to_source(projected, memory.keys, memory.values, mask, self.dropout)
@@ -54,9 +54,9 @@ class CrossAttention(nn.Module):
 
 
 def initialise_projections(*projections: nn.Linear) -> None:
-    """fairseq's initialisation: Xavier uniform per [D, D] block, gain 1/sqrt(2) but for the output; zero biases.
+    """fairseq's initialisation: Xavier uniform per [D, D] block and zero biases.
 
-    The output projection comes last.
+    The gain is 1/sqrt(2), except 1 for the output projection, which comes last.
     """
     for projection in projections:
         nn.init.zeros_(projection.bias)

@@ -1,4 +1,4 @@
-"""Bounds on what a recurrent model computes, so that its numbers fit 8 and 16 bits (GNMT, section 6)."""
+"""Bounds on the activations of a recurrent model, to make them fit into 8 and 16 bits (GNMT, section 6)."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from nmt.options import Count, Options, PositiveFloat, Size
 
 
 class Clipping(Options):
-    """Bounds of a model that is to be quantised: delta on cell states and layer outputs, gamma on logits.
+    """Bounds for a model that will be quantised: delta for cell states and layer outputs, gamma for logits.
 
-    Delta goes from `start` to `end` in a straight line between two updates; it is part of the weights.
+    Delta moves linearly from `start` to `end` between two updates; it is saved with the weights.
     """
 
     start: PositiveFloat = 8.0
-    """Delta until `from_update`."""
+    """Delta up to `from_update`."""
     end: PositiveFloat = 1.0
     """Delta from `until_update` on."""
     from_update: Count = 0
     """The update after which delta starts to move."""
     until_update: Size
-    """The update from which delta stands at `end`; well before the last one, so that the model settles. Weights of
-    before, should they be the best ones, keep the delta that they had."""
+    """The update at which delta reaches `end`; choose it well before the last update, so that the model can settle.
+    If the best weights are from before, they keep the delta of their time."""
     logits: PositiveFloat = 25.0
     """Gamma: logits are clipped to between -gamma and gamma."""
 
@@ -34,13 +34,13 @@ class Clipping(Options):
     def _check_order(self) -> Self:
         if self.from_update >= self.until_update:
             raise ValueError(
-                f"until_update must come after from_update, but {self.until_update} does not after {self.from_update}"
+                f"until_update must be greater than from_update, but {self.until_update} <= {self.from_update}"
             )
         return self
 
 
 class AnnealedLimit(nn.Module, Annealed):
-    """Clips to between -delta and delta, which the number of the update moves along."""
+    """Clips to between -delta and delta; delta depends on the number of the update."""
 
     delta: Tensor
 

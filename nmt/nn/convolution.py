@@ -14,14 +14,14 @@ class GatedConvolution(nn.Module):
     """A * sigmoid(B), where [A; B] is a weight-normalised convolution of x with twice the output channels.
 
     The weight is that of a linear layer over windows of `kernel` frames, [2 outputs, kernel * inputs], the newest frame
-    last. So weight norm, quantisation and a single step need nothing of their own for convolutions.
+    last. So weight norm, quantisation and single steps need no code of their own for convolutions.
 
     Args:
         inputs: channels of x.
         outputs: channels of the result.
-        kernel: frames that a result sees.
-        dropout: of x; only for the initial scale, which makes up for the dropped part and for the gate:
-            N(0, 4 (1 - dropout) / (kernel * inputs)).
+        kernel: number of frames that a result sees.
+        dropout: rate of the dropout applied to x. It only sets the initial scale, which compensates for dropout and
+            gate: N(0, 4 (1 - dropout) / (kernel * inputs)).
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, dropout: float) -> None:
@@ -32,9 +32,9 @@ class GatedConvolution(nn.Module):
 
     def forward(self, x: Tensor, *, causal: bool) -> Tensor:
         """Args:
-            x: [B, T, inputs]; zeros are assumed around it.
-            causal: a result sees its own frame and those before it, else as many on both sides (for an even kernel
-                one more after it).
+            x: [B, T, inputs]; padded with zeros on both sides.
+            causal: whether a result sees its own frame and those before it only; otherwise it sees equally many on both
+                sides (with an even kernel, one more after it).
 
         Returns:
             [B, T, outputs]
@@ -45,7 +45,7 @@ class GatedConvolution(nn.Module):
         return self._gated(torch.cat([padded[:, tap : tap + length] for tap in range(self.kernel)], dim=-1))
 
     def step(self, x: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
-        """The causal convolution for one frame more.
+        """The causal convolution for one more frame.
 
         Args:
             x: [N, inputs], the newest frame.
@@ -58,7 +58,7 @@ class GatedConvolution(nn.Module):
         return self._gated(window.flatten(1)), window[:, 1:]
 
     def empty(self, like: Tensor, rows: int) -> Tensor:
-        """The past of `rows` sequences that have not begun: zeros of the dtype and on the device of `like`."""
+        """The past of `rows` sequences before their first frame: zeros with the dtype and device of `like`."""
         return like.new_zeros(rows, self.kernel - 1, self.inputs)
 
     def _gated(self, windows: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Attention by a bilinear product, and what Luong's model makes of its context (Luong et al. 2015, section 3.1)."""
+"""Attention by a bilinear product, and Luong's attentional vector (Luong et al. 2015, section 3.1)."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class DotAttention(nn.Module):
         weights = softmax over s of query . (W_a source_s)      context = sum of weights_s source_s
         attended = tanh(W_c [context; query])
 
-    Everything that is linear in the source is computed once per sentence: its keys W_a source_s, and as its values the
-    part of W_c that applies to it, so that averaging them gives that part of the context.
+    Everything linear in the source is computed once per sentence: the keys W_a source_s, and as values the source times
+    its part of W_c; the weighted mean of these values is W_c's product with the context.
 
     Args:
         query_dim: width of a query.
         source_dim: width of the source.
-        dim: D, width of what comes out.
+        dim: D, width of the result.
     """
 
     def __init__(self, query_dim: int, source_dim: int, dim: int) -> None:
@@ -41,7 +41,7 @@ class DotAttention(nn.Module):
 
     def forward(self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Args:
-            query: [B, K, query_dim], K of each sentence.
+            query: [B, K, query_dim], K queries per sentence.
             keys: [B, S, query_dim], as from `project`.
             values: [B, S, D], as from `project`.
             mask: [B, S] bool, True on real tokens.

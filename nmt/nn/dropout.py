@@ -1,7 +1,7 @@
-"""Dropout with the random bits drawn in bulk.
+"""Dropout with random bits drawn in bulk.
 
-`torch.nn.functional.dropout` on a CPU draws one Bernoulli variable at a time from a sequential generator, which in a
-small model costs more than the matrix products. Here one 64-bit word gives four 16-bit uniforms.
+On a CPU, `torch.nn.functional.dropout` draws one Bernoulli variable at a time from a sequential generator, which costs
+more than the matrix products of a small model. Here one 64-bit word gives four 16-bit uniforms.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ class Dropout(nn.Module):
     """
 
     fresh: ClassVar[bool] = True
-    """Whether each call draws anew."""
+    """Whether each call draws a new mask."""
 
     def __init__(self, p: float) -> None:
         super().__init__()
         self.p = p
 
     def __call__(self, x: Tensor) -> Tensor:
-        """As `forward`, but without what nn.Module does for hooks where there is nothing to do."""
+        """As `forward`, but skips nn.Module's hook handling when there is nothing to drop."""
         if not self.training:
             return x
         dropped: Tensor = super().__call__(x)
         return dropped
 
     def forward(self, x: Tensor) -> Tensor:
-        """Any shape and floating dtype; the same comes back."""
+        """x: any shape and floating dtype. Returns a tensor of the same shape and dtype."""
         if not self.training or self.p == 0.0:
             return x
         if x.device.type != "cpu":
@@ -48,11 +48,11 @@ class Dropout(nn.Module):
 
 
 def keep_mask(x: Tensor, p: float) -> Tensor:
-    """Independent draws of 0 with probability p and 1/(1-p) otherwise, of x's shape and dtype."""
+    """Independent draws, 0 with probability p and 1/(1-p) otherwise, with x's shape and dtype."""
     count = x.numel()
     words = torch.empty((count + 3) // 4, dtype=torch.int64).random_(-(1 << 63), None)
     uniform = words.view(torch.int16)[:count].view(x.shape)  # uniform over [-2^15, 2^15)
     dropped = min(round(p * _LEVELS), _LEVELS - 1)
     mask = torch.empty(x.shape, dtype=x.dtype)
-    torch.ge(uniform, dropped - _LEVELS // 2, out=mask)  # straight to floats: no pass over a bool tensor
+    torch.ge(uniform, dropped - _LEVELS // 2, out=mask)  # directly as floats: saves a pass over a bool tensor
     return mask.mul_(_LEVELS / (_LEVELS - dropped))

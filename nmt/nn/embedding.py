@@ -17,9 +17,9 @@ class TokenEmbedding(nn.Module):
         vocabulary: number of tokens.
         dim: D, width of a vector.
         pad: the padding token.
-        std: of the initial vectors.
-        scale: what a vector is multiplied by; sqrt(D) in a Transformer (Vaswani et al. 2017, section 3.4), where with
-            std D^-1/2 what leaves has unit variance and the same matrix gives logits of unit variance.
+        std: standard deviation of the initial vectors.
+        scale: factor of each vector; sqrt(D) in a Transformer (Vaswani et al. 2017, section 3.4). With std D^-1/2 the
+            embeddings then have unit variance, and so have the logits that the same matrix gives.
     """
 
     def __init__(self, vocabulary: int, dim: int, pad: int, *, std: float, scale: float = 1.0) -> None:
@@ -31,7 +31,7 @@ class TokenEmbedding(nn.Module):
         nn.init.zeros_(self.weight[pad])
 
     def initialise(self, start: Uniform) -> None:
-        """Draws the vectors from that distribution instead."""
+        """Draws the vectors from this distribution instead."""
         start.draw(self.weight)
         nn.init.zeros_(self.weight[self.pad])
 

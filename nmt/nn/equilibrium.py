@@ -1,6 +1,6 @@
-"""Gradients of a fixed point z* = f(z*), whose computation is not recorded (Bai, Kolter and Koltun 2019).
+"""Gradients of a fixed point z* = f(z*) without recording how it was found (Bai, Kolter and Koltun 2019).
 
-Memory does not grow with the iterations: what is kept for the way back is one application of f, or a few.
+Memory does not grow with the number of iterations: one application of f, or a few, are kept for the backward pass.
 """
 
 from __future__ import annotations
@@ -19,38 +19,38 @@ from nmt.options import LayerCount, NonNegativeFloat, Options
 
 
 class Implicit(Options):
-    """The implicit function theorem: the gradient v at z* solves v = J'v + w, with J = df/dz and w that of the loss."""
+    """Implicit function theorem: the gradient v at z* solves v = J'v + w, with J = df/dz and w = dloss/dz*."""
 
     kind: Literal["implicit"] = "implicit"
     solver: Solver = Anderson(tolerance=1e-2, max_iterations=12)
-    """Of that linear equation; each of its iterations goes back through one application of f."""
+    """Solver of that linear equation; each of its iterations is a backward pass through one application of f."""
 
 
 class Phantom(Options):
     """Phantom gradients (Geng et al. 2021): backpropagation through a few more steps z <- damping f(z) + (1-damping) z.
 
-    An approximation that is cheap, and not thrown off where a fixed point is not quite reached.
+    A cheap approximation, which tolerates fixed points that are not quite reached.
     """
 
     kind: Literal["phantom"] = "phantom"
     steps: LayerCount = 5
-    """Applications of f that are recorded; memory grows with them. 1 is the Jacobian-free gradient."""
+    """Number of recorded applications of f; memory grows with it. 1 is the Jacobian-free gradient."""
     damping: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Size of a step."""
+    """Step size."""
 
 
 Gradient = Annotated[Implicit | Phantom, Field(discriminator="kind")]
-"""Either, as an option."""
+"""Option: the way to differentiate a fixed point."""
 
 
 class JacobianPenalty(Options):
-    """Keeps f contracting: weight |e'J|^2 / n is added to the loss, with e ~ N(0, I) (Bai et al. 2021, equation 6)."""
+    """Keeps f contractive: adds weight |e'J|^2 / n to the loss, with e ~ N(0, I) (Bai et al. 2021, equation 6)."""
 
     weight: NonNegativeFloat = 0.0
-    """Of the penalty; 0 for none. 1 to 2 is usual; start low. In refinement it is added to the likelihood's part."""
+    """Weight of the penalty; 0 for none. 1 to 2 is usual; start low. In refinement it joins the likelihood term."""
     frequency: Annotated[float, Field(gt=0, le=1)] = 0.4
-    """Share of the batches that it is computed for, chosen at random; one costs about as much as two more iterations
-    of the backward solver."""
+    """Share of batches with the penalty, chosen at random; it costs about as much as two more iterations of the
+    backward solver."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,13 @@ class Equilibrium:
     """A fixed point with its gradient."""
 
     value: Tensor
-    """f of what the solver found."""
+    """f applied to the solver's result."""
     forward: Solution
-    """What the solver found."""
+    """The solver's result."""
     backward: dict[str, Tensor]
-    """`iterations` and `residual` of the backward solver per row, written when the gradient is computed."""
+    """`iterations` and `residual` of the backward solver per row, filled in when the gradient is computed."""
     penalty: Tensor | None
-    """Scalar with a gradient: `JacobianPenalty`, where this batch has it."""
+    """Scalar with a gradient: the `JacobianPenalty`, if this batch has one."""
 
 
 def equilibrium(
@@ -77,14 +77,14 @@ def equilibrium(
     causal: bool = False,
     jacobian: JacobianPenalty | None = None,
 ) -> Equilibrium:
-    """Solves z = f(z) and applies f once more, or as `gradient` says, so that a gradient flows to all that f uses.
+    """Solves z = f(z), then applies f once more, or as `gradient` says, to give gradients to everything that f uses.
 
     Args:
         f: one fixed function, see `nmt.nn.held`.
         start: z0, [B, ..., D].
         solver: of z = f(z).
         gradient: how to differentiate.
-        vector_axes: as for the solver. The backward equation has one row for each B.
+        vector_axes: as for the solver. The backward equation has one row per sentence.
         causal: as for the solver.
         jacobian: None for no penalty.
     """
@@ -104,7 +104,7 @@ def equilibrium(
 
 
 def unroll(f: Map, start: Tensor, steps: int, damping: float = 1.0) -> Tensor:
-    """Plain steps, all recorded: a network of so many layers with the same weights."""
+    """Plain steps, all recorded: a network of that many layers with shared weights."""
     z = start
     for _ in range(steps):
         z = torch.lerp(z, f(z).to(z.dtype), damping) if damping < 1 else f(z)
@@ -112,10 +112,10 @@ def unroll(f: Map, start: Tensor, steps: int, damping: float = 1.0) -> Tensor:
 
 
 def _with_implicit_gradient(y: Tensor, z: Tensor, solver: Solver) -> tuple[Tensor, dict[str, Tensor]]:
-    """y = f(z) as a tensor whose gradient is replaced by the solution of v = J'v + w on its way back."""
+    """y = f(z); in the backward pass the solution of v = J'v + w replaces its gradient w."""
     rows = y.shape[:1]
     statistics = {"iterations": y.new_zeros(rows), "residual": y.new_zeros(rows)}
-    value = y.view_as(y)  # the solver goes back from y, so it does not meet its own hook
+    value = y.view_as(y)  # the backward solver starts from y, so it does not trigger its own hook
 
     def solve(gradient: Tensor) -> Tensor:
         w = gradient.to(torch.promote_types(gradient.dtype, torch.float32))
@@ -134,9 +134,9 @@ def _with_implicit_gradient(y: Tensor, z: Tensor, solver: Solver) -> tuple[Tenso
 
 
 def _jacobian_norm(y: Tensor, z: Tensor) -> Tensor:
-    """One draw of |e'J|^2 / n, whose mean is the squared Frobenius norm of J = dy/dz over n.
+    """One draw of |e'J|^2 / n, whose expectation is the squared Frobenius norm of J = dy/dz, divided by n.
 
-    n counts the numbers in z that are not padding, where f is zero.
+    n counts the elements of z outside padding; f is zero on padding.
     """
     probe = torch.randn_like(y)
     (product,) = torch.autograd.grad(y, z, probe, create_graph=True)
@@ -144,5 +144,5 @@ def _jacobian_norm(y: Tensor, z: Tensor) -> Tensor:
 
 
 def _differentiable_twice(wanted: bool) -> AbstractContextManager[object]:
-    """torch's fused attention has no second derivative."""
+    """Avoids torch's fused attention, which has no second derivative."""
     return sdpa_kernel(SDPBackend.MATH) if wanted else nullcontext()

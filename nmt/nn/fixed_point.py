@@ -1,11 +1,11 @@
 """Solvers of z = f(z): plain iteration, Anderson and Broyden, each row by itself.
 
-All are pure functions of (f, z0). A row is one independent equation, a sentence or a position: it has its own
-coefficients, its own best iterate and its own end, so that batch mates never change a result. A row that has
-converged is frozen and neither moves nor diverges while others go on.
+All are pure functions of (f, z0). A row is one independent equation, a sentence or a position. It has its own
+coefficients, best iterate and stopping point, so batch mates never change a result. A converged row is frozen: it
+neither moves nor diverges while other rows continue.
 
-Axes: the leading axes of z number the rows, R in all, and the last `vector_axes` make a row's vector, of n numbers. The
-methods see z as [R, n]. Entries that f leaves at zero (padding) take no part in any norm.
+Axes: the leading axes of z number the R rows, and the last `vector_axes` axes form a row's vector of n numbers. The
+methods see z as [R, n]. Entries that f leaves at zero (padding) do not enter any norm.
 """
 
 from __future__ import annotations
@@ -26,50 +26,50 @@ Map = Callable[[Tensor], Tensor]
 
 
 class Method(Protocol):
-    """Makes the next x; it remembers those before."""
+    """Proposes the next iterate; remembers earlier ones."""
 
     def __call__(self, x: Tensor, fx: Tensor) -> Tensor:
-        """From x and f(x), both [R, n]."""
+        """The next iterate from x and f(x), all [R, n]."""
 
     def select(self, rows: Tensor) -> None:
-        """Forgets all rows but these."""
+        """Keeps only these rows."""
 
 
 @dataclass(frozen=True)
 class Narrowing:
-    """How rows that have converged leave the computation, in groups: the hypotheses of a sentence, say."""
+    """Lets converged rows leave the computation in groups, such as the hypotheses of a sentence."""
 
     group: int
-    """Rows beside each other that stay or leave together."""
+    """Number of adjacent rows that stay or leave together."""
     to: Callable[[Tensor], Map]
-    """f for the rows of some groups only, given the numbers of these groups, int64, ascending."""
+    """f restricted to some groups, given their indices (int64, ascending)."""
 
 
 @dataclass(frozen=True)
 class Solution:
-    """What was found; all but `value` have one entry per row."""
+    """A solver's result; all fields but `value` have one entry per row."""
 
     value: Tensor
-    """Of the shape of z0: f of the iterate with the lowest residual, which is not always the last."""
+    """Shaped like z0: f of the iterate with the lowest residual, which is not always the last."""
     residual: Tensor
-    """|f(x) - x| / |f(x)| at that iterate x, or relative to what was asked for; infinite if no iterate was finite."""
+    """|f(x) - x| / |f(x)| at that iterate x, or relative to `relative_to`; infinite if no iterate was finite."""
     iterations: Tensor
-    """int64: applications of f until the row converged, or all."""
+    """int64: applications of f until the row converged, or all of them."""
 
 
 class _Solver(Options):
-    """When to stop."""
+    """The stopping rule, which all solvers share."""
 
     kind: str
     tolerance: NonNegativeFloat = 1e-2
-    """Relative residual |f(z) - z| / |f(z)| at which a row is done; 0 to use up max_iterations. In bf16 no residual
-    falls far below 1e-2; in fp32 1e-3 is usual."""
+    """Relative residual |f(z) - z| / |f(z)| at which a row is done; 0 to always use max_iterations. In bf16 no
+    residual falls far below 1e-2; in fp32 1e-3 is usual."""
     max_iterations: Iterations = 12
-    """Most applications of f."""
+    """Maximum number of applications of f."""
 
     @abstractmethod
     def method(self, rows: int, numbers: int, like: Tensor) -> Method:
-        """What makes the next iterate, for one solution of `rows` vectors of `numbers`."""
+        """A fresh method for one solution of `rows` vectors of `numbers` elements."""
 
     @torch.no_grad()
     def solve(
@@ -85,15 +85,14 @@ class _Solver(Options):
         """Solves z = f(z) without a gradient.
 
         Args:
-            f: z to f(z), of the same shape; row by row but for `causal`.
+            f: maps z to f(z), of the same shape; row by row unless `causal`.
             start: z0.
-            vector_axes: how many of its last axes make one vector.
-            causal: row t of the last row axis may depend on rows up to t of that axis. Its residual is then the largest
-                of these, so that it is not frozen at what follows from unfinished ones; and it never depends on later
-                ones.
-            relative_to: of the shape of z0; residuals are measured by its length instead of that of f(z). For linear
-                equations it is the constant term: a solver that runs away makes f(z) large and would look successful.
-            narrowing: saves the work on rows that have converged; not with `causal`.
+            vector_axes: how many of the last axes form one vector.
+            causal: row t of the last row axis may depend on rows up to t of that axis, never on later ones. Its
+                residual is then the largest of rows up to t, so that it is not frozen while earlier rows still change.
+            relative_to: shaped like z0; residuals are relative to its length instead of that of f(z). For a linear
+                equation give the constant term: a diverging solver makes f(z) large, which would look like success.
+            narrowing: skips rows that have converged; not with `causal`.
         """
         return _solve(self, f, start, start.dim() - vector_axes, causal, relative_to, narrowing)
 
@@ -103,62 +102,65 @@ class Picard(_Solver):
 
     kind: Literal["picard"] = "picard"
     damping: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Step size; below 1 where plain iteration swings to and fro."""
+    """Step size; use less than 1 if plain iteration oscillates."""
 
     def method(self, rows: int, numbers: int, like: Tensor) -> Method:
         return _PicardStep(self.damping)
 
 
 class Anderson(_Solver):
-    """Anderson's acceleration: the mixture of the last iterates whose mixed residual is the shortest."""
+    """Anderson acceleration: the mixture of the last iterates with the smallest mixed residual."""
 
     kind: Literal["anderson"] = "anderson"
     window: Annotated[int, Field(ge=2, le=1000)] = 6
-    """Iterates that are mixed, and kept in memory twice."""
+    """Number of iterates mixed; memory holds two vectors for each."""
     ridge: PositiveFloat = 1e-4
-    """Added to the Gram matrix of the residuals, each brought to unit length before, so it means the same however far
-    the solution has come."""
+    """Added to the diagonal of the Gram matrix of the residuals, which are scaled to unit length, so its effect does
+    not depend on how far the solution has come."""
     damping: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Share of f in the mixture of f(x) and x."""
+    """Weight of f(x) in the mixture of f(x) and x."""
 
     def method(self, rows: int, numbers: int, like: Tensor) -> Method:
         return _AndersonMixture(self, rows, numbers, like)
 
 
 class Broyden(_Solver):
-    """Broyden's (good) method: Newton with an inverse Jacobian that learns from every step, of limited memory."""
+    """Broyden's (good) method with limited memory: Newton's with an inverse Jacobian estimated from the steps."""
 
     kind: Literal["broyden"] = "broyden"
     memory: Annotated[int, Field(ge=1, le=1000)] = 20
-    """Steps that it learns from, and keeps in memory twice; after so many it begins to learn anew."""
+    """Number of steps the estimate is built from, before it starts afresh; memory holds two vectors for each."""
 
     def method(self, rows: int, numbers: int, like: Tensor) -> Method:
         return _BroydenStep(min(self.memory, self.max_iterations), rows, numbers, like)
 
 
 Solver = Annotated[Picard | Anderson | Broyden, Field(discriminator="kind")]
-"""Any of them, as an option."""
+"""Option: any of the solvers."""
 
 
 @dataclass
 class _Progress(Rows):
-    """The rows that are still computed."""
+    """The rows still being computed."""
 
     number: Tensor
-    """[R] int64: which of all rows."""
+    """[R] int64: index among all rows."""
     x: Tensor
     """[R, n]"""
     best: Tensor
     """[R, n]: f at the best iterate."""
     residual: Tensor
-    """[R], of that one."""
+    """[R], at the best iterate."""
     iterations: Tensor
     done: Tensor
     scale: Tensor | None
-    """[R]: what residuals are measured by; None: |f(x)|."""
+    """[R]: the divisor of residuals; None: |f(x)|."""
 
     def observe(self, fx: Tensor, tolerance: float, row_shape: torch.Size | None) -> None:
-        """Takes in f(x); `row_shape` where a row cannot be better than those before it on the last axis."""
+        """Updates residuals and best iterates by f(x).
+
+        With `row_shape` a row is at best as good as those before it on the last axis.
+        """
         self.iterations += ~self.done
         now = (fx - self.x).norm(dim=1) / (_length(fx) if self.scale is None else self.scale)
         if row_shape is not None:
@@ -188,7 +190,7 @@ def _solve(
         if number + 1 == solver.max_iterations or bool(at.done.all()):
             break
         proposed = method(at.x, fx)
-        stays = at.done | ~proposed.isfinite().all(1)  # what is not finite would spread to other rows of a causal f
+        stays = at.done | ~proposed.isfinite().all(1)  # a causal f would spread infinities to other rows
         at.x = torch.where(stays[:, None], at.best, proposed)
         if narrowing and (rows := _still_needed(at.done, narrowing.group)) is not None:
             found, at = _merged(found, at), at.select(rows)
@@ -213,7 +215,7 @@ def _beginning(x: Tensor, relative_to: Tensor | None) -> _Progress:
 
 
 def _still_needed(done: Tensor, group: int) -> Tensor | None:
-    """The rows of groups that are not all done; None while they are most, since selecting has its price."""
+    """The rows of unfinished groups; None while these are the majority, since selecting has its price."""
     needed = ~done.view(-1, group).all(1)
     if int(needed.sum()) > _MOST * len(needed):
         return None
@@ -221,11 +223,11 @@ def _still_needed(done: Tensor, group: int) -> Tensor | None:
 
 
 _MOST = 0.75
-"""Share of the groups."""
+"""Share of unfinished groups above which all rows are kept."""
 
 
 def _merged(all_rows: _Progress, some: _Progress) -> _Progress:
-    """All rows, with what is known of some of them."""
+    """All rows, with the newer results of some of them written into them."""
     if len(some.number) == len(all_rows.number):
         return some
     for known, newer in (
@@ -238,7 +240,7 @@ def _merged(all_rows: _Progress, some: _Progress) -> _Progress:
 
 
 def _length(x: Tensor) -> Tensor:
-    """[R], above 0, so that a row of zeros has residual 0."""
+    """The norm of each row, [R]; above 0, so that a row of zeros has residual 0."""
     length: Tensor = x.norm(dim=1)
     return length.clamp_min(torch.finfo(x.dtype).tiny)
 
@@ -286,9 +288,9 @@ class _AndersonMixture:
 
 
 def _mixture(gram: Tensor, ridge: float) -> Tensor:
-    """The weights a, summing to 1, with the least a'Ga, G being [R, k, k]; not finite where there are none."""
+    """The weights a, summing to 1, that minimise a'Ga for G [R, k, k]; not finite if there is no solution."""
     length = gram.diagonal(dim1=1, dim2=2).sqrt()
-    scale = length.amin(1, keepdim=True) / length  # of unit residuals, up to a factor that drops out
+    scale = length.amin(1, keepdim=True) / length  # for unit residuals, up to a factor that cancels
     unit = gram / (length[:, :, None] * length[:, None, :])
     unit.diagonal(dim1=1, dim2=2).add_(ridge)
     factor, _ = torch.linalg.cholesky_ex(unit)
@@ -297,7 +299,7 @@ def _mixture(gram: Tensor, ridge: float) -> Tensor:
 
 
 class _BroydenStep:
-    """Keeps the inverse Jacobian B of g(x) = f(x) - x as -I + sum of u v'."""
+    """Keeps the inverse Jacobian B of g(x) = f(x) - x as -I plus a sum of u v'."""
 
     def __init__(self, memory: int, rows: int, numbers: int, like: Tensor) -> None:
         self.u, self.v = (like.new_zeros(rows, memory, numbers) for _ in range(2))
@@ -317,16 +319,16 @@ class _BroydenStep:
             self.before = self.before[0][rows], self.before[1][rows]
 
     def _learn(self, dx: Tensor, dg: Tensor) -> None:
-        """Makes B dg = dx by the smallest change."""
+        """Updates B to satisfy B dg = dx with the smallest change."""
         slot = self.count % self.u.shape[1]
-        if slot == 0:  # full: updates were made upon those before them, so that B without the oldest is not even near
+        if slot == 0:  # full: each update builds on the ones before, so B without the oldest one would be far off
             self.u.zero_()
             self.v.zero_()
         v = _combined(self.u, dx, self.v) - dx  # dx'B
         change = dx - self._times(dg)
         u = change / (v * dg).sum(1, keepdim=True)
         self.count += 1
-        usable = u.isfinite().all(1, keepdim=True)  # not where nothing has moved
+        usable = u.isfinite().all(1, keepdim=True)  # not finite if the row has not moved
         self.u[:, slot], self.v[:, slot] = u.where(usable, torch.zeros_like(u)), v
 
     def _times(self, g: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Scaling of gradients that leaves values alone."""
+"""Scaling of gradients without changing values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def scale_gradient(x: Tensor, factor: float) -> Tensor:
-    """x itself; its gradient is multiplied by `factor` on the way back."""
+    """x itself; its gradient is multiplied by `factor` in the backward pass."""
     scaled: Tensor = _ScaleGradient.apply(x, factor)  # type: ignore[no-untyped-call]
     return scaled
 

@@ -1,7 +1,7 @@
-"""A network that is one fixed function during a pass: weights computed once, dropout masks drawn once.
+"""A network held fixed during a pass: weights are computed once and dropout masks drawn once.
 
-A fixed point exists only of a fixed function, so the masks must not change between the iterations of a solver (Bai et
-al. 2019, section 3.3: variational dropout), and computing or converting the same weights at each would be waste.
+Only a fixed function has a fixed point, so dropout masks must not change between the iterations of a solver (Bai et al.
+2019, section 3.3: variational dropout). Computing or converting the same weights in every iteration would be a waste.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from nmt.nn.weight_norm import WeightNormLinear
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 MaskShape = Literal["sentence", "token"]
-"""Whether all tokens of a sentence lose the same elements, or each its own."""
+"""Whether all tokens of a sentence share one dropout mask, or each token has its own."""
 
 
 class HeldLinear(nn.Module):
-    """y = Wx + b with tensors that were computed before; their gradients go back to what they were computed from."""
+    """y = Wx + b with a weight and bias computed earlier; gradients flow back to what they were computed from."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class HeldLinear(nn.Module):
 
 
 class HeldDropout(Dropout):
-    """Dropout whose mask is drawn at the first call; [B, 1, D] for [B, T, D] if it is of the sentence."""
+    """Dropout whose mask is drawn at the first call; for [B, T, D] a sentence's mask is [B, 1, D]."""
 
     fresh = False
 
@@ -43,7 +43,7 @@ class HeldDropout(Dropout):
         self.shape, self.mask = shape, torch.empty(0)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x: always of the same shape."""
+        """x: of the same shape in every call."""
         if not self.mask.numel():
             of = x[:, :1] if self.shape == "sentence" and x.dim() == 3 else x
             self.mask = super().forward(torch.ones_like(of))
@@ -51,10 +51,10 @@ class HeldDropout(Dropout):
 
 
 def hold(module: ModuleT, mask_shape: MaskShape = "token") -> ModuleT:
-    """The module as one fixed function; a twin that shares its parameters, to be thrown away after the pass.
+    """The module as one fixed function: a twin that shares its parameters, to be discarded after the pass.
 
-    Under autocast the weights are converted here, once, since autocast itself remembers only what it makes of
-    parameters. A module that is a fixed function already, as in translation, is returned itself.
+    Under autocast the weights are converted here, once, since autocast itself caches conversions of parameters only. A
+    module that is a fixed function already, as in translation, is returned itself.
     """
 
     def replacement(part: nn.Module) -> nn.Module:
@@ -67,7 +67,7 @@ def hold(module: ModuleT, mask_shape: MaskShape = "token") -> ModuleT:
 
 
 def _changes_or_costs(part: nn.Module) -> bool:
-    """Whether a part draws anew at each call, or computes or converts its weights anew."""
+    """Whether a part would draw a new mask, or compute or convert its weights, at each call."""
     if isinstance(part, Dropout):
         return part.training and part.p > 0.0
     if isinstance(part, nn.Linear):
@@ -76,6 +76,6 @@ def _changes_or_costs(part: nn.Module) -> bool:
 
 
 def _converted(tensor: Tensor) -> Tensor:
-    """As autocast would."""
+    """The tensor in the dtype that autocast would give it."""
     kind = tensor.device.type
     return tensor.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else tensor

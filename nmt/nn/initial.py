@@ -1,4 +1,4 @@
-"""Uniform initial weights, of the range that a model gives to its parts."""
+"""Uniform initial weights, in a range that the model gives to its parts."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Uniform:
-    """Ranges, each from minus the number to the number. A part draws what it leaves to chance from them.
+    """Ranges, each from minus the number to the number, from which parts draw their random initial values.
 
-    A part that has a start of its own (an orthogonal matrix, the bias of a gate) keeps to it: nobody else draws its
-    weights.
+    Parts draw their own weights, so one with a special start (an orthogonal matrix, the bias of a gate) keeps it.
     """
 
     weights: float
-    """Of matrices."""
+    """Range of matrix elements."""
     biases: float = 0.0
-    """Of what is added to what a part starts its biases from; 0 adds nothing."""
+    """Range of the noise added to a part's initial biases; 0 adds none."""
 
     @torch.no_grad()
     def draw(self, weight: Tensor) -> None:

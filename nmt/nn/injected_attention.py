@@ -1,4 +1,4 @@
-"""Self-attention of a state that is iterated, into whose queries, keys and values the input is injected."""
+"""Self-attention of an iterated state, with the input injected into its queries, keys and values."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from torch import Tensor, nn
 from nmt.nn.dropout import Dropout
 from nmt.nn.kernels.attention import attend_to_self
 from nmt.nn.kernels.attention_step import attend_in_step
-from nmt.nn.keys_values import KeysValues, Place
+from nmt.nn.keys_values import KeysValues, Slot
 
 
 class InjectedSelfAttention(nn.Module):
-    """Attention with [Q; K; V] = Wz + U, U being an injection that stays as it is while z is iterated.
+    """Attention with [Q; K; V] = Wz + U, where the injection U stays constant while z is iterated.
 
     (Bai, Kolter and Koltun 2019, section 3.2 and appendix; W has no bias, since U has one.)
     """
@@ -34,17 +34,17 @@ class InjectedSelfAttention(nn.Module):
         output: Tensor = self.output(attend_to_self(self.input(z) + injection, self.heads, mask, self.dropout))
         return output
 
-    def step(self, z: Tensor, injection: Tensor, past: KeysValues, place: Place) -> Tensor:
-        """One position more; this may be repeated until the position has converged.
+    def step(self, z: Tensor, injection: Tensor, past: KeysValues, slot: Slot) -> Tensor:
+        """One more position; may be repeated until the position has converged.
 
         Args:
             z: [B, K, D], the newest position of each hypothesis.
             injection: [B, K, 3D].
-            past: what was written before it, with room for more; the newest keys and values are written into it.
-            place: where.
+            past: keys and values so far, with room for more; the newest are written into it.
+            slot: where they are written, and what a hypothesis may attend to.
 
         Returns:
             [B, K, D]
         """
-        output: Tensor = self.output(attend_in_step(self.input(z) + injection, past, place))
+        output: Tensor = self.output(attend_in_step(self.input(z) + injection, past, slot))
         return output

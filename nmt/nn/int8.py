@@ -1,7 +1,7 @@
-"""Linear layers and embeddings whose weights are bytes, one scale per row (GNMT, section 6).
+"""Linear layers and embeddings with 8-bit weights and one scale per row (GNMT, section 6).
 
-They come in two forms: as stored, with weights that can be saved and whose arithmetic is the plain definition, and
-packed for the CPU at hand, which is what translates.
+They come in two forms: the stored one, whose weights can be saved and which computes by the plain definition, and one
+packed for this CPU, which is used for translation.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Int8Linear(nn.Module):
         return plain_product(rows, self.weight, self.row_scale, self.bias).view(*x.shape[:-1], self.out_features)
 
     def packed(self) -> PackedLinear:
-        """The same layer as this CPU computes it fastest."""
+        """The same layer in the form that this CPU computes fastest."""
         return PackedLinear(Int8Product(self.weight, self.row_scale), self.in_features, self.bias)
 
     def dequantized(self) -> nn.Linear:
@@ -57,7 +57,7 @@ class PackedLinear(nn.Module):
         self.out_features, self.in_features = product.outputs, inputs
 
     def __call__(self, x: Tensor) -> Tensor:
-        """As `forward`, without what nn.Module does for hooks: that takes as long as a small product."""
+        """As `forward`, without nn.Module's hook handling, which takes as long as a small product."""
         return self.forward(x)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -68,12 +68,12 @@ class PackedLinear(nn.Module):
 
 
 class Int8Embedding(nn.Module):
-    """A `TokenEmbedding` of bytes.
+    """A `TokenEmbedding` with 8-bit weights.
 
     Args:
         weight: [vocabulary, D] int8.
         row_scale: [vocabulary] float32.
-        scale: what a vector is multiplied by.
+        scale: factor of each vector.
     """
 
     weight: Tensor
@@ -95,7 +95,7 @@ class Int8Embedding(nn.Module):
 
 
 def quantized_weight(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """[outputs, inputs] as int8, and the scales [outputs]; of a weight without values, such ones too."""
+    """The weight [outputs, inputs] as int8, and its scales [outputs]; on the meta device for a weight there."""
     if weight.is_meta:
         return torch.empty_like(weight, dtype=torch.int8), torch.empty_like(weight[:, 0], dtype=torch.float32)
     q, scale = quantize_rows(weight.detach())

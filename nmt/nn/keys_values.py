@@ -1,4 +1,4 @@
-"""The keys and values that attention keeps, and what a step of decoding may see of them."""
+"""The keys and values that attention caches, and which of them a decoding step may see."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nmt.nn.past import Past
 
 @dataclass
 class KeysValues(Past):
-    """Projected keys and values of what may be attended to; a row is a sentence."""
+    """Projected keys and values to attend to; a row is a sentence."""
 
     by_sentence: ClassVar[bool] = True
 
@@ -26,22 +26,22 @@ class KeysValues(Past):
 
     @classmethod
     def nothing(cls, like: Tensor, sentences: int, heads: int, size: int) -> Self:
-        """Without entries; of the dtype and on the device of `like`, with H heads of `size` values."""
+        """An empty cache with the dtype and device of `like`, and H heads of width `size`."""
         shape = (sentences, 0, heads, size)
         return cls(like.new_empty(shape), like.new_empty(shape))
 
     def upto(self, end: int) -> Self:
-        """The first `end` entries; shares memory with these."""
+        """The first `end` entries, sharing memory with self."""
         return type(self)(self.keys[:, :end], self.values[:, :end])
 
     def write(self, start: int, newer: KeysValues) -> None:
-        """Puts the newer ones from `start` on into these, in place."""
+        """Writes newer entries from index `start` on, in place."""
         end = start + newer.keys.shape[1]
         self.keys[:, start:end] = newer.keys
         self.values[:, start:end] = newer.values
 
     def with_room(self, entries: int, least: int) -> Self:
-        """These with room for `entries`; where they have none, a copy with twice as much room, and at least `least`."""
+        """Self if it has capacity for `entries`, else a copy with at least doubled capacity, and at least `least`."""
         room = self.keys.shape[1]
         if entries <= room:
             return self
@@ -53,24 +53,24 @@ class KeysValues(Past):
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where in the caches a step writes, and what its hypotheses may attend to."""
+class Slot:
+    """The cache entries that a step writes, and those that its hypotheses may attend to."""
 
     start: int
-    """First entry of the newest position: the K hypotheses of a sentence write side by side."""
+    """First entry of the newest position; the K hypotheses of a sentence write side by side."""
     own: Tensor
-    """[B, K, length + 1] int64: the entries that each hypothesis may attend to, its newest last."""
+    """[B, K, length + 1] int64: the entries that each hypothesis may attend to, the newest last."""
 
     @property
     def end(self) -> int:
-        """One after the last of the entries that are written."""
+        """One past the last entry written."""
         return self.start + self.own.shape[1]
 
     @cached_property
-    def shut_out(self) -> Tensor | None:
+    def attention_bias(self) -> Tensor | None:
         """[B, 1, K, end] float32, added to scores: 0 on a hypothesis's own entries, -inf on its neighbours'.
 
-        None where there never was more than one hypothesis of a sentence.
+        None if a sentence never had more than one hypothesis.
         """
         if self.end == self.own.shape[2]:
             return None

@@ -1,4 +1,4 @@
-"""A stack of layers that says of what kind they are."""
+"""A typed list of layers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LayerT = TypeVar("LayerT", bound=nn.Module)
 
 
 class Layers(nn.ModuleList, Generic[LayerT]):
-    """A `ModuleList` of one type: what is taken from it is known to be of it."""
+    """A `ModuleList` whose items are known to be of one type."""
 
     def __init__(self, layers: Iterable[LayerT]) -> None:
         super().__init__(layers)

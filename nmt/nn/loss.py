@@ -1,6 +1,6 @@
 """Label-smoothed cross-entropy (Szegedy et al. 2016) and weighted log-likelihood.
 
-Over a vocabulary every pass over memory counts.
+With a whole vocabulary, every pass over memory counts.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 CACHED_ROWS = 64
-"""Rows of logits that a CPU works on at a time: 32,000 entries each in fp32 are 8 MB."""
+"""Rows of logits that a CPU processes at a time: with 32,000 entries each they take 8 MB in fp32."""
 
 
 class TokenLoss(NamedTuple):
     """Sums over tokens, natural logarithm."""
 
     smoothed: Tensor
-    """Scalar float32: what training minimises."""
+    """Scalar float32: the loss that training minimises."""
     likelihood: Tensor
     """Scalar float32: negative log-likelihood of the targets; carries no gradient."""
 
@@ -34,18 +34,18 @@ def label_smoothed_loss(logits: Tensor, targets: Tensor, mask: Tensor, smoothing
     Args:
         logits: [M, V], M tokens.
         targets: [M] int64.
-        mask: [M] bool, False on tokens that do not count (padding). Leaving them out of the sums is cheaper than
-            copying the others.
-        smoothing: e, from 0 up to but not including 1.
+        mask: [M] bool, False on tokens that do not count (padding). Masking them in the sums is cheaper than copying
+            the others.
+        smoothing: e, with 0 <= e < 1.
     """
     smoothed, likelihood = _LabelSmoothed.apply(logits, targets, mask, smoothing)  # type: ignore[no-untyped-call]
     return TokenLoss(smoothed, likelihood)
 
 
 class _LabelSmoothed(torch.autograd.Function):
-    """The gradient is made together with the loss, some rows at a time, which stay in the processor's cache.
+    """Computes the gradient together with the loss, a few rows at a time, which stay in the processor's cache.
 
-    Torch's cross_entropy gives the same numbers in many passes over the whole of [M, V] in fp32.
+    torch's cross_entropy gives the same numbers in many passes over all of [M, V] in fp32.
     """
 
     @staticmethod
@@ -75,7 +75,7 @@ class _LabelSmoothed(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, scale: Tensor, _: Tensor):  # type: ignore[no-untyped-def]
         (gradient,) = ctx.saved_tensors
-        unscaled = scale.device.type == "cpu" and scale.item() == 1.0  # as in training, where it saves a pass
+        unscaled = scale.device.type == "cpu" and scale.item() == 1.0  # usual in training; saves a pass
         return gradient if unscaled else gradient * scale.to(gradient.dtype), None, None, None
 
 
@@ -86,10 +86,10 @@ def weighted_log_likelihood(
 
     Args:
         logits: [M, V], M tokens.
-        targets: [M] int64; where the weight is 0 any entry may stand.
+        targets: [M] int64; arbitrary where the weight is 0.
         weights: [M] float32, of either sign.
         temperature: above 0.
-        never: entries whose probability is taken to be 0, whatever their logits.
+        never: entries whose probability is set to 0, whatever their logits.
     """
     total: Tensor = _WeightedLikelihood.apply(  # type: ignore[no-untyped-call]
         logits, targets, weights, temperature, list(never)
@@ -98,7 +98,7 @@ def weighted_log_likelihood(
 
 
 class _WeightedLikelihood(torch.autograd.Function):
-    """As `_LabelSmoothed`, some rows at a time."""
+    """Like `_LabelSmoothed`, a few rows at a time."""
 
     @staticmethod
     def forward(ctx, logits: Tensor, targets: Tensor, weights: Tensor, temperature: float, never: list[int]):  # type: ignore[no-untyped-def]

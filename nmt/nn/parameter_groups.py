@@ -1,4 +1,4 @@
-"""Parameters that are trained with another learning rate than the rest, or without weight decay."""
+"""Parameters trained with a different learning rate from the rest, or without weight decay."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from torch import nn
 
 @dataclass(frozen=True)
 class ParameterGroup:
-    """How some parameters are trained."""
+    """Training settings of some parameters."""
 
     name: str
     learning_rate_factor: float = 1.0
-    """What the learning rate of an update is multiplied by."""
+    """Factor of the learning rate."""
     weight_decay: bool = True
-    """Whether the optimiser's weight decay applies, where it has any."""
+    """Whether the optimiser's weight decay, if any, applies."""
 
 
 REST = ParameterGroup("rest")
-"""Of all parameters that no module has put into another group."""
+"""The group of all parameters that no module has put into another one."""
 
 
 class Grouped(ABC):
-    """A module some of whose parameters are in a group of their own, wherever in the model it sits."""
+    """A module, anywhere in the model, that puts some of its parameters into groups of their own."""
 
     @abstractmethod
     def parameter_group(self, name: str) -> ParameterGroup | None:
-        """The group of one of the module's parameters; None: it is not for this module to say.
+        """The group of one of the module's parameters; None leaves the choice to others.
 
         Args:
-            name: within the module, as `named_parameters` has it.
+            name: the parameter's name within the module, as in `named_parameters`.
         """
 
 

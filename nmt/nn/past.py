@@ -1,4 +1,4 @@
-"""The memory of one layer of a decoder while a translation is written."""
+"""What one layer of a decoder remembers of the positions decoded so far."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from nmt.nn.rows import Rows
 
 
 class Past(Rows, ABC):
-    """What a layer keeps of the positions decoded so far, for the K hypotheses of B sentences."""
+    """A layer's memory of the positions decoded so far, for the K hypotheses of B sentences."""
 
     by_sentence: ClassVar[bool]
-    """Whether a row is a sentence, in which the hypotheses find their own entries by their lineage; else a row is a
+    """Whether a row is a sentence, in which hypotheses find their own entries by their lineage; otherwise a row is a
     hypothesis."""
 
     def with_room(self, entries: int, least: int) -> Self:
-        """Self, or a copy, with room for so many entries of a sentence, made in steps of at least `least`."""
+        """Self if it has capacity for `entries` per sentence, else a larger copy, of capacity `least` or more."""
         return self
 
     @abstractmethod
@@ -27,6 +27,6 @@ class Past(Rows, ABC):
 
         Args:
             rows: [N] int64, the hypothesis that each descends from.
-            staying: [B'] int64, the sentences that these are of; None: all, as before.
-            written: entries of a sentence in use.
+            staying: [B'] int64, the sentences of these hypotheses; None: all sentences stay.
+            written: entries in use per sentence.
         """

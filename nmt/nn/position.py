@@ -1,4 +1,4 @@
-"""Where a token stands in its sentence."""
+"""Position encodings."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _FIRST_LENGTH = 256
 
 
 def positions(mask: Tensor) -> Tensor:
-    """The position of every token, counted over real tokens only, so that padding on either side changes nothing.
+    """The position of each token, counted over real tokens only, so that padding on either side changes nothing.
 
     Args:
         mask: [B, S] bool, True on real tokens.
 
     Returns:
-        [B, S] int64 from 0; the value on padding is not meaningful but a valid position.
+        [B, S] int64 from 0; meaningless on padding, but a valid position.
     """
     return (mask.cumsum(1) - 1).clamp_min(0)
 
@@ -30,11 +30,11 @@ def positions(mask: Tensor) -> Tensor:
 class SinusoidalPositions(nn.Module):
     """Sines, then cosines, of geometric frequencies (Vaswani et al. 2017, section 3.5).
 
-    The table is computed, grows when a longer sentence comes, and is no part of the weights. Threads may share it.
+    The table is computed, grows for longer sentences, and is not part of the weights. Threads may share it.
 
     Args:
         dim: D, width of a vector.
-        published: the frequencies of the paper's formula instead of its program's, see `published_sinusoids`.
+        published: use the frequencies of the paper's formula instead of its program's, see `published_sinusoids`.
     """
 
     table: Tensor
@@ -44,29 +44,29 @@ class SinusoidalPositions(nn.Module):
         super().__init__()
         self.dim = dim
         self.make = published_sinusoids if published else sinusoids
-        # on the CPU also where a model without weights is made, on the meta device: no file has these numbers
+        # on the CPU even when the model is built on the meta device: no file contains these numbers
         self.register_buffer("table", torch.empty(0, dim, device="cpu"), persistent=False)
 
     def forward(self, position: Tensor) -> Tensor:
-        """position: [...] int64 from 0, of which there is room for 256 without being reserved. Returns [..., D]."""
+        """position: [...] int64 from 0; those from 256 on need `reserve` first. Returns [..., D]."""
         self.reserve(1)
         return nn.functional.embedding(position, self.table)
 
     def at(self, position: int) -> Tensor:
-        """[D], of one position; unlike a lookup it sends nothing to the device."""
+        """The vector [D] of one position; unlike a lookup, this sends nothing to the device."""
         self.reserve(position + 1)
         return self.table[position]
 
     def reserve(self, length: int) -> None:
         """Makes the table long enough for `length` positions."""
         if length > len(self.table):
-            with self._growing, torch.inference_mode(False):  # the table outlives the search that asks for it
+            with self._growing, torch.inference_mode(False):  # the table outlives the search that needs it
                 if length > len(self.table):
                     self.table = self.make(max(2 * length, _FIRST_LENGTH), self.dim).to(self.table)
 
 
 class LearnedPositions(nn.Module):
-    """One learned vector per position, N(0, std) at first; positions beyond the table use its last vector."""
+    """One learned vector per position, initialised N(0, std); positions beyond the table use its last vector."""
 
     def __init__(self, dim: int, count: int, std: float) -> None:
         super().__init__()
@@ -78,21 +78,21 @@ class LearnedPositions(nn.Module):
         return nn.functional.embedding(position.clamp_max(len(self.weight) - 1), self.weight)
 
     def at(self, position: int) -> Tensor:
-        """[D], of one position."""
+        """The vector [D] of one position."""
         return self.weight[min(position, len(self.weight) - 1)]
 
     def reserve(self, length: int) -> None:
-        """Nothing to do: the table's length is fixed by training."""
+        """Does nothing: training has fixed the table's length."""
 
 
 Positions = SinusoidalPositions | LearnedPositions
 
 PositionKind = Literal["sinusoidal", "sinusoidal_published", "learned"]
-"""How a token's position is told."""
+"""The kinds of position encoding."""
 
 
 def make_positions(kind: PositionKind, dim: int, count: int) -> Positions:
-    """Positions of D values each, learned ones with a table of `count` rows."""
+    """A position encoding of width D; a learned one has a table of `count` rows."""
     if kind == "learned":
         return LearnedPositions(dim, count, std=dim**-0.5)
     return SinusoidalPositions(dim, published=kind == "sinusoidal_published")
@@ -111,13 +111,13 @@ def sinusoids(length: int, dim: int) -> Tensor:
 def published_sinusoids(length: int, dim: int) -> Tensor:
     """[length, dim] float32 by the formula of the paper: frequencies 10000^(-2i/dim); row i is position i.
 
-    Sines first, as in Hugging Face's Marian, not in turns with the cosines as in the formula.
+    All sines come first, as in Hugging Face's Marian; in the formula they alternate with the cosines.
     """
     return _waves(0, length, torch.arange(0, dim, 2, dtype=torch.float64, device="cpu") / dim)[:, :dim]
 
 
 def _waves(first: int, length: int, exponent: Tensor) -> Tensor:
-    """Sines and then cosines of position times 10000^-exponent."""
+    """Sines, then cosines, of position times 10000^-exponent."""
     frequency = torch.exp(exponent * -math.log(10_000))
     angle = torch.arange(first, first + length, dtype=torch.float64, device="cpu")[:, None] * frequency
     return torch.cat([angle.sin(), angle.cos()], dim=1).float()

@@ -1,4 +1,4 @@
-"""Bundles of tensors that share their first axis, so that search can drop, reorder and merge rows."""
+"""Bundles of tensors with a common first axis, whose rows a search can drop, reorder and merge."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from torch import Tensor
 class Rows:
     """Base of dataclasses whose tensors have one row per sentence or per hypothesis.
 
-    A field may be a Tensor whose axis 0 is the row, a list or tuple of such, another `Rows`, or a
-    plain value (an int such as a cache length) that all rows share and that selection keeps.
+    A field may be a Tensor whose axis 0 is the row, a list or tuple of such, another `Rows`, or a plain value (such as
+    the length of a cache) that all rows share and that selection keeps.
     """
 
     def select(self, rows: Tensor) -> Self:
@@ -27,11 +27,11 @@ class Rows:
         return type(self)(**{name: _selected(getattr(self, name), rows) for name in self._field_names()})
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Self:
-        """The same with each tensor replaced by what the function makes of it."""
+        """A copy with the function applied to each tensor."""
         return type(self)(**{name: _mapped(getattr(self, name), function) for name in self._field_names()})
 
     def tensors(self) -> list[Tensor]:
-        """All tensors, in the order of the fields."""
+        """All tensors, in field order."""
         found: list[Tensor] = []
 
         def note(tensor: Tensor) -> Tensor:
@@ -42,14 +42,14 @@ class Rows:
         return found
 
     def with_tensors(self, tensors: Iterable[Tensor]) -> Self:
-        """The same with other tensors, as many and in the order of `tensors`; they may have other shapes."""
+        """A copy with other tensors, as many as and in the order of `self.tensors()`; their shapes may differ."""
         left = iter(tensors)
         made = self.map(lambda _: next(left))
         assert next(left, None) is None
         return made
 
     def where(self, chosen: Tensor, other: Self) -> Self:
-        """These rows where `chosen` [rows], bool, is True; elsewhere those of the other, whose shapes are the same."""
+        """These rows where `chosen` ([rows] bool) is True, elsewhere the rows of `other`, which has the same shapes."""
 
         def choose(own: Tensor, others: Tensor) -> Tensor:
             return torch.where(chosen.view(-1, *[1] * (own.dim() - 1)), own, others)  # [rows] -> [rows, 1, ..., 1]
@@ -59,7 +59,7 @@ class Rows:
     @classmethod
     @cache
     def _field_names(cls) -> tuple[str, ...]:
-        """Remembered, since every step of a search asks for them."""
+        """Cached, since every step of a search needs them."""
         assert dataclasses.is_dataclass(cls)
         return tuple(field.name for field in dataclasses.fields(cls))
 

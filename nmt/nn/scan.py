@@ -1,4 +1,4 @@
-"""Linear recurrences, c_t = a_t c_(t-1) + u_t, computed for all positions of a sequence at once."""
+"""Linear recurrences c_t = a_t c_(t-1) + u_t, computed for all positions of a sequence at once."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ def scan(decay: Tensor, update: Tensor) -> Tensor:
     """All states of the recurrence from c_0 = 0, with a gradient.
 
     Args:
-        decay: a, [B, T, D], for stability between 0 and 1.
+        decay: a, [B, T, D], between 0 and 1 for stability.
         update: u, [B, T, D].
 
     Returns:
-        c, [B, T, D]; that at a position depends on no later one.
+        c, [B, T, D]; a state depends on no later position.
     """
     states: Tensor = _Scan.apply(decay, update)  # type: ignore[no-untyped-call]
     return states
 
 
 def plain_scan(decay: Tensor, update: Tensor) -> Tensor:
-    """The definition, which autograd differentiates: what `scan` is tested against."""
+    """The definition, differentiated by autograd; the reference that `scan` is tested against."""
     states = [update[:, 0]]
     for a, u in zip(decay.unbind(1)[1:], update.unbind(1)[1:], strict=True):
         states.append(a * states[-1] + u)
@@ -32,10 +32,10 @@ def plain_scan(decay: Tensor, update: Tensor) -> Tensor:
 
 
 class _Scan(torch.autograd.Function):
-    """Its gradient is the same recurrence from the end: g_t = dL/dc_t + a_(t+1) g_(t+1), du = g, da_t = g_t c_(t-1)."""
+    """The gradient is the same recurrence backwards: g_t = dL/dc_t + a_(t+1) g_(t+1), du = g, da_t = g_t c_(t-1)."""
 
     @staticmethod
-    def forward(ctx: Any, decay: Tensor, update: Tensor) -> Tensor:  # noqa: ANN401 -- torch's own has no type
+    def forward(ctx: Any, decay: Tensor, update: Tensor) -> Tensor:  # noqa: ANN401 -- torch gives it no type
         states = _states(decay, update)
         ctx.save_for_backward(decay, states)
         return states
@@ -51,7 +51,7 @@ class _Scan(torch.autograd.Function):
 
 
 def _states(decay: Tensor, update: Tensor) -> Tensor:
-    """In the form that is faster on the device."""
+    """All states, by the faster method for the device."""
     return _in_turn(decay, update) if _is_cpu(update) else _doubling(decay, update)
 
 
@@ -68,7 +68,7 @@ def _is_cpu(tensor: Tensor) -> bool:
 
 
 def _in_turn(decay: Tensor, update: Tensor) -> Tensor:
-    """A pass over each position, in place: on a CPU the least memory traffic."""
+    """One position after another, in place: the least memory traffic on a CPU."""
     states = update.clone(memory_format=torch.contiguous_format)
     before, *rest = states.unbind(1)
     for a, state in zip(decay.unbind(1)[1:], rest, strict=True):
@@ -85,9 +85,9 @@ def _in_turn_from_the_end(decay: Tensor, update: Tensor) -> Tensor:
 
 
 def _doubling(decay: Tensor, update: Tensor) -> Tensor:
-    """log2(T) passes over all positions (Hillis and Steele 1986); nothing is divided, so that nothing overflows.
+    """log2(T) passes over all positions (Hillis and Steele 1986), without division, so nothing overflows.
 
-    After each pass a state has taken in twice as many positions, and `decay` is the product of that many.
+    Each pass doubles the number of positions that a state covers; `decay` is the product over as many.
     """
     states, reach = update, 1
     while reach < update.shape[1]:

@@ -1,4 +1,4 @@
-"""Copies of modules in which some parts are other ones and all tensors are shared."""
+"""Copies of modules that share all tensors but have some parts replaced."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
 def evaluating(module: ModuleT) -> ModuleT:
-    """The module in evaluation mode: itself where it is in it, else a copy that shares its tensors.
+    """The module in evaluation mode: itself if it already is, else a copy that shares its tensors.
 
-    So nobody who uses a module meanwhile, a training or another thread, finds it switched.
+    So a training or another thread that uses the module at the same time never finds its mode changed.
     """
     if not any(part.training for part in module.modules()):
         return module
@@ -29,9 +29,9 @@ def twin(
     """A copy that shares its parameters and buffers with the module, which stays as it is.
 
     Args:
-        module: what is copied; where no part is to be replaced it is returned itself.
-        replaced: whether another one stands in the copy for a part.
-        replacement: which one.
+        module: the module to copy; returned itself if no part is to be replaced.
+        replaced: whether to replace a part.
+        replacement: the part's replacement in the copy.
     """
     if not any(map(replaced, module.modules())):
         return module

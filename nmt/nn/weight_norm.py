@@ -13,13 +13,13 @@ ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
 class WeightNormLinear(nn.Module):
-    """y = Wx + b with W = g v / |v|, the norm over the inputs of each output; g = |v| at first, so that W = v.
+    """y = Wx + b with W = g v / |v|, the norm over the inputs of each output; initially g = |v|, so W = v.
 
     Args:
         inputs: width of x.
         outputs: width of y.
         std: standard deviation of v's normal initialisation.
-        bias: whether there is a b; it starts at zero.
+        bias: whether there is a bias b; it starts at zero.
     """
 
     def __init__(self, inputs: int, outputs: int, std: float, *, bias: bool = True) -> None:
@@ -39,7 +39,7 @@ class WeightNormLinear(nn.Module):
         return nn.functional.linear(x, self.weight, self.bias)
 
     def folded(self) -> nn.Linear:
-        """The plain linear layer that this one is now."""
+        """The plain linear layer with the present weight."""
         outputs, inputs = self.direction.shape
         linear = nn.Linear(inputs, outputs, bias=self.bias is not None, device="meta")
         linear.weight = nn.Parameter(self.weight.detach())
@@ -48,10 +48,10 @@ class WeightNormLinear(nn.Module):
 
 
 def fold_weight_norm(module: ModuleT) -> ModuleT:
-    """The module with every `WeightNormLinear` in it made a plain linear layer.
+    """The module with every `WeightNormLinear` replaced by a plain linear layer.
 
-    A copy that shares all other tensors with the module, which stays as it is; the module itself where there is nothing
-    to fold. It is for inference: further training of the module does not reach the copy.
+    A copy that shares all other tensors with the module, which stays as it is; the module itself if there is nothing to
+    fold. It is for inference: further training of the module does not change the folded weights.
     """
 
     def folded(part: nn.Module) -> nn.Module:
@@ -62,7 +62,7 @@ def fold_weight_norm(module: ModuleT) -> ModuleT:
 
 
 def use_weight_norm(module: nn.Module, std: float) -> None:
-    """Makes every linear layer within the module a `WeightNormLinear` with fresh weights, in place."""
+    """Replaces every linear layer within the module by a `WeightNormLinear` with fresh weights, in place."""
     for name, part in module.named_children():
         if isinstance(part, nn.Linear):
             normed = WeightNormLinear(part.in_features, part.out_features, std, bias=part.bias is not None)

@@ -53,9 +53,9 @@ def begun(mixer: CausalMixer[Any], sentences: int, beam: int) -> Decoded[Any]:
 @torch.no_grad()
 def step(mixer: CausalMixer[Any], x: Tensor, decoded: Decoded[Any]) -> tuple[Tensor, Decoded[Any]]:
     """x: [B, K, D]."""
-    place = decoded.next_place()
-    found, past = mixer.step(x, decoded.layers[0], place)
-    return found, decoded.advanced(place, [past])
+    slot = decoded.next_slot()
+    found, past = mixer.step(x, decoded.layers[0], slot)
+    return found, decoded.advanced(slot, [past])
 
 
 def every(x: Tensor) -> Tensor:

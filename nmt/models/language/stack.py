@@ -112,13 +112,13 @@ class StackLM(Decoder[StackState]):
 
     def step(self, tokens: Tensor, state: StackState) -> StepOutput[StackState]:
         decoded = state.decoded
-        place = decoded.next_place()
+        slot = decoded.next_slot()
         x = self.embedding(tokens) + self.positions.at(decoded.length)  # [B, K, D]
         pasts = []
         for layer, past in zip(self.layers, decoded.layers, strict=True):
-            x, past = layer.step(x, past, place)
+            x, past = layer.step(x, past, slot)
             pasts.append(past)
-        return StepOutput(self.output(self.norm(x)), None, StackState(decoded.advanced(place, pasts)))
+        return StepOutput(self.output(self.norm(x)), None, StackState(decoded.advanced(slot, pasts)))
 
 
 def _layer(config: StackLM.Config) -> CausalLayer:

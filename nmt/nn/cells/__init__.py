@@ -1,4 +1,4 @@
-"""Recurrent cells; a new one is its file and one line here."""
+"""Recurrent cells; to add a cell, add its file and one line here."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from nmt.nn.cells.options import CellOptions
 from nmt.nn.cells.tanh import TanhCell
 
 CellConfig = Annotated[LSTM.Config | GRU.Config | TanhCell.Config, Field(discriminator="kind")]
-"""Every cell there is. One made of another has a field of this type, its name in quotes, and `model_rebuild` here."""
+"""All cells. One that wraps another has a field of this type, its name in quotes, and calls `model_rebuild` here."""
 
 
 def _check_causal(cell: CellOptions) -> CellOptions:
     if not cell.causal:
         raise ValueError(
-            f"norm: {cell.norm.kind} is not for a decoder: its statistics of whole target sentences would tell of the "
-            "tokens that are to be predicted. An encoder may have it"
+            f"norm: {cell.norm.kind} cannot be used in a decoder: its statistics over whole target sentences would "
+            "leak the tokens to be predicted. Use it in the encoder only"
         )
     return cell
 
 
 CausalCellConfig = Annotated[CellConfig, AfterValidator(_check_causal)]
-"""Those whose step depends on no later one, not even in training, as a decoder needs them."""
+"""Cells whose step depends on no later one, even in training, as a decoder requires."""
 
 __all__ = [
     "GRU",

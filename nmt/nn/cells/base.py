@@ -1,4 +1,4 @@
-"""What every recurrent cell is to the models: one step, and a whole sequence at once."""
+"""The interface of all recurrent cells: one step, and a whole sequence at once."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from nmt.nn.rows import Rows
 
 @dataclass
 class CellState(Rows):
-    """What a cell carries from step to step: a row per sequence, of tensors of any shape."""
+    """The tensors, of any shape, that a cell carries from step to step; one row per sequence."""
 
     output: Tensor
     """[rows, width]"""
     past: tuple[NormPast, ...] = field(default=(), kw_only=True)
-    """What the cell's norms remember of earlier steps."""
+    """Statistics of earlier steps that the cell's norms remember."""
 
     def without_past(self) -> Self:
-        """What the cell itself carries, as for one whose norms are not these."""
+        """The state without that of the norms, for a cell with other norms."""
         return replace(self, past=())
 
 
@@ -34,14 +34,14 @@ StateT = TypeVar("StateT", bound=CellState)
 
 
 class Cell(nn.Module, ABC, Generic[StateT]):
-    """A recurrent layer of one direction, with its initial weights and its bounds. `tests/contract` states its laws.
+    """A recurrent layer of one direction, which initialises and bounds itself. `tests/contract` states its laws.
 
     Args:
         inputs: width of x.
-        width: of its output.
-        projected: width of what `project` makes of x.
-        norms: of what it computes in a step. Fused kernels know none.
-        limit: clips what the cell carries; a model may have one for all of its cells. Fused kernels know none.
+        width: width of the output.
+        projected: width of the result of `project`.
+        norms: norms within a step. Fused kernels have none.
+        limit: clips the cell's state; a model may share one among all cells. Fused kernels have none.
     """
 
     def __init__(self, inputs: int, width: int, projected: int, norms: CellNorms, limit: AnnealedLimit | None) -> None:
@@ -51,34 +51,34 @@ class Cell(nn.Module, ABC, Generic[StateT]):
 
     @abstractmethod
     def initialise(self, start: Uniform) -> None:
-        """Draws the weights that have no start of their own."""
+        """Draws the weights that do not start from special values."""
 
     @abstractmethod
     def empty(self, like: Tensor, rows: int) -> StateT:
-        """The state of `rows` sequences that have not begun: zeros of the dtype and on the device of `like`."""
+        """The state of `rows` sequences before their first step: zeros with the dtype and device of `like`."""
 
     def begin_from(self, state: StateT) -> StateT:
-        """The state of sequences that have not begun and start from what another cell of this kind has carried."""
+        """The initial state of sequences that start from the state of another cell of this kind."""
         return replace(state, past=self.norms.begin(state.output, len(state.output)))
 
     @abstractmethod
     def project(self, x: Tensor) -> Tensor:
         """The part of a step that does not depend on the state, not normalised: [..., inputs] to [..., projected].
 
-        Affine in x, so that what a further input gives can be added to it.
+        Affine in x, so the contribution of a further input can be added to it.
         """
 
     @abstractmethod
     def recur(self, projected: Tensor, state: StateT, norm: NormStep) -> StateT:
-        """The rest of a step behind the norm of the product with the input.
+        """The rest of a step, after the norm of the product with the input.
 
         Args:
             projected: [rows, projected], normalised.
-            state: of those rows.
-            norm: applied to what stands at the other sites.
+            state: the state of these rows.
+            norm: to be applied at the other sites.
 
         Returns:
-            The state after the step; its past is not looked at.
+            The state after the step; its past is ignored.
         """
 
     def advance(self, projected: Tensor, state: StateT) -> StateT:
@@ -86,7 +86,7 @@ class Cell(nn.Module, ABC, Generic[StateT]):
 
         Args:
             projected: [rows, projected], as from `project`.
-            state: of those rows.
+            state: the state of these rows.
         """
         norm = NormStep(self.norms, state.past, None)
         return self._stepped(norm.inputs(projected), state, norm)
@@ -98,30 +98,30 @@ class Cell(nn.Module, ABC, Generic[StateT]):
     def forward(self, x: Tensor) -> Tensor:
         """Whole sequences from the empty state: [B, T, inputs] to [B, T, width].
 
-        Here step after step; a cell that has a fused kernel overrides it.
+        Goes step by step; a cell with a fused kernel overrides this.
         """
         return self._run(x, None)[0]
 
     def read(self, x: Tensor, mask: Tensor) -> tuple[Tensor, StateT]:
-        """Whole padded sequences from the empty state; padding leaves the state as it is.
+        """Whole padded sequences from the empty state; padding leaves the state unchanged.
 
-        Here step after step; a cell that has a fused kernel overrides it.
+        Goes step by step; a cell with a fused kernel overrides this.
 
         Args:
             x: [B, T, inputs].
-            mask: [B, T] bool, True on real positions, which lie side by side; padding may be on either side.
+            mask: [B, T] bool, True on real positions, which are contiguous; padding may be on either side.
 
         Returns:
-            [B, T, width], without a meaning on padding, and the states after the last real position of each sequence.
+            [B, T, width], undefined at padding, and the states after the last real position of each sequence.
         """
         return self._run(x, mask)
 
     def bounded(self, carried: Tensor) -> Tensor:
-        """What is carried on, within the limit."""
+        """The carried tensor, clipped if there is a limit."""
         return carried if self.limit is None else self.limit(carried)
 
     def _run(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, StateT]:
-        # of the weights' dtype: under autocast, what is summed up over time must not be bf16 as the products are
+        # in the weights' dtype: under autocast, sums over time must not be bf16 as the products are
         state, outputs = self.empty(next(self.parameters()), x.shape[0]), []
         projected, state.past = self.norms.read_inputs(self.project(x), mask, state.past)
         for position, inputs in enumerate(projected.unbind(1)):
@@ -139,16 +139,16 @@ class Cell(nn.Module, ABC, Generic[StateT]):
 
 
 AnyCell = Cell[Any]
-"""A cell of whatever state."""
+"""A cell with any type of state."""
 
 
 def plain(*layers: nn.Module) -> bool:
-    """Whether these are linear layers with weights in floating point, as a fused kernel needs them."""
+    """Whether these are linear layers with floating-point weights, as fused kernels require."""
     return all(type(layer) is nn.Linear for layer in layers)
 
 
 def input_product(inputs: int, outputs: int, norms: CellNorms) -> nn.Linear:
-    """The layer in front of a cell; its bias is zero, or that of the norm which follows."""
+    """The input layer of a cell; it has a bias, initially zero, unless a norm with its own bias follows."""
     layer = nn.Linear(inputs, outputs, bias="ih" not in norms)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)

@@ -1,4 +1,4 @@
-"""Gated recurrent units (Cho et al. 2014), as Chung et al. 2014 compare them, and as cuDNN computes them."""
+"""Gated recurrent units (Cho et al. 2014), as in Chung et al. 2014 and as in cuDNN."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nmt.nn.clipping import AnnealedLimit
 from nmt.nn.initial import Uniform
 
 _GATES, _CANDIDATE = 0, 1
-"""Numbers of the norms of a site."""
+"""Indices of the norms within a site."""
 
 
 def _norm_widths(width: int) -> Mapping[Site, Sequence[int]]:
@@ -24,12 +24,12 @@ def _norm_widths(width: int) -> Mapping[Site, Sequence[int]]:
 
 
 class GRU(OutputCell):
-    """Reset gate, update gate and candidate, whose inputs are stacked in this order (Chung et al. 2014, section 3.2).
+    """Reset gate, update gate and candidate, with inputs stacked in this order (Chung et al. 2014, section 3.2).
 
         r, z = sigmoid(W x + U h + b)       n = tanh(W x + U (r * h) + b)       h' = (1 - z) h + z n
 
-    A limit clips h'. Norms at `ih` and `hh` are of the gates' product and of the candidate's, each by itself (Ba et al.
-    2016, supplement).
+    A limit clips h'. Norms at `ih` and `hh` normalise the product of the gates and that of the candidate separately (Ba
+    et al. 2016, supplement).
     """
 
     class Config(CellOptions):
@@ -37,8 +37,8 @@ class GRU(OutputCell):
 
         kind: Literal["gru"] = "gru"
         reset_after: bool = False
-        """Reset what the recurrent product gives, as cuDNN and torch do, and not what it is made of. The update gate
-        then says how much is kept, and a fused kernel reads whole sequences."""
+        """Apply the reset gate to the result of the recurrent product, as cuDNN and torch do, not to its input. The
+        update gate is then the share of the old state that is kept, and a fused kernel reads whole sequences."""
 
         def build(self, inputs: int, width: int, limit: AnnealedLimit | None = None) -> AnyCell:
             """A layer with fresh weights."""
@@ -66,18 +66,18 @@ class GRU(OutputCell):
 
 
 class ResetAfterGRU(OutputCell):
-    """The same gates and candidate, as in cuDNN and in torch's GRU.
+    """A GRU that resets after the recurrent product, as in cuDNN and torch.
 
         r, z = sigmoid(W x + U h + b)       n = tanh(W x + b + r * (U h + b'))       h' = (1 - z) n + z h
 
-    A limit clips h'. Norms are as in the other.
+    A limit clips h'. Norms are as in `GRU`.
     """
 
     def __init__(self, config: GRU.Config, inputs: int, width: int, limit: AnnealedLimit | None) -> None:
         super().__init__(inputs, width, 3 * width, CellNorms(config.norm, _norm_widths(width)), limit)
         self.input = input_product(inputs, 3 * width, self.norms)
         self.recurrent = nn.Linear(width, 3 * width, bias=False)
-        self.recurrent_bias = nn.Parameter(torch.zeros(width))  # of the candidate alone: in the gates it would be b's
+        self.recurrent_bias = nn.Parameter(torch.zeros(width))  # for the candidate only: in the gates b covers it
 
     def initialise(self, start: Uniform) -> None:
         start.draw_linear(self.input, self.recurrent)

@@ -1,4 +1,4 @@
-"""Long short-term memory (Hochreiter & Schmidhuber 1997, with forget gates), as GNMT has it."""
+"""Long short-term memory (Hochreiter & Schmidhuber 1997, with forget gates), as in GNMT."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from nmt.nn.initial import Uniform
 from nmt.options import NonNegativeFloat
 
 _SHUT = 1e4
-"""What makes a sigmoid 0 or 1 whatever is added to it; float16 holds it too."""
+"""Drives a sigmoid to 0 or 1 whatever is added to it; within the range of float16."""
 
 
 @dataclass
 class LSTMState(CellState):
-    """Output m and memory c."""
+    """Output m and memory cell c."""
 
     memory: Tensor
     """[rows, width]"""
@@ -33,8 +33,9 @@ class LSTM(Cell[LSTMState]):
         i, f, o = sigmoid(W x + U m + b)    g = tanh(W x + U m + b)
         c' = f * c + i * g                  m' = o * tanh(c')
 
-    A limit clips c' before m' is made of it, so that |m'| stays within it too. A norm at `ih` or `hh` is of the four
-    gates' products together (Ba et al. 2016, supplement). One at `c` is of c' as m' sees it; c' is carried as it is.
+    A limit clips c' before m' is computed, so |m'| stays within it too. A norm at `ih` or `hh` covers the products of
+    all four gates together (Ba et al. 2016, supplement). One at `c` applies to c' in m' only; the c' carried on is not
+    normalised.
     """
 
     class Config(CellOptions):
@@ -44,10 +45,10 @@ class LSTM(Cell[LSTMState]):
 
         kind: Literal["lstm"] = "lstm"
         forget_bias: NonNegativeFloat = 1.0
-        """What the bias of the forget gate starts from; above 0 the memory is kept at first."""
+        """Initial bias of the forget gate; above 0, the cell keeps its memory at first."""
         output_tanh: bool = True
-        """Squash the memory on its way out, m = o * tanh(c); false is GNMT's equation as printed, m = o * c, which goes
-        with `clipping`."""
+        """Squash the memory in the output, m = o * tanh(c); false is GNMT's printed equation, m = o * c, meant for
+        use with `clipping`."""
 
         def build(self, inputs: int, width: int, limit: AnnealedLimit | None = None) -> LSTM:
             """A layer with fresh weights."""
@@ -94,30 +95,30 @@ class LSTM(Cell[LSTMState]):
     def read(self, x: Tensor, mask: Tensor) -> tuple[Tensor, LSTMState]:
         if not self._fusible():
             return super().read(x, mask)
-        # A further input, 1 on padding, shuts the input gate and opens the forget gate there: the memory stays zero
-        # before a sequence and what it was after it. Packed sequences would do the same, at half the speed on a CPU.
+        # An extra input, 1 on padding, closes the input gate and opens the forget gate there: the memory stays zero
+        # before a sequence and unchanged after it. Packed sequences would do the same, at half the speed on a CPU.
         padding = (~mask).to(x.dtype)[:, :, None]
         gates = self.input.weight.new_zeros(4, self.width, 1)
         gates[0], gates[1] = -_SHUT, _SHUT
         outputs, memory = self._fused(
             torch.cat([x, padding], dim=-1), torch.cat([self.input.weight, gates.flatten(0, 1)], dim=-1)
         )
-        place = torch.arange(mask.shape[1], device=mask.device)
-        last = torch.where(mask, place, 0).amax(dim=1)[:, None, None].expand(-1, 1, self.width)
+        positions = torch.arange(mask.shape[1], device=mask.device)
+        last = torch.where(mask, positions, 0).amax(dim=1)[:, None, None].expand(-1, 1, self.width)
         return outputs, LSTMState(outputs.gather(1, last).squeeze(1), memory)
 
     def _fusible(self) -> bool:
-        """Whether torch's kernel for whole sequences does this: no limit, no norm, the standard output, plain
+        """Whether torch's kernel for whole sequences applies: no limit, no norm, the standard output, plain
         weights.
         """
         free = self.limit is None and not self.norms.present
         return free and self.output_tanh and plain(self.input, self.recurrent)
 
     def _fused(self, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-        """All outputs [B, T, width] and the last memories [B, width], with this weight of the input."""
+        """All outputs [B, T, width] and the last memories [B, width], with this weight for the input."""
         empty = x.new_zeros(1, x.shape[0], self.width)
         bias = self.input.bias
-        # `train` also makes the kernel keep what a backward pass needs, so it follows autograd and not `.train()`
+        # `train` makes the kernel keep what the backward pass needs, so it follows autograd, not `.train()`
         outputs, _, memory = torch.lstm(
             x,
             (empty, empty),

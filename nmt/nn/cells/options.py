@@ -1,4 +1,4 @@
-"""What the options of all recurrent cells have in common."""
+"""Options common to all recurrent cells."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class CellOptions(Options):
     """The base of the options of all cells."""
 
     sites: ClassVar[tuple[Site, ...]] = ("ih", "hh")
-    """Where the cell can have norms."""
+    """The sites at which the cell can have norms."""
 
     kind: str
     norm: CellNormConfig = Nothing()
-    """Normalisation within each step. Fused kernels know none, so that training takes several times as long."""
+    """Normalisation within each step. Training then takes several times as long, since fused kernels have none."""
 
     @model_validator(mode="after")
     def _check_sites(self) -> Self:
@@ -30,7 +30,7 @@ class CellOptions(Options):
 
     @property
     def causal(self) -> bool:
-        """Whether a step depends on no later one, not even in training, as a decoder needs it."""
+        """Whether a step depends on no later one, even in training, as a decoder requires."""
         return self.norm.causal
 
     @abstractmethod

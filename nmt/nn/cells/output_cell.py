@@ -1,4 +1,4 @@
-"""Cells that carry nothing but their output, and fused kernels for them."""
+"""Cells whose state is their output, and fused kernels for them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from nmt.nn.cells.base import Cell, CellState
 class OutputCell(Cell[CellState]):
     """A cell whose state is its output.
 
-    One for which torch has a kernel that reads whole sequences gives it in `whole`.
+    If torch has a kernel that reads whole sequences, the cell returns it from `whole`.
     """
 
     def empty(self, like: Tensor, rows: int) -> CellState:
         return CellState(like.new_zeros(rows, self.width), past=self.norms.begin(like, rows))
 
     def whole(self) -> Callable[[Tensor], Tensor] | None:
-        """A kernel that makes of whole sequences, [B, T, inputs] to [B, T, width], what the steps make; if there is."""
+        """A kernel that does all steps at once, [B, T, inputs] to [B, T, width], if there is one."""
         return None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -31,19 +31,19 @@ class OutputCell(Cell[CellState]):
         kernel = self.whole()
         if kernel is None:
             return super().read(x, mask)
-        # A kernel knows no masks. So it reads each sequence from the start of its row: padding, which follows then,
-        # cannot change what was before it.
+        # A kernel takes no mask, so each sequence is shifted to the start of its row: padding then comes after it and
+        # cannot change it.
         length = mask.shape[1]
-        places, first = torch.arange(length, device=mask.device), mask.int().argmax(dim=1, keepdim=True)
-        outputs = kernel(_moved(x, (places + first) % length))
+        positions, first = torch.arange(length, device=mask.device), mask.int().argmax(dim=1, keepdim=True)
+        outputs = kernel(_moved(x, (positions + first) % length))
         last = (mask.sum(dim=1, keepdim=True) - 1).clamp(min=0)
         state = _moved(outputs, last).squeeze(1).masked_fill(~mask.any(dim=1, keepdim=True), 0.0)
-        return _moved(outputs, (places - first) % length), CellState(state)
+        return _moved(outputs, (positions - first) % length), CellState(state)
 
 
-def _moved(x: Tensor, places: Tensor) -> Tensor:
-    """The positions [B, P] of [B, T, D]: [B, P, D]."""
-    return x.gather(1, places[:, :, None].expand(-1, -1, x.shape[2]))
+def _moved(x: Tensor, positions: Tensor) -> Tensor:
+    """The vectors at `positions` [B, P] of x [B, T, D]: [B, P, D]."""
+    return x.gather(1, positions[:, :, None].expand(-1, -1, x.shape[2]))
 
 
 Kernel = Callable[..., tuple[Tensor, Tensor]]
@@ -52,19 +52,19 @@ Kernel = Callable[..., tuple[Tensor, Tensor]]
 def outputs_of(
     kernel: Kernel, x: Tensor, input_layer: nn.Linear, recurrent: nn.Linear, recurrent_bias: Tensor
 ) -> Tensor:
-    """What `torch.gru` or `torch.rnn_tanh` makes of whole sequences from the empty state.
+    """The outputs of `torch.gru` or `torch.rnn_tanh` for whole sequences from the empty state.
 
     Args:
-        kernel: one of these.
+        kernel: one of these two.
         x: [B, T, inputs].
         input_layer: applied to x.
-        recurrent: applied to the output before.
+        recurrent: applied to the previous output.
         recurrent_bias: [outputs of `recurrent`].
 
     Returns:
         [B, T, width]
     """
-    x = x.to(input_layer.weight.dtype)  # the state's too, which must not be bf16 under autocast
+    x = x.to(input_layer.weight.dtype)  # also the state's dtype, which must not be bf16 under autocast
     outputs, _ = kernel(
         x,
         x.new_zeros(1, x.shape[0], recurrent.in_features),
@@ -72,7 +72,7 @@ def outputs_of(
         has_biases=True,
         num_layers=1,
         dropout=0.0,
-        train=torch.is_grad_enabled(),  # what a backward pass needs is kept; no matter of `.train()`
+        train=torch.is_grad_enabled(),  # whether to keep what the backward pass needs; not `.train()`
         bidirectional=False,
         batch_first=True,
     )

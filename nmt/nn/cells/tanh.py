@@ -1,4 +1,4 @@
-"""The simple recurrent layer (Elman 1990), with which Chung et al. 2014 compare gated ones."""
+"""The simple recurrent layer (Elman 1990), the baseline for gated ones in Chung et al. 2014."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The functions that are in C where that can be, each beside its reference in torch.
+"""Functions that run in C where possible, each beside its reference in torch.
 
-Each chooses by what it is given (`nmt.nn.native.functions_for`); callers see one function.
+Each chooses by its arguments (`nmt.nn.native.functions_for`); callers see one function.
 """

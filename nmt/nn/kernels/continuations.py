@@ -20,17 +20,17 @@ def best_continuations(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The best sums of a hypothesis's log-probability and its next token's.
 
-    Among equal sums the choice depends on the sentence's own values alone, not on its batch mates.
+    Ties are broken by the sentence's own values alone, independently of its batch mates.
 
     Args:
-        logits: [B, K, V], contiguous; they may be overwritten.
-        live: [B, K] float32, -inf for no hypothesis.
-        count: how many of each sentence.
-        banned: tokens that are left out, though the softmax counts them.
-        margin: leave out tokens that are this much less probable, in logarithms, than a hypothesis's best one.
+        logits: [B, K, V], contiguous; may be overwritten.
+        live: [B, K] float32, log-probability of each hypothesis so far, -inf for none.
+        count: number of continuations per sentence.
+        banned: tokens that are never chosen, though they count in the softmax.
+        margin: skip tokens whose log-probability is lower by more than this than that of a hypothesis's best token.
 
     Returns:
-        sums [B, count] float32, best first, -inf where there are no more; hypotheses in 0..K-1 and tokens, int64,
+        sums [B, count] float32, best first, -inf where a sentence has fewer; hypotheses in 0..K-1 and tokens, int64
         [B, count], undefined there.
     """
     if margin is None:
@@ -49,7 +49,7 @@ def best_continuations(
 def _best_continuations(
     functions: ctypes.CDLL, logits: Tensor, live: Tensor, count: int, banned: tuple[int, ...]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """In C, which leaves the logits as they are."""
+    """In C, which does not overwrite the logits."""
     sentences, beam, vocabulary = logits.shape
     sums = torch.empty((sentences, count))
     parents, tokens = torch.empty((2, sentences, count), dtype=torch.int64).unbind()
@@ -71,9 +71,9 @@ def _best_continuations(
 
 
 def to_log_probabilities(logits: Tensor) -> Tensor:
-    """log softmax over the vocabulary in float32: in the same memory where that is what the logits are.
+    """log softmax over the vocabulary in float32; in place if the logits are float32.
 
-    Into fresh memory it takes up to twice as long on a CPU: these are the largest tensors of a step.
+    Fresh memory would take up to twice as long on a CPU: these are the largest tensors of a step.
     """
     if logits.dtype == torch.float32 and not torch.is_grad_enabled():
         return torch.log_softmax(logits, -1, out=logits)
@@ -83,9 +83,9 @@ def to_log_probabilities(logits: Tensor) -> Tensor:
 def best_sums(log_probabilities: Tensor, live: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
     """The `count` best sums of a hypothesis's log-probability and its next token's, best first.
 
-    Exact. Two stages where that is faster: only the `count` blocks of the vocabulary with the highest
-    maxima can hold a winner, and adding a constant to a block moves its maximum without changing it.
-    Among equal sums the choice depends on the sentence's own values alone, not on its batch mates.
+    Exact, in two stages where that is faster: only the `count` blocks of the vocabulary with the highest maxima can
+    hold a winner, and adding a constant to a block does not change which entry is its maximum. Ties are broken by the
+    sentence's own values alone, independently of its batch mates.
 
     Args:
         log_probabilities: [B, K, V] of the next token, contiguous.
@@ -113,7 +113,7 @@ def best_sums(log_probabilities: Tensor, live: Tensor, count: int) -> tuple[Tens
 
 
 def plain_best_sums(log_probabilities: Tensor, live: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The same in one stage: the reference that the fast one is tested against."""
+    """`best_sums` in one stage: the reference for its tests."""
     vocabulary = log_probabilities.size(-1)
     sums = log_probabilities + live[:, :, None]
     best, flat = sums.flatten(1).topk(count, -1)
@@ -122,7 +122,7 @@ def plain_best_sums(log_probabilities: Tensor, live: Tensor, count: int) -> tupl
 
 @lru_cache
 def block_size(vocabulary: int, count: int) -> int:
-    """A divisor of the vocabulary size near 64, in whole vector registers; 0 where one stage is better."""
+    """A divisor of the vocabulary size near 64, in whole vector registers; 0 if one stage is better."""
     if vocabulary < SMALLEST_VOCABULARY:
         return 0
     divisors = [size for size in range(32, 257, 16) if vocabulary % size == 0 and count * size * 4 <= vocabulary]

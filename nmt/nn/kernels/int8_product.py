@@ -1,11 +1,11 @@
-"""The kernel of 8-bit matrix products: which of those that torch carries is used, and why.
+"""8-bit matrix products: which kernel is used, and why.
 
-A product takes fp32 rows and gives fp32 rows. Each row of x is quantised with its own scale, at the moment, so that a
-row's result depends on nothing but that row; accumulation is in int32; each output has its own scale too.
+A product maps fp32 rows to fp32 rows. Each row of x is quantised on the fly with its own scale, so a row's result
+depends on that row alone; accumulation is in int32; each output has its own scale too.
 
-Microseconds of one product of fp32 rows, or of bytes for the 8-bit kernels, and in the last column of all that
-`Int8Product` does; one thread, torch 2.13, AMD EPYC (Zen 5: AVX512-VNNI, no AMX), by
-`tests/benchmarks/int8_products.py`. `qlinear` is `onednn.qlinear_pointwise` with unsigned bytes.
+Microseconds per product of fp32 rows, or of bytes for the 8-bit kernels; the last column is all that `Int8Product`
+does. One thread, torch 2.13, AMD EPYC (Zen 5: AVX512-VNNI, no AMX), by `tests/benchmarks/int8_products.py`. `qlinear`
+is `onednn.qlinear_pointwise` with unsigned bytes.
 
     rows x inputs x outputs   fp32 MKL  fp32 oneDNN     bf16  _int_mm  qlinear  linear_dynamic   here
       5 x  512 x   512              61           47       28       15       21              24      9
@@ -15,18 +15,18 @@ Microseconds of one product of fp32 rows, or of bytes for the 8-bit kernels, and
     160 x 1024 x  4096          15,731        6,749    3,429    1,676    1,540           1,566  1,561
      40 x  512 x 32000          18,103        9,562    4,926    3,167    2,112           2,152  1,981
     160 x  512 x 32000          62,556       27,139   13,961    7,770    6,750           6,857  6,527
-    160 x 1024 x  4096, by what oneDNN may use (ONEDNN_MAX_CPU_ISA):
+    160 x 1024 x  4096, by the instructions that oneDNN may use (ONEDNN_MAX_CPU_ISA):
       AVX512_CORE_VNNI          14,625        6,744   18,366    1,668    1,568           1,581  1,527
       AVX512_CORE               14,077        6,186   17,298    2,943    2,840           2,862  2,934
       AVX2                      13,921       11,675   50,749    5,929    6,142           6,167  6,313
 
-- `quantized::linear_dynamic` is out: it finds one activation scale for all rows of a call.
-- Signed activations are out without AMX: the same `qlinear` is a plain loop then, 20 ms for the first product above.
-- `_int_mm` gives int32, which takes a pass more to scale than `qlinear`'s output does; on another machine, with AMX,
-  it was the slower one: 128 x 512 x 2048 in 652 us with scaling, against 340 (fp32 1,867, bf16 453, dynamic 237).
+- `quantized::linear_dynamic` is ruled out: it uses one activation scale for all rows of a call.
+- Signed activations are ruled out without AMX: `qlinear` is then a plain loop, 20 ms for the first product above.
+- `_int_mm` returns int32, which needs one more pass for scaling than `qlinear`'s output; on another machine, with AMX,
+  it was slower: 128 x 512 x 2048 in 652 us with scaling, against 340 (fp32 1,867, bf16 453, dynamic 237).
 - Without VNNI, bytes of full range overflow 16 bits in all of these kernels: see `activation_levels`.
-- The kernel of our own (`nmt/nn/native/product.c`) takes quantising and scaling into the product: before it, `here`
-  was up to twice `qlinear` for few rows (35 us against 18 for the first product) and 6 to 37 % above it for more.
+- Our own kernel (`nmt/nn/native/product.c`) includes quantising and scaling. Without it, `here` took up to twice as
+  long as `qlinear` for few rows (35 us against 18 for the first product) and 6 to 37 % longer for more.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ from nmt.cpu import forget_old_kernels
 from nmt.nn import native
 
 LEVELS = 127
-"""Largest magnitude of an 8-bit number; -128 is not used, so that negation stays exact."""
+"""Largest magnitude of an 8-bit number; -128 is not used, to keep negation exact."""
 _TINY = torch.tensor(1e-37)
-"""Added to every scale, for the sake of rows of zeros."""
+"""Added to every scale, to avoid division by zero in rows of zeros."""
 
 
 def quantize_rows(x: Tensor, levels: int = LEVELS) -> tuple[Tensor, Tensor]:
@@ -55,8 +55,8 @@ def quantize_rows(x: Tensor, levels: int = LEVELS) -> tuple[Tensor, Tensor]:
         levels: largest magnitude of q.
 
     Returns:
-        q [..., inputs] int8, rounded to the nearest, half to even; scale [..., 1] float32. Both are without a meaning
-        for a row that is not finite, but its q * scale is not finite either.
+        q [..., inputs] int8, rounded to nearest, half to even; scale [..., 1] float32. Both are undefined for a row
+        that is not finite, but its q * scale is not finite either.
     """
     x = x.float()
     scale = torch.add(_TINY, x.abs().amax(-1, keepdim=True), alpha=1 / levels)
@@ -64,7 +64,7 @@ def quantize_rows(x: Tensor, levels: int = LEVELS) -> tuple[Tensor, Tensor]:
 
 
 def is_supported() -> bool:
-    """Whether this machine has the kernel; on other processors oneDNN takes a plain loop, a thousand times slower."""
+    """Whether this machine has the kernel; on other processors oneDNN uses a plain loop, a thousand times slower."""
     return platform.machine().lower() in ("x86_64", "amd64") and torch._C._has_mkldnn
 
 
@@ -72,17 +72,17 @@ def is_supported() -> bool:
 def activation_levels() -> int:
     """Largest magnitude of a quantised activation on this CPU: 127, or 63 where products would overflow.
 
-    Without VNNI or AMX instructions the kernels add two products of a byte each up to 16 bits, which overflow from
-    2 * 128 * 128 on, silently. One bit less keeps them exact.
+    Without VNNI or AMX instructions the kernels add two byte products in 16 bits, which silently overflow from
+    2 * 128 * 128 on. One bit less keeps them exact.
     """
     return LEVELS if has_wide_accumulation() else 63
 
 
 @cache
 def has_wide_accumulation() -> bool:
-    """Whether oneDNN multiplies bytes into 32 bits at once here (AMX, AVX512-VNNI, AVX-VNNI)."""
-    # Asked by a product that overflows if it is not so, since the limit that a user may set (ONEDNN_MAX_CPU_ISA)
-    # counts too and torch does not tell it. It may be the first product of the process.
+    """Whether oneDNN multiplies bytes directly into 32 bits here (AMX, AVX512-VNNI, AVX-VNNI)."""
+    # Found out by a product that would overflow otherwise: a user's limit (ONEDNN_MAX_CPU_ISA) counts too, and torch
+    # does not report it. This may be the first product of the process.
     forget_old_kernels()
     weight = torch.full((16, 64), 127, dtype=torch.int8)
     x = torch.full((4, 64), 255, dtype=torch.uint8)
@@ -91,7 +91,7 @@ def has_wide_accumulation() -> bool:
 
 
 class Int8Product:
-    """x W', for a W of int8 rows with a scale each, laid out as this machine's kernel wants it.
+    """x W', where W has int8 rows with one scale each, in the layout of this machine's kernel.
 
     The plain weights are not kept.
 
@@ -113,16 +113,16 @@ class Int8Product:
             return self.own(x.contiguous(), bias)
         assert self.packed is not None
         q, scale = quantize_rows(x, self.levels)
-        # rounding to signed bytes and moving these takes a quarter of the time of converting to unsigned ones
+        # rounding to signed bytes and shifting them takes a quarter of the time of converting to unsigned bytes
         unsigned = q.view(torch.uint8).add_(self.levels + 1)
         product = _onednn(unsigned, self.packed, self.scale, self.levels + 1)
         return product.mul_(scale) if bias is None else torch.addcmul(bias, product, scale)
 
 
 class _OwnPacked:
-    """8-bit weights [outputs, inputs] with a scale [outputs] each, as `multiply` of product.c reads them.
+    """8-bit weights [outputs, inputs] with one scale per output, in the layout of `multiply` of product.c.
 
-    They lie in panels of 64 outputs, four inputs of an output side by side, filled up with zeros.
+    They are stored in panels of 64 outputs, four inputs of an output side by side, padded with zeros.
     """
 
     def __init__(self, weight: Tensor, scale: Tensor) -> None:
@@ -132,7 +132,7 @@ class _OwnPacked:
         panels, fours = -(-self.outputs // 64), -(-self.inputs // 4)
         weight, scale = weight.contiguous(), scale.contiguous()
         packed = torch.empty((panels, fours, 64, 4), dtype=torch.int8)
-        offset = torch.empty(panels * 64, dtype=torch.int32)  # makes up for unsigned bytes of x
+        offset = torch.empty(panels * 64, dtype=torch.int32)  # compensates for the unsigned bytes of x
         functions.pack(weight.data_ptr(), self.outputs, self.inputs, packed.data_ptr(), offset.data_ptr())
         self._kept = (packed, offset, scale)
         self._addresses = tuple(tensor.data_ptr() for tensor in self._kept)
@@ -152,7 +152,7 @@ class _OwnPacked:
 
 
 def plain_product(x: Tensor, weight: Tensor, scale: Tensor, bias: Tensor | None = None) -> Tensor:
-    """The same product in integers, by the definition: what the fast one is tested against, and any device has.
+    """The product in integers, by the definition: the reference for tests of `Int8Product`, on any device.
 
     Args:
         x: [rows, inputs].
@@ -167,9 +167,9 @@ def plain_product(x: Tensor, weight: Tensor, scale: Tensor, bias: Tensor | None 
 
 
 def _own_is_best(weight: Tensor) -> bool:
-    """Whether our kernel is to multiply by this weight.
+    """Whether to use our kernel for this weight.
 
-    Decided by the weight alone, so that what becomes of a row does not depend on how many there are.
+    This depends on the weight alone, so a row's result does not depend on the number of rows.
     """
     if not (native.has_product() and has_wide_accumulation()):
         return False
@@ -177,7 +177,7 @@ def _own_is_best(weight: Tensor) -> bool:
 
 
 _LARGE = 2**18
-"""Values of a weight from which on AMX instructions outweigh the cost of oneDNN's call."""
+"""Number of weight values from which AMX instructions outweigh the cost of calling oneDNN."""
 
 
 def _has_amx() -> bool:

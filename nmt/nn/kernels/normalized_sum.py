@@ -13,7 +13,7 @@ EPSILON = 1e-5
 
 
 def normalized_sum(x: Tensor, update: Tensor, weight: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
-    """Layer normalisation of x + update, both [..., D]; weight and bias [D], or neither."""
+    """Layer normalisation of x + update, both [..., D]; weight and bias are [D], or both absent."""
     parameters = () if weight is None or bias is None else (weight, bias)
     if x.shape == update.shape and x.numel():
         functions = native.functions_for(x, update, *parameters)

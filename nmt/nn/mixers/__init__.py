@@ -1,4 +1,4 @@
-"""Mixers: what lets the positions of a residual layer see each other; a new one is its file and one line here."""
+"""Mixers, which let the positions of a residual layer see each other; to add one, add its file and one line here."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from nmt.nn.mixers.base import CausalMixer, Mixer
 from nmt.nn.mixers.ssru import SSRU
 
 MixerConfig = Attention.Config
-"""Those that read whole sentences; a further one joins as below."""
+"""Mixers that read whole sentences; a second one would make this a union as below."""
 
 CausalMixerConfig = Annotated[Attention.Config | SSRU.Config, Field(discriminator="kind")]
-"""Those that write: no position sees a later one, and they go on by one position at a time."""
+"""Mixers for decoders: no position sees a later one, and they can step one position at a time."""
 
 __all__ = ["SSRU", "Attention", "CausalAttention", "CausalMixer", "CausalMixerConfig", "Mixer", "MixerConfig"]

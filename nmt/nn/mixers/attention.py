@@ -1,4 +1,4 @@
-"""Self-attention as a mixer: to a whole sequence, or to the positions up to one's own."""
+"""Self-attention as a mixer: over the whole sequence, or causal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nmt.nn.attention import initialise_projections
 from nmt.nn.dropout import Dropout
 from nmt.nn.kernels.attention import attend_to_self
 from nmt.nn.kernels.attention_step import attend_in_step
-from nmt.nn.keys_values import KeysValues, Place
+from nmt.nn.keys_values import KeysValues, Slot
 from nmt.nn.mixers.base import CausalMixer, Mixer
 from nmt.options import Options
 
@@ -19,16 +19,16 @@ class Attention(Mixer):
     """Multi-head attention of a sequence to itself (Vaswani et al. 2017, section 3.2)."""
 
     class Config(Options):
-        """Multi-head self-attention; its heads and dropout are the model's."""
+        """Multi-head self-attention; heads and dropout are set in the model's options."""
 
         kind: Literal["attention"] = "attention"
 
         def build(self, dim: int, heads: int, dropout: float) -> Attention:
-            """A mixer that reads, with fresh weights."""
+            """An encoder's mixer with fresh weights."""
             return Attention(dim, heads, dropout)
 
         def build_causal(self, dim: int, heads: int, dropout: float) -> CausalAttention:
-            """A mixer that writes, with fresh weights."""
+            """A decoder's mixer with fresh weights."""
             return CausalAttention(dim, heads, dropout)
 
     def __init__(self, dim: int, heads: int, dropout: float) -> None:
@@ -45,15 +45,15 @@ class Attention(Mixer):
 
 
 class CausalAttention(Attention, CausalMixer[KeysValues]):
-    """The same to the positions up to one's own; its weights are those of `Attention`."""
+    """Attention to the same and earlier positions; it has the weights of `Attention`."""
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        # padding is on the right, so that real positions do not see it anyway
+        # padding is on the right, so real positions do not see it anyway
         output: Tensor = self.output(attend_to_self(self.input(x), self.heads, None, self.dropout))
         return output
 
     def begin(self, sentences: int, beam: int, like: Tensor) -> KeysValues:
         return KeysValues.nothing(like, sentences, self.heads, self.output.in_features // self.heads)
 
-    def step(self, x: Tensor, past: KeysValues, place: Place) -> tuple[Tensor, KeysValues]:
-        return self.output(attend_in_step(self.input(x), past, place)), past
+    def step(self, x: Tensor, past: KeysValues, slot: Slot) -> tuple[Tensor, KeysValues]:
+        return self.output(attend_in_step(self.input(x), past, slot)), past

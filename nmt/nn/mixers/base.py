@@ -1,4 +1,4 @@
-"""The interface of every mixer."""
+"""The interface of all mixers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from torch import Tensor, nn
 
-from nmt.nn.keys_values import Place
+from nmt.nn.keys_values import Slot
 from nmt.nn.past import Past
 
 PastT = TypeVar("PastT", bound=Past)
@@ -22,7 +22,7 @@ class Mixer(nn.Module, ABC):
 
         Args:
             x: [B, T, D].
-            mask: [B, T] bool, True on real positions; padding changes nothing there.
+            mask: [B, T] bool, True on real positions, whose results padding does not change.
 
         Returns:
             [B, T, D], undefined at padding.
@@ -30,7 +30,7 @@ class Mixer(nn.Module, ABC):
 
 
 class CausalMixer(Mixer, Generic[PastT]):
-    """A mixer in which no position sees a later one. `forward` has padding on the right alone."""
+    """A mixer in which no position sees a later one. `forward` takes padding on the right only."""
 
     @abstractmethod
     def begin(self, sentences: int, beam: int, like: Tensor) -> PastT:
@@ -39,17 +39,17 @@ class CausalMixer(Mixer, Generic[PastT]):
         Args:
             sentences: B.
             beam: K.
-            like: of the dtype and on the device of the activations.
+            like: a tensor with the dtype and device of the activations.
         """
 
     @abstractmethod
-    def step(self, x: Tensor, past: PastT, place: Place) -> tuple[Tensor, PastT]:
-        """One position more.
+    def step(self, x: Tensor, past: PastT, slot: Slot) -> tuple[Tensor, PastT]:
+        """One more position.
 
         Args:
             x: [B, K, D], the newest position of each hypothesis.
-            past: what was before it; may be written to and must not be used again.
-            place: where a past by sentence is written, and which of its entries are a hypothesis's own.
+            past: the past before it; may be written to and must not be used again.
+            slot: where a past by sentence is written, and which of its entries are a hypothesis's own.
 
         Returns:
             [B, K, D], and the past with this position.

@@ -1,4 +1,4 @@
-"""The simpler simple recurrent unit (Kim et al. 2019), which decodes in constant time and memory a position."""
+"""The simpler simple recurrent unit (Kim et al. 2019), which decodes in constant time and memory per position."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, Self
 import torch
 from torch import Tensor, nn
 
-from nmt.nn.keys_values import Place
+from nmt.nn.keys_values import Slot
 from nmt.nn.mixers.base import CausalMixer
 from nmt.nn.past import Past
 from nmt.nn.scan import scan
@@ -29,21 +29,21 @@ class SSRUPast(Past):
 
 
 class SSRU(CausalMixer[SSRUPast]):
-    """A recurrence whose gate depends on the input alone, so that training need not go position by position.
+    """A recurrence whose gate depends on the input alone, so training need not go position by position.
 
         f = sigmoid(U x + b)    c' = f * c + (1 - f) * W x    output = relu(c')
 
-    "From Research to Production and Back: Ludicrously Fast Neural Machine Translation", section 3.1: it replaces the
-    decoder's self-attention.
+    It replaces the decoder's self-attention ("From Research to Production and Back: Ludicrously Fast Neural Machine
+    Translation", section 3.1).
     """
 
     class Config(Options):
-        """Simpler simple recurrent unit (Kim et al. 2019): fast to decode with; has no heads and no dropout."""
+        """Simpler simple recurrent unit (Kim et al. 2019): fast to decode; has no heads and no dropout."""
 
         kind: Literal["ssru"] = "ssru"
 
         def build_causal(self, dim: int, heads: int, dropout: float) -> SSRU:
-            """A mixer that writes, with fresh weights; heads and dropout are attention's."""
+            """A decoder's mixer with fresh weights; heads and dropout apply to attention only."""
             return SSRU(dim)
 
     def __init__(self, dim: int) -> None:
@@ -55,18 +55,18 @@ class SSRU(CausalMixer[SSRUPast]):
             nn.init.xavier_uniform_(block)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        # padding is on the right, so that real positions do not see it anyway
+        # padding is on the right, so real positions do not see it anyway
         projected = self.input(x)
-        # what is summed up over time must not be in half precision as the products are under autocast
+        # sums over time must not be in half precision, as the products are under autocast
         gate, candidate = projected.to(torch.promote_types(projected.dtype, torch.float32)).chunk(2, dim=-1)
         forget = torch.sigmoid(gate + self.forget_bias)
         return torch.relu(scan(forget, candidate - forget * candidate))
 
     def begin(self, sentences: int, beam: int, like: Tensor) -> SSRUPast:
-        # as in `forward`, the sum over time must not be in half precision as activations are under autocast
+        # as in `forward`, the sum over time must not be in half precision, as activations are under autocast
         return SSRUPast(self.forget_bias.new_zeros(sentences * beam, len(self.forget_bias)))
 
-    def step(self, x: Tensor, past: SSRUPast, place: Place) -> tuple[Tensor, SSRUPast]:
+    def step(self, x: Tensor, past: SSRUPast, slot: Slot) -> tuple[Tensor, SSRUPast]:
         projected = self.input(x).to(past.state.dtype)
         gate, candidate = projected.flatten(0, 1).chunk(2, dim=-1)  # [N, D]
         state = torch.lerp(candidate, past.state, torch.sigmoid(gate + self.forget_bias))

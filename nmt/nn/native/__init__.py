@@ -1,11 +1,11 @@
-"""What a step of decoding does between its matrix products, in C: each thing in one pass, and without torch's overhead.
+"""The work of a decoding step between its matrix products, in C: each part in one pass, without torch's overhead.
 
-In eager torch these took more time than the products of a small model, and most of the rest of a large one's; and
-attention to one's own past needs a gather that torch can only do by copying. The C files are compiled when the package
-is installed, by whatever C compiler there is; without one, on a GPU, in another precision or where a gradient is
-wanted, the functions of `nmt.nn.kernels` do the same in torch, which is what these are tested against.
+In eager torch these parts took longer than the products of a small model, and most of the remaining time of a large
+one; and attention to a hypothesis's own past needs a gather that torch can only do by copying. The C files are compiled
+when the package is installed, if there is a C compiler. Without one, on a GPU, in another precision or if a gradient is
+needed, the functions of `nmt.nn.kernels` do the same in torch, the reference that the C code is tested against.
 
-Call overhead decides: addresses go through ctypes, and nothing is checked again that the kernels know.
+Call overhead matters: addresses go through ctypes, and nothing is checked that the kernels have checked already.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from torch import Tensor
 
 LIBRARY = "decoding"
 INTERFACE = 1
-"""What decoding.c says it is when it takes what is given here: a checkout may be newer than what was compiled."""
+"""The interface number of decoding.c that fits this file; a checkout may be newer than the compiled library."""
 OFF = "NMT_NATIVE"
-"""Set to 0 in the environment, it leaves everything to torch."""
+"""Environment variable; 0 turns the C functions off and leaves everything to torch."""
 
 _POINTER, _INT64, _INT32 = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
 _ARGUMENTS = {
@@ -39,7 +39,7 @@ _ARGUMENTS = {
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """The compiled functions; None where there are none."""
+    """The compiled functions, or None if there are none."""
     if os.environ.get(OFF) == "0":
         return None
     for suffix in importlib.machinery.EXTENSION_SUFFIXES:
@@ -52,14 +52,14 @@ def library() -> ctypes.CDLL | None:
                 for name, arguments in _ARGUMENTS.items():
                     function = getattr(loaded, name)
                     function.argtypes, function.restype = arguments, _INT32
-            except (OSError, AttributeError):  # of another machine, or of an older source
+            except (OSError, AttributeError):  # built for another machine, or from an older source
                 return None
             return loaded
     return None
 
 
 def functions_for(*tensors: Tensor) -> ctypes.CDLL | None:
-    """The compiled functions, if they take these: float32 on the CPU, contiguous, and no gradient is wanted."""
+    """The compiled functions if they apply: contiguous float32 tensors on the CPU, and no gradient needed."""
     if torch.is_grad_enabled():
         return None
     for tensor in tensors:  # a generator would take three times as long
@@ -69,14 +69,14 @@ def functions_for(*tensors: Tensor) -> ctypes.CDLL | None:
 
 
 def has_product() -> bool:
-    """Whether there is a `multiply` for this CPU: an x86-64 with AVX512-VNNI."""
+    """Whether `multiply` works on this CPU: it needs x86-64 with AVX512-VNNI."""
     found = library()
     return found is not None and bool(found.has_product())
 
 
 def check(failed: int) -> None:
     """Raises:
-    MemoryError: a function says by its return value that it found no memory.
+    MemoryError: the return value of a C function says that it could not allocate memory.
     """
     if failed:
-        raise MemoryError("no memory for what a step of decoding needs within a call")
+        raise MemoryError("out of memory for the intermediate results of a decoding step")

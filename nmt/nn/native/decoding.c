@@ -1,7 +1,7 @@
-/* What a step of decoding does between its matrix products, each in one pass over memory instead of several.
+/* The work of a decoding step between its matrix products, each part in one pass over memory instead of several.
  *
  * Plain C for the compiler to vectorise: no Python, no torch. All arrays are contiguous; rows
- * are independent of each other, and sums are taken in an order that does not depend on the batch.
+ * are independent of each other, and the order of summation does not depend on the batch.
  */
 #include <math.h>
 #include <stdint.h>
@@ -12,7 +12,7 @@
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
 #if __GNUC__ >= 12
 #define FOR_EACH_CPU __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else /* which know no clones by these names */
+#else /* older compilers do not know these names */
 #define FOR_EACH_CPU __attribute__((target_clones("avx512f", "avx2", "default")))
 #endif
 #else
@@ -22,13 +22,13 @@
 
 enum { INTERFACE = 1, BLOCK = 64, LANES = 16 };
 
-/* Changes whenever a function here or in product.c takes or gives something else. */
+/* Increased whenever the arguments or results of a function here or in product.c change. */
 int32_t interface_number(void) { return INTERFACE; }
 
 /* A number of weights rounded up to whole vectors. */
 INLINE int64_t padded(int64_t count) { return (count + LANES - 1) / LANES * LANES; }
 
-/* e^x to 2e-7 relative for x <= 88; what lies below e^-87 becomes that. */
+/* e^x with a relative error of 2e-7 for x <= 88; results below e^-87 are raised to it. */
 INLINE float exponential(float x) {
     x = x < -87.0f ? -87.0f : x;
     float n = rintf(x * 1.44269504f);
@@ -44,10 +44,10 @@ INLINE float exponential(float x) {
     return p * power.f;
 }
 
-/* Weights of one head from its scores [count], which become them up to the factor that is returned.
+/* Turns the scores [count] of one head into unnormalised weights, in place; returns the factor that normalises them.
  *
- * They are filled up to whole vectors by ones of next to nothing, or the exponentials of the last few would take longer
- * than all others.
+ * They are padded to whole vectors with weights of next to nothing: the exponentials of an incomplete vector would take
+ * longer than all others.
  */
 INLINE float exponentials(float *scores, int64_t count) {
     float largest = -INFINITY, total = 0.0f;
@@ -67,7 +67,7 @@ INLINE float exponentials(float *scores, int64_t count) {
 
 /* The attention of one query [heads, size] to the `count` keys and values [..., heads, size] numbered in `entries`.
  *
- * scores: room for padded(count). This one is for any size of heads.
+ * scores: room for padded(count). This version works for any head size.
  */
 INLINE void attend_any(
     const float *query, const float *keys, const float *values, const int64_t *entries, int64_t count, int64_t heads,
@@ -104,7 +104,7 @@ INLINE float sum_of(Vector x) {
     return (quarters[0][0] + quarters[0][1]) + (quarters[0][2] + quarters[0][3]);
 }
 
-/* The same for heads of `parts` vectors, a number that the compiler knows: a query and a context stay in registers. */
+/* The same for heads of `parts` vectors, a compile-time constant: query and context stay in registers. */
 INLINE void attend_vectors(
     const float *query, const float *keys, const float *values, const int64_t *entries, int64_t count, int64_t heads,
     const int parts, float *scores, float *context
@@ -160,7 +160,7 @@ FOR_EACH_CPU int32_t additive_scores(
 #pragma omp simd reduction(+ : sum)
                 for (int64_t i = 0; i < size; i++) {
                     float x = 2.0f * (queries[i] + keys[j * size + i]);
-                    x = x > 80.0f ? 80.0f : x; /* and from below by the exponential */
+                    x = x > 80.0f ? 80.0f : x; /* the exponential bounds it from below */
                     sum += energy[i] * (1.0f - 2.0f / (1.0f + exponential(x)));
                 }
                 *scores++ = sum;
@@ -172,7 +172,7 @@ FOR_EACH_CPU int32_t additive_scores(
  *
  * projected [B, K, 3, heads, size]: queries, keys, values. keys, values [B, room, heads, size]. own [B, K, count]: the
  * entries that each hypothesis attends to, the newest, start + k, last. context [B, K, heads, size]. Returns 0, or 1
- * without memory.
+ * if out of memory.
  */
 FOR_EACH_CPU int32_t attend_to_own(
     const float *projected, float *keys, float *values, const int64_t *own, int64_t sentences, int64_t beam,
@@ -195,7 +195,7 @@ FOR_EACH_CPU int32_t attend_to_own(
 
 /* Attention of K queries [B, K, heads, size] to their sentence's real tokens; keys, values [B, length, heads, size].
  *
- * mask [B, length]: 1 on real tokens. Returns 0, or 1 without memory.
+ * mask [B, length]: 1 on real tokens. Returns 0, or 1 if out of memory.
  */
 FOR_EACH_CPU int32_t attend_to_source(
     const float *queries, const float *keys, const float *values, const uint8_t *mask, int64_t sentences, int64_t beam,
@@ -242,7 +242,7 @@ FOR_EACH_CPU int32_t add_and_normalize(
     return 0;
 }
 
-/* log of the sum of e^x, and the largest x of each block (the last one may be shorter). */
+/* The log of the sum of e^x; also writes the maximum of each block (the last one may be shorter). */
 INLINE float log_sum_exp(const float *x, int64_t size, float *maxima) {
     float largest = -INFINITY, total = 0.0f;
     for (int64_t start = 0, block = 0; start < size; start += BLOCK, block++) {
@@ -260,9 +260,9 @@ INLINE float log_sum_exp(const float *x, int64_t size, float *maxima) {
 
 /* The `count` best sums of live[b, k] + log softmax(logits[b, k])[v] of each sentence, best first.
  *
- * logits [B, K, V]; live [B, K], -inf for none; `banned` tokens are left out, but counted in the softmax. Of equal sums
- * the lower hypothesis, then the lower token comes first. Where there are fewer, sums are -inf and tokens 0. Logits
- * that are not numbers give sums of -inf. Returns 0, or 1 without memory.
+ * logits [B, K, V]; live [B, K], -inf for none; `banned` tokens are never chosen, but count in the softmax. Of equal
+ * sums the lower hypothesis, then the lower token comes first. If there are fewer than `count`, the remaining sums are
+ * -inf and tokens 0. NaN logits give sums of -inf. Returns 0, or 1 if out of memory.
  */
 FOR_EACH_CPU int32_t best_continuations(
     const float *logits, const float *live, int64_t sentences, int64_t beam, int64_t vocabulary, int64_t count,

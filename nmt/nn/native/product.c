@@ -1,7 +1,7 @@
-/* y = x W' for fp32 rows x and 8-bit W: quantising a row, the product in int32 and scaling it, in one call.
+/* y = x W' for fp32 rows x and 8-bit W: quantises the rows, multiplies in int32 and scales, in one call.
  *
- * For x86-64 with AVX512-VNNI; where there is none, `has_product` is 0 and nothing else here may be called. A row of y
- * depends on nothing but its row of x.
+ * For x86-64 with AVX512-VNNI; on other CPUs `has_product` is 0 and nothing else here may be called. A row of y
+ * depends on its row of x alone.
  */
 #include <stdint.h>
 #include <string.h>
@@ -23,7 +23,7 @@ int32_t has_product(void) {
            __builtin_cpu_supports("avx512vnni");
 }
 
-/* W [outputs, inputs] -> [outputs / 64, inputs / 4, 64, 4], filled up with zeros, and -128 times the sum of each row. */
+/* W [outputs, inputs] -> [outputs / 64, inputs / 4, 64, 4], padded with zeros, and -128 times the sum of each row. */
 int32_t pack(const int8_t *weight, int64_t outputs, int64_t inputs, int8_t *packed, int32_t *offset) {
     int64_t fours = (inputs + 3) / 4, panels = (outputs + WIDTH - 1) / WIDTH;
     memset(packed, 0, (size_t)(panels * fours * WIDTH * 4));
@@ -38,14 +38,14 @@ int32_t pack(const int8_t *weight, int64_t outputs, int64_t inputs, int8_t *pack
     return 0;
 }
 
-/* One row as bytes q + 128, filled up with zeros to `room`; returns its scale. */
+/* Quantises a row to bytes q + 128, padded with zeros to `room`; returns its scale. */
 INLINE float quantize(const float *x, int64_t inputs, int64_t room, uint8_t *q) {
     float largest = 0.0f, poison = 0.0f;
 #pragma omp simd reduction(max : largest) reduction(+ : poison)
     for (int64_t i = 0; i < inputs; i++) {
         float magnitude = fabsf(x[i]);
         largest = magnitude > largest ? magnitude : largest;
-        poison += x[i] * 0.0f; /* not a number where x is none, which comparisons would pass over */
+        poison += x[i] * 0.0f; /* carries NaN and infinity, which comparisons would miss */
     }
     float scale = largest * (1.0f / LEVELS) + 1e-37f + poison;
 #pragma omp simd
@@ -54,10 +54,10 @@ INLINE float quantize(const float *x, int64_t inputs, int64_t room, uint8_t *q) 
     return scale;
 }
 
-/* `rows` rows times a panel of 64 outputs, of which `left` are wanted.
+/* `rows` rows times a panel of 64 outputs, of which `left` are needed.
  *
- * The number of rows is known to the compiler and all loops over registers are unrolled, or the sums would be in memory.
- * 5 rows by 4 registers: with one more row they do not fit, at half the speed; 8 by 2 and 4 by 4 are as fast.
+ * The number of rows is a compile-time constant and all loops over registers are unrolled; otherwise the sums would be
+ * in memory. 5 rows by 4 registers: one more row does not fit and halves the speed; 8 by 2 and 4 by 4 are as fast.
  */
 INLINE void tile(
     const int rows, const uint8_t *q, const float *scales, int64_t fours, const int8_t *panel, const int32_t *offset,
@@ -99,9 +99,9 @@ INLINE void tile(
     }
 }
 
-/* x [rows, inputs] -> y [rows, outputs] = (x W') + bias, or without where that is null.
+/* x [rows, inputs] -> y [rows, outputs] = (x W') + bias; a null bias adds nothing.
  *
- * packed, offset: as from `pack`. column_scale [outputs]. Returns 0, or 1 without memory.
+ * packed, offset: as from `pack`. column_scale [outputs]. Returns 0, or 1 if out of memory.
  */
 ON_VNNI int32_t multiply(
     const float *x, int64_t rows, int64_t inputs, const int8_t *packed, const int32_t *offset,

@@ -1,4 +1,4 @@
-/* Memory for what is needed within a call, kept by each thread for the next one until the thread ends. */
+/* Scratch memory for one call, which each thread keeps for its next call until it ends. */
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -6,14 +6,14 @@
 static _Thread_local void *scratch_memory;
 static _Thread_local int64_t scratch_size;
 
-/* Under this key the system knows a thread's memory, and frees it when the thread ends. */
+/* The system frees a thread's memory under this key when the thread ends. */
 static pthread_key_t scratch_key;
 static pthread_once_t scratch_once = PTHREAD_ONCE_INIT;
 static int scratch_has_key;
 
 static void scratch_make_key(void) { scratch_has_key = pthread_key_create(&scratch_key, free) == 0; }
 
-/* At least so many bytes, of any content; null if there are none. */
+/* At least `size` bytes, uninitialised; null if out of memory. */
 static inline void *scratch(int64_t size) {
     if (size >= scratch_size) {
         free(scratch_memory);

@@ -1,4 +1,4 @@
-"""Normalisation of a network's activations; a new one is its file and one line here."""
+"""Normalisation of activations; to add a norm, add its file and one line here."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from nmt.nn.norm.layer import LayerNorm
 from nmt.nn.norm.running import RunningStatistics
 
 NormConfig = Annotated[LayerNorm.Config | BatchNorm.Config, Field(discriminator="kind")]
-"""Every norm there is."""
+"""All norms."""
 
 CausalNormConfig = LayerNorm.Config
-"""Those whose value at one position depends on no later one, not even in training, as a decoder needs them. The
-statistics of whole target sentences would tell a decoder something of the tokens that it is to predict, and its search,
-which has stored ones, would miss it."""
+"""Norms whose result at a position depends on no later position, even in training, as a decoder requires. Statistics
+over whole target sentences would leak the tokens to be predicted, and a search, which uses stored statistics, would
+miss that information."""
 
 __all__ = ["BatchNorm", "CausalNormConfig", "LayerNorm", "Norm", "NormConfig", "RunningStatistics", "Unchanged"]

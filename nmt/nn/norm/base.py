@@ -1,4 +1,4 @@
-"""The interface of every norm."""
+"""The interface of all norms."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ class Norm(nn.Module, ABC):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Args:
             x: [..., D].
-            mask: [...] bool, True on what counts in statistics; None: everything.
+            mask: [...] bool, True on vectors that count in statistics; None: all.
 
         Returns:
             [..., D], undefined where the mask is False.
         """
 
     def of_sum(self, x: Tensor, update: Tensor, mask: Tensor | None) -> Tensor:
-        """The norm of x + update, both [..., D]; a norm that has a faster way overrides it."""
+        """The norm of x + update, both [..., D]; a norm with a faster way overrides this."""
         normalized: Tensor = self(x + update, mask)
         return normalized
 
 
 class Unchanged(Norm):
-    """Stands where there is no norm."""
+    """The identity, used where there is no norm."""
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         return x

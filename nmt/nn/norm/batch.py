@@ -14,27 +14,27 @@ from nmt.options import Options, PositiveFloat
 
 
 class BatchNorm(RunningStatistics, Norm):
-    """weight * (x - mean) / sqrt(variance + epsilon) + bias, each of the D features by its own mean and variance.
+    """weight * (x - mean) / sqrt(variance + epsilon) + bias, with a mean and a variance for each of the D features.
 
-    In training these are of the real tokens of the micro-batch, the variance biased:
+    In training these are taken over the real tokens of the micro-batch, with the biased variance:
 
         mean = sum of x / n    variance = sum of (x - mean)^2 / n
 
-    In inference they are the stored ones, so a sentence's result depends on no other. After each update the stored ones
-    take in those of all n tokens that it read, in all its micro-batches and processes:
+    Inference uses stored ones, so a sentence's result does not depend on others. Each update moves the stored ones
+    towards those of all n tokens that it read, in all its micro-batches and processes:
 
         stored mean <- (1 - momentum) stored mean + momentum mean
         stored variance <- (1 - momentum) stored variance + momentum variance n / (n - 1)
     """
 
     class Config(Options):
-        """Batch normalisation: each feature by its mean and variance over the batch's tokens; stored ones in
+        """Batch normalisation: each feature by its mean and variance over the batch's tokens; by stored ones in
         inference.
         """
 
         kind: Literal["batch"] = "batch"
         momentum: Annotated[float, Field(gt=0.0, le=1.0)] = 0.1
-        """Share of an update's statistics in those that are stored for inference."""
+        """Weight of each update's statistics in the running ones that inference uses."""
         epsilon: PositiveFloat = 1e-5
         """Added to the variance."""
 
@@ -53,7 +53,7 @@ class BatchNorm(RunningStatistics, Norm):
         self.register_buffer("running_mean", torch.zeros(dim))
         self.register_buffer("running_var", torch.ones(dim))
         self._sums: list[Tensor] = []
-        """At most one. A list, so that a twin of this module, which shares it, gathers for this one."""
+        """At most one item. A list, so that a twin of this module shares it and gathers for this one."""
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         if not self.training:
@@ -69,7 +69,7 @@ class BatchNorm(RunningStatistics, Norm):
         return (x - mean) * (self.weight * torch.rsqrt(variance + self.epsilon)) + self.bias
 
     def _gather(self, count: int, mean: Tensor, variance: Tensor) -> None:
-        """Adds [n, sum of x, sum of x^2]; in double precision, in which their difference loses nothing."""
+        """Adds [n, sum of x, sum of x^2], in double precision, to keep their difference accurate."""
         mean, variance = mean.double(), variance.double()
         sums = count * torch.cat([torch.ones_like(mean[:1]), mean, variance + mean.square()])
         self._sums[:] = [sum(self._sums, sums)]

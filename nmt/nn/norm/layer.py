@@ -1,4 +1,4 @@
-"""Layer normalisation (Ba, Kiros and Hinton 2016), each vector by its own mean and variance."""
+"""Layer normalisation (Ba, Kiros and Hinton 2016): each vector by its own mean and variance."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Statistics of the training data that a network gathers as it trains, and computes with afterwards.
+"""Statistics of the training data that a network gathers during training and uses afterwards.
 
-What is gathered in an update is a sum over tokens. So that all processes of a training store the same, their sums are
-added up, as gradients are; `nmt.training.gathered` does it. Nothing is sent while the network computes.
+Each update gathers sums over tokens. Like gradients, these are summed over all processes, so that all store the same
+statistics; `nmt.training.gathered` does this. Nothing is sent during the forward and backward passes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 
 class RunningStatistics(nn.Module, ABC):
-    """A part with such statistics; they are persistent buffers, saved and averaged with the weights."""
+    """A module with such statistics; they are persistent buffers, saved and averaged with the weights."""
 
     @abstractmethod
     def statistics(self) -> dict[str, Tensor]:
@@ -20,11 +20,11 @@ class RunningStatistics(nn.Module, ABC):
 
     @abstractmethod
     def take_sums(self) -> Tensor:
-        """The sums over what was read in training since this was last called: [M] float64, zeros if nothing was."""
+        """The sums over all tokens read in training since the last call: [M] float64, zeros if there were none."""
 
     @abstractmethod
     def store(self, sums: Tensor) -> None:
-        """Lets the statistics take in sums [M] over all that one update has read, in whatever parts it was read."""
+        """Updates the statistics with sums [M] over everything that one update has read."""
 
 
 def running_statistics(model: nn.Module) -> dict[str, Tensor]:

@@ -24,5 +24,5 @@ def test_delta_is_saved() -> None:
 
 
 def test_delta_cannot_arrive_before_it_leaves() -> None:
-    with pytest.raises(ValidationError, match="until_update must come after"):
+    with pytest.raises(ValidationError, match="until_update must be greater than"):
         Clipping(from_update=5000, until_update=2000)

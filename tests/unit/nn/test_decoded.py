@@ -28,9 +28,9 @@ def nothing(sentences: int, beam: int) -> Decoded[KeysValues]:
 @torch.no_grad()
 def step(layer: CausalAttention, x: Tensor, decoded: Decoded[KeysValues]) -> tuple[Tensor, Decoded[KeysValues]]:
     """x: [B, K, D]."""
-    place = decoded.next_place()
-    found, past = layer.step(x, decoded.layers[0], place)
-    return found, decoded.advanced(place, [past])
+    slot = decoded.next_slot()
+    found, past = layer.step(x, decoded.layers[0], slot)
+    return found, decoded.advanced(slot, [past])
 
 
 @settings(max_examples=25, deadline=None)

@@ -56,10 +56,10 @@ def test_steps_give_what_the_whole_gives_however_often_a_position_is_tried(repea
     whole = attention(z, injection, None)
     decoded = Decoded.nothing([KeysValues.nothing(z, 3, HEADS, DIM // HEADS)], z, 3, 1)
     for position in range(LENGTH):
-        place, now = decoded.next_place(), slice(position, position + 1)
+        slot, now = decoded.next_slot(), slice(position, position + 1)
         (past,) = decoded.layers
         for _ in range(repeats):
-            attention.step(torch.randn(3, 1, DIM, dtype=torch.float64), injection[:, now], past, place)
-        found = attention.step(z[:, now], injection[:, now], past, place)
+            attention.step(torch.randn(3, 1, DIM, dtype=torch.float64), injection[:, now], past, slot)
+        found = attention.step(z[:, now], injection[:, now], past, slot)
         torch.testing.assert_close(found, whole[:, now])
-        decoded = decoded.advanced(place, [past])
+        decoded = decoded.advanced(slot, [past])

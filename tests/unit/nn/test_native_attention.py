@@ -18,7 +18,7 @@ from nmt.nn.dropout import Dropout
 from nmt.nn.kernels.additive_scores import additive_scores
 from nmt.nn.kernels.attention import attend_to_source
 from nmt.nn.kernels.attention_step import attend_in_step
-from nmt.nn.keys_values import KeysValues, Place
+from nmt.nn.keys_values import KeysValues, Slot
 from tests.unit.nn.native_inputs import bad_numbers, drawn, same_bits, seeds
 from tests.without_native import without_library
 
@@ -36,13 +36,13 @@ def no_gradient() -> Iterator[None]:
         yield
 
 
-def pasts(seed: int, sentences: int, beam: int, heads: int, size: int, length: int) -> tuple[KeysValues, Place]:
+def pasts(seed: int, sentences: int, beam: int, heads: int, size: int, length: int) -> tuple[KeysValues, Slot]:
     """Keys and values with room for two positions more than come, and which each hypothesis attends to."""
     random = torch.Generator().manual_seed(seed)
     kept = KeysValues(*drawn(seed, 2, sentences, (length + 3) * beam, heads, size).unbind())
     own = torch.randint(0, beam, (sentences, beam, length), generator=random) + torch.arange(length) * beam
     newest = (length * beam + torch.arange(beam)).expand(sentences, beam)[..., None]
-    return KeysValues(kept.keys.clone(), kept.values.clone()), Place(length * beam, torch.cat([own, newest], 2))
+    return KeysValues(kept.keys.clone(), kept.values.clone()), Slot(length * beam, torch.cat([own, newest], 2))
 
 
 def copied(past: KeysValues) -> KeysValues:
@@ -58,14 +58,14 @@ def copied(past: KeysValues) -> KeysValues:
 def test_attention_to_ones_own_past_is_that_without_the_library(
     seed: int, sentences: int, beam: int, heads: int, size: int, length: int, magnitude: float
 ) -> None:
-    past, place = pasts(seed, sentences, beam, heads, size, length)
+    past, slot = pasts(seed, sentences, beam, heads, size, length)
     plain = copied(past)
     projected = drawn(seed + 1, sentences, beam, 3, heads * size)
     projected[:, :, 0] *= magnitude
     projected = projected.flatten(2)
-    found = attend_in_step(projected, past, place)
+    found = attend_in_step(projected, past, slot)
     with without_library():
-        expected = attend_in_step(projected, plain, place)
+        expected = attend_in_step(projected, plain, slot)
     # errors of the scores, which are as large as magnitude * a few, become relative ones of the weights
     torch.testing.assert_close(found, expected, atol=5e-6 * (1 + magnitude), rtol=0)
     assert torch.equal(past.keys, plain.keys)
@@ -78,27 +78,27 @@ def test_attention_to_ones_own_past_depends_on_nothing_else(
     seed: int, sentences: int, beam: int, size: int, length: int
 ) -> None:
     """Not a bit of it: neither on batch mates nor on the entries of others, and not on where a sentence lies."""
-    past, place = pasts(seed, sentences, beam, 3, size, length)
+    past, slot = pasts(seed, sentences, beam, 3, size, length)
     projected = drawn(seed + 1, sentences, beam, 9 * size)
-    together = attend_in_step(projected, past, place)
+    together = attend_in_step(projected, past, slot)
     for sentence in range(sentences):
         here = slice(sentence, sentence + 1)
         alone = copied(KeysValues(past.keys[here], past.values[here]))
         others = torch.ones(alone.keys.shape[1], dtype=torch.bool)
-        others[place.own[sentence].flatten()] = False
+        others[slot.own[sentence].flatten()] = False
         alone.keys[:, others] = alone.values[:, others] = math.nan
-        found = attend_in_step(projected[here].clone(), alone, Place(place.start, place.own[here].clone()))
+        found = attend_in_step(projected[here].clone(), alone, Slot(slot.start, slot.own[here].clone()))
         assert same_bits(found[0], together[sentence])
 
 
 @bad_numbers
 def test_a_hypothesis_that_is_not_finite_disturbs_no_other(bad: float) -> None:
-    past, place = pasts(0, 2, 3, 2, 8, 4)
+    past, slot = pasts(0, 2, 3, 2, 8, 4)
     projected = drawn(1, 2, 3, 48)
-    usual = attend_in_step(projected, past, place)
+    usual = attend_in_step(projected, past, slot)
     spoilt = projected.clone()
     spoilt[1, 2, ::2] = bad
-    found = attend_in_step(spoilt, past, place)
+    found = attend_in_step(spoilt, past, slot)
     assert found[1, 2].isnan().all()
     found[1, 2] = usual[1, 2]
     assert same_bits(found, usual)

@@ -1,4 +1,4 @@
-"""Normalisation within recurrent cells; a new one is its file and one line here."""
+"""Normalisation within recurrent cells; to add a norm, add its file and one line here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nmt.nn.cells.norms.sites import CellNorms, NormStep
 CellNormConfig = Annotated[
     Nothing | SiteLayerNorm.Config | InputBatchNorm.Config | AssortedTimeNorm.Config, Field(discriminator="kind")
 ]
-"""Every norm that a cell may have."""
+"""All norms within cells."""
 
 __all__ = [
     "AssortedTimeNorm",

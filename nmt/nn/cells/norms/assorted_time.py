@@ -18,35 +18,35 @@ _LONGEST_WINDOW = 10_000
 
 @dataclass
 class WindowPast(NormPast):
-    """The statistics of the last steps, the newest at the end."""
+    """The statistics of the last steps, the newest last."""
 
     means: Tensor
-    """[rows, window], of each step's vector."""
+    """[rows, window], the mean of each step's vector."""
     variances: Tensor
-    """[rows, window], of each step's vector."""
+    """[rows, window], the variance of each step's vector."""
     real: Tensor
-    """[rows, window] bool, False where a sequence had not begun."""
+    """[rows, window] bool, False before the start of a sequence."""
 
 
 class AssortedTimeNorm(SiteNorm):
     """weight * (x - mean) / sqrt(variance + epsilon) + bias, over the D values of the last steps up to this one.
 
-    The statistics of a window follow exactly from those of its K steps, so that these are all that is remembered:
+    The statistics of a window follow exactly from those of its K steps, so only these are remembered:
 
         mean = sum of means / K        variance = sum of (variances + (means - mean)^2) / K
     """
 
     class Config(CellNormOptions):
-        """Assorted-time normalisation: each vector of a step by the mean and variance of the last steps, so that
-        changes of scale over time stay visible.
+        """Assorted-time normalisation: the vector of a step by the mean and variance of the last steps, which keeps
+        changes of scale over time visible.
         """
 
         kind: Literal["assorted_time"] = "assorted_time"
         window: Annotated[int, Field(gt=0, le=_LONGEST_WINDOW)] = 25
-        """Steps whose statistics count, the present one included; 1 is layer normalisation."""
+        """Number of steps in the statistics, the present one included; 1 is layer normalisation."""
         sites: Annotated[tuple[Site, ...], Field(min_length=1)] | None = None
-        """What is normalised: `ih` the product with the input, `hh` that with the output before, `c` the memory of an
-        LSTM on its way out. Null for all that the cell has, as published."""
+        """What to normalise: `ih` the product with the input, `hh` the product with the previous output, `c` the memory
+        of an LSTM in its output. Null for all sites that the cell has, as published."""
         epsilon: PositiveFloat = 1e-5
         """Added to the variance."""
 
@@ -75,11 +75,11 @@ class AssortedTimeNorm(SiteNorm):
         return self._read(x, x.new_ones(x.shape[:2], dtype=torch.bool) if mask is None else mask, past)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Of whole sequences [B, T, D]."""
+        """The norm of whole sequences [B, T, D]."""
         return self.read(x, mask, self.begin(x, len(x)))[0]
 
     def _read(self, x: Tensor, mask: Tensor, past: NormPast) -> tuple[Tensor, WindowPast]:
-        """As `read`, of sequences with any past."""
+        """As `read`, for sequences with any past."""
         assert isinstance(past, WindowPast)
         wide = x.to(torch.promote_types(x.dtype, torch.float32))
         variances, means = (part.masked_fill(~mask, 0.0) for part in torch.var_mean(wide, dim=-1, correction=0))
@@ -91,10 +91,10 @@ class AssortedTimeNorm(SiteNorm):
         spread = windows.variances + (windows.means - mean).square()
         variance = spread.masked_fill(~windows.real, 0.0).sum(dim=-1, keepdim=True) / count
         normalized = (wide - mean) * torch.rsqrt(variance + self.epsilon) * self.weight + self.bias
-        places = torch.arange(mask.shape[1], device=mask.device)
-        last = torch.where(mask, places, 0).amax(dim=1)[:, None, None].expand(-1, 1, self.window)
+        positions = torch.arange(mask.shape[1], device=mask.device)
+        last = torch.where(mask, positions, 0).amax(dim=1)[:, None, None].expand(-1, 1, self.window)
         return normalized.to(x.dtype), windows.map(lambda part: part.gather(1, last).squeeze(1))
 
     def _windows(self, before: Tensor, now: Tensor) -> Tensor:
-        """The last entries [B, T, window] at each of T positions, of [B, window] and [B, T]."""
+        """The last `window` entries at each of T positions, [B, T, window], from [B, window] and [B, T]."""
         return torch.cat([before, now], dim=1).unfold(1, self.window, 1)[:, 1:]

@@ -1,4 +1,4 @@
-"""What every norm within a cell is to the cell: one step, and a whole sequence at once."""
+"""The interface of all norms within cells: one step, and a whole sequence at once."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from nmt.nn.rows import Rows
 from nmt.options import Options
 
 Site = Literal["ih", "hh", "c"]
-"""What is normalised: the product with the input, that with the output before, or the memory on its way out."""
+"""What is normalised: the product with the input, the product with the previous output, or the memory in the output."""
 
 
 @dataclass
 class NormPast(Rows):
-    """What a norm remembers of earlier steps: a row per sequence. Most remember nothing."""
+    """A norm's memory of earlier steps, one row per sequence. Most norms remember nothing."""
 
 
 class SiteNorm(Norm):
-    """The norm of vectors [D] that come one after another in time. Here of one that remembers no earlier step."""
+    """The norm of vectors [D] that follow each other in time. This base remembers no earlier steps."""
 
     bias: nn.Parameter
-    """[D], what is added at the end."""
+    """[D], added last."""
 
     def begin(self, like: Tensor, rows: int) -> NormPast:
-        """The past of `rows` sequences that have not begun: zeros on the device of `like`, of its dtype."""
+        """The past of `rows` sequences before their first step: zeros with the dtype and device of `like`."""
         return NormPast()
 
     def step(self, x: Tensor, past: NormPast, mask: Tensor | None) -> tuple[Tensor, NormPast]:
@@ -37,21 +37,21 @@ class SiteNorm(Norm):
 
         Args:
             x: [rows, D].
-            past: of those rows.
-            mask: [rows] bool, True on what counts in statistics; None: everything.
+            past: the past of these rows.
+            mask: [rows] bool, True on rows that count in statistics; None: all.
         """
         return self(x, mask), past
 
     def read(self, x: Tensor, mask: Tensor | None, past: NormPast) -> tuple[Tensor, NormPast]:
-        """All steps of sequences that have not begun.
+        """All steps of sequences from their start.
 
         Args:
             x: [B, T, D].
-            mask: [B, T] bool, True on real positions, which lie side by side; None: all are.
+            mask: [B, T] bool, True on real positions, which are contiguous; None: all.
             past: as from `begin`.
 
         Returns:
-            [B, T, D], undefined on padding, and the past after the last real position of each sequence.
+            [B, T, D], undefined at padding, and the past after the last real position of each sequence.
         """
         return self(x, mask), past
 
@@ -60,14 +60,14 @@ class CellNormOptions(Options):
     """The base of the options of all norms within cells."""
 
     causal: ClassVar[bool] = True
-    """Whether a step depends on no later one, not even in training, as the cells of a decoder need it."""
+    """Whether a step depends on no later one, even in training, as a decoder requires."""
 
     @abstractmethod
     def sites_of(self, offered: Sequence[Site]) -> Sequence[Site]:
-        """Where a cell that offers these sites has norms.
+        """The sites to normalise, of those that a cell offers.
 
         Raises:
-            ValueError: a site is asked for that the cell does not offer.
+            ValueError: the options name a site that the cell does not offer.
         """
 
     @abstractmethod
@@ -84,11 +84,11 @@ class Nothing(CellNormOptions):
         return ()
 
     def build(self, dim: int) -> SiteNorm:
-        raise AssertionError("there is no site for it")
+        raise AssertionError("no site asks for a norm")
 
 
 def chosen_sites(wanted: Sequence[Site] | None, offered: Sequence[Site]) -> Sequence[Site]:
-    """Those that are wanted, None: all that the cell offers.
+    """The wanted sites; None: all that the cell offers.
 
     Raises:
         ValueError: the cell does not offer one of them.
@@ -96,5 +96,5 @@ def chosen_sites(wanted: Sequence[Site] | None, offered: Sequence[Site]) -> Sequ
     if wanted is None:
         return offered
     if missing := [site for site in wanted if site not in offered]:
-        raise ValueError(f"norm.sites must be among those of this cell, {', '.join(offered)}, but has {missing[0]}")
+        raise ValueError(f"norm.sites: this cell has the sites {', '.join(offered)}, but not {missing[0]}")
     return wanted

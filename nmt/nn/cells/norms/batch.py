@@ -1,4 +1,4 @@
-"""Batch normalisation of what a cell reads (Laurent et al. 2015), over whole sequences."""
+"""Batch normalisation of a cell's input (Laurent et al. 2015), over whole sequences."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from nmt.nn.norm.batch import BatchNorm
 
 
 class InputBatchNorm(SiteNorm, BatchNorm):
-    """Batch normalisation of the product with the input, its statistics over the real tokens at all positions.
+    """Batch normalisation of the product with the input, with statistics over the real tokens at all positions.
 
-    The product with the output before is left alone, as published: normalised in this way it did not help. Since a
-    statistic is known only when all positions are, training reads whole sequences.
+    The product with the previous output is not normalised, as published: that did not help. The statistics need all
+    positions, so training reads whole sequences.
     """
 
     class Config(CellNormOptions, BatchNorm.Config):
         """Batch normalisation of the product with the input: each feature by its mean and variance over the batch's
-        tokens; stored ones in inference. Not for decoders.
+        tokens; by stored ones in inference. Not for decoders.
         """
 
         causal: ClassVar[bool] = False
@@ -33,5 +33,5 @@ class InputBatchNorm(SiteNorm, BatchNorm):
             return InputBatchNorm(self, dim)
 
     def step(self, x: Tensor, past: NormPast, mask: Tensor | None) -> tuple[Tensor, NormPast]:
-        assert not self.training, "in training the statistics are of whole sequences"
+        assert not self.training, "in training the statistics need whole sequences"
         return super().step(x, past, mask)

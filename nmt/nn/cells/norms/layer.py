@@ -12,15 +12,15 @@ from nmt.nn.norm.layer import LayerNorm
 
 
 class SiteLayerNorm(SiteNorm, LayerNorm):
-    """Layer normalisation of one vector of a step, by its own mean and variance."""
+    """Layer normalisation of a step's vector, by its own mean and variance."""
 
     class Config(CellNormOptions):
-        """Layer normalisation: each vector of a step by its own mean and variance."""
+        """Layer normalisation: the vector of each step by its own mean and variance."""
 
         kind: Literal["layer"] = "layer"
         sites: Annotated[tuple[Site, ...], Field(min_length=1)] | None = None
-        """What is normalised: `ih` the product with the input, `hh` that with the output before, `c` the memory of an
-        LSTM on its way out. Null for all that the cell has, as published for the LSTM and the GRU."""
+        """What to normalise: `ih` the product with the input, `hh` the product with the previous output, `c` the memory
+        of an LSTM in its output. Null for all sites that the cell has, as published for the LSTM and the GRU."""
 
         def sites_of(self, offered: Sequence[Site]) -> Sequence[Site]:
             return chosen_sites(self.sites, offered)

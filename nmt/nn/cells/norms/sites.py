@@ -1,4 +1,4 @@
-"""The norms of one cell, by the sites at which they stand."""
+"""The norms of one cell, by site."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from nmt.nn.initial import Uniform
 from nmt.nn.layers import Layers
 
 Pasts = tuple[NormPast, ...]
-"""Of all norms of a cell, in the order of its sites."""
+"""The pasts of all norms of a cell, in the order of its sites."""
 
 
 class CellNorms(nn.Module):
-    """The norms of a cell; none, where the options ask for none.
+    """The norms of a cell; none if the options say so.
 
     Args:
-        config: what the norms are.
-        widths: of the vectors at each site, in their order; `ih` first. A site may have several, each normalised by
-            itself, as gates and candidate of a GRU.
+        config: the kind of norm.
+        widths: widths of the vectors at each site, `ih` first. A site may have several vectors, each normalised by
+            itself, like the gates and the candidate of a GRU.
     """
 
     def __init__(self, config: CellNormOptions, widths: Mapping[Site, Sequence[int]]) -> None:
@@ -33,18 +33,18 @@ class CellNorms(nn.Module):
         self.sites = nn.ModuleDict({site: Layers(map(config.build, widths[site])) for site in chosen})
         numbers = accumulate((len(widths[site]) for site in chosen), initial=0)
         self.first = dict(zip(chosen, numbers, strict=False))
-        """Of each site that has norms, the number of the first of them."""
+        """The index of the first norm of each site that has norms."""
 
     def __contains__(self, site: Site) -> bool:
         return site in self.first
 
     @property
     def present(self) -> bool:
-        """Whether there are any."""
+        """Whether the cell has any norms."""
         return bool(self.first)
 
     def at(self, site: Site) -> Layers[SiteNorm]:
-        """The norms of a site, which must have some."""
+        """The norms of a site that has some."""
         found = self.sites[site]
         assert isinstance(found, Layers)
         return found
@@ -56,17 +56,17 @@ class CellNorms(nn.Module):
 
     @torch.no_grad()
     def initialise(self, start: Uniform) -> None:
-        """Draws the biases, which start around 0."""
+        """Draws the biases, around 0."""
         for norm in self.every():
             nn.init.zeros_(norm.bias)
             start.shift(norm.bias)
 
     def begin(self, like: Tensor, rows: int) -> Pasts:
-        """What they remember of sequences that have not begun."""
+        """The pasts of `rows` sequences before their first step."""
         return tuple(norm.begin(like, rows) for norm in self.every())
 
     def read_inputs(self, projected: Tensor, mask: Tensor | None, past: Pasts) -> tuple[Tensor, Pasts]:
-        """Normalises the products with the inputs of whole sequences, [B, T, any], and remembers their steps."""
+        """Normalises the products with the inputs of whole sequences, [B, T, any]; returns them and the pasts after."""
         if "ih" not in self:
             return projected, past
         norms, parts = self.at("ih"), torch.split(projected, list(self.widths["ih"]), dim=-1)
@@ -78,9 +78,9 @@ class NormStep:
     """One step of a cell's norms.
 
     Args:
-        norms: of the cell.
-        past: before the step.
-        mask: [rows] bool, True on what counts in statistics; None: everything.
+        norms: the cell's norms.
+        past: their pasts before the step.
+        mask: [rows] bool, True on rows that count in statistics; None: all.
     """
 
     def __init__(self, norms: CellNorms, past: Pasts, mask: Tensor | None) -> None:
@@ -88,7 +88,7 @@ class NormStep:
         self._after = list(past)
 
     def __call__(self, site: Site, x: Tensor, part: int = 0) -> Tensor:
-        """The norm of one vector [rows, D] of a site; x itself where the site has no norm."""
+        """The norm of one vector [rows, D] of a site; x itself if the site has no norm."""
         norms = self._norms
         if site not in norms:
             return x
@@ -105,5 +105,5 @@ class NormStep:
 
     @property
     def after(self) -> Pasts:
-        """The past after the step."""
+        """The pasts after the step."""
         return tuple(self._after)

@@ -150,14 +150,14 @@ def test_its_gradient_reaches_all_steps_of_the_window_and_no_others() -> None:
 
 @pytest.mark.parametrize("cell", [GRU.Config, TanhCell.Config])
 def test_a_site_that_the_cell_does_not_have_is_refused(cell: type[GRU.Config] | type[TanhCell.Config]) -> None:
-    with pytest.raises(ValidationError, match="must be among those of this cell, ih, hh, but has c"):
+    with pytest.raises(ValidationError, match="this cell has the sites ih, hh, but not c"):
         cell(norm=SiteLayerNorm.Config(sites=("ih", "c")))
 
 
 @pytest.mark.parametrize("model", [GNMT.Config, Luong.Config])
 def test_statistics_of_whole_sentences_are_for_encoders_alone(model: type[GNMT.Config] | type[Luong.Config]) -> None:
     batch = LSTM.Config(norm=InputBatchNorm.Config())
-    with pytest.raises(ValidationError, match="batch is not for a decoder"):
+    with pytest.raises(ValidationError, match="batch cannot be used in a decoder"):
         model(cell=batch)
     assert model(encoder_cell=batch).encoder_cell == batch
 
