@@ -1,4 +1,4 @@
-"""Translation models and language models; a new one is its file and one line here."""
+"""Translation models and language models; to add a model, add its file and one line here."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""What every model is to the rest of the toolkit: encode, decode, and one step of search.
+"""The interface of all models: encode, decode, and one step of search.
 
-Some facts belong to the sentence (`Memory`: encoder outputs, projected keys and values; never tiled
+Some data belongs to the sentence (`Memory`: encoder outputs, projected keys and values; never tiled
 over the beam, only dropped when the sentence ends) and some to the hypothesis (`State`: caches,
 recurrent states; gathered at every step). Both are values that the caller owns: modules hold
 parameters and constants only.
 
-A `Decoder` reads no source. `nmt.models.language.model.LanguageModel` makes an `EncoderDecoder` of it, which is all
-that the rest of the toolkit knows.
+A `Decoder` reads no source. `nmt.models.language.model.LanguageModel` wraps it as an `EncoderDecoder`, the only
+interface that the rest of the toolkit knows.
 
 Axes, everywhere: B source sentences, K beam width, N = B*K rows of a state (the K of a sentence adjacent),
 S source length, T target length, D model width, H heads, V target vocabulary.
@@ -30,16 +30,16 @@ class ModelOptions(Options):
     """The base of every model's options."""
 
     task: ClassVar[Task] = "translation"
-    """What the model is for."""
+    """The task of the model."""
 
     def conflicts(self, updates: int) -> Iterable[Conflict]:
-        """What these options say against a training of so many updates from random weights."""
+        """Conflicts of these options with a training of `updates` updates from random weights."""
         return ()
 
 
 @dataclass
 class Memory(Rows):
-    """What the decoder may see of the source; one row per source sentence."""
+    """The source as the decoder sees it; one row per source sentence."""
 
     mask: Tensor
     """[B, S] bool, True on real tokens."""
@@ -47,7 +47,7 @@ class Memory(Rows):
 
 @dataclass
 class State(Rows):
-    """What one hypothesis remembers; one row per hypothesis."""
+    """The decoder's state; one row per hypothesis."""
 
 
 MemoryT = TypeVar("MemoryT", bound=Memory)
@@ -61,21 +61,21 @@ class DecoderOutput:
     logits: Tensor
     """[B, T, V]"""
     attention: Tensor | None = None
-    """[B, T, S] when asked for; rows sum to 1, 0 on padding."""
+    """[B, T, S] if requested; rows sum to 1, 0 on padding."""
     penalties: Mapping[str, Tensor] = field(default_factory=dict)
     """Scalars that the trainer adds to the loss."""
     statistics: Mapping[str, Tensor] = field(default_factory=dict)
-    """What the model reports of itself, for the log: tensors of any shape whose means are logged. Those about the
-    gradient are written while it is computed."""
+    """Statistics for the log: tensors of any shape, whose means are logged. Those about the gradient are filled in
+    when it is computed."""
 
 
 class StepOutput(NamedTuple, Generic[StateT]):
     """The result of one step of incremental decoding."""
 
     logits: Tensor
-    """[B, K, V], contiguous and the caller's own: search writes into it."""
+    """[B, K, V], contiguous and owned by the caller: search writes into it."""
     attention: Tensor | None
-    """[B, K, S] when asked for."""
+    """[B, K, S] if requested."""
     state: StateT
 
 
@@ -83,10 +83,10 @@ class EncoderDecoder(nn.Module, ABC, Generic[MemoryT, StateT]):
     """A translation model. The contract suite in tests/contract states the laws it obeys."""
 
     def concern(self, statistics: Mapping[str, float]) -> str:
-        """What a person should know about these means of a training window; empty if all is well.
+        """A warning about the means over a training window; empty if all is well.
 
         Args:
-            statistics: by the names of `DecoderOutput.statistics` and `penalties`, as far as there were any.
+            statistics: means by the names of `DecoderOutput.statistics` and `penalties`; any of them may be absent.
         """
         return ""
 
@@ -108,7 +108,7 @@ class EncoderDecoder(nn.Module, ABC, Generic[MemoryT, StateT]):
         Args:
             target_input: [B, T] int64, BOS then the target; padded on the right.
             target_mask: [B, T] bool, True on real tokens.
-            memory: of the same B sentences.
+            memory: memory of the same B sentences.
             need_attention: also return attention over the source.
         """
 
@@ -122,18 +122,17 @@ class EncoderDecoder(nn.Module, ABC, Generic[MemoryT, StateT]):
     ) -> StepOutput[StateT]:
         """Extends every hypothesis by one token.
 
-        The state that is passed in may be written to and must not be used again; the one that is
-        returned takes its place.
+        The given state may be written to and must not be used again; the returned one replaces it.
 
         Args:
             tokens: [B, K] int64, the last token of each hypothesis (BOS at first).
-            memory: of the B sentences.
-            state: of the B*K hypotheses.
+            memory: memory of the B sentences.
+            state: state of the B*K hypotheses.
         """
 
 
 class Decoder(nn.Module, ABC, Generic[StateT]):
-    """A language model: it reads nothing but what it has written. The laws are those of `EncoderDecoder`."""
+    """A language model, which reads only its own output. The laws of `EncoderDecoder` apply."""
 
     @abstractmethod
     def decode(self, target_input: Tensor, target_mask: Tensor) -> DecoderOutput:
@@ -150,12 +149,11 @@ class Decoder(nn.Module, ABC, Generic[StateT]):
 
     @abstractmethod
     def step(self, tokens: Tensor, state: StateT) -> StepOutput[StateT]:
-        """Extends every hypothesis by one token; without attention.
+        """Extends every hypothesis by one token; returns no attention.
 
-        The state that is passed in may be written to and must not be used again; the one that is
-        returned takes its place.
+        The given state may be written to and must not be used again; the returned one replaces it.
 
         Args:
             tokens: [B, K] int64, the last token of each hypothesis (BOS at first).
-            state: of the B*K hypotheses.
+            state: state of the B*K hypotheses.
         """

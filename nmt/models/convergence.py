@@ -1,8 +1,8 @@
-"""Whether the solvers of a deep equilibrium model still find what its gradients take for granted.
+"""Checks that the solvers of a deep equilibrium model still find the fixed points that its gradients assume.
 
-Residuals creep up while such a model trains, and numbers that are not finite come last (Bai, Koltun and Kolter 2021,
-section 3). They are judged here by what they mean for the gradient, not by the tolerance: in bf16 a solver uses up its
-iterations above it, and that is as it should be.
+Residuals creep up while such a model trains, and in the end numbers are no longer finite (Bai, Koltun and Kolter 2021,
+section 3). Residuals are judged here by their effect on the gradient, not by the tolerance: in bf16 a solver normally
+uses up its iterations without reaching it.
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 FORWARD_LIMIT = 0.1
-"""Of |f(z) - z| / |f(z)|: beyond it, z is a tenth of its length from where f takes it, and is no fixed point."""
+"""Limit of |f(z) - z| / |f(z)|: beyond it, f moves z by more than a tenth of its length, so z is no fixed point."""
 BACKWARD_LIMIT = 0.5
-"""Of |J'v + w - v| / |w|: v is the exact gradient for a w that is wrong by this share of its length. Up to 0.5 such a w
-is within 30 degrees of the true one; at 1, where no solution at all stands (v = 0), it may be at right angles to it."""
+"""Limit of |J'v + w - v| / |w|: v is the exact gradient for a w that is off by this share of its length. Up to 0.5 such
+a w is within 30 degrees of the true one; at 1, the value for v = 0, no solution at all, it may be orthogonal to it."""
 
 
 _PARTS = ("encoder", "decoder")
 
 
 def concern(statistics: Mapping[str, float], *, implicit: bool) -> str:
-    """In what residuals are too large, what it means and what helps; empty if they are not.
+    """A warning if residuals are too large: which ones, what it means and what helps; empty otherwise.
 
     Args:
-        statistics: means of `encoder_residual`, `encoder_iterations`, `encoder_backward_residual`, … and the same of
-            the decoder; those that are absent are not judged.
+        statistics: means of `encoder_residual`, `encoder_iterations`, `encoder_backward_residual`, … and likewise for
+            the decoder; absent ones are not judged.
         implicit: whether gradients come from the implicit function theorem.
     """
     forward = [part for part in _PARTS if _exceeds(statistics, f"{part}_residual", FORWARD_LIMIT)]
@@ -39,7 +39,7 @@ def concern(statistics: Mapping[str, float], *, implicit: bool) -> str:
 
 
 def _exceeds(statistics: Mapping[str, float], name: str, limit: float) -> bool:
-    return name in statistics and not statistics[name] <= limit  # nor is NaN
+    return name in statistics and not statistics[name] <= limit  # NaN counts as exceeding
 
 
 def _figures(statistics: Mapping[str, float], solver: str) -> str:
@@ -48,20 +48,20 @@ def _figures(statistics: Mapping[str, float], solver: str) -> str:
 
 def _meaning(implicit: bool) -> str:
     if not implicit:
-        return f"Above {FORWARD_LIMIT}, what the model computes depends on the number of iterations."
-    return f"Above {FORWARD_LIMIT}, or {BACKWARD_LIMIT} for a gradient, implicit gradients are not to be trusted."
+        return f"Above {FORWARD_LIMIT}, the model's output depends on the number of iterations."
+    return f"Above {FORWARD_LIMIT}, or {BACKWARD_LIMIT} for a gradient, implicit gradients are unreliable."
 
 
 def _remedies(solvers: list[str], implicit: bool) -> str:
-    """In the order in which to try them, by their keys in the recipe."""
+    """Remedies with their recipe keys, in the order in which to try them."""
     phantom = "phantom gradients (model.gradient.kind: phantom, model.gradient.steps: 5 to 12)"
     return "; ".join(
         [
-            "What helps, in this order: longer pretraining (model.pretraining.updates)",
+            "Try, in this order: longer pretraining (model.pretraining.updates)",
             f"more iterations ({', '.join(f'model.{solver}.max_iterations' for solver in solvers)})",
-            "the Jacobian penalty (model.jacobian.weight: 0.1 at first, or more than now)",
+            "the Jacobian penalty (model.jacobian.weight: start with 0.1, or raise it)",
             *([phantom] if implicit else []),
             "a lower learning rate (training.schedule.learning_rate)",
-            "shorter gradients (training.clip_norm: 0.25 to 1).",
+            "stronger gradient clipping (training.clip_norm: 0.25 to 1).",
         ]
     )

@@ -1,7 +1,7 @@
-"""Convolutional sequence to sequence learning (Gehring et al. 2017), arithmetic as in fairseq's `fconv`.
+"""Convolutional sequence to sequence learning (Gehring et al. 2017), with the arithmetic of fairseq's `fconv`.
 
-Where text and fairseq differ, it is fairseq's, so that its published weights fit. R = sqrt(0.5) keeps the variance of a
-sum of two; without it, and without the scales of the initial weights, deep stacks do not train.
+Where paper and fairseq differ, we follow fairseq, so that its published weights fit. R = sqrt(0.5) preserves the
+variance of a sum of two; without it, and without the scales of the initial weights, deep stacks do not train.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ EMBEDDING_STD = 0.1
 
 
 class Convolutions(Options):
-    """Some equal layers, one upon the other."""
+    """A run of identical layers."""
 
     width: Width
-    """Channels of each layer's output."""
+    """Output channels of each layer."""
     kernel: Width
-    """Positions that each layer sees."""
+    """Number of positions that each layer sees."""
     layers: LayerCount = 1
-    """How many of them."""
+    """Number of layers in the run."""
 
 
 class DecoderConvolutions(Convolutions):
-    """Some equal layers of the decoder."""
+    """A run of identical layers of the decoder."""
 
     attention: bool = True
-    """Each attends to the source; at least one layer of the decoder must."""
+    """Whether each layer attends to the source; at least one layer of the decoder must."""
 
 
 Preset = Literal["iwslt_de_en", "wmt_en_ro", "wmt_en_de", "wmt_en_fr"]
@@ -55,7 +55,7 @@ Preset = Literal["iwslt_de_en", "wmt_en_ro", "wmt_en_de", "wmt_en_fr"]
 def _preset(
     embedding_dim: int, output_dim: int, *layers: tuple[int, int, int], decoder_layers: int = 0
 ) -> dict[str, Any]:
-    """Layers are (width, kernel, how many); the decoder has the same ones, or another number of the first."""
+    """Layers are (width, kernel, count); the decoder has the same ones, or `decoder_layers` of the first kind."""
     encoder = [{"width": width, "kernel": kernel, "layers": count} for width, kernel, count in layers]
     decoder = [{**encoder[0], "layers": decoder_layers}] if decoder_layers else encoder
     return {"embedding_dim": embedding_dim, "output_dim": output_dim, "encoder": encoder, "decoder": decoder}
@@ -67,12 +67,12 @@ PRESETS: Mapping[Preset, Mapping[str, Any]] = {
     "wmt_en_de": _preset(768, 512, (512, 3, 9), (1024, 3, 4), (2048, 1, 2)),
     "wmt_en_fr": _preset(768, 512, (512, 3, 6), (768, 3, 4), (1024, 3, 3), (2048, 1, 1), (4096, 1, 1)),
 }
-"""The architectures of the models that the authors published (fairseq's `fconv_*`)."""
+"""The architectures of the authors' published models (fairseq's `fconv_*`)."""
 
 
 @dataclass
 class ConvS2SMemory(Memory):
-    """The source as every layer of the decoder sees it."""
+    """The source as all layers of the decoder see it."""
 
     keys: Tensor
     """[B, S, E] float32, the encoder's output."""
@@ -82,12 +82,12 @@ class ConvS2SMemory(Memory):
 
 @dataclass
 class ConvS2SState(State):
-    """The end of the target so far, as each layer's convolution saw it."""
+    """The last frames that each layer's convolution has seen."""
 
     windows: list[Tensor]
     """[N, kernel - 1, channels] per layer."""
     length: int
-    """Steps taken."""
+    """Number of steps taken."""
 
 
 class ConvS2S(EncoderDecoder[ConvS2SMemory, ConvS2SState]):
@@ -103,17 +103,17 @@ class ConvS2S(EncoderDecoder[ConvS2SMemory, ConvS2SState]):
         embedding_dim: Width
         """Width of the embeddings, and of the encoder's output."""
         output_dim: Width
-        """Width of what the output layer reads."""
+        """Width of the output layer's input."""
         encoder: tuple[Convolutions, ...] = Field(min_length=1)
-        """Layers that read the source, lowest first: width, kernel, and how many of each."""
+        """Encoder layers, lowest first, as runs of width, kernel and number of layers."""
         decoder: tuple[DecoderConvolutions, ...] = Field(min_length=1)
-        """Layers that write the target, likewise."""
+        """Decoder layers, likewise."""
         dropout: DropoutRate = 0.1
         """Probability of zeroing an element of the embeddings, of each convolution's input and of the last layer."""
         positions: PositionCount = 1024
-        """Rows of the learned table of positions; those beyond it are given its last one."""
+        """Rows of the learned position table; positions beyond it use its last row."""
         tied_embeddings: Tying = "none"
-        """Matrices that are one: source, target and output (needs a joint vocabulary), target and output, or none."""
+        """Share one matrix: all = source, target and output (needs a joint vocabulary), target = target and output."""
 
         @model_validator(mode="before")
         @classmethod
@@ -124,18 +124,18 @@ class ConvS2S(EncoderDecoder[ConvS2SMemory, ConvS2SState]):
         def _check(self) -> Self:
             if self.tied_embeddings != "none" and self.output_dim != self.embedding_dim:
                 raise ValueError(
-                    f"output_dim must be embedding_dim, {self.embedding_dim}, where the output layer is the target "
-                    f"embedding (tied_embeddings: {self.tied_embeddings}), but it is {self.output_dim}"
+                    f"output_dim must equal embedding_dim, {self.embedding_dim}, if the output layer is tied to the "
+                    f"target embedding (tied_embeddings: {self.tied_embeddings}), but it is {self.output_dim}"
                 )
             for side, blocks in (("encoder", self.encoder), ("decoder", self.decoder)):
                 if (layers := sum(block.layers for block in blocks)) > MOST_LAYERS:
-                    raise ValueError(f"{side}: at most {MOST_LAYERS} layers in all, but there are {layers}")
+                    raise ValueError(f"{side}: at most {MOST_LAYERS} layers in total, but there are {layers}")
             if not any(block.attention for block in self.decoder):
                 raise ValueError("decoder: at least one layer must have attention, or it would not see the source")
             return self
 
         def build(self, source_vocabulary: int, target_vocabulary: int, pad: int = SPECIAL.pad) -> ConvS2S:
-            """The model with fresh weights, drawn from torch's default generator.
+            """A model with fresh weights, drawn from torch's default generator.
 
             Raises:
                 ValueError: all embeddings are tied but the vocabularies differ in size.
@@ -235,7 +235,7 @@ class EncoderLayer(nn.Module):
 
     def forward(self, x: Tensor, real: Tensor) -> Tensor:
         """x: [B, S, inputs]; real: [B, S, 1], 1 on real tokens and 0 on padding. Returns [B, S, outputs]."""
-        # what biases and residuals put on padding must not leak into the frames beside it
+        # values that biases and residuals leave on padding must not leak into neighbouring frames
         hidden = self.convolution(self.dropout(x * real), causal=False)
         output: Tensor = (hidden + self.residual(x)) * R
         return output
@@ -255,10 +255,10 @@ class DecoderLayer(nn.Module):
         """Args:
             x: [B, T, inputs].
             embedded: [B, T, E], the target's embeddings.
-            memory: of the B sentences.
+            memory: memory of the B sentences.
 
         Returns:
-            [B, T, width], and the layer's attention [B, T, S], if it attends.
+            [B, T, width], and a list with the layer's attention [B, T, S], empty if it has none.
         """
         hidden = self.convolution(self.dropout(x), causal=True)
         attention: list[Tensor] = []
@@ -289,15 +289,15 @@ class SourceAttention(nn.Module):
 
     def forward(self, x: Tensor, embedded: Tensor, memory: ConvS2SMemory) -> tuple[Tensor, Tensor]:
         """Args:
-            x: [B, Q, width], Q positions, or hypotheses, of each sentence.
-            embedded: [B, Q, E], the target embedding of each.
-            memory: of the B sentences.
+            x: [B, Q, width], Q positions or hypotheses per sentence.
+            embedded: [B, Q, E], their target embeddings.
+            memory: memory of the B sentences.
 
         Returns:
-            [B, Q, width], and the weights [B, Q, S].
+            [B, Q, width], and the attention weights [B, Q, S].
         """
         query = (self.query(x) + embedded) * R
-        # scores are not divided by the square root of the width, and so too large for 8 bits of mantissa
+        # scores are not divided by the square root of the width, so they are too large for bf16's mantissa
         with torch.autocast(x.device.type, enabled=False):
             attention_bias = torch.zeros(memory.mask.shape, device=x.device).masked_fill_(~memory.mask, -math.inf)
             weights = torch.softmax(query.float() @ memory.keys.mT + attention_bias[:, None], dim=-1)
@@ -306,7 +306,7 @@ class SourceAttention(nn.Module):
 
 
 def _linear(inputs: int, outputs: int, dropout: float = 0.0) -> WeightNormLinear:
-    """Keeps the variance of an input of which `dropout` is dropped."""
+    """A linear layer that preserves the variance of an input with dropout at this rate."""
     return WeightNormLinear(inputs, outputs, math.sqrt((1 - dropout) / inputs))
 
 

@@ -1,11 +1,11 @@
 """Deep equilibrium encoder-decoder: two Transformer blocks, each applied until its output no longer changes.
 
-DEQ-Transformer of Bai, Kolter and Koltun 2019, for translation: the encoder's equilibrium H = f(H; source) is what the
-decoder's block attends to in Y = g(Y; target, H).
+The DEQ-Transformer of Bai, Kolter and Koltun 2019, for translation: the decoder's block in Y = g(Y; target, H) attends
+to the encoder's equilibrium H = f(H; source).
 
-The decoder is solved by methods that never mix positions, so that an iterate depends on no later word however early
-the solver stops; its equilibrium at position t is then a matter of the positions up to t alone. `step` keeps keys and
-values of these and solves for the new one.
+The decoder's solvers never mix positions, so no iterate depends on later words, however early the solver stops: the
+equilibrium at position t depends on positions up to t only. `step` caches the keys and values of these and solves for
+the new position.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ from nmt.options import MOST_LAYERS, Count, LayerCount, Options
 from nmt.tokenizer.base import SPECIAL
 
 CausalSolver = Annotated[Picard | Anderson, Field(discriminator="kind")]
-"""Those that can give each position its own coefficients at little cost."""
+"""Solvers that can give each position its own coefficients at little cost."""
 
 
 class Pretraining(Options):
-    """Training as a shallow network at first, which is cheap and brings the weights to where solvers converge."""
+    """Training as a shallow network first, which is cheap and gives weights with which solvers converge."""
 
     updates: Count = 0
-    """Updates before the equilibrium takes over; 0 for none."""
+    """Number of updates before solving for equilibria; 0 for no pretraining."""
     steps: LayerCount = 2
-    """Applications of each block in that time."""
+    """Applications of each block during pretraining."""
 
 
 @dataclass
@@ -56,9 +56,9 @@ class DEQMemory(Memory):
     layers: list[KeysValues]
     """Keys and values per layer of the decoder's block, projected once."""
     penalties: dict[str, Tensor]
-    """The encoder's, for `DecoderOutput`; scalars, not rows."""
+    """The encoder's penalties, for `DecoderOutput`; scalars, not rows."""
     statistics: dict[str, Tensor]
-    """Likewise."""
+    """The encoder's statistics, likewise."""
 
 
 @dataclass
@@ -66,11 +66,11 @@ class DEQState(State):
     """The target so far as the decoder's block sees it."""
 
     decoded: Decoded[KeysValues]
-    """Keys and values of each layer at the equilibrium; or at each explicit step in turn, where the model has these."""
+    """Keys and values of each layer at the equilibrium; with explicit steps, of each layer at each step."""
     last: Tensor
-    """[N, D]: the equilibrium of the newest position, from which the next one's solver starts."""
+    """[N, D]: the equilibrium of the newest position, at which the next position's solver starts."""
     applications: Tensor
-    """[N] int64: of the block, to all positions so far."""
+    """[N] int64: applications of the block, over all positions so far."""
 
 
 class DEQ(EncoderDecoder[DEQMemory, DEQState], Annealed):
@@ -81,23 +81,24 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState], Annealed):
 
         kind: Literal["deq"] = "deq"
         tied_embeddings: Tying = "all"
-        """Matrices that are one: source, target and output (needs a joint vocabulary), target and output, or none."""
+        """Share one matrix: all = source, target and output (needs a joint vocabulary), target = target and output."""
         encoder_solver: Solver = Anderson(tolerance=1e-2, max_iterations=12)
-        """Finds the source's fixed point, with one row per sentence."""
+        """Solver for the source's fixed point, with one row per sentence."""
         decoder_solver: CausalSolver = Anderson(tolerance=1e-2, max_iterations=12)
-        """Finds the target's, with one row per position. Fewer `max_iterations` make translation faster."""
+        """Solver for the target's fixed point, with one row per position. Fewer `max_iterations` make translation
+        faster."""
         gradient: Gradient = Implicit()
         """How to differentiate a fixed point."""
         jacobian: JacobianPenalty = JacobianPenalty()
         """Penalty on the block's sensitivity, which makes later solutions cheaper."""
         pretraining: Pretraining = Pretraining()
-        """Shallow training at first."""
+        """Shallow training before the solvers are used."""
         explicit_steps: Annotated[int, Field(ge=0, le=MOST_LAYERS)] = 0
-        """Instead of solving for a fixed point, apply each block so often, which is a weight-tied Transformer with so
-        many layers; 0 to solve."""
+        """Apply each block this many times instead of solving for a fixed point: a weight-tied Transformer with that
+        many layers. 0 to solve."""
 
         def build(self, source_vocabulary: int, target_vocabulary: int, pad: int = SPECIAL.pad) -> DEQ:
-            """The model with fresh weights, drawn from torch's default generator.
+            """A model with fresh weights, drawn from torch's default generator.
 
             Raises:
                 ValueError: all embeddings are tied but the vocabularies differ in size.
@@ -105,13 +106,13 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState], Annealed):
             return DEQ(self, source_vocabulary, target_vocabulary, pad)
 
         def conflicts(self, updates: int) -> Iterable[Conflict]:
-            """A pretraining that leaves no update for what it prepares."""
+            """Pretraining that leaves no updates for the equilibrium model."""
             if 0 < self.pretraining.updates >= updates:
                 yield Conflict(
                     keys=(("model", "pretraining", "updates"), ("training", "updates")),
                     expected="fewer updates of pretraining than of training",
                     got=f"{self.pretraining.updates} of {updates}",
-                    fix="A tenth to a third is usual: the model that is asked for comes after it.",
+                    fix="A tenth to a third is usual: the equilibrium model is trained after it.",
                 )
 
     explicit_steps: Tensor
@@ -135,12 +136,12 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState], Annealed):
             nn.init.normal_(self.output.weight, std=dim**-0.5)
         else:
             self.output.weight = self.target_embedding.weight
-        # part of the weights: those of pretraining are for the shallow network
+        # saved with the weights: weights from pretraining belong to the shallow network
         self.register_buffer("explicit_steps", torch.tensor(self._steps_at(1)))
 
     def anneal(self, update: int) -> bool:
         before = self._explicit_steps()
-        if before == self.config.explicit_steps:  # never back: weights that training started from may be past it
+        if before == self.config.explicit_steps:  # never back: the initial weights may be past pretraining
             return False
         self.explicit_steps.fill_(self._steps_at(update))
         return self._explicit_steps() != before
@@ -181,7 +182,7 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState], Annealed):
         attention = None
 
         def f(z: Tensor) -> Tensor:
-            nonlocal attention  # that of the last application is what remains
+            nonlocal attention  # the last application's attention remains
             z, attention = block(z.to(x.dtype), injections, memory.layers, memory.mask, need_attention=need_attention)
             return z * real
 
@@ -230,10 +231,9 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState], Annealed):
         return StepOutput(self.output(z), attention, state)
 
     def _solve(self, name: str, f: Map, start: Tensor, solver: Solver, real: Tensor, *, trained: bool) -> _Solved:
-        """The fixed point, or what so many explicit steps lead to.
+        """The fixed point, or the result of the explicit steps.
 
-        `real` has one entry for each row of the solver; without anything `trained` that f uses, there is no gradient to
-        solve for.
+        `real` has one entry per row of the solver. Unless f uses something `trained`, no gradient is prepared.
         """
         steps = self._explicit_steps()
         if steps:
@@ -265,16 +265,16 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState], Annealed):
 
 @dataclass(frozen=True)
 class _NewestPosition:
-    """f for the newest position of each hypothesis, those before being at their equilibrium."""
+    """f for the newest position of each hypothesis, with earlier positions at their equilibrium."""
 
     block: DecoderBlock
     injections: list[Tensor]
     past: list[KeysValues]
-    """With room for the newest position, which is written anew by each application."""
+    """With room for the newest position, which each application overwrites."""
     slot: Slot
     memory: DEQMemory
     dtype: torch.dtype
-    """That the block computes in."""
+    """The dtype that the block computes in."""
 
     def __call__(self, z: Tensor) -> Tensor:
         """z: [N, D]."""
@@ -283,7 +283,7 @@ class _NewestPosition:
         return z.flatten(0, 1)
 
     def of(self, sentences: Tensor) -> _NewestPosition:
-        """The same for the hypotheses of some sentences only."""
+        """f for the hypotheses of these sentences only."""
         return replace(
             self,
             injections=[injection[sentences] for injection in self.injections],
@@ -300,17 +300,17 @@ class _Solved(NamedTuple):
 
 
 def _trained(block: nn.Module, *inputs: Tensor) -> bool:
-    """Whether a gradient has anywhere to go."""
+    """Whether anything here takes a gradient."""
     return any(tensor.requires_grad for tensor in (*block.parameters(), *inputs))
 
 
 def _zeros(like: Tensor) -> Tensor:
-    """z0; a solver's state is never in half precision, whatever the weights are in."""
+    """z0; a solver's state is never in half precision, even if the weights are."""
     return torch.zeros_like(like, dtype=torch.promote_types(like.dtype, torch.float32))
 
 
 def _statistics(name: str, found: Equilibrium, real: Tensor) -> dict[str, Tensor]:
-    """Means over what is not padding."""
+    """Means outside padding."""
     forward = found.forward
     statistics = {
         f"{name}_iterations": forward.iterations[real].float().mean(),

@@ -1,6 +1,6 @@
 """The blocks that a deep equilibrium Transformer iterates (Bai, Kolter and Koltun 2019, section 3.2).
 
-Post-norm, without parameters in the normalisation, weight-normed; the input is injected into queries, keys and values.
+Post-norm without learned parameters, and weight norm; the input is injected into queries, keys and values.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ class BlockOptions(ModelOptions):
     heads: Width = 8
     """Attention heads; model_dim must be a multiple."""
     encoder_layers: LayerCount = 1
-    """Layers within the block that is iterated to read the source."""
+    """Layers within the encoder's block, which is iterated."""
     decoder_layers: LayerCount = 1
-    """The same for the target."""
+    """Layers within the decoder's block, which is iterated."""
     dropout: DropoutRate = 0.1
     """Probability of zeroing an element of the embeddings, of each sub-block's output and of the equilibrium."""
     attention_dropout: DropoutRate = 0.0
-    """The same for attention weights."""
+    """Dropout rate of attention weights."""
     activation_dropout: DropoutRate = 0.0
-    """The same for the inner activations of the feed-forward blocks."""
+    """Dropout rate of the inner activations of the feed-forward blocks."""
     dropout_masks: Annotated[MaskShape, Effect.TRAINING] = "sentence"
-    """What shares a mask, which stays the same over all iterations: all tokens of a sentence, as published, or none
-    but the same token."""
+    """Share a dropout mask among all tokens of a sentence, as published, or draw one per token. Masks stay the same in
+    all iterations."""
     activation: Activation = "relu"
     """Non-linearity of the feed-forward blocks."""
     initial_std: PositiveFloat = 0.05
@@ -57,12 +57,12 @@ class BlockOptions(ModelOptions):
     @model_validator(mode="after")
     def _check_heads(self) -> Self:
         if self.model_dim % self.heads:
-            raise ValueError(f"model_dim must be a multiple of heads, but {self.model_dim} is not of {self.heads}")
+            raise ValueError(f"model_dim must be a multiple of heads, but {self.model_dim} is not one of {self.heads}")
         return self
 
 
 class Block(nn.Module, Generic[LayerT]):
-    """What is iterated: one layer or a few."""
+    """The function that is iterated: one layer or a few."""
 
     def __init__(self, layers: Iterable[LayerT], initial_std: float) -> None:
         super().__init__()
@@ -106,7 +106,7 @@ class DecoderBlock(Block["DecoderLayer"]):
         *,
         need_attention: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        """z: [B, T, D]. Returns [B, T, D], and the last layer's attention [B, T, S] where asked for."""
+        """z: [B, T, D]. Returns [B, T, D], and the last layer's attention [B, T, S] if requested."""
         attention = None
         for layer, injection, keys_values in zip(self.layers, injections, memory, strict=True):
             z = layer.attend(z, layer.attention(z, injection, None))
@@ -124,7 +124,7 @@ class DecoderBlock(Block["DecoderLayer"]):
         *,
         need_attention: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        """z: [B, K, D]. Returns [B, K, D], and attention [B, K, S] where asked for; writes into the past."""
+        """z: [B, K, D]. Returns [B, K, D], and attention [B, K, S] if requested; writes into the past."""
         attention = None
         for layer, injection, before, keys_values in zip(self.layers, injections, past, memory, strict=True):
             z = layer.attend(z, layer.attention.step(z, injection, before, slot))
@@ -149,7 +149,7 @@ class EncoderLayer(nn.Module):
         return self.feed(self.attend(z, self.attention(z, injection, mask)))
 
     def attend(self, z: Tensor, update: Tensor) -> Tensor:
-        """Adds what self-attention found."""
+        """Adds the result of self-attention and normalises."""
         return normalized_sum(z, self.attention_dropout(update))
 
     def feed(self, z: Tensor) -> Tensor:
@@ -158,7 +158,7 @@ class EncoderLayer(nn.Module):
 
 
 class DecoderLayer(EncoderLayer):
-    """The same with attention to the source in between."""
+    """Self-attention with injection, attention to the source, then feed-forward, each normalised after its sum."""
 
     def __init__(self, config: BlockOptions) -> None:
         super().__init__(config)
@@ -168,6 +168,6 @@ class DecoderLayer(EncoderLayer):
     def finish(
         self, z: Tensor, memory: KeysValues, source_mask: Tensor, *, need_attention: bool
     ) -> tuple[Tensor, Tensor | None]:
-        """What follows self-attention; z: [B, T, D], or in a step of search [B, K, D]."""
+        """The sub-blocks after self-attention; z: [B, T, D], or [B, K, D] in a search step."""
         update, attention = self.cross(z, memory, source_mask[:, None, None, :], need_attention=need_attention)
         return self.feed(normalized_sum(z, self.cross_dropout(update))), attention

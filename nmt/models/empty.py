@@ -1,4 +1,4 @@
-"""A model whose weights have a shape and no values, which takes neither memory nor time: to compare, count or fill."""
+"""A model whose weights have shapes but no values, free in memory and time: to compare, count or fill."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ def empty_model(config: ModelConfig, source_vocabulary: int, target_vocabulary: 
         target_vocabulary: size of the target vocabulary.
 
     Raises:
-        ValueError: such a model cannot be.
+        ValueError: no such model is possible.
     """
     try:
         with torch.device("meta"), _NothingDrawn():
             model: EncoderDecoder[Any, Any] = config.build(source_vocabulary, target_vocabulary)
             return model
-    except (TypeError, RuntimeError, ArithmeticError) as error:  # what torch makes of impossible sizes
+    except (TypeError, RuntimeError, ArithmeticError) as error:  # torch's errors for impossible sizes
         raise ValueError((str(error) or "impossible sizes").splitlines()[0]) from error
 
 
 class _NothingDrawn(TorchFunctionMode):
-    """Leaves tensors as they are where they would be filled at random.
+    """Skips the random initialisation of tensors.
 
-    On the meta device torch does that in Python, whose parts take a second to import.
+    On the meta device torch does it in Python code that takes a second to import.
     """
 
     def __torch_function__(
@@ -45,6 +45,6 @@ class _NothingDrawn(TorchFunctionMode):
         kwargs: dict[str, object] | None = None,
     ) -> object:
         kwargs = kwargs or {}
-        if func.__name__ in ("normal_", "uniform_"):  # a tensor's and those of nn.init, which name their arguments
+        if func.__name__ in ("normal_", "uniform_"):  # methods of tensors, or of nn.init with keywords
             return args[0] if args else kwargs["tensor"]
         return func(*args, **kwargs)

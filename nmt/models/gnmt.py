@@ -1,9 +1,9 @@
 """Google's neural machine translation system (Wu et al. 2016, arXiv 1609.08144, section 3): deep residual LSTMs.
 
-Only the lowest layer of the encoder runs in both directions. Attention is driven by the lowest layer of the decoder, at
-the step before, so that no layer waits for the recurrence of another; its context enters every layer. From the third
-layer of either side on, a layer adds its input to its output, and the sum goes upwards only. Recurrent states start
-from zero.
+Only the lowest layer of the encoder is bidirectional. The query of the attention is the output of the decoder's lowest
+layer at the previous step, so no layer waits for the recurrence of another; its context enters every layer. From the
+third layer of either side on, a layer adds its input to its output, and only the layer above sees the sum. Recurrent
+states start from zero.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from nmt.options import MOST_LAYERS, DropoutRate, InheritedWidth, LayerCount, Po
 from nmt.tokenizer.base import SPECIAL
 
 FIRST_RESIDUAL = 2
-"""The first layer, counted from 0, that adds its input to its output."""
+"""Index, from 0, of the first layer that adds its input to its output."""
 
 
 @dataclass
@@ -44,14 +44,14 @@ class GNMTMemory(Memory):
 
 @dataclass
 class GNMTState(State):
-    """What the decoder carries from step to step."""
+    """The decoder's state between steps."""
 
     cells: list[CellState]
-    """Per layer."""
+    """One per layer."""
     context: Tensor
-    """[N, D], what the lowest layer reads next to its token: attended to with its own last output."""
+    """[N, D], the context for the lowest layer's previous output, which that layer reads next to its token."""
     attention: Tensor
-    """[N, S], the weights of that context."""
+    """[N, S], the attention weights of that context."""
 
 
 class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
@@ -64,34 +64,35 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
         model_dim: Width = 1024
         """Width of the embeddings and of every layer."""
         attention_dim: InheritedWidth = 0
-        """Width of the attention's hidden layer; 0 for that of the model."""
+        """Width of the attention's hidden layer; 0 for model_dim."""
         encoder_layers: int = Field(8, ge=2, le=MOST_LAYERS)
-        """Layers that read the source, the lowest of them in both directions."""
+        """Encoder layers, the lowest of them bidirectional."""
         decoder_layers: LayerCount = 8
-        """Layers that write the target."""
+        """Decoder layers."""
         upper_context: Literal["previous", "current"] = "previous"
-        """Which context the decoder's layers above the lowest see: the one that the lowest saw, made from its previous
-        output, as published; or the one made from its current output (tensorflow/nmt's gnmt_v2)."""
+        """The context that the upper decoder layers see: the same as the lowest layer, computed from its previous
+        output, as published; or one computed from its current output (tensorflow/nmt's gnmt_v2)."""
         cell: CausalCellConfig = LSTM.Config()
-        """Recurrence of every layer. Not with batch normalisation, whose statistics of whole sentences would tell the
-        decoder something of the words that it is to predict."""
+        """Recurrent cell of all layers. Not with batch normalisation, whose statistics over whole sentences would leak
+        the words to be predicted to the decoder."""
         encoder_cell: CellConfig | None = None
-        """Recurrence of the encoder's layers, any; null for `cell`."""
+        """Recurrent cell of the encoder, with any norm; null for `cell`."""
         dropout: DropoutRate = 0.2
-        """Probability of zeroing an element of each layer's input, and of the output layer's; never of a recurrence."""
+        """Probability of zeroing an element of the input of each layer and of the output layer; never of a
+        recurrence."""
         scaled_embeddings: bool = False
-        """Multiply embeddings by the square root of their width, as a Transformer does. Weights that start small, as
+        """Multiply embeddings by the square root of their width, as in a Transformer. Small initial weights, as
         published, keep all signals small at first; with this a small model finds its alignments much sooner."""
         initial_range: PositiveFloat = 0.04
-        """All weights start from a uniform distribution between minus this and this, biases as the cell has them."""
+        """Initial weights are uniform between minus this and this; biases start as the cell defines."""
         tied_embeddings: Tying = "none"
-        """Matrices that are one: source, target and output (needs a joint vocabulary), target and output, or none."""
+        """Share one matrix: all = source, target and output (needs a joint vocabulary), target = target and output."""
         clipping: Clipping | None = None
-        """Bounds that make the trained model fit for 8-bit arithmetic; null for none, which trains several times as
-        fast, since fused kernels know no such bounds."""
+        """Bounds that make the trained model suitable for 8-bit arithmetic. Null for none, which trains several times
+        as fast, since fused kernels cannot apply bounds."""
 
         def build(self, source_vocabulary: int, target_vocabulary: int, pad: int = SPECIAL.pad) -> GNMT:
-            """The model with fresh weights, drawn from torch's default generator.
+            """A model with fresh weights, drawn from torch's default generator.
 
             Raises:
                 ValueError: all embeddings are tied but the vocabularies differ in size.
@@ -150,7 +151,8 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
     def decode(
         self, target_input: Tensor, target_mask: Tensor, memory: GNMTMemory, *, need_attention: bool = False
     ) -> DecoderOutput:
-        # Only the lowest layer depends on the attention and the attention on it: step by step. All others run at once.
+        # Only the lowest layer and the attention depend on each other and go step by step. The other layers run on
+        # whole sequences.
         embedded = self.target_embedding(target_input)
         lowest, *upper = self.decoder
         state = lowest.empty(embedded, len(embedded))
@@ -194,7 +196,7 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
         return StepOutput(logits, shown.view(*tokens.shape, -1) if need_attention else None, state)
 
     def _attend(self, query: Tensor, memory: GNMTMemory) -> tuple[Tensor, Tensor]:
-        """Contexts [N, D] and weights [N, S] of N queries [N, D], as many for each sentence."""
+        """Contexts [N, D] and weights [N, S] of N queries [N, D], equally many per sentence."""
         beams = query.view(memory.mask.shape[0], -1, query.shape[-1])
         context, weights = self.attention(beams, memory.keys, memory.values, memory.mask)
         return context.flatten(0, 1), weights.flatten(0, 1)
@@ -204,7 +206,7 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
         return logits if self.largest_logit is None else logits.clamp(-self.largest_logit, self.largest_logit)
 
     def _upwards(self, index: int, hidden: Tensor, x: Tensor) -> Tensor:
-        """What the layer above reads of a layer, counted from 0, that made `hidden` of x."""
+        """The input of the layer above layer `index` (from 0), which turned x into `hidden`."""
         return self._bounded(hidden + x if index >= FIRST_RESIDUAL else hidden)
 
     def _bounded(self, x: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
-"""Luong's attentional LSTMs (Luong et al. 2015, arXiv 1508.04025), in the arithmetic of fairseq's `lstm`.
+"""Luong's attentional LSTMs (Luong et al. 2015, arXiv 1508.04025), with the arithmetic of fairseq's `lstm`.
 
-The decoder starts from what the encoder ended with, layer by layer. Its highest layer drives the attention, and what
-attention makes of it is both what the output layer reads and, at the next step, an input of the lowest layer (input
-feeding): so all layers go step by step, in training too.
+Each decoder layer starts from the final state of the encoder layer at the same height. The decoder's highest layer
+provides the query of the attention; the attentional vector is the output layer's input and, at the next step, an input
+of the lowest layer (input feeding). So all layers go step by step, even in training.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ class LuongMemory(Memory):
     values: Tensor
     """[B, S, D], projected once."""
     final: list[CellState]
-    """Per layer: what the decoder starts from, a row per sentence."""
+    """One per layer: the decoder's initial state, one row per sentence."""
 
 
 @dataclass
 class LuongState(State):
-    """What the decoder carries from step to step."""
+    """The decoder's state between steps."""
 
     cells: list[CellState]
-    """Per layer."""
+    """One per layer."""
     fed: Tensor
-    """[N, D], what the last step's attention gave: an input of the lowest layer."""
+    """[N, D], the attentional vector of the last step: an input of the lowest layer."""
 
 
 class Luong(EncoderDecoder[LuongMemory, LuongState]):
@@ -58,55 +58,57 @@ class Luong(EncoderDecoder[LuongMemory, LuongState]):
 
         kind: Literal["luong"] = "luong"
         layers: LayerCount = 4
-        """Layers that read the source, and as many that write the target."""
+        """Number of encoder layers and of decoder layers."""
         source_embedding_dim: Width = 1000
         """Width of the source embedding."""
         target_embedding_dim: Width = 1000
         """Width of the target embedding."""
         encoder_dim: Width = 1000
-        """Width of the encoder's layers; where they are bidirectional, of each direction."""
+        """Width of the encoder's layers; if bidirectional, of each direction."""
         decoder_dim: Width = 1000
-        """Width of the decoder's layers. Where the encoder's output has another, its last states are projected."""
+        """Width of the decoder's layers. If the encoder's output has a different width, its final states are
+        projected."""
         output_dim: InheritedWidth = 0
-        """Width of what the output layer reads, 0 for that of the decoder; another one takes a further projection. A
-        tied output layer needs that of the target embedding."""
+        """Width of the output layer's input; 0 for decoder_dim, any other value adds a projection. A tied output layer
+        needs the width of the target embedding."""
         bidirectional: bool = False
-        """Every layer of the encoder reads in both directions; as published they read forwards only."""
+        """Make every encoder layer bidirectional; as published they read forwards only."""
         cell: CausalCellConfig = LSTM.Config(forget_bias=0.0)
-        """Recurrence of every layer. Not with batch normalisation, whose statistics of whole sentences would tell the
-        decoder something of the words that it is to predict."""
+        """Recurrent cell of all layers. Not with batch normalisation, whose statistics over whole sentences would leak
+        the words to be predicted to the decoder."""
         encoder_cell: CellConfig | None = None
-        """Recurrence of the encoder's layers, of the same kind, since the decoder goes on from their states, but with
-        any norm; null for `cell`."""
+        """Recurrent cell of the encoder: of the same kind, since its states initialise the decoder, but with any norm;
+        null for `cell`."""
         dropout: DropoutRate = 0.2
-        """Probability of zeroing an element of the embeddings, of what goes from layer to layer, of the encoder's
-        output, of the attention's and of what the output layer reads; never of a recurrence. The next four replace it
-        for a part of the model."""
+        """Probability of zeroing an element of the embeddings, between layers, of the encoder's output, of the
+        attention's output and of the output layer's input; never of a recurrence. The next four options override it for
+        a part of the model."""
         source_embedding_dropout: Annotated[Probability | None, Effect.TRAINING] = None
-        """Of the source embedding; null for `dropout`."""
+        """Dropout rate of the source embedding; null for `dropout`."""
         encoder_dropout: Annotated[Probability | None, Effect.TRAINING] = None
-        """Of the outputs of the encoder's layers; null for `dropout`."""
+        """Dropout rate of the outputs of the encoder's layers; null for `dropout`."""
         target_embedding_dropout: Annotated[Probability | None, Effect.TRAINING] = None
-        """Of the target embedding; null for `dropout`."""
+        """Dropout rate of the target embedding; null for `dropout`."""
         decoder_dropout: Annotated[Probability | None, Effect.TRAINING] = None
-        """Of the outputs of the decoder's layers, of attention and of the projection after it; null for `dropout`."""
+        """Dropout rate of the outputs of the decoder's layers, of the attention and of the projection after it; null
+        for `dropout`."""
         scaled_embeddings: bool = False
-        """Multiply embeddings by the square root of their width, as a Transformer does. Weights that start small, as
+        """Multiply embeddings by the square root of their width, as in a Transformer. Small initial weights, as
         published, keep all signals small at first; with this a small model finds its alignments sooner."""
         initial_range: PositiveFloat = 0.1
-        """All weights and biases start from a uniform distribution between minus this and this, in cells added to what
-        the cell starts its biases from."""
+        """Initial weights and biases are uniform between minus this and this; in cells this is added to the biases'
+        own initial values."""
         tied_embeddings: Tying = "none"
-        """Matrices that are one: source, target and output (needs a joint vocabulary), target and output, or none."""
+        """Share one matrix: all = source, target and output (needs a joint vocabulary), target = target and output."""
         output_bias: bool = True
-        """Each token has a bias in the output layer. fairseq has none where the output layer is tied."""
+        """Give each token a bias in the output layer. fairseq has none if the output layer is tied."""
 
         @model_validator(mode="after")
         def _check_cells(self) -> Self:
             if self.encoder_cell and self.encoder_cell.kind != self.cell.kind:
                 raise ValueError(
-                    f"encoder_cell must be of the kind of cell, {self.cell.kind}, since the decoder goes on from its "
-                    f"states, but it is {self.encoder_cell.kind}"
+                    f"encoder_cell must be of the same kind as cell, {self.cell.kind}, since its states initialise the "
+                    f"decoder, but it is {self.encoder_cell.kind}"
                 )
             return self
 
@@ -115,23 +117,23 @@ class Luong(EncoderDecoder[LuongMemory, LuongState]):
             tied = f"(tied_embeddings: {self.tied_embeddings})"
             if self.tied_embeddings != "none" and self.output_width != self.target_embedding_dim:
                 raise ValueError(
-                    f"output_dim must be target_embedding_dim, {self.target_embedding_dim}, where the output layer is "
-                    f"the target embedding {tied}, but it is {self.output_width}"
+                    f"output_dim must equal target_embedding_dim, {self.target_embedding_dim}, if the output layer is "
+                    f"tied to the target embedding {tied}, but it is {self.output_width}"
                 )
             if self.tied_embeddings == "all" and self.source_embedding_dim != self.target_embedding_dim:
                 raise ValueError(
-                    f"source_embedding_dim and target_embedding_dim must be the same where the embeddings are {tied}, "
+                    f"source_embedding_dim and target_embedding_dim must be equal if the embeddings are shared {tied}, "
                     f"but they are {self.source_embedding_dim} and {self.target_embedding_dim}"
                 )
             return self
 
         @property
         def output_width(self) -> int:
-            """Width of what the output layer reads."""
+            """Width of the output layer's input."""
             return self.output_dim or self.decoder_dim
 
         def build(self, source_vocabulary: int, target_vocabulary: int, pad: int = SPECIAL.pad) -> Luong:
-            """The model with fresh weights, drawn from torch's default generator.
+            """A model with fresh weights, drawn from torch's default generator.
 
             Raises:
                 ValueError: all embeddings are tied but the vocabularies differ in size.
@@ -235,13 +237,13 @@ class Luong(EncoderDecoder[LuongMemory, LuongState]):
         """One step.
 
         Args:
-            projected: [N, any], the token's part of what the lowest layer makes of its input.
-            memory: of the sentences.
-            state: after the step before.
-            kept: [layers, N, D], what dropout multiplies each layer's output by, the last time that of attention.
+            projected: [N, any], the lowest layer's projection of the token.
+            memory: memory of the sentences.
+            state: state after the previous step.
+            kept: [layers, N, D], dropout factors of the output of each layer below the highest, and last of attention.
 
         Returns:
-            the state after this step and the attention weights [N, S].
+            The state after this step, and the attention weights [N, S].
         """
         lowest, *upper = self.decoder
         cells = [lowest.advance(projected + self.feed(state.fed), state.cells[0])]
@@ -254,7 +256,7 @@ class Luong(EncoderDecoder[LuongMemory, LuongState]):
         return LuongState(cells, fed if kept is None else fed * kept[-1]), weights.flatten(0, 1)
 
     def _draw(self, like: Tensor, steps: int) -> Sequence[Tensor | None]:
-        """The factors of dropout for all steps at once: per step [layers, B, D], or None."""
+        """Dropout factors for all steps at once: per step [layers, B, D], or None."""
         if not self.training or self.decoder_dropout.p == 0.0:
             return [None] * steps
         shape = (steps, len(self.decoder), like.shape[0], self.feed.in_features)
@@ -262,11 +264,11 @@ class Luong(EncoderDecoder[LuongMemory, LuongState]):
         return factors.unbind(0)
 
     def _bridged(self, state: CellState) -> CellState:
-        """What a layer of the decoder starts from, where one of the encoder ended so."""
+        """The initial state of a decoder layer, from the final state of an encoder layer."""
         if self.bridge:
             parts = zip(self.bridge, state.tensors(), strict=True)
             state = state.with_tensors(project(part) for project, part in parts)
-        # under autocast a bf16 memory would stay one for all steps
+        # under autocast a bf16 memory would stay bf16 for all steps
         dtype = next(self.parameters()).dtype
         return state.map(lambda part: part.to(dtype))
 

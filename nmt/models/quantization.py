@@ -1,4 +1,4 @@
-"""Models whose linear layers and embeddings are 8-bit, swapped from outside: a model does not know."""
+"""Models with 8-bit linear layers and embeddings, swapped in from outside: no model's code mentions them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
 def quantized(model: ModuleT) -> ModuleT:
-    """The model with 8-bit weights, weight norm folded into them; shares all else with the model, which stays as it is.
+    """A copy of the model with 8-bit weights, weight norm folded in; it shares everything else with the model.
 
-    Every linear layer of more than one output and every embedding; what is one matrix in the model stays one. Layer
-    normalisations, biases, learned positions and the vector of an additive attention stay as they are.
+    Quantises every linear layer with more than one output and every embedding; tied matrices stay tied. Layer
+    normalisations, biases, learned positions and the vector of an additive attention stay in floating point.
     """
     done: dict[int, tuple[Tensor, Tensor]] = {}
 
@@ -37,7 +37,7 @@ def quantized(model: ModuleT) -> ModuleT:
 
 
 def packed(model: ModuleT) -> ModuleT:
-    """A quantised model as this CPU computes it fastest; for inference only."""
+    """A quantised model in the form that this CPU computes fastest; for inference only."""
 
     def replacement(part: nn.Module) -> nn.Module:
         assert isinstance(part, Int8Linear)
@@ -47,7 +47,7 @@ def packed(model: ModuleT) -> ModuleT:
 
 
 def dequantized(model: ModuleT) -> ModuleT:
-    """A quantised model whose weights are floating-point numbers again, of the values that the bytes stand for."""
+    """A quantised model converted back to floating point, with the values that its bytes stand for."""
 
     def replacement(part: nn.Module) -> nn.Module:
         if isinstance(part, Int8Linear):

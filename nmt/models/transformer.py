@@ -1,4 +1,4 @@
-"""The Transformer (Vaswani et al. 2017), arithmetic as in fairseq's `transformer` family, so that its weights fit."""
+"""The Transformer (Vaswani et al. 2017), with the arithmetic of fairseq's `transformer` family, whose weights fit."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ PRESETS: Mapping[Preset, Mapping[str, Any]] = {
     "base": {},
     "big": {"model_dim": 1024, "feedforward_dim": 4096, "heads": 16, "dropout": 0.3},
 }
-"""What each preset changes against the defaults, which are those of `base`."""
+"""The options in which each preset differs from the defaults, which are those of `base`."""
 
 
 @dataclass
@@ -70,55 +70,55 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
 
         kind: Literal["transformer"] = "transformer"
         preset: Annotated[Preset, Effect.SHORTHAND] = "base"
-        """Named sizes that the options below override: tiny (4+4 layers, 128), iwslt (6+6, 512, feed-forward 1024),
+        """Named sizes, which the options below override: tiny (4+4 layers, 128), iwslt (6+6, 512, feed-forward 1024),
         base (6+6, 512, feed-forward 2048), big (6+6, 1024, feed-forward 4096)."""
         model_dim: Width = 512
         """Width of the embeddings and of every layer."""
         feedforward_dim: Width = 2048
         """Inner width of the feed-forward blocks."""
         decoder_feedforward_dim: InheritedWidth = 0
-        """The same in the decoder, where it is another one; 0: the encoder's."""
+        """Inner width in the decoder; 0 for feedforward_dim."""
         heads: Width = 8
         """Attention heads; model_dim must be a multiple."""
         decoder_heads: InheritedWidth = 0
-        """The same in the decoder, where it is another number; 0: the encoder's."""
+        """Attention heads in the decoder; 0 for heads."""
         encoder_layers: LayerCount = 6
-        """Layers that read the source."""
+        """Encoder layers."""
         decoder_layers: LayerCount = 6
-        """Layers that write the target."""
+        """Decoder layers."""
         dropout: DropoutRate = 0.1
         """Probability of zeroing an element of the embeddings and of each block's output."""
         attention_dropout: DropoutRate = 0.0
-        """The same for attention weights."""
+        """Dropout rate of attention weights."""
         activation_dropout: DropoutRate = 0.0
-        """The same for the inner activations of the feed-forward blocks."""
+        """Dropout rate of the inner activations of the feed-forward blocks."""
         activation: Activation = "relu"
         """Non-linearity of the feed-forward blocks."""
         norm: Literal["pre", "post"] = "post"
         """Normalisation before each block (stable when deep) or after its residual sum (as published)."""
         encoder_mixer: MixerConfig = Attention.Config()
-        """What lets the positions of the source see each other."""
+        """The block that lets the positions of the source see each other."""
         decoder_mixer: CausalMixerConfig = Attention.Config()
-        """What lets a position of the target see those before it."""
+        """The block that lets a position of the target see earlier ones."""
         encoder_norm: NormConfig = LayerNorm.Config()
         """The norm of the encoder's layers."""
         decoder_norm: CausalNormConfig = LayerNorm.Config()
-        """The norm of the decoder's layers; not batch normalisation, whose statistics of a sentence would tell the
-        decoder something of the words that it is to predict."""
+        """The norm of the decoder's layers; not batch normalisation, whose statistics over whole sentences would leak
+        the words to be predicted to the decoder."""
         positions: PositionKind = "sinusoidal"
-        """How a token's place is told: fixed sinusoids, of any length, or a learned table. `sinusoidal`: with the
-        frequencies of tensor2tensor and fairseq, 10000^(-i/(D/2-1)), which end at exactly 1/10000;
-        `sinusoidal_published`: with those of the paper's formula and of Hugging Face's Marian, 10000^(-2i/D)."""
+        """Position encoding: fixed sinusoids for any length, or a learned table. `sinusoidal` has the frequencies of
+        tensor2tensor and fairseq, 10000^(-i/(D/2-1)), which end at exactly 1/10000; `sinusoidal_published` those of the
+        paper's formula and of Hugging Face's Marian, 10000^(-2i/D)."""
         learned_positions: PositionCount = 1024
         """Rows of the learned table; has an effect only with `positions: learned`."""
         scaled_embeddings: bool = True
-        """Multiply embeddings by sqrt(model_dim), as published; positions are added after it."""
+        """Multiply embeddings by sqrt(model_dim), as published, before positions are added."""
         normalized_embeddings: bool = False
-        """Layer normalisation of the sum of embedding and position (fairseq's `layernorm_embedding`)."""
+        """Apply layer normalisation to the sum of embedding and position (fairseq's `layernorm_embedding`)."""
         tied_embeddings: Tying = "all"
-        """Matrices that are one: source, target and output (needs a joint vocabulary), target and output, or none."""
+        """Share one matrix: all = source, target and output (needs a joint vocabulary), target = target and output."""
         output_bias: bool = False
-        """Add a learned constant to each token's logit (Marian's)."""
+        """Add a learned constant to each token's logit, as in Marian."""
 
         @model_validator(mode="before")
         @classmethod
@@ -135,7 +135,7 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
             return self
 
         def build(self, source_vocabulary: int, target_vocabulary: int, pad: int = SPECIAL.pad) -> Transformer:
-            """The model with fresh weights, drawn from torch's default generator.
+            """A model with fresh weights, drawn from torch's default generator.
 
             Raises:
                 ValueError: all embeddings are tied but the vocabularies differ in size.

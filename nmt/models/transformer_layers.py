@@ -1,4 +1,4 @@
-"""The layers of an encoder and a decoder: blocks with a residual connection and a norm each."""
+"""The layers of an encoder and a decoder: blocks, each with a residual connection and a norm."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ MixerT = TypeVar("MixerT", bound=Mixer)
 
 
 class MixingLayer(nn.Module, Generic[MixerT]):
-    """A layer whose first block lets positions see each other; the block's weights go by its kind.
+    """A layer whose first block lets positions see each other; the block's weights are named after its kind.
 
-    So those of self-attention are called `attention`, as in every model there has been, and no others are.
+    So `attention` names the weights of self-attention, as in all existing models, and of nothing else.
 
     Args:
-        kind: of the mixer, as a recipe names it.
+        kind: kind of the mixer, as in a recipe.
         mixer: the block.
         residual: the connection around it.
     """
@@ -45,7 +45,7 @@ class MixingLayer(nn.Module, Generic[MixerT]):
         return cast(Residual, self._modules[self._mixer_residual])
 
     def mix(self, x: Tensor, mask: Tensor) -> Tensor:
-        """The block with its connection, x: [B, T, D], mask: [B, T] bool."""
+        """The block with its connection; x: [B, T, D], mask: [B, T] bool."""
         residual = self.mixer_residual
         return residual.after(x, self.mixer(residual.before(x, mask), mask), mask)
 
@@ -54,9 +54,9 @@ class EncoderLayer(MixingLayer[MixerT]):
     """A mixer, then feed-forward.
 
     Args:
-        kind: of the mixer.
-        mixer: of the positions.
-        feedforward: acts on each.
+        kind: kind of the mixer.
+        mixer: lets positions see each other.
+        feedforward: acts on each position.
         residual: makes the connection around a block.
     """
 
@@ -70,7 +70,7 @@ class EncoderLayer(MixingLayer[MixerT]):
 
 
 class CausalLayer(EncoderLayer[CausalMixer[Any]]):
-    """The same with a causal mixer, so that it can go on by one position: a layer of a decoder without a source."""
+    """A causal mixer, then feed-forward; can step by one position. A layer of a decoder without a source."""
 
     def step(self, x: Tensor, past: Past, slot: Slot) -> tuple[Tensor, Past]:
         """x: [B, K, D]. Returns [B, K, D] and the past with this position."""
@@ -82,9 +82,9 @@ class DecoderLayer(MixingLayer[CausalMixer[Any]]):
     """A causal mixer, attention to the source, then feed-forward.
 
     Args:
-        kind: of the mixer.
-        mixer: of the target's positions.
-        cross: reads the source.
+        kind: kind of the mixer.
+        mixer: lets positions of the target see earlier ones.
+        cross: attends to the source.
         feedforward: acts on each position.
         residual: makes the connection around a block.
     """
@@ -102,7 +102,7 @@ class DecoderLayer(MixingLayer[CausalMixer[Any]]):
         self.feedforward, self.feedforward_residual = feedforward, residual()
 
     def project_memory(self, source: Tensor) -> KeysValues:
-        """source: [B, S, D], the encoder's output."""
+        """Keys and values of the encoder's output [B, S, D]."""
         return self.cross.project(source)
 
     def forward(
@@ -113,12 +113,12 @@ class DecoderLayer(MixingLayer[CausalMixer[Any]]):
         Args:
             x: [B, T, D].
             mask: [B, T] bool, True on real tokens, which come first.
-            memory: the source, from `project_memory`.
+            memory: the source, as from `project_memory`.
             source_mask: [B, S] bool, True on real tokens.
             need_attention: also return the attention to the source.
 
         Returns:
-            [B, T, D], and attention [B, T, S] where asked for.
+            [B, T, D], and attention [B, T, S] if requested.
         """
         return self._attend_and_feed(self.mix(x, mask), mask, memory, source_mask, need_attention)
 
@@ -132,7 +132,7 @@ class DecoderLayer(MixingLayer[CausalMixer[Any]]):
         *,
         need_attention: bool,
     ) -> tuple[Tensor, Tensor | None, Past]:
-        """x: [B, K, D]. Returns [B, K, D], attention [B, K, S] where asked for, and the past with this position."""
+        """x: [B, K, D]. Returns [B, K, D], attention [B, K, S] if requested, and the past with this position."""
         x, past = mix_one(self, x, past, slot)
         x, attention = self._attend_and_feed(x, None, memory, source_mask, need_attention)
         return x, attention, past
@@ -148,7 +148,7 @@ class DecoderLayer(MixingLayer[CausalMixer[Any]]):
 
 
 def mix_one(layer: MixingLayer[CausalMixer[Any]], x: Tensor, past: Past, slot: Slot) -> tuple[Tensor, Past]:
-    """The first block of a layer that writes, with its connection, for one position more.
+    """The first block of a decoder layer, with its connection, for one more position.
 
     x: [B, K, D]. Returns [B, K, D] and the past with this position.
     """

@@ -1,4 +1,4 @@
-"""Which of a model's three vocabulary matrices are one: source embedding, target embedding, output layer."""
+"""Tying of a model's three vocabulary matrices: source embedding, target embedding, output layer."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def make_embeddings(
     make: Callable[[int], TokenEmbedding],
     make_target: Callable[[int], TokenEmbedding] | None = None,
 ) -> tuple[TokenEmbedding, TokenEmbedding]:
-    """Source and target embedding, the same one where all are tied.
+    """Source and target embedding; one and the same if all are tied.
 
     Args:
-        tying: which are one.
+        tying: the matrices to share.
         source_vocabulary: number of tokens of the source.
         target_vocabulary: number of tokens of the target.
-        make: makes an embedding of so many tokens.
-        make_target: makes the target's, where it is not made like the source's.
+        make: makes an embedding for that many tokens.
+        make_target: makes the target embedding, if not `make`.
 
     Raises:
         ValueError: all are tied but the vocabularies differ in size.

@@ -1,4 +1,4 @@
-"""A model's weights as named tensors, each shared tensor once; in files whose content is checked when it is read."""
+"""A model's weights as named tensors, shared ones only once, and files of them that are checked when read."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from nmt.nn.norm.running import running_statistics
 from nmt.output import sync_directory, worded_errors
 
 DIGEST = "digest"
-"""Key of a file's own metadata: SHA-256 of all else in it. Files of other programs have none."""
+"""Key in the metadata of a file: SHA-256 of everything else in it. Files of other programs have none."""
 
 
 class DamagedError(UserError):
-    """A file of tensors that is not as it was written."""
+    """A tensor file that differs from what was written."""
 
 
 def named_weights(model: nn.Module) -> dict[str, Tensor]:
-    """Parameters and persistent buffers by name; tied ones under their first name only. Shares the model's memory."""
+    """Parameters and persistent buffers by name, tied ones under their first name only. Shares the model's memory."""
     saved = model.state_dict().keys()
     weights: dict[str, Tensor] = {name: parameter.data for name, parameter in model.named_parameters()}
     return weights | {name: buffer for name, buffer in model.named_buffers() if name in saved}
 
 
 def averaged_names(model: nn.Module) -> set[str]:
-    """The names of what weights of several moments are averaged in: parameters, and statistics of the training data."""
+    """Names of the tensors that checkpoint averaging averages: parameters, and statistics of the training data."""
     return {name for name, _ in model.named_parameters()} | running_statistics(model).keys()
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Writes a safetensors file that appears whole or not at all, readable by whom the umask lets read.
+    """Writes a safetensors file atomically, with the permissions that the umask allows.
 
-    Its metadata gets a digest of everything in it, by which `read_tensors` knows damage.
+    Its metadata contains a digest of the content, by which `read_tensors` detects damage.
 
     Raises:
         UserError: the disk is full or the folder cannot be written to.
@@ -55,13 +55,13 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
             save_file(content, part, {**metadata, DIGEST: content_digest(content, metadata)})
             umask = os.umask(0)
             os.umask(umask)
-            part.chmod(0o666 & ~umask)  # the library makes files for their owner alone
+            part.chmod(0o666 & ~umask)  # the library makes files private to their owner
             with part.open("rb") as file:
                 os.fsync(file.fileno())
             part.replace(path)
             sync_directory(path.parent)
-        except SafetensorError as error:  # what the library makes of an OSError
-            raise UserError(str(path), "room and permission to write weights", str(error)) from error
+        except SafetensorError as error:  # the library's form of an OSError
+            raise UserError(str(path), "disk space and permission to write weights", str(error)) from error
         finally:
             part.unlink(missing_ok=True)
 
@@ -71,11 +71,10 @@ def read_tensors(path: Path, *, verify: bool = True) -> tuple[dict[str, Tensor],
 
     Args:
         path: the file.
-        verify: compare the content with the digest that the file carries, if it has one; what was compared a moment
-            ago need not be again.
+        verify: compare the content with the file's digest, if it has one; can be skipped just after a comparison.
 
     Raises:
-        DamagedError: it is not a safetensors file, or not as it was written.
+        DamagedError: it is not a safetensors file, or its content has changed since it was written.
         UserError: it cannot be read.
     """
     with _opened(path) as file:
@@ -88,7 +87,7 @@ def read_tensors(path: Path, *, verify: bool = True) -> tuple[dict[str, Tensor],
 
 
 def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """The shape of each tensor of a safetensors file, without reading any.
+    """The shape of each tensor of a safetensors file; reads no tensor data.
 
     Raises:
         UserError: as `read_tensors`.
@@ -103,7 +102,7 @@ def shapes_of(model: nn.Module) -> dict[str, tuple[int, ...]]:
 
 
 def shapes_difference(found: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]]) -> str:
-    """The first weight that is of another shape, or that only one side has, in words; empty if there is none."""
+    """Describes the first weight whose shape differs, or that only one side has; empty if there is none."""
     for name in {**found, **expected}:
         if found.get(name) != expected.get(name):
             return f"{name} of {_shape(found.get(name))} instead of {_shape(expected.get(name))}"
@@ -115,7 +114,7 @@ def _shape(shape: tuple[int, ...] | None) -> str:
 
 
 def read_digest(path: Path) -> str:
-    """The digest that a file says its content has; empty if it has none. The content is not read.
+    """The digest recorded in a file; empty if there is none. The content is not read.
 
     Raises:
         UserError: as `read_tensors`.
@@ -125,14 +124,14 @@ def read_digest(path: Path) -> str:
 
 
 def content_digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
-    """SHA-256 of names, types, shapes and values of tensors on the CPU, and of other metadata; hexadecimal."""
+    """Hexadecimal SHA-256 of the names, types, shapes and values of tensors on the CPU, and of other metadata."""
 
     def of_tensor(name: str) -> str:
         tensor = tensors[name]
         values = hashlib.sha256(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data).hexdigest()
         return f"{name}\0{tensor.dtype}\0{list(tensor.shape)}\0{values}"
 
-    with ThreadPoolExecutor() as threads:  # a hash leaves Python's lock alone
+    with ThreadPoolExecutor() as threads:  # hashing releases Python's lock
         parts = list(threads.map(of_tensor, sorted(tensors)))
     parts += [f"{name}\0{metadata[name]}" for name in sorted(metadata)]
     return hashlib.sha256("\0\0".join(parts).encode()).hexdigest()
@@ -140,7 +139,7 @@ def content_digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:  # the library's reader has no types
-    """The file, open; errors of the library and of the system in words."""
+    """The opened file; turns errors of the library and of the system into user errors."""
     expected = "a whole safetensors file"
     try:
         check_regular(path, expected)
@@ -156,12 +155,12 @@ def load_weights(model: nn.Module, weights: Mapping[str, Tensor], where: str) ->
     """Copies weights into a model.
 
     Args:
-        model: of the architecture that the weights are for.
+        model: a model of the weights' architecture.
         weights: as from `named_weights`.
         where: the file that they come from, for errors.
 
     Raises:
-        UserError: a weight is missing, left over, or of another shape or kind of number.
+        UserError: a weight is missing, unexpected, or of the wrong shape or number type.
     """
     _check_fit(model, weights, where)
     with torch.no_grad():
@@ -170,7 +169,7 @@ def load_weights(model: nn.Module, weights: Mapping[str, Tensor], where: str) ->
 
 
 def put_weights(model: nn.Module, weights: Mapping[str, Tensor], where: str) -> None:
-    """Makes the tensors themselves the model's weights, so that there are no others, not even for a moment.
+    """Makes the tensors themselves the model's weights, so memory never holds a second set.
 
     Args:
         model: as for `load_weights`; its own weights may be on the meta device.
@@ -178,7 +177,7 @@ def put_weights(model: nn.Module, weights: Mapping[str, Tensor], where: str) -> 
         where: the file that they come from, for errors.
 
     Raises:
-        UserError: a weight is missing, left over, or of another shape or kind of number.
+        UserError: a weight is missing, unexpected, or of the wrong shape or number type.
     """
     _check_fit(model, weights, where)
     own = named_weights(model)
@@ -187,7 +186,7 @@ def put_weights(model: nn.Module, weights: Mapping[str, Tensor], where: str) -> 
         for name, old in model.named_parameters()
     }
     buffers = {id(old): weights[name].to(old.dtype) for name, old in model.named_buffers() if name in own}
-    for module in model.modules():  # a tied weight is that of several modules
+    for module in model.modules():  # a tied weight belongs to several modules
         for name, old in module._parameters.items():
             if old is not None:
                 module._parameters[name] = parameters[id(old)]
@@ -197,10 +196,10 @@ def put_weights(model: nn.Module, weights: Mapping[str, Tensor], where: str) -> 
 
 
 def check_shapes(model: nn.Module, shapes: Mapping[str, tuple[int, ...]], where: str) -> None:
-    """Refuses the shapes of other weights than this model's, before any are read.
+    """Checks that shapes of weights fit this model, before the weights are read.
 
     Raises:
-        UserError: a weight is missing, left over, or of another shape.
+        UserError: a weight is missing, unexpected, or of the wrong shape.
     """
     own = shapes_of(model)
     missing, unexpected = sorted(own.keys() - shapes.keys()), sorted(shapes.keys() - own.keys())
@@ -219,7 +218,7 @@ def check_shapes(model: nn.Module, shapes: Mapping[str, tuple[int, ...]], where:
 def _check_fit(model: nn.Module, weights: Mapping[str, Tensor], where: str) -> None:
     check_shapes(model, {name: tuple(tensor.shape) for name, tensor in weights.items()}, where)
     for name, tensor in named_weights(model).items():
-        if not _fits(tensor.dtype, weights[name].dtype):  # would be cut to integers in silence
+        if not _fits(tensor.dtype, weights[name].dtype):  # would silently be truncated to integers
             raise UserError(where, f"{name} of {_numbers(tensor)}", _numbers(weights[name]))
 
 
@@ -233,7 +232,7 @@ def _numbers(tensor: Tensor) -> str:
 
 
 def parameter_count(model: nn.Module) -> int:
-    """Number of trained values, shared ones counted once."""
+    """Number of trainable values; shared ones count once."""
     return sum(parameter.numel() for parameter in model.parameters())
 
 

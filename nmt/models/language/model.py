@@ -1,4 +1,4 @@
-"""A decoder without a source, as the rest of the toolkit sees every model."""
+"""An adapter that presents a decoder without a source as an encoder-decoder."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class LanguageModelOptions(ModelOptions):
 
 
 class LanguageModel(EncoderDecoder[Memory, StateT]):
-    """An encoder-decoder that makes nothing of its source, which is EOS alone where there is none.
+    """An encoder-decoder that ignores its source, which is EOS alone if there is none.
 
-    So the trainer, the searches, scoring, 8-bit weights and model directories take language models as they take
-    translation models. Attention, where a search asks for it, is the same to all tokens of the source.
+    So the trainer, search, scoring, quantisation and model directories handle language models like translation models.
+    Attention, if a search requests it, is uniform over the tokens of the source.
     """
 
     def __init__(self, decoder: Decoder[StateT]) -> None:
@@ -56,7 +56,7 @@ class LanguageModel(EncoderDecoder[Memory, StateT]):
 
 
 def _even(memory: Memory, tokens: Tensor) -> Tensor:
-    """The same weight for every real token of the source, for each of the tokens [B, T]: [B, T, S]."""
+    """Uniform attention of each token [B, T] over the real tokens of the source: [B, T, S]."""
     mask = memory.mask.float()
     weights = mask / mask.sum(1, keepdim=True)
     return weights[:, None].expand(-1, tokens.shape[1], -1)

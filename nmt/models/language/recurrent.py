@@ -1,4 +1,4 @@
-"""The recurrent language model (Mikolov et al. 2010), regularised as by Zaremba et al. 2014 (arXiv 1409.2329)."""
+"""The recurrent language model (Mikolov et al. 2010), regularised as in Zaremba et al. 2014 (arXiv 1409.2329)."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from nmt.tokenizer.base import SPECIAL
 
 @dataclass
 class RecurrentState(State):
-    """What the layers carry from step to step."""
+    """The layers' state between steps."""
 
     cells: list[CellState]
-    """Per layer."""
+    """One per layer."""
 
 
 class RecurrentLM(Decoder[RecurrentState]):
@@ -39,32 +39,32 @@ class RecurrentLM(Decoder[RecurrentState]):
         layers: LayerCount = 2
         """Recurrent layers."""
         cell: CausalCellConfig = LSTM.Config()
-        """Recurrence of every layer. Not with batch normalisation, whose statistics of whole texts would tell of the
-        words that are to be predicted."""
+        """Recurrent cell of all layers. Not with batch normalisation, whose statistics over whole texts would leak the
+        words to be predicted."""
         residual: bool = True
-        """From the second layer on, a layer adds its input to its output, as in GNMT: the model learns sooner. False as
+        """From the second layer on, add a layer's input to its output, as in GNMT: the model learns sooner. False as
         published."""
         dropout: DropoutRate = 0.5
-        """Probability of zeroing an element of the embedding, of what goes from layer to layer and of what the output
-        layer reads; never of a recurrence. The next two replace it for a part of the model."""
+        """Probability of zeroing an element of the embedding, between layers and of the output layer's input; never of
+        a recurrence. The next two options override it for a part of the model."""
         embedding_dropout: Annotated[Probability | None, Effect.TRAINING] = None
-        """Of the embedding; null for `dropout`."""
+        """Dropout rate of the embedding; null for `dropout`."""
         output_dropout: Annotated[Probability | None, Effect.TRAINING] = None
-        """Of what the output layer reads; null for `dropout`."""
+        """Dropout rate of the output layer's input; null for `dropout`."""
         scaled_embeddings: bool = True
-        """Multiply the embedding by the square root of its width, as a Transformer does. Weights that start small keep
-        all signals small at first; with this the model learns sooner. False as published."""
+        """Multiply the embedding by the square root of its width, as in a Transformer. Small initial weights keep all
+        signals small at first; with this the model learns sooner. False as published."""
         initial_range: PositiveFloat = 0.1
-        """All weights start from a uniform distribution between minus this and this, biases as the cell has them."""
+        """Initial weights are uniform between minus this and this; biases start as the cell defines."""
         tied_embeddings: bool = True
-        """The output layer's matrix is the embedding (Press & Wolf 2017)."""
+        """Use the embedding as the output layer's matrix (Press & Wolf 2017)."""
         output_bias: bool = True
-        """Each token has a bias in the output layer."""
+        """Give each token a bias in the output layer."""
 
         def build(
             self, source_vocabulary: int, target_vocabulary: int, pad: int = SPECIAL.pad
         ) -> LanguageModel[RecurrentState]:
-            """The model with fresh weights, drawn from torch's default generator; the source's vocabulary is unused."""
+            """A model with fresh weights, drawn from torch's default generator; the source vocabulary is unused."""
             return LanguageModel(RecurrentLM(self, target_vocabulary, pad))
 
     def __init__(self, config: Config, vocabulary: int, pad: int) -> None:
@@ -87,7 +87,7 @@ class RecurrentLM(Decoder[RecurrentState]):
             self.output.weight = self.embedding.weight
 
     def decode(self, target_input: Tensor, target_mask: Tensor) -> DecoderOutput:
-        # padding is on the right, where it changes nothing before it
+        # padding is on the right, so it changes nothing before it
         x = self.embedding_dropout(self.embedding(target_input))
         for index, layer in enumerate(self.layers):
             x = self._upwards(index, layer(x if index == 0 else self.dropout(x)), x)
@@ -105,7 +105,7 @@ class RecurrentLM(Decoder[RecurrentState]):
         return StepOutput(self.output(x).view(*tokens.shape, -1), None, RecurrentState(cells))
 
     def _upwards(self, index: int, hidden: Tensor, x: Tensor) -> Tensor:
-        """What the layer above reads of a layer, counted from 0, that made `hidden` of x."""
+        """The input of the layer above layer `index` (from 0), which turned x into `hidden`."""
         return hidden + x if self.residual and index > 0 else hidden
 
 

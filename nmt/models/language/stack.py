@@ -29,13 +29,13 @@ from nmt.tokenizer.base import SPECIAL
 
 @dataclass
 class StackState(State):
-    """The text so far as the layers see it."""
+    """The decoded prefix as the layers see it."""
 
     decoded: Decoded[Past]
 
 
 class StackLM(Decoder[StackState]):
-    """Layers of a causal mixer and a feed-forward block each."""
+    """A stack of layers, each of a causal mixer and a feed-forward block."""
 
     class Config(LanguageModelOptions):
         """Language model of residual layers: a Transformer's decoder without a source (Radford et al. 2018)."""
@@ -50,36 +50,38 @@ class StackLM(Decoder[StackState]):
         layers: LayerCount = 6
         """Residual layers."""
         mixer: CausalMixerConfig = Attention.Config()
-        """What lets a position see those before it."""
+        """The block that lets a position see earlier ones."""
         norm: Literal["pre", "post"] = "pre"
         """Normalisation before each block (stable when deep) or after its residual sum."""
         block_norm: CausalNormConfig = LayerNorm.Config()
-        """Which normalisation."""
+        """The kind of normalisation."""
         dropout: DropoutRate = 0.1
         """Probability of zeroing an element of the embedding and of each block's output."""
         attention_dropout: DropoutRate = 0.0
-        """The same for attention weights."""
+        """Dropout rate of attention weights."""
         activation_dropout: DropoutRate = 0.0
-        """The same for the inner activations of the feed-forward blocks."""
+        """Dropout rate of the inner activations of the feed-forward blocks."""
         activation: Activation = "gelu"
         """Non-linearity of the feed-forward blocks."""
         positions: PositionKind = "sinusoidal"
-        """How a token's position is told, as in a Transformer: fixed sinusoids, of any length, or a learned table."""
+        """Position encoding, as in a Transformer: fixed sinusoids for any length, or a learned table."""
         learned_positions: PositionCount = 1024
         """Rows of the learned table; has an effect only with `positions: learned`."""
         tied_embeddings: bool = True
-        """The output layer's matrix is the embedding (Press & Wolf 2017)."""
+        """Use the embedding as the output layer's matrix (Press & Wolf 2017)."""
 
         @model_validator(mode="after")
         def _check_heads(self) -> Self:
             if self.model_dim % self.heads:
-                raise ValueError(f"model_dim must be a multiple of heads, but {self.model_dim} is not of {self.heads}")
+                raise ValueError(
+                    f"model_dim must be a multiple of heads, but {self.model_dim} is not one of {self.heads}"
+                )
             return self
 
         def build(
             self, source_vocabulary: int, target_vocabulary: int, pad: int = SPECIAL.pad
         ) -> LanguageModel[StackState]:
-            """The model with fresh weights, drawn from torch's default generator; the source's vocabulary is unused."""
+            """A model with fresh weights, drawn from torch's default generator; the source vocabulary is unused."""
             return LanguageModel(StackLM(self, target_vocabulary, pad))
 
     def __init__(self, config: Config, vocabulary: int, pad: int) -> None:

@@ -80,7 +80,7 @@ def test_variance_stays_through_a_deep_stack() -> None:
 
 
 def test_a_tied_output_needs_its_width() -> None:
-    with pytest.raises(ValidationError, match="output_dim must be embedding_dim"):
+    with pytest.raises(ValidationError, match="output_dim must equal embedding_dim"):
         ConvS2S.Config.model_validate({"embedding_dim": 8, "output_dim": 9, "tied_embeddings": "target"})
 
 

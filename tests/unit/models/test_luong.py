@@ -207,9 +207,9 @@ def test_weights_and_biases_start_uniform() -> None:
 
 
 def test_tied_matrices_must_have_one_width() -> None:
-    with pytest.raises(ValidationError, match="output_dim must be target_embedding_dim, 5"):
+    with pytest.raises(ValidationError, match="output_dim must equal target_embedding_dim, 5"):
         small(tied_embeddings="target")
-    with pytest.raises(ValidationError, match="source_embedding_dim and target_embedding_dim must be the same"):
+    with pytest.raises(ValidationError, match="source_embedding_dim and target_embedding_dim must be equal"):
         small(tied_embeddings="all", output_dim=5)
     tied = build(tied_embeddings="target", output_dim=5, output_bias=False)
     assert tied.output.weight is tied.target_embedding.weight

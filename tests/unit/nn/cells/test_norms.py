@@ -163,5 +163,5 @@ def test_statistics_of_whole_sentences_are_for_encoders_alone(model: type[GNMT.C
 
 
 def test_luongs_encoder_has_cells_of_the_decoders_kind() -> None:
-    with pytest.raises(ValidationError, match="must be of the kind of cell, lstm"):
+    with pytest.raises(ValidationError, match="must be of the same kind as cell, lstm"):
         Luong.Config(encoder_cell=GRU.Config())
