@@ -1,4 +1,4 @@
-"""The model directory: all that is needed to translate on another machine, and what is known of its making.
+"""The model directory: everything needed to translate on another machine, and a record of how it was made.
 
 model/
   weights.safetensors     parameters by name
@@ -23,7 +23,7 @@ from nmt.errors import UserError
 from nmt.options import Count, Options, Size, Task, Total, VocabularySize
 from nmt.output import write_atomically
 
-if TYPE_CHECKING:  # what a directory says of itself is read without torch
+if TYPE_CHECKING:  # metadata is read without importing torch
     import torch
     from ruamel.yaml import YAML
     from torch import Tensor
@@ -33,22 +33,22 @@ if TYPE_CHECKING:  # what a directory says of itself is read without torch
     from nmt.tokenizer.base import TokenizerPair
 
 FORMAT_VERSION = 3
-"""1: weights in floating point; 2: weights of 8 bits too; 3: a digest of the weights."""
+"""1: floating-point weights; 2: also 8-bit weights; 3: a digest of the weights."""
 WEIGHTS, RECIPE, TOKENIZER, METADATA = "weights.safetensors", "recipe.yaml", "tokenizer", "metadata.json"
 MODEL = "model"
-"""The model directory in the folder of a run."""
+"""Name of the model directory in the folder of a run."""
 _TASKS: Mapping[Task, str] = {"translation": "a translation model", "language_model": "a language model"}
 
 
 class Metadata(Options):
-    """What a model directory says of itself."""
+    """The contents of metadata.json."""
 
     format_version: Size = 1
-    """Version of the directory's layout: the oldest that has what is in it."""
+    """Version of the directory's layout."""
     nmt_version: str
     """Version of the toolkit that wrote it."""
     source_language: str
-    """Code of the language it reads; empty for a language model, which reads none."""
+    """Code of the language it reads; empty for a language model."""
     target_language: str
     """Code of the language it writes."""
     source_vocabulary: VocabularySize
@@ -58,27 +58,27 @@ class Metadata(Options):
     tokenizer_digests: dict[str, str]
     """SHA-256 of the tokenizers that it was trained with, by side."""
     weights: Literal["fp32", "int8"] = "fp32"
-    """Numbers that the weights are stored as."""
+    """Number type of the stored weights."""
     weights_digest: str = ""
-    """SHA-256 of the weights' content, as their file has it too; empty in directories of older versions."""
+    """SHA-256 of the weights' content, also recorded in their file; empty in directories of older versions."""
     parameters: Total
     """Number of trained values."""
     longest_source: Count = 0
-    """Longest source sentence of training, in pieces."""
+    """Length of the longest source sentence in training, in pieces."""
     longest_target: Count = 0
-    """Longest target sentence of training, in pieces."""
+    """Length of the longest target sentence in training, in pieces."""
     several_sentences: Annotated[float, Field(ge=0, le=1)] | None = None
-    """Share of the training lines whose source has more than one sentence; null: not known, or there is no source."""
+    """Share of training lines whose source has more than one sentence; null if unknown or without a source."""
     created: str
-    """When it was written, ISO 8601, UTC."""
+    """Time of writing, ISO 8601, UTC."""
     scores: dict[str, dict[str, Any]] = {}
     """Scores by test set: `lines`, and for each measure its `name`, `score`, `signature` and `details`."""
     provenance: dict[str, Any] = {}
-    """Corpus, updates, and whatever else tells how it came to be."""
+    """Corpus, number of updates, and anything else on how it was made."""
 
     @property
     def task(self) -> Task:
-        """What the model is for."""
+        """The task of the model."""
         return "translation" if self.source_language else "language_model"
 
     @field_validator("scores")
@@ -87,7 +87,7 @@ class Metadata(Options):
         for test, measures in scores.items():
             for name, found in measures.items():
                 if name != "lines" and not _is_score(found):
-                    raise ValueError(f"{name} of {test} is no score with its signature")
+                    raise ValueError(f"{name} of {test} is not a score with a name and a signature")
         return scores
 
 
@@ -103,7 +103,7 @@ class Bundle:
     tokenizers: TokenizerPair
     metadata: Metadata
     recipe: dict[str, Any]
-    """The resolved recipe as plain data; its section `model` is what this model was built from."""
+    """The resolved recipe as plain data; the model was built from its section `model`."""
 
 
 def save_bundle(
@@ -113,10 +113,10 @@ def save_bundle(
     recipe: Mapping[str, Any],
     metadata: Metadata,
 ) -> None:
-    """Writes a model directory; one that is there already is replaced whole, not file by file.
+    """Writes a model directory; an existing one is replaced as a whole, not file by file.
 
     Raises:
-        UserError: it cannot be written there.
+        UserError: it cannot be written.
     """
     from nmt.models.weights import named_weights, read_digest, save_tensors
     from nmt.tokenizer import save_tokenizers
@@ -132,14 +132,14 @@ def save_bundle(
 
 @contextmanager
 def whole_directory(directory: Path) -> Iterator[Path]:
-    """An empty folder to write into, which takes the place of `directory` when the block ends.
+    """An empty folder to write into, which replaces `directory` when the block ends.
 
-    What is there already is replaced whole, not file by file; when the block raises, it stays as it is.
+    An existing directory is replaced as a whole, not file by file; if the block raises, it stays as it is.
 
     Raises:
-        UserError: it cannot be written there.
+        UserError: it cannot be written.
     """
-    directory = directory.resolve()  # "." has no name to put another one beside
+    directory = directory.resolve()  # "." has no name to derive the names of its neighbours from
     part, old = (directory.with_name(f".{directory.name}.{state}") for state in ("part", "old"))
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
@@ -151,7 +151,7 @@ def whole_directory(directory: Path) -> Iterator[Path]:
             directory.replace(old)
         part.replace(directory)
     except OSError as error:
-        raise UserError(str(directory), "a place for a model directory", error.strerror or str(error)) from None
+        raise UserError(str(directory), "a path to write a model directory to", error.strerror or str(error)) from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
     shutil.rmtree(old, ignore_errors=True)
@@ -166,16 +166,16 @@ def load_bundle(
 ) -> Bundle:
     """Reads a model directory; the model is in evaluation mode.
 
-    What it says of itself is compared with what there is before anything of that size is made.
+    Sizes in the metadata are checked against the files before memory is allocated for them.
 
     Args:
         directory: the model directory, or the folder of a run.
-        device: where the model is to be.
-        model_options: stands in for the section `model` of the recipe; options of the same weights. None: as trained.
-        verify: compare the weights with their digest; what was loaded a moment ago need not be again.
+        device: device for the model.
+        model_options: replaces the recipe's section `model`; must fit the same weights. None: as trained.
+        verify: compare the weights with their digest; can be skipped if that was just done.
 
     Raises:
-        UserError: something is missing, damaged, or does not belong together.
+        UserError: something is missing or damaged, or parts do not belong together.
     """
     from nmt.models.weights import check_shapes, put_weights, read_digest, read_shapes, read_tensors
     from nmt.tokenizer import load_tokenizers
@@ -191,8 +191,8 @@ def load_bundle(
     model = _empty_model(model_config(recipe, directory), metadata, directory)
     check_shapes(model, read_shapes(path), str(path))
     if (digest := read_digest(path)) != metadata.weights_digest and metadata.weights_digest:
-        got = f"others ({digest[:12] or 'without a digest'})"
-        raise UserError(str(path), f"the weights that {METADATA} was written for ({metadata.weights_digest[:12]})", got)
+        got = f"other weights ({digest[:12] or 'without a digest'})"
+        raise UserError(str(path), f"the weights that belong to {METADATA} ({metadata.weights_digest[:12]})", got)
     weights, _ = read_tensors(path, verify=verify)
     if verify and not digest:
         _check_finite(weights, path)
@@ -208,8 +208,8 @@ def _check_tokenizers(tokenizers: TokenizerPair, metadata: Metadata, directory: 
             raise UserError(
                 str(directory),
                 f"the {side} tokenizer that the model was trained with ({trained_with[:12]})",
-                f"another one ({tokenizer.digest[:12]})",
-                "Put the tokenizer of the training run back: another one gives the ids another meaning.",
+                f"a different one ({tokenizer.digest[:12]})",
+                "Restore the tokenizer of the training run: with a different one the token ids mean something else.",
             )
         if tokenizer.vocabulary_size != sizes[side]:
             expected = f"{sizes[side]} {side} pieces, as {METADATA} says"
@@ -217,14 +217,14 @@ def _check_tokenizers(tokenizers: TokenizerPair, metadata: Metadata, directory: 
 
 
 def _check_finite(weights: Mapping[str, Tensor], path: Path) -> None:
-    """For weights without a digest, which could be damaged unseen: numbers that no training leaves."""
+    """Checks weights without a digest, in which damage would go unnoticed otherwise."""
     import torch
 
     from nmt.models.weights import DamagedError
 
     for name, tensor in weights.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise DamagedError(str(path), "finite numbers", f"others in {name}", "Its training has diverged.")
+            raise DamagedError(str(path), "finite numbers", f"others in {name}", "The training has diverged.")
 
 
 def _empty_model(config: ModelConfig, metadata: Metadata, directory: Path) -> EncoderDecoder[Any, Any]:
@@ -239,10 +239,10 @@ def _empty_model(config: ModelConfig, metadata: Metadata, directory: Path) -> En
 
 
 def read_metadata(directory: Path) -> Metadata:
-    """What a model directory, or that of a run, says of itself, without loading it.
+    """The metadata of a model directory, or of the one in the folder of a run, without loading the model.
 
     Raises:
-        UserError: this is no model directory, or one of a newer layout.
+        UserError: this is not a model directory, or its layout is newer.
     """
     path = model_directory(directory) / METADATA
     data = read_json_object(path, "a model's metadata")
@@ -258,7 +258,7 @@ def read_metadata(directory: Path) -> Metadata:
 
 
 def model_directory(path: Path) -> Path:
-    """The model directory that a path names: itself, or `model/` of the folder of a run.
+    """The model directory that a path names: itself, or `model/` in the folder of a run.
 
     Raises:
         UserError: it is neither.
@@ -271,48 +271,49 @@ def model_directory(path: Path) -> Path:
 
 
 def _instead_of_a_model(directory: Path) -> tuple[str, str]:
-    """What is there, and what to do about it."""
+    """What the path is instead, and what to do about it."""
     if not directory.is_dir():
         got = "no such directory" if not directory.exists() else "a file"
     elif (directory / "config.json").exists() and (directory / "vocab.json").exists():
-        return "a model in Hugging Face's layout", f"`nmt import marian {directory} OUT` makes one of a MarianMT model."
+        fix = f"If it is a MarianMT model, convert it with `nmt import marian {directory} OUT`."
+        return "a model in Hugging Face's layout", fix
     elif any(directory.glob("dict.*.txt")) and any(directory.glob("*.pt")):
-        fix = f"`nmt import fairseq CHECKPOINT --dictionaries {directory} OUT` makes one."
-        return "a checkpoint of fairseq with its dictionaries", fix
+        fix = f"Convert it with `nmt import fairseq CHECKPOINT --dictionaries {directory} OUT`."
+        return "a fairseq checkpoint with its dictionaries", fix
     else:
-        got = f"no {METADATA} in it, nor in {MODEL}/"
+        got = f"no {METADATA} in it or in its {MODEL}/"
     return got, "`nmt run RECIPE` makes one, in runs/<corpus>_<source>_<target>/<recipe name>/model."
 
 
 def check_task(metadata: Metadata, task: Task, where: str, fix: str) -> None:
-    """Refuses a model that is for something else.
+    """Checks that a model is for this task.
 
     Raises:
-        UserError: it is.
+        UserError: it is for another one.
     """
     if metadata.task != task:
         raise UserError(where, _TASKS[task], _TASKS[metadata.task], fix)
 
 
 def check_floating(directory: Path, fix: str) -> None:
-    """What cannot go on from rounded weights says so.
+    """Checks that a model's weights are not quantised.
 
     Raises:
-        UserError: this is no model directory, or its weights are 8-bit.
+        UserError: this is not a model directory, or its weights are 8-bit.
     """
     if read_metadata(directory).weights == "int8":
-        raise UserError(str(directory), "weights in floating point", "8-bit ones", fix)
+        raise UserError(str(directory), "floating-point weights", "8-bit weights", fix)
 
 
 def check_apart(directory: Path, other: Path) -> None:
-    """What is made of a model directory must not take its place, nor lie in it, nor around it.
+    """Checks that an output directory neither is, nor is inside, nor contains a model directory.
 
     Raises:
-        UserError: it would, or this is no model directory.
+        UserError: it does, or `directory` is not a model directory.
     """
     here, there = model_directory(directory).resolve(), other.resolve()
     if there.is_relative_to(here) or here.is_relative_to(there):
-        raise UserError(str(other), f"a directory apart from {directory}", "the same one, or one inside the other")
+        raise UserError(str(other), f"a directory separate from {directory}", "the same one, or one inside the other")
 
 
 def add_scores(directory: Path, scores: Mapping[str, Any]) -> None:
@@ -327,7 +328,7 @@ def _write_metadata(directory: Path, metadata: Metadata) -> None:
 
 
 def read_recipe(directory: Path) -> dict[str, Any]:
-    """The resolved recipe of a model directory, or of that of a run, as plain data.
+    """The resolved recipe of a model directory, or of the one in the folder of a run, as plain data.
 
     Raises:
         UserError: it is missing or damaged.
@@ -340,10 +341,10 @@ def read_recipe(directory: Path) -> dict[str, Any]:
 
 
 def model_config(recipe: Mapping[str, Any], directory: Path) -> ModelConfig:
-    """The options of the model of a resolved recipe.
+    """The model options of a resolved recipe.
 
     Raises:
-        UserError: this version does not know such a model.
+        UserError: this version of the toolkit does not know the model.
     """
     from nmt.models import ModelConfig
 

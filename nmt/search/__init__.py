@@ -1,4 +1,4 @@
-"""Search: from a model's step to its best translations, or to random ones."""
+"""Search: finds a model's best translations, or draws random ones, using its step."""
 
 from __future__ import annotations
 

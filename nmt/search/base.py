@@ -1,4 +1,4 @@
-"""What a search asks of a model, and what it gives back."""
+"""The interface of a search: what it needs of a model, and what it returns."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ NONE = float("-inf")
 
 
 class StepModel(Protocol[MemoryT, StateT]):
-    """The part of `EncoderDecoder` that a search sees: a model, an ensemble, an int8 model, a test's table.
+    """The part of `EncoderDecoder` that a search uses; a model, an ensemble, an int8 model or a table in a test.
 
     B sentences, K hypotheses each. See `nmt.models.base` for the laws.
     """
 
     def encode(self, source: Tensor, source_mask: Tensor) -> MemoryT:
-        """Reads [B, S] source ids; B rows of memory, never tiled over the beam."""
+        """Reads source ids [B, S]. Returns B rows of memory, never tiled over the beam."""
 
     def init_state(self, memory: MemoryT, beam_size: int, max_length: int) -> StateT:
         """The state of B*K empty hypotheses that will take at most `max_length` steps."""
@@ -32,7 +32,7 @@ class StepModel(Protocol[MemoryT, StateT]):
     def step(
         self, tokens: Tensor, memory: MemoryT, state: StateT, *, need_attention: bool = False
     ) -> StepOutput[StateT]:
-        """Logits [B, K, V] of the next token after [B, K] last tokens."""
+        """Logits [B, K, V] of the next token, given the last tokens [B, K]."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Hypothesis:
     tokens: tuple[int, ...]
     """Target ids without BOS and EOS."""
     score: float
-    """What the search ranks by: log-probability after length normalisation, plus the coverage penalty."""
+    """The ranking criterion: log-probability after length normalisation, plus the coverage penalty."""
     log_probability: float
     """Natural log of P(tokens, EOS | source)."""
     attention: Tensor | None = None
-    """[len(tokens) + 1, source length] when asked for: one row a target token, the last one EOS's."""
+    """[len(tokens) + 1, source length] if requested: one row per target token, EOS last."""

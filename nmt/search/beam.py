@@ -1,15 +1,15 @@
-"""Beam search as GNMT defines it (arXiv 1609.08144, section 7), over any `StepModel`.
+"""Beam search as defined by GNMT (arXiv 1609.08144, section 7), over any `StepModel`.
 
-All sentences of a batch advance together; each has K live hypotheses. A step looks at the 2K best
+All sentences of a batch advance together; each has K live hypotheses. A step considers the 2K best
 continuations of a sentence: those among the best K that end in EOS are finished, and the best K that
-do not end live on (2K always hold as many). With beam 1 this is greedy search.
+do not end stay live (2K always contain that many). With beam 1 this is greedy search.
 
 A sentence stops when none of its live hypotheses can still enter its n best: log P only falls and
-lp only grows with the length, and cp <= 0, so live log P / lp(longest allowed) bounds what a
-hypothesis can reach. The result is therefore the same as that of searching to the length limit, but with
-`early_stopping`, which ends a sentence once K hypotheses have finished, and `stop_at_current_length`, which then takes
-the present length for the longest.
-(GNMT ends a batch when all its sentences are out of beam; here each sentence leaves the batch alone.)
+lp only grows with the length, and cp <= 0, so live log P / lp(longest allowed) is an upper bound of a
+hypothesis's score. The result is therefore the same as if we searched up to the length limit. Exceptions are
+`early_stopping`, which ends a sentence once K hypotheses have finished, and `stop_at_current_length`, which from then
+on takes the current length as the longest allowed.
+(GNMT ends a batch when all its sentences are done; here each sentence leaves the batch by itself.)
 """
 
 from __future__ import annotations
@@ -29,29 +29,29 @@ from nmt.search.trellis import Finished, Trellis
 from nmt.tokenizer.base import SPECIAL, SpecialTokens
 
 LEAVE_FRACTION = 0.125
-"""Sentences leave the batch when at least this part of it has ended: dropping rows copies the memory."""
+"""Sentences leave the batch when at least this share of it has ended: dropping rows copies the memory."""
 
 
 @dataclass
 class _Beams(Rows):
-    """The sentences that are still in the batch, one row each."""
+    """The sentences still in the batch, one row each."""
 
     sentence: Tensor
-    """[B] int64, ascending: its place in the batch that came in."""
+    """[B] int64, ascending: index in the original batch."""
     limit: Tensor
-    """[B] int64, most tokens that a translation may have, EOS included."""
+    """[B] int64, maximum number of tokens in a translation, EOS included."""
     limit_penalty: Tensor
     """[B] float32, the length penalty at that limit."""
     words: Tensor
-    """[B, S] bool, source positions that coverage counts."""
+    """[B, S] bool, source positions that count in the coverage."""
     live: Tensor
     """[B, K] float32, log-probability of each live hypothesis, best first; -inf for none."""
     tokens: Tensor
-    """[B, K] int64, the last token of each."""
+    """[B, K] int64, the last token of each live hypothesis."""
     ended: Tensor
-    """[B] int64, hypotheses that have finished so far."""
+    """[B] int64, number of hypotheses finished so far."""
     coverage: Tensor | None
-    """[B, K, S] float32, attention received so far; None where nobody asks."""
+    """[B, K, S] float32, attention received so far; None without a coverage penalty."""
     finished: Finished
 
 
@@ -60,13 +60,13 @@ class _Continuations:
     """The 2K best continuations of each sentence, best first; all [B, 2K]."""
 
     sums: Tensor
-    """float32, log-probability of the hypothesis and the next token."""
+    """float32, log-probability of the hypothesis with the next token."""
     parents: Tensor
-    """int64, which live hypothesis."""
+    """int64, index of the live hypothesis."""
     tokens: Tensor
-    """int64, which next token."""
+    """int64, the next token."""
     ends: Tensor
-    """bool, the token is EOS."""
+    """bool, True if the token is EOS."""
 
 
 @torch.inference_mode()
@@ -78,7 +78,7 @@ def beam_search(
     special: SpecialTokens = SPECIAL,
     need_attention: bool = False,
 ) -> list[list[Hypothesis]]:
-    """Searches the best translations of a batch.
+    """Finds the best translations of a batch.
 
     Args:
         model: in evaluation mode.
@@ -87,16 +87,16 @@ def beam_search(
         need_attention: return the attention of each hypothesis.
 
     Returns:
-        for each sentence 1 to n_best hypotheses, best first.
+        For each sentence 1 to n_best hypotheses, best first.
 
     Raises:
-        UserError: the model's logits are not numbers, so no hypothesis could end.
+        UserError: the model's logits are NaN, so no hypothesis could end.
     """
     if len(source) == 0:
         return []
     attend = need_attention or options.coverage_penalty > 0
     beams = _start(source, source_mask, options, special)
-    results = beams.finished.select(beams.sentence)  # a copy, the rows of the whole batch
+    results = beams.finished.select(beams.sentence)  # a copy, with a row for each sentence of the original batch
     trellis = Trellis(len(source), options.beam)
     memory = model.encode(source, source_mask)
     limit = int(beams.limit.max())
@@ -126,7 +126,7 @@ def beam_search(
 
 
 def _start(source: Tensor, source_mask: Tensor, options: BeamSearch, special: SpecialTokens) -> _Beams:
-    """One live hypothesis per sentence, the empty one; the other K - 1 do not exist yet."""
+    """One live hypothesis per sentence, which is empty; the other K - 1 do not exist yet."""
     sentences, beam, device = len(source), options.beam, source.device
     kept = beam if options.stop_at_current_length else options.n_best
     pieces = (source_mask.sum(1) - 1).clamp(min=0)
@@ -155,7 +155,10 @@ def _start(source: Tensor, source_mask: Tensor, options: BeamSearch, special: Sp
 def _continue(
     logits: Tensor, beams: _Beams, length: int, options: BeamSearch, special: SpecialTokens
 ) -> _Continuations:
-    """The 2K best continuations of each sentence by `logits` [B, K, V], which are overwritten; `length` counts it."""
+    """The 2K best continuations of each sentence by `logits` [B, K, V], which are overwritten.
+
+    `length` counts the new token.
+    """
     last = beams.limit <= length
     at_limit = logits[last] if last.any() else None  # a copy
     banned = (special.pad, special.bos, special.eos) if length <= options.min_length else (special.pad, special.bos)
@@ -166,7 +169,7 @@ def _continue(
 
 
 def _ends(logits: Tensor, live: Tensor, options: BeamSearch, special: SpecialTokens) -> tuple[Tensor, Tensor, Tensor]:
-    """The continuations of sentences at their limit, as of `best_continuations`: each hypothesis ends as it is."""
+    """The continuations of sentences at their length limit, as from `best_continuations`: all hypotheses end."""
     eos = to_log_probabilities(logits)[..., special.eos]
     sums, parents = (live if options.free_end_at_limit else live + eos).sort(dim=1, descending=True, stable=True)
     nothing = (0, options.beam)
@@ -175,7 +178,7 @@ def _ends(logits: Tensor, live: Tensor, options: BeamSearch, special: SpecialTok
 
 
 def _finish(beams: _Beams, continuations: _Continuations, length: int, options: BeamSearch) -> None:
-    """Merges the hypotheses that end, being among the best K, into the FINISHED ones; `length` counts EOS."""
+    """Merges those of the best K that end into the FINISHED hypotheses; `length` counts EOS."""
     sums = continuations.sums[:, : options.beam]
     ended = continuations.ends[:, : options.beam] & (sums > NONE)
     if options.early_stopping:
@@ -191,7 +194,7 @@ def _finish(beams: _Beams, continuations: _Continuations, length: int, options: 
         score = score + covered.gather(1, parents)
     score = score.masked_fill(~ended, NONE)
     old = beams.finished
-    # A stable sort with the older ones in front: of equals the first found stays.
+    # A stable sort with the older ones in front: among equals the one found first wins.
     merged, order = torch.cat((old.score, score), 1).sort(dim=1, descending=True, stable=True)  # [B, F + K]
     kept = old.score.shape[1]
     merged, order = merged[:, :kept], order[:, :kept]
@@ -206,9 +209,9 @@ def _finish(beams: _Beams, continuations: _Continuations, length: int, options: 
 
 
 def _advance(beams: _Beams, continuations: _Continuations) -> Tensor:
-    """Makes the best K continuations that do not end the LIVE ones; returns their parents, [B, K]."""
+    """Makes the best K continuations that do not end the LIVE hypotheses; returns their parents [B, K]."""
     beam = beams.live.size(1)
-    # A stable sort that only moves the ended ones behind the others keeps the rest best first.
+    # A stable sort that only moves the ended ones to the back keeps the rest best first.
     chosen = continuations.ends.byte().sort(dim=1, stable=True).indices[:, :beam]  # [B, K] in 0..2K-1
     beams.live = continuations.sums.gather(1, chosen)
     beams.tokens = continuations.tokens.gather(1, chosen)
@@ -219,9 +222,9 @@ def _advance(beams: _Beams, continuations: _Continuations) -> Tensor:
 
 
 def _stop(beams: _Beams, length: int, options: BeamSearch) -> Tensor:
-    """[B] bool, the sentences none of whose live hypotheses can, or may, enter the n best; their beams are emptied.
+    """Sentences that are done, [B] bool: no live hypothesis can, or may, enter the n best. Empties their beams.
 
-    Written so that a bound that is not a number also stops. `length` counts the live hypotheses' last tokens.
+    Written so that a NaN bound stops too. `length` counts the live hypotheses' last tokens.
     """
     longest = beams.limit_penalty
     if options.stop_at_current_length:

@@ -1,4 +1,4 @@
-"""The search that its settings ask for."""
+"""Choice of the search by its settings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def find_hypotheses(
     *,
     need_attention: bool = False,
 ) -> list[list[Hypothesis]]:
-    """Translations of each sentence of a batch, as `beam_search` or `sampled_hypotheses` gives them."""
+    """Translations of each sentence of a batch, as from `beam_search` or `sampled_hypotheses`."""
     match options:
         case BeamSearch():
             return beam_search(model, source, source_mask, options, need_attention=need_attention)

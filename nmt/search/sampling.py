@@ -1,11 +1,11 @@
 """Ancestral sampling: independent translations drawn token by token from P(. | X), over any `StepModel`.
 
-What is drawn is decided by numbers that are hashed from the sentence's key, the sample and the place (no generator, no
-state), so a sentence's samples do not depend on its batch mates, their number, or what was drawn before; on other
-hardware, or in another batch, only the rounding of the logits can change them.
+The random numbers are hashes of the sentence's key, the sample's index and the position (no generator, no state), so a
+sentence's samples do not depend on its batch mates, on the number of samples, or on earlier draws. On other hardware,
+or in another batch, only the rounding of the logits can change them.
 
-The samples of a sentence share its memory, which is not tiled. As they end the batch gets narrower: the living ones of
-each sentence move to the front, and every sentence keeps as many rows as the one with the most of them.
+The samples of a sentence share its memory, which is not tiled. As samples end, the batch gets narrower: those still
+alive in each sentence move to the front, and all sentences keep as many rows as the one with most alive.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from nmt.search.options import Sampling
 from nmt.tokenizer.base import SPECIAL, SpecialTokens
 
 LEAVE_FRACTION = 0.125
-"""Rows leave the batch when at least this part of it has ended: dropping them copies the state."""
+"""Rows leave the batch when at least this share of it has ended: dropping them copies the state."""
 
 BLOCK = 64
-"""Entries of the vocabulary that are summed before one of them is looked for."""
+"""Size of the blocks of vocabulary entries: a block is drawn first, by its sum, then an entry within it."""
 
 
 @dataclass(frozen=True)
@@ -39,43 +39,43 @@ class Drawn:
     """K samples for each of B sentences."""
 
     tokens: Tensor
-    """[B, K, T] int64: the sample, EOS, and padding behind."""
+    """[B, K, T] int64: the sample, EOS, then padding."""
     mask: Tensor
-    """[B, K, T] bool, True on what was drawn. The EOS that ends a sample at the length limit was not."""
+    """[B, K, T] bool, True on tokens that were drawn, unlike an EOS forced at the length limit."""
     log_probability: Tensor
     """[B, K] float32, natural log of P(sample, EOS | source) by the model, at temperature 1."""
     attention: list[Tensor]
-    """[B, K, S] for each of the T places where asked for, else empty."""
+    """[B, K, S] for each of the T positions if requested, else empty."""
 
     def texts(self) -> list[list[tuple[int, ...]]]:
         """The ids of each sample without EOS."""
-        lengths = (self.tokens == SPECIAL.eos).int().argmax(-1).tolist()  # every sample has one EOS
+        lengths = (self.tokens == SPECIAL.eos).int().argmax(-1).tolist()  # every sample has exactly one EOS
         rows = self.tokens.tolist()
         return [[tuple(ids[:end]) for ids, end in zip(*both, strict=True)] for both in zip(rows, lengths, strict=True)]
 
 
 @dataclass
 class _Sentences(Rows):
-    """Those that are still in the batch; K' rows each."""
+    """The sentences still in the batch, with K' rows each."""
 
     limit: Tensor
-    """[B'] int64, most tokens that a sample may have, EOS included."""
+    """[B'] int64, maximum number of tokens in a sample, EOS included."""
 
 
 @dataclass
 class _Samples(Rows):
     """The N = B' * K' rows of the batch; some may have ended."""
 
-    place: Tensor
-    """[N] int64, which of all the samples."""
+    index: Tensor
+    """[N] int64, index among all samples."""
     alive: Tensor
-    """[N] bool, it has not ended."""
+    """[N] bool, False once the sample has ended."""
     last: Tensor
-    """[N] int64, its last token."""
+    """[N] int64, the last token of each sample."""
 
 
 def sentence_keys(source: Tensor, source_mask: Tensor, seed: int) -> npt.NDArray[np.uint64]:
-    """[B] keys that depend on the seed and a sentence's own ids alone: the same in any batch and any file."""
+    """Keys [B] that depend on the seed and a sentence's ids only: the same in any batch and any file."""
     rows = zip(source.tolist(), source_mask.tolist(), strict=True)
     keys = [derive_key(seed, *(token for token, real in zip(*row, strict=True) if real)) for row in rows]
     return np.array(keys, dtype=np.uint64)
@@ -98,12 +98,12 @@ def draw_samples(
         model: in evaluation mode.
         source: [B, S] int64, each sentence ending in EOS.
         source_mask: [B, S] bool, True on real tokens.
-        keys: [B], from which each sentence's samples follow; `options.seed` is not looked at.
+        keys: [B], they determine each sentence's samples; `options.seed` is ignored.
         need_attention: return attention.
-        prefix: tokens that every sample begins with, on top of its longest length; they are not drawn.
+        prefix: tokens that every sample begins with; they are not drawn and do not count towards its maximum length.
 
     Raises:
-        UserError: the model's logits are not numbers.
+        UserError: the model's logits are not finite.
     """
     if not len(source):
         nothing = source.new_zeros((0, options.n_best, 1))
@@ -113,7 +113,7 @@ def draw_samples(
     longest, rows = int(limit.max()), len(source) * options.n_best
     sentences = _Sentences(limit)
     samples = _Samples(
-        place=torch.arange(rows, device=source.device),
+        index=torch.arange(rows, device=source.device),
         alive=torch.ones(rows, dtype=torch.bool, device=source.device),
         last=torch.full((rows,), special.bos, device=source.device),
     )
@@ -130,7 +130,7 @@ def draw_samples(
         if length < len(prefix):
             token = torch.full_like(samples.last, prefix[length])
         else:
-            uniform = torch.from_numpy(_uniform(row_keys[samples.place.cpu().numpy()], length)).to(source.device)
+            uniform = torch.from_numpy(_uniform(row_keys[samples.index.cpu().numpy()], length)).to(source.device)
             token = torch.where(forced, special.eos, draw(_weights(log_p, options, special), uniform))
         samples.last = token
         chosen = ~forced if length >= len(prefix) else torch.zeros_like(forced)
@@ -149,7 +149,7 @@ def draw_samples(
 
 
 class _Record:
-    """What has been drawn, of the whole batch; it grows with the samples, whatever length they may have.
+    """The samples of the whole batch so far; it grows with them, not with their maximum length.
 
     Args:
         source: [B, S].
@@ -164,8 +164,8 @@ class _Record:
         self._shape, self._pad = (len(source), count), special.pad
 
     def add(self, samples: _Samples, chosen: Tensor, log_p: Tensor, attention: Tensor | None) -> None:
-        """Writes the tokens of the next place; `chosen` [N] is False in a prefix and where the limit forced EOS."""
-        rows, alive = samples.place[samples.alive], samples.alive
+        """Writes the tokens of the next position; `chosen` [N] is False in a prefix and where the limit forced EOS."""
+        rows, alive = samples.index[samples.alive], samples.alive
         tokens = torch.full_like(self.log_probability, self._pad, dtype=torch.int64)
         mask = torch.zeros_like(self.log_probability, dtype=torch.bool)
         tokens[rows], mask[rows] = samples.last[alive], chosen[alive]
@@ -178,7 +178,7 @@ class _Record:
             self.attention.append(whole.view(*self._shape, -1))
 
     def drawn(self) -> Drawn:
-        """All of it."""
+        """The complete record."""
         shape = (*self._shape, len(self.tokens))
         return Drawn(
             tokens=torch.stack(self.tokens, dim=-1).view(shape),
@@ -189,14 +189,14 @@ class _Record:
 
 
 def draw(weights: Tensor, uniform: Tensor) -> Tensor:
-    """[N] int64: an index of each row, with probability in proportion to its weight (inverse of the distribution).
+    """Draws an index of each row, [N] int64, with probability proportional to its weight (inverse transform sampling).
 
     Args:
-        weights: [N, V] float32, none negative, one at least positive.
-        uniform: [N] float64 from 0 up to but not including 1.
+        weights: [N, V] float32, non-negative, at least one positive per row.
+        uniform: [N] float64 in [0, 1).
 
     Raises:
-        UserError: weights that are not finite numbers.
+        UserError: weights are not finite numbers.
     """
     rows, vocabulary = weights.shape
     blocks = pad(weights, (0, -vocabulary % BLOCK)).view(rows, -1, BLOCK)
@@ -218,17 +218,17 @@ def draw(weights: Tensor, uniform: Tensor) -> Tensor:
 
 
 def _first_above(cumulative: Tensor, threshold: Tensor) -> Tensor:
-    """[N] index of the first of [N, L] sums that is above the threshold, which rounding must not push to the total."""
+    """Index [N] of the first of the sums [N, L] above the threshold, which rounding must not push up to the total."""
     total = cumulative[:, -1]
     below = torch.minimum(threshold, torch.nextafter(total, torch.zeros_like(total)))
     return torch.searchsorted(cumulative, below[:, None], right=True).squeeze(1)
 
 
 def _weights(log_p: Tensor, options: Sampling, special: SpecialTokens) -> Tensor:
-    """[N, V] what the next token is drawn by, up to a factor, from [N, V] log-probabilities."""
+    """The distribution of the next token up to a factor, [N, V], from log-probabilities [N, V]."""
     if options.temperature == 1.0:
         weights = log_p.exp()
-    else:  # relative to the largest: a low temperature could leave nothing that float32 holds
+    else:  # relative to the largest: at a low temperature everything could underflow
         weights = ((log_p - log_p.amax(-1, keepdim=True)) / options.temperature).exp()
     weights[:, special.pad] = 0.0
     weights[:, special.bos] = 0.0
@@ -238,13 +238,13 @@ def _weights(log_p: Tensor, options: Sampling, special: SpecialTokens) -> Tensor
 
 
 def _narrowed(alive: Tensor) -> tuple[Tensor, Tensor]:
-    """Which sentences and which rows stay, so that each sentence has as many rows as the one with most alive.
+    """The sentences and rows to keep, with as many rows per sentence as the one with most alive has.
 
     Args:
         alive: [B', K'] bool.
 
     Returns:
-        [B''] int64 sentences with a living row, and [B'' * K''] int64 rows, the living ones of each sentence first.
+        [B''] int64 sentences with a row alive, and [B'' * K''] int64 rows, those alive first in each sentence.
     """
     numbers = alive.sum(1)
     stay = numbers.nonzero().squeeze(1)
@@ -253,14 +253,14 @@ def _narrowed(alive: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _row_keys(keys: npt.NDArray[np.uint64], count: int) -> npt.NDArray[np.uint64]:
-    """[B * K] a key for each sample."""
+    """A key for each sample, [B * K]."""
     own = hash_numbers(keys, 1)[:, None] ^ hash_numbers(np.arange(count, dtype=np.uint64), 2)[None, :]
     return own.flatten()
 
 
-def _uniform(row_keys: npt.NDArray[np.uint64], place: int) -> npt.NDArray[np.float64]:
-    """[N] numbers from 0 up to but not including 1, for one place of each sample."""
-    bits: npt.NDArray[np.uint64] = hash_numbers(row_keys, derive_key(place)) >> np.uint64(11)
+def _uniform(row_keys: npt.NDArray[np.uint64], position: int) -> npt.NDArray[np.float64]:
+    """Uniform numbers [N] in [0, 1), one for this position of each sample."""
+    bits: npt.NDArray[np.uint64] = hash_numbers(row_keys, derive_key(position)) >> np.uint64(11)
     return bits.astype(np.float64) * 2.0**-53
 
 
@@ -271,7 +271,7 @@ def sampled_hypotheses(
     options: Sampling,
     need_attention: bool = False,
 ) -> list[list[Hypothesis]]:
-    """`options.n_best` samples for each sentence in the order in which they were drawn; see `draw_samples`."""
+    """`options.n_best` samples for each sentence, in the order drawn; see `draw_samples`."""
     keys = sentence_keys(source, source_mask, options.seed)
     drawn = draw_samples(model, source, source_mask, keys, options, need_attention=need_attention)
     found: list[list[Hypothesis]] = []

@@ -1,4 +1,4 @@
-"""The record of a beam search, from which finished hypotheses are read backwards."""
+"""The record of a beam search, from which finished hypotheses are traced back."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Finished(Rows):
     """The best finished hypotheses of each sentence, best first; F = n_best."""
 
     score: Tensor
-    """[B, F] float32, -inf where there is none."""
+    """[B, F] float32, -inf for none."""
     log_probability: Tensor
     """[B, F] float32"""
     length: Tensor
@@ -26,7 +26,7 @@ class Finished(Rows):
     """[B, F] int64, the live hypothesis that took EOS."""
 
     def best(self, count: int) -> Finished:
-        """The first `count` of each sentence."""
+        """The first `count` hypotheses of each sentence."""
         return Finished(
             self.score[:, :count], self.log_probability[:, :count], self.length[:, :count], self.parent[:, :count]
         )
@@ -42,21 +42,21 @@ class Finished(Rows):
 @dataclass(frozen=True)
 class _Step:
     sentences: Tensor
-    """[B'] int64, which of the batch's sentences are still in it."""
+    """[B'] int64, the sentences still in the batch."""
     parents: Tensor
-    """[B', K] int64, which hypothesis each live one extends."""
+    """[B', K] int64, the hypothesis that each live one extends."""
     tokens: Tensor
     """[B', K] int64, the token that it adds."""
     attention: Tensor | None
-    """[B', K, S] of the hypotheses before they were reordered: row `parents` produced the token."""
+    """[B', K, S], of the hypotheses before reordering: row `parents` produced the token."""
 
 
 @dataclass
 class Trellis:
-    """What each step chose; hypotheses are not copied when the beam is reordered.
+    """The choices of each step; reordering the beam copies no hypotheses.
 
     Args:
-        sentences: B, the size of the batch at the start.
+        sentences: B, the initial size of the batch.
         beam: K.
     """
 
@@ -65,7 +65,7 @@ class Trellis:
     steps: list[_Step] = field(default_factory=list)
 
     def add(self, sentences: Tensor, parents: Tensor, tokens: Tensor, attention: Tensor | None) -> None:
-        """Records one step of the sentences that are still in the batch."""
+        """Records one step of the sentences still in the batch."""
         self.steps.append(_Step(sentences, parents, tokens, attention))
 
     def hypotheses(self, finished: Finished, source_mask: Tensor, need_attention: bool) -> list[list[Hypothesis]]:
@@ -76,23 +76,23 @@ class Trellis:
             source_mask: [B, S] bool; padding is cut from the attention.
 
         Raises:
-            UserError: a sentence has none, which only happens when the logits were not numbers.
+            UserError: a sentence has none, which only happens with NaN logits.
         """
         tokens, lineage = self.read(finished.length, finished.parent)
         texts, lengths = tokens.tolist(), finished.length.tolist()
         scores, log_probabilities = finished.score.tolist(), finished.log_probability.tolist()
         found: list[list[Hypothesis]] = [[] for _ in scores]
         for sentence, hypotheses in enumerate(found):
-            for place, score in enumerate(scores[sentence]):
+            for rank, score in enumerate(scores[sentence]):
                 if score == NONE:
                     break
-                length = lengths[sentence][place]
+                length = lengths[sentence][rank]
                 attention = None
                 if need_attention:
-                    attention = self.attention(sentence, lineage[sentence, place, : length + 1])
+                    attention = self.attention(sentence, lineage[sentence, rank, : length + 1])
                     attention = attention[:, source_mask[sentence]]
-                ids = tuple(texts[sentence][place][:length])
-                hypotheses.append(Hypothesis(ids, score, log_probabilities[sentence][place], attention))
+                ids = tuple(texts[sentence][rank][:length])
+                hypotheses.append(Hypothesis(ids, score, log_probabilities[sentence][rank], attention))
             if not hypotheses:
                 raise UserError(
                     "model",
@@ -103,30 +103,30 @@ class Trellis:
         return found
 
     def read(self, ended_at: Tensor, ended_from: Tensor) -> tuple[Tensor, Tensor]:
-        """The hypotheses that ended.
+        """Traces hypotheses back from their ends.
 
         Args:
             ended_at: [B, F] int64, the number of tokens before EOS.
             ended_from: [B, F] int64, the live hypothesis that took EOS.
 
         Returns:
-            tokens [B, F, T], of which the first `ended_at` are meant; and lineage [B, F, T + 1], the
-            hypothesis that produced the token at each place (of EOS at place `ended_at`).
+            tokens [B, F, T], of which the first `ended_at` are valid; and lineage [B, F, T + 1], the
+            hypothesis that produced the token at each position (EOS at position `ended_at`).
         """
         length = len(self.steps)
         tokens = torch.zeros((length, self.sentences, self.beam), dtype=torch.int64, device=ended_at.device)
         parents = torch.zeros_like(tokens)
-        for place, step in enumerate(self.steps):
-            tokens[place, step.sentences] = step.tokens
-            parents[place, step.sentences] = step.parents
+        for position, step in enumerate(self.steps):
+            tokens[position, step.sentences] = step.tokens
+            parents[position, step.sentences] = step.parents
         read = ended_at.new_zeros((*ended_at.shape, length))
         lineage = ended_at.new_zeros((*ended_at.shape, length + 1))
         current = ended_from
-        for place in reversed(range(length)):
-            inside = ended_at > place
-            read[:, :, place] = tokens[place].gather(1, current)
-            lineage[:, :, place + 1] = current
-            current = torch.where(inside, parents[place].gather(1, current), current)
+        for position in reversed(range(length)):
+            inside = ended_at > position
+            read[:, :, position] = tokens[position].gather(1, current)
+            lineage[:, :, position + 1] = current
+            current = torch.where(inside, parents[position].gather(1, current), current)
         lineage[:, :, 0] = current
         return read, lineage
 
@@ -134,7 +134,7 @@ class Trellis:
         """[T, S] attention of one hypothesis of one sentence.
 
         Args:
-            lineage: [T] int64, the hypothesis that produced the token at each place, EOS last.
+            lineage: [T] int64, the hypothesis that produced the token at each position, EOS last.
         """
         rows = []
         for step, beam in zip(self.steps, lineage.tolist(), strict=False):

@@ -179,7 +179,7 @@ def test_weights_of_another_training_are_noticed(saved: Path) -> None:
     for parameter in bundle.model.parameters():
         parameter.data.add_(1.0)
     save_tensors(saved / WEIGHTS, named_weights(bundle.model), {})
-    with pytest.raises(UserError, match=r"the weights that metadata\.json was written for"):
+    with pytest.raises(UserError, match=r"the weights that belong to metadata\.json"):
         load_bundle(saved)
 
 
@@ -213,7 +213,7 @@ def test_neither_kind_of_weights_is_taken_for_the_other(saved: Path, small: Path
     name = "source_embedding.weight"
     for directory, weights, other in ((saved, floats, integers), (small, integers, floats)):
         save_file(weights | {name: other[name]}, directory / WEIGHTS)
-        with pytest.raises(UserError, match=f"{name} of |was written for"):
+        with pytest.raises(UserError, match=f"{name} of |belong to metadata"):
             load_bundle(directory)
 
 
@@ -385,7 +385,7 @@ def test_a_strangers_directory_is_refused_soon_and_in_words(saved: Path, name: s
         (lambda folder: None, "no such directory", "`nmt run RECIPE` makes one"),
         (lambda folder: folder.write_text(""), "a file", "`nmt run RECIPE` makes one"),
         (lambda folder: folder.mkdir(), "no metadata.json in it", "`nmt run RECIPE` makes one"),
-        (lambda folder: touched(folder, "stages/train.json"), "nor in model/", "`nmt run RECIPE` makes one"),
+        (lambda folder: touched(folder, "stages/train.json"), "or in its model/", "`nmt run RECIPE` makes one"),
         (lambda folder: touched(folder, "config.json", "vocab.json"), "Hugging Face", "`nmt import marian"),
         (lambda folder: touched(folder, "model.pt", "dict.en.txt"), "fairseq", "`nmt import fairseq"),
     ],
