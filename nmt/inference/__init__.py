@@ -1,1 +1,1 @@
-"""From text to text with a trained model."""
+"""Text in, text out: translating, scoring and generating with a trained model."""

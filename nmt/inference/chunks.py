@@ -1,7 +1,7 @@
-"""Cutting a line into parts that the model can translate, and joining what comes of them.
+"""Cuts a line into parts that the model can translate, and joins their translations.
 
-A line is cut where it is longer than the model has ever seen, or where it holds several sentences and the model has
-seen but one a line.
+A line is cut if it is longer than anything the model was trained on, or if it holds several sentences and the model has
+only seen one per line.
 """
 
 from __future__ import annotations
@@ -16,37 +16,37 @@ from nmt.text import is_blank
 from nmt.tokenizer.base import SPECIAL, Tokenizer
 
 SHORTEST_LIMIT = 50
-"""A model trained on very short sentences is still trusted with this many pieces."""
+"""Even a model trained on very short sentences is trusted with this many pieces."""
 
 _UNSPACED = "\u3000-\u303f\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff65\U00020000-\U0003ffff"
-"""Characters of Chinese and Japanese, whose text has no blanks, with their punctuation."""
+"""Characters of Chinese and Japanese, which are written without spaces, with their punctuation."""
 _CLOSING = "\"'”’»)\\]」』）】》〉"
 _SENTENCE_END = re.compile(rf"[.!?…。！？؟।]+[{_CLOSING}]*$")
 _CLAUSE_END = re.compile(rf"[,;:–—،؛，；：、]+[{_CLOSING}]*$")
 _ATOMS = re.compile(rf"[^ 。！？，；：、]*[。！？，；：、]+[{_CLOSING}]* ?|[^ 。！？，；：、]+ ?")
-"""Words with the blank behind them; text without blanks up to its punctuation."""
+"""Words with the space after them; text without spaces up to its punctuation."""
 _TAG = re.compile(r"(>>[^<>\s]+<<|<[^<>\s]+>|__[^\s_]+__|\[[^\[\]\s]+\]) ?")
-"""What multilingual models have in front of a line to say which language they are to write."""
+"""The token in front of a line that tells a multilingual model the target language."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """What is translated at once."""
+    """A part of a line, translated as one source."""
 
     ids: list[int]
     """1 to `limit` token ids."""
     inside_word: bool = False
-    """A word of a language with blanks was cut before this part, so that no blank belongs there."""
+    """Whether the part begins inside a word, so that no space belongs before it."""
 
 
 @dataclass(frozen=True)
 class CutLine:
-    """A line as it is translated."""
+    """A line, cut into parts."""
 
     parts: list[Part]
-    """None for a blank line, one for most."""
+    """Empty for a blank line, one part for most lines."""
     too_long: bool = False
-    """A sentence was cut because the model has seen none as long."""
+    """Whether a sentence was cut because it is longer than any the model was trained on."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ class Cutter:
     """Cuts lines for one model.
 
     Args:
-        tokenizer: of the source.
-        limit: most pieces of a part.
-        language: of the source, for its abbreviations.
-        split: several sentences in a line are parts of their own, however short they are.
+        tokenizer: the source's tokenizer.
+        limit: maximum number of pieces in a part.
+        language: the source language, for its abbreviations.
+        split: make each sentence of a line a part of its own, even if short.
     """
 
     tokenizer: Tokenizer
@@ -68,9 +68,9 @@ class Cutter:
     def cut(self, line: str) -> CutLine:
         """The parts of a cleaned line; nothing is dropped.
 
-        Where one sentence is too long it is cut after a clause if there is one in reach, else between words, and in
-        text without blanks between pieces; parts are about equally long. A token in front of the line that says which
-        language the model is to write stands in front of each part.
+        A sentence that is too long is cut after a clause if possible, otherwise between words, and in text without
+        spaces between pieces; parts are about equally long. A target-language token in front of the line is repeated in
+        front of each part.
         """
         tag, text = self._tag(line)
         whole = self.tokenizer.encode(line)
@@ -84,7 +84,7 @@ class Cutter:
         return CutLine([Part(tag + part.ids, part.inside_word) for part in parts], len(parts) > len(sentences))
 
     def _tag(self, line: str) -> tuple[list[int], str]:
-        """The ids of a language token in front, which is one token and not text that looks like one; and the rest."""
+        """The ids of a language token in front (one token, not text that looks like one), and the remaining text."""
         found = _TAG.match(line)
         if found:
             ids = self.tokenizer.encode(found[1])
@@ -100,17 +100,17 @@ class Cutter:
             return
         atoms = _ATOMS.findall(text)
         counts = [len(self.tokenizer.encode(atom.rstrip(" "))) for atom in atoms]
-        scale = len(ids) / max(sum(counts), 1)  # atoms together may take more pieces, or fewer, than one by one
+        scale = len(ids) / max(sum(counts), 1)  # together, atoms may take more or fewer pieces than one by one
         ends = list(accumulate((count * scale for count in counts), initial=0.0))
         start = 0
         while start < len(atoms):
             stop = _cut(atoms, ends, start, limit)
-            # One atom may be longer than the limit, and the lengths of atoms together are estimates.
+            # One atom may be longer than the limit, and the length of several atoms is an estimate.
             yield from self._even("".join(atoms[start:stop]).strip(" "), limit)
             start = stop
 
     def _even(self, text: str, limit: int) -> Iterator[Part]:
-        """In as few parts of equal length as there must be, cut between pieces."""
+        """The fewest parts of equal length that respect the limit, cut between pieces."""
         ids = self.tokenizer.encode(text)
         count = -(-len(ids) // limit)
         spaced = re.search(f"[{_UNSPACED}]", text) is None
@@ -120,12 +120,12 @@ class Cutter:
 
 
 def chunk_limit(longest_source: int) -> int:
-    """Most pieces of one part, from the longest source sentence of training (0: not known)."""
+    """Maximum number of pieces in a part, from the longest source sentence in training (0: unknown)."""
     return max(longest_source, SHORTEST_LIMIT)
 
 
 def join(texts: Sequence[str], parts: Sequence[Part]) -> str:
-    """The translation of a line from those of its parts, with blanks between them where the language has blanks."""
+    """Joins the translations of a line's parts, with spaces between them unless the language has none."""
     joined = ""
     for text, part in zip(texts, parts, strict=True):
         if joined and text and not part.inside_word and not _without_blank(joined[-1], text[0]):
@@ -139,13 +139,13 @@ def _without_blank(left: str, right: str) -> bool:
 
 
 def _cut(atoms: Sequence[str], ends: Sequence[float], start: int, limit: int) -> int:
-    """Where the part that begins with atom `start` ends (exclusive): the best boundary near an equal share.
+    """End (exclusive) of the part that begins with atom `start`: the best boundary near an equal share.
 
     Args:
-        atoms: of the whole text.
-        ends: pieces up to each atom, one more entry than atoms.
+        atoms: the atoms of the whole text.
+        ends: number of pieces before each atom, and at the end the total.
         start: first atom of the part.
-        limit: most pieces of a part.
+        limit: maximum number of pieces in a part.
     """
     total = ends[-1] - ends[start]
     if total <= limit:

@@ -1,4 +1,4 @@
-"""Where a model computes."""
+"""Choice of the device."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ def chosen_device(name: str, where: str = "device") -> torch.device:
 
     Args:
         name: "cpu", "cuda", "cuda:1" …; "auto" is a GPU if there is one, else the CPU.
-        where: what to call the choice in an error.
+        where: name of the setting, for errors.
 
     Raises:
-        UserError: there is no such device.
+        UserError: this machine has no such device.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"

@@ -23,15 +23,15 @@ _BATCH_LINES = 64
 def generated_lines(
     model: EncoderDecoder[Any, Any], tokenizer: Tokenizer, count: int, sampling: Sampling, prompt: str = ""
 ) -> Iterator[str]:
-    """Lines of a language model, as they are drawn; the same seed gives the same lines, however many are asked for.
+    """Yields lines drawn from a language model; the same seed gives the same lines, whatever their number.
 
     Args:
         model: a language model.
-        tokenizer: its own.
-        count: how many lines.
-        sampling: how tokens are drawn. `max_length_offset` is the most that a line has beyond the prompt; `n_best` is
-            not looked at.
-        prompt: what every line begins with.
+        tokenizer: the model's tokenizer.
+        count: number of lines.
+        sampling: sampling settings. `max_length_offset` is the maximum number of tokens after the prompt; `n_best` is
+            ignored.
+        prompt: the beginning of every line.
     """
     model = evaluating(with_precision(model, "auto"))
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))

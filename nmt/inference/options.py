@@ -1,4 +1,4 @@
-"""Settings of translation. Imports no torch, so that `nmt translate --help` answers at once."""
+"""Settings of translation. Does not import torch, to keep `nmt translate --help` fast."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ Precision = Literal["auto", "fp32", "bf16", "int8"]
 Split = Literal["auto", "on", "off"]
 
 FEW_LINES = 0.001
-"""Of the training text: a model that has seen no more lines of several sentences does not know what to do with them."""
+"""Share of multi-sentence lines in the training text up to which a model cannot be expected to handle them."""
 
 
 class TranslationOptions(Options):
-    """How lines become batches."""
+    """Settings of translation other than the search."""
 
     batch_tokens: Size = 2048
-    """Source tokens of a batch, padding and end-of-sentence included; more costs memory, and is not
+    """Source tokens per batch, padding and end-of-sentence included; larger batches take more memory, and are not
     always faster."""
     split: Split = "auto"
-    """Translate the sentences of a line one by one. "auto": where the model's training text had but one a line, so that
-    it knows nothing else."""
+    """Translate the sentences of a line one by one. "auto": if the model's training text had one sentence per line, so
+    that the model knows nothing else."""
     precision: Precision = "auto"
-    """Numbers to compute with: "fp32", "bf16" or "int8". "auto": in `nmt translate` what is fastest on this machine,
-    which it says; for scores what the weights are stored as, so that they do not depend on the machine."""
+    """Precision of computation: "fp32", "bf16" or "int8". "auto": in `nmt translate` the fastest on this machine, which
+    it reports; for scores the precision of the stored weights, so that scores do not depend on the machine."""
 
     def splits(self, several_sentences: float | None) -> bool:
         """Whether the sentences of a line are translated one by one.
 
         Args:
-            several_sentences: share of the model's training lines that had more than one; None: not known.
+            several_sentences: share of the model's training lines with more than one sentence; None: unknown.
         """
         known_few = several_sentences is not None and several_sentences <= FEW_LINES
         return known_few if self.split == "auto" else self.split == "on"

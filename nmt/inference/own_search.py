@@ -1,4 +1,4 @@
-"""The search that a model directory asks for."""
+"""The search settings in a model directory."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ _MOST_TOKENS = 100
 
 
 def own_search(recipe: Mapping[str, Any]) -> SearchConfig:
-    """The search of a model's recipe; a section that says nothing is beam search with its defaults.
+    """The search in a model's recipe; an empty section means beam search with its defaults.
 
     Args:
-        recipe: resolved, as plain data.
+        recipe: the resolved recipe, as plain data.
 
     Raises:
-        UserError: the recipe has a search that this version does not know.
+        UserError: this version of the toolkit does not know the recipe's search.
     """
     adapter: TypeAdapter[SearchConfig] = TypeAdapter(SearchConfig)
     try:
         return adapter.validate_python({"kind": "beam", **(recipe.get("search") or {})})
     except (ValidationError, TypeError) as error:
-        problem = str(error.errors()[0]["msg"]) if isinstance(error, ValidationError) else "no mapping"
+        problem = str(error.errors()[0]["msg"]) if isinstance(error, ValidationError) else "not a mapping"
         raise UserError("the model's recipe.yaml: search", "a search that this version knows", problem) from error
 
 
 def own_sampling(recipe: Mapping[str, Any]) -> Sampling:
-    """How a language model's lines are drawn: its recipe's search, or the usual sampling where that is another one.
+    """Sampling settings of a language model: its recipe's search if that is sampling, else the defaults.
 
     Raises:
         UserError: as `own_search`.

@@ -1,4 +1,4 @@
-"""Which numbers a model computes with when it translates."""
+"""The precision in which a model translates."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ ModelT = TypeVar("ModelT", bound=nn.Module)
 
 
 def fastest_precision(model: nn.Module) -> Precision:
-    """What this machine translates fastest with, without a loss that counts.
+    """The precision with which this machine translates fastest, without a noticeable loss of quality.
 
-    On a GPU bf16, if it has that. On a CPU that multiplies bytes into 32 bits (AMX, AVX512-VNNI, AVX-VNNI) int8; a
-    quantised model is computed in int8 on any x86-64. Else fp32: emulated bf16 is slower, and int8 has to make do with
-    7 bits.
+    bf16 on a GPU that supports it; int8 on a CPU that multiplies bytes into 32 bits (AMX, AVX512-VNNI, AVX-VNNI), and
+    for a quantised model on any x86-64. Otherwise fp32: emulated bf16 is slower, and int8 would be limited to 7 bits.
     """
     if _on_gpu(model):
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
@@ -32,15 +31,15 @@ def fastest_precision(model: nn.Module) -> Precision:
 
 
 def with_precision(model: ModelT, precision: Precision) -> ModelT:
-    """The model in this precision, without weight norm; a copy where its weights change.
+    """The model in this precision, with weight norm folded in; a copy if its weights change.
 
     "bf16" converts the weights once. (Autocast would convert them again at every step of the search,
     which costs more than the products save.) The search's own sums stay in fp32.
-    "int8" quantises weights that are not yet, and lays them out for this CPU.
-    "auto" is the precision of the weights as they are: fp32, or int8 for a quantised model, where that can be.
+    "int8" quantises the weights if necessary, and packs them for this CPU.
+    "auto" is the precision of the stored weights: fp32, or int8 for a quantised model if the device supports it.
 
     Raises:
-        UserError: int8 on a GPU, or on a CPU without the instructions.
+        UserError: int8 was requested on a GPU, or on a CPU without the instructions.
     """
     folded = fold_weight_norm(model)
     small = is_quantized(folded)
@@ -58,9 +57,9 @@ def with_precision(model: ModelT, precision: Precision) -> ModelT:
 
 def _check_int8(model: nn.Module) -> None:
     if _on_gpu(model):
-        raise UserError("precision", "auto, bf16 or fp32 on a GPU", "int8", "int8 is for CPUs: choose the device cpu.")
+        raise UserError("precision", "auto, bf16 or fp32 on a GPU", "int8", "int8 runs on CPUs only: use device cpu.")
     if not is_supported():
-        raise UserError("precision", "auto or fp32 on this CPU", "int8", "int8 needs the instructions of an x86-64.")
+        raise UserError("precision", "auto or fp32 on this CPU", "int8", "int8 needs an x86-64 CPU.")
 
 
 def _on_gpu(model: nn.Module) -> bool:

@@ -1,4 +1,4 @@
-"""The log-probability that a model gives to a translation (teacher forcing)."""
+"""The log-probability of given translations under a model (teacher forcing)."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from nmt.tokenizer.base import TokenizerPair
 
 @dataclass(frozen=True)
 class LineScore:
-    """How probable a model finds one line."""
+    """Log-probabilities of one line under a model."""
 
     pieces: tuple[str, ...]
     """The target's pieces, without EOS."""
     token_log_probabilities: tuple[float, ...]
-    """Natural log of each piece's probability, and at last of EOS's; none for a blank line and its blank translation,
-    which is certain: no search writes anything else."""
+    """Natural log of the probability of each piece and finally of EOS; empty for the blank translation of a blank
+    line, which is certain: no search writes anything else."""
 
     @property
     def log_probability(self) -> float:
-        """Their sum: natural log of P(target, EOS | source)."""
+        """The sum over tokens: natural log of P(target, EOS | source)."""
         return sum(self.token_log_probabilities)
 
 
@@ -43,13 +43,13 @@ def score_ids(
     targets: Sequence[Sequence[int]],
     batch_tokens: int,
 ) -> list[tuple[float, ...]]:
-    """log P of each target token and of EOS, for each pair, in the order of the pairs.
+    """log P of each target token and of EOS for each pair, in the order of the pairs.
 
     Args:
         model: in evaluation mode.
         sources: token ids without EOS.
         targets: token ids without BOS and EOS.
-        batch_tokens: bound of rows * (longest side + 1).
+        batch_tokens: upper limit of rows * (longest side + 1).
     """
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     lengths = [max(len(source), len(target)) for source, target in zip(sources, targets, strict=True)]
@@ -71,8 +71,8 @@ def score_lines(
     targets: Iterable[str],
     options: TranslationOptions | None = None,
 ) -> Iterator[LineScore]:
-    """One score per pair of lines, in order; a blank target is scored as EOS alone, but with a blank source it is
-    certain.
+    """One score per pair of lines, in order; a blank target is scored as EOS alone, and as certain if the source is
+    blank too.
 
     Raises:
         UserError: one side has more lines than the other.
@@ -96,9 +96,9 @@ def token_totals(
     targets: Iterable[str],
     options: TranslationOptions | None = None,
 ) -> TokenTotals:
-    """How well a model predicts the tokens of given translations, EOS included.
+    """Totals of how well a model predicts the tokens of given translations, EOS included.
 
-    A blank line with its blank translation is left out: the model is not asked for it.
+    Blank lines with blank translations are skipped: the model is never used for them.
 
     Raises:
         UserError: one side has more lines than the other.

@@ -1,4 +1,4 @@
-"""Sentences of a line, by the rules and abbreviations of its language (sentencex)."""
+"""Sentence splitting, by the rules and abbreviations of the language (sentencex)."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Iterable
 from itertools import islice
 
 _MAY_BE_SEVERAL = re.compile(r"[.!?…؟।]\S* \S|[。！？]\S*[^\s。！？]")
-"""What every line of several sentences has; most lines have not, and need not be looked at closely."""
+"""Matches every line with several sentences; most lines do not match and need no closer look."""
 
 LOOKED_AT = 10_000
-"""Lines of the training text from which its share of several sentences is estimated."""
+"""Number of training lines from which the share of lines with several sentences is estimated."""
 
 
 def sentences_of(text: str, language: str) -> list[str]:
-    """The sentences of a cleaned line, without the blanks between them; the line itself if it is one.
+    """The sentences of a cleaned line, without the spaces between them; the line itself if it is one sentence.
 
     Args:
         text: the line.
-        language: its code, such as de or pt-BR; English rules stand in for languages that are not known.
+        language: language code, such as de or pt-BR; unknown languages use English rules.
     """
     if not _MAY_BE_SEVERAL.search(text):
         return [text]
@@ -29,12 +29,12 @@ def sentences_of(text: str, language: str) -> list[str]:
 
 
 def share_of_several(lines: Iterable[str], total: int, language: str) -> float:
-    """Which part of a text's lines hold several sentences, estimated from some thousand of them.
+    """The share of a text's lines with several sentences, estimated from some thousand of them.
 
     Args:
-        lines: cleaned.
-        total: how many there are.
-        language: theirs.
+        lines: cleaned lines.
+        total: number of lines.
+        language: their language code.
     """
     looked_at = list(islice(lines, 0, None, max(total // LOOKED_AT, 1)))
     several = sum(len(sentences_of(line, language)) > 1 for line in looked_at)

@@ -1,4 +1,4 @@
-"""Lines of any length of text through a model directory: in this process or in several."""
+"""Translation of a stream of lines with a model directory, in this process or in several."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def translate_stream(
     options: TranslationOptions,
     workers: int | None,
 ) -> Iterator[Translation]:
-    """One translation per line, in order, as they are done.
+    """Yields one translation per line, in order, as soon as possible.
 
     Args:
         directory: the model directory, which worker processes load.
-        bundle: the same, loaded; worker processes build the model from the options that this one has.
+        bundle: the same, loaded; worker processes build the model with its options.
         groups: the lines, from `windows` or `arriving`.
         search: settings of the search.
-        options: how lines become batches.
-        workers: number of processes; 0 or 1: this one; None: one per core where the first group is
-            full and the model is on the CPU, since a short text is done before processes have started.
+        options: settings of translation.
+        workers: number of processes; 0 or 1: this one; None: one per core if the first group is
+            full and the model is on the CPU; a short text would be done before the processes have started.
 
     Raises:
         UserError: a worker died.

@@ -1,4 +1,4 @@
-"""Text in, text out: lines are tokenized, sorted into batches, searched, joined and put back in order."""
+"""Translates text: tokenizes lines, sorts them into batches, searches, joins parts and restores the order."""
 
 from __future__ import annotations
 
@@ -27,31 +27,31 @@ from nmt.tokenizer.base import Tokenizer, TokenizerPair
 
 @dataclass(frozen=True)
 class Alternative:
-    """One translation of a line; sums over the line's parts where it was cut."""
+    """One translation of a line; if the line was cut, scores are sums over its parts."""
 
     text: str
     score: float
-    """What the search ranks by."""
+    """The search's ranking criterion."""
     log_probability: float
     """Natural log of the probability of the tokens, EOS included."""
     tokens: tuple[str, ...] = ()
-    """The pieces that the model wrote, without EOS; those of all parts where the line was cut."""
+    """The pieces that the model wrote, without EOS; of all parts if the line was cut."""
     attention: Tensor | None = field(default=None, compare=False, repr=False)
-    """[target tokens, source tokens] float32 on the CPU, when asked for: see `Translation.attention`."""
+    """[target tokens, source tokens] float32 on the CPU, if requested; see `Translation.attention`."""
 
 
 @dataclass(frozen=True)
 class Translation:
-    """What became of one line."""
+    """The translation of one line, with alternatives."""
 
     n_best: tuple[Alternative, ...]
-    """Best first, never empty, no text twice in a beam search; a blank line has one blank translation."""
+    """Best first, never empty; with beam search all texts differ. A blank line has one blank translation."""
     parts: int
-    """Parts that the line was translated in: 0 for a blank line, 1 for most."""
+    """Number of parts that the line was translated in: 0 for a blank line, 1 for most."""
     too_long: bool = False
-    """A sentence was cut because the model has seen none as long."""
+    """Whether a sentence was cut because it is longer than any the model was trained on."""
     source_tokens: tuple[str, ...] = ()
-    """The pieces that the model read, without EOS; those of all parts where the line was cut."""
+    """The pieces that the model read, without EOS; of all parts if the line was cut."""
 
     def __str__(self) -> str:
         return self.text
@@ -63,58 +63,59 @@ class Translation:
 
     @property
     def score(self) -> float:
-        """Its score."""
+        """The score of the best translation."""
         return self.n_best[0].score
 
     @property
     def log_probability(self) -> float:
-        """Its log-probability."""
+        """The log-probability of the best translation."""
         return self.n_best[0].log_probability
 
     @property
     def tokens(self) -> tuple[str, ...]:
-        """Its pieces."""
+        """The pieces of the best translation."""
         return self.n_best[0].tokens
 
     @property
     def attention(self) -> Tensor | None:
-        """Its attention to the source: [len(tokens), len(source_tokens)] float32, or None where it was not asked for.
+        """The best translation's attention to the source: [len(tokens), len(source_tokens)] float32, None if not
+        requested.
 
-        The weights that the model itself reports at each step of the search: for a Transformer or a DEQ those of the
-        highest decoder layer, averaged over its heads; for ConvS2S averaged over the decoder layers; for GNMT and Luong
-        those of its one attention. What a row lacks to 1 is attention to the end of the sentence, which has no column;
-        nor has EOS a row. Where the line was translated in parts, a part's tokens attend to that part alone: the matrix
-        has a block for each, and zeros elsewhere.
+        These are the weights that the model reports at each step of the search: for a Transformer or a DEQ the highest
+        decoder layer's, averaged over its heads; for ConvS2S the average over decoder layers; for GNMT and Luong those
+        of their single attention. EOS has neither row nor column, so a row sums to 1 minus the attention to the
+        source's EOS. If the line was translated in parts, the tokens of a part attend to that part only: the matrix has
+        one block per part, and zeros elsewhere.
         """
         return self.n_best[0].attention
 
 
 @dataclass(frozen=True)
 class TrainingText:
-    """What is known of the source text that a model was trained on."""
+    """Known properties of the source text that a model was trained on."""
 
     longest_source: int = 0
-    """Pieces of its longest sentence; lines that are much longer are translated in parts. 0: not known."""
+    """Length of the longest sentence, in pieces; longer lines are translated in parts. 0: unknown."""
     several_sentences: float | None = None
-    """Share of its lines with more than one sentence; None: not known."""
+    """Share of lines with more than one sentence; None: unknown."""
     language: str = ""
-    """Its code."""
+    """Language code."""
 
     @classmethod
     def of(cls, metadata: Metadata) -> Self:
-        """What a model directory says of it."""
+        """The training text as described in a model directory."""
         return cls(metadata.longest_source, metadata.several_sentences, metadata.source_language)
 
 
 class Translator:
-    """Translates lines with one model, in this process; several threads may use one model, or one translator.
+    """Translates lines with one model, in this process; threads may share a model or a translator.
 
     Args:
-        model: computes in evaluation mode; it is not switched, so one that trains is left alone.
-        tokenizers: the model's.
+        model: used in evaluation mode, without changing its own mode, so it may be in training.
+        tokenizers: the model's tokenizers.
         search: settings of the search.
-        options: how lines become batches.
-        training_text: what the model was trained on, which decides how a line is cut.
+        options: settings of translation.
+        training_text: the model's training text, which decides how lines are cut.
         need_attention: return attention.
     """
 
@@ -143,7 +144,7 @@ class Translator:
         self.device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
 
     def translate(self, lines: Iterable[str], window: int = WINDOW_LINES) -> Iterator[Translation]:
-        """One translation per line, in order, each window as soon as it is done."""
+        """Yields one translation per line, in order, each window as soon as it is done."""
         for group in windows(lines, window):
             yield from self.translate_window(group)
 
@@ -170,7 +171,7 @@ class Translator:
         return results
 
     def _join(self, line: CutLine, parts: Sequence[Sequence[Hypothesis]]) -> Translation:
-        """The translation of a line from its parts'; the n-th best are joined with each other."""
+        """The translation of a line from those of its parts; the n-th best of each are joined."""
         alternatives: dict[str, Alternative] = {}
         for rank in range(min(map(len, parts))):
             chosen = [hypotheses[rank] for hypotheses in parts]
@@ -182,8 +183,7 @@ class Translator:
                 tokens=self._pieces(self.tokenizers.target, [hypothesis.tokens for hypothesis in chosen]),
                 attention=_side_by_side([h.attention for h in chosen if h.attention is not None]),
             )
-            # Several segmentations of one text are several hypotheses; the best of them stands for all. Samples are
-            # what they are.
+            # Hypotheses that are segmentations of the same text count as one, the best of them. Samples are all kept.
             alternatives.setdefault(text if self.search.distinct else f"{rank}", alternative)
         source_tokens = self._pieces(self.tokenizers.source, [part.ids for part in line.parts])
         return Translation(tuple(alternatives.values()), len(parts), line.too_long, source_tokens)
@@ -198,7 +198,7 @@ class Translator:
 
 
 def _side_by_side(parts: Sequence[Tensor]) -> Tensor | None:
-    """The attention of a line from that of its parts, each [target tokens + 1, source tokens + 1], without EOS."""
+    """The attention of a line, without EOS, from that of its parts, each [target tokens + 1, source tokens + 1]."""
     if not parts:
         return None
     blocks = (part[:-1, :-1].float().cpu() for part in parts)

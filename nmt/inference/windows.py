@@ -1,4 +1,4 @@
-"""Lines in groups that are translated together."""
+"""Groups of lines that are translated together."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WINDOW_LINES = 512
 """Enough to sort into batches of equal length, few enough to stream and to share among workers."""
 
 GRACE_SECONDS = 0.02
-"""How long a group waits for the next line to arrive: a person or a slow program takes longer."""
+"""How long a group waits for the next line; a person or a slow program takes longer."""
 
 
 def windows(lines: Iterable[ItemT], size: int) -> Iterator[list[ItemT]]:
@@ -25,30 +25,30 @@ def windows(lines: Iterable[ItemT], size: int) -> Iterator[list[ItemT]]:
 
 
 def arriving(lines: Iterable[str], size: int) -> Iterator[list[str]]:
-    """Groups of the lines that have arrived, at most `size`: a lone line is not kept waiting for more.
+    """Groups of the lines that have arrived, at most `size`: a single line does not wait for more.
 
-    A line typed on a terminal or sent by a program that waits for the answer is a group of its own;
+    A line typed on a terminal, or sent by a program that waits for the answer, is a group of its own;
     a pipe that delivers faster than we translate gives full groups.
 
     Raises:
-        what reading the lines raises, once the lines before are out.
+        Exceptions from reading the lines, after the lines before have been yielded.
     """
-    # SimpleQueue waits in C: a signal that raises in the midst of Queue's waiting would leave its lock in disorder.
+    # SimpleQueue waits in C: a signal handler that raises while Queue waits would leave its lock in a bad state.
     arrived: queue.SimpleQueue[str | BaseException | None] = queue.SimpleQueue()
-    places: queue.SimpleQueue[None] = queue.SimpleQueue()
+    permits: queue.SimpleQueue[None] = queue.SimpleQueue()  # to read one more line each
     for _ in range(4 * size):
-        places.put(None)
+        permits.put(None)
 
     def read() -> None:
         try:
             for line in lines:
-                places.get()
+                permits.get()
                 arrived.put(line)
             arrived.put(None)
-        except BaseException as error:  # handed over to the thread that consumes
+        except BaseException as error:  # passed on to the consuming thread
             arrived.put(error)
 
-    # A daemon: it may hang in a read for ever after the consumer has gone.
+    # A daemon: it may hang in a read forever after the consumer has gone.
     threading.Thread(target=read, name="nmt-reader", daemon=True).start()
     end: BaseException | None = None
     while True:
@@ -56,7 +56,7 @@ def arriving(lines: Iterable[str], size: int) -> Iterator[list[str]]:
         group: list[str] = []
         while isinstance(item, str):
             group.append(item)
-            places.put(None)
+            permits.put(None)
             if len(group) == size:
                 break
             try:

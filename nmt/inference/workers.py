@@ -1,7 +1,7 @@
-"""Translation in several processes of one thread each, in order.
+"""Translation in several single-threaded processes, in order.
 
-On a CPU, small models gain nothing from several threads in one product: W processes that each
-translate their own lines are up to W times faster, where W threads are often slower than one.
+On a CPU, small models gain nothing from several threads per product: W processes that each
+translate their own lines are up to W times faster, whereas W threads are often slower than one.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from nmt.errors import UserError
 from nmt.imports import quick_imports
 from nmt.processes import safe_imports, script_left_alone
 
-if TYPE_CHECKING:  # a worker imports torch after it has seen to Ctrl-C
+if TYPE_CHECKING:  # a worker imports torch after it has set up the handling of Ctrl-C
     from nmt.inference.options import TranslationOptions
     from nmt.inference.translator import Translation
     from nmt.search import SearchConfig
 
 AHEAD = 4
-"""Windows per worker that may be read and not yet written: bounds memory when one window is slow."""
+"""Maximum number of windows per worker that are read but not yet written: bounds memory if one window is slow."""
 
 
 @dataclass
@@ -37,12 +37,12 @@ class _Worker:
     process: SpawnProcess
     connection: Connection
     window: int | None = None
-    """Number of the window that it works on; it gets one at a time, so that no pipe can fill up on both sides."""
+    """Number of the window it is working on; it gets one at a time, so that pipes cannot fill up on both sides."""
 
 
 @dataclass(frozen=True)
 class _Failure:
-    """What a worker sends when it cannot go on."""
+    """The message of a worker that has failed."""
 
     user_error: tuple[str, str, str, str] | None
     traceback: str = ""
@@ -50,13 +50,13 @@ class _Failure:
 
 @dataclass
 class Workers:
-    """A pool of processes that load the model directory by themselves; use it in a `with` block.
+    """A pool of processes, each of which loads the model directory; use it in a `with` block.
 
     Args:
         directory: the model directory.
         count: number of processes.
         search: settings of the search.
-        options: how lines become batches.
+        options: settings of translation.
         model_options: as for `nmt.bundle.load_bundle`.
     """
 
@@ -95,12 +95,12 @@ class Workers:
         self._workers.clear()
 
     def translate(self, windows: Iterable[Sequence[str]]) -> Iterator[list[Translation]]:
-        """The translations of each window, in order, each as soon as it and those before it are done.
+        """Yields the translations of each window, in order, as soon as it and all earlier ones are done.
 
-        One call at a time: what an earlier one has left unfinished is given up.
+        One call at a time: a new call drops what an earlier one has left unfinished.
 
         Raises:
-            UserError: a worker died, or met a mistake of the user.
+            UserError: a worker died, or found a mistake of the user.
         """
         while any(worker.window is not None for worker in self._workers):
             self._receive()
@@ -123,7 +123,7 @@ class Workers:
                 finished.update(self._receive())
 
     def _receive(self) -> dict[int, list[Translation]]:
-        """Waits for at least one window."""
+        """Waits for the translations of at least one window."""
         busy = {worker.connection: worker for worker in self._workers if worker.window is not None}
         received = {}
         for connection in wait(list(busy)):
@@ -144,7 +144,7 @@ class Workers:
 
 
 def default_workers() -> int:
-    """Number of cores that this process may use."""
+    """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -161,7 +161,7 @@ def _died(process: SpawnProcess) -> UserError:
     got = f"killed by signal {-code}" if code is not None and code < 0 else f"exit status {code}"
     return UserError(
         process.name,
-        "a translation process that runs to the end",
+        "a translation process that finishes its work",
         got,
         "It may have run out of memory: use fewer --workers or a smaller --batch-tokens.",
     )
@@ -174,7 +174,7 @@ def _work(
     options: TranslationOptions,
     model_options: Mapping[str, Any] | None,
 ) -> None:
-    """The life of a worker: load, then one window after another until the pipe closes."""
+    """A worker's main function: loads the model, then translates window after window until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent decides
     os.environ["OMP_NUM_THREADS"] = "1"
     try:
@@ -185,14 +185,14 @@ def _work(
             from nmt.inference.translator import TrainingText, Translator
 
         torch.set_num_threads(1)
-        bundle = load_bundle(directory, model_options=model_options, verify=False)  # the parent has
+        bundle = load_bundle(directory, model_options=model_options, verify=False)  # the parent has done so
         translator = Translator(
             bundle.model, bundle.tokenizers, search, options, training_text=TrainingText.of(bundle.metadata)
         )
         while True:
             connection.send(translator.translate_window(connection.recv()))
     except (EOFError, BrokenPipeError, ConnectionResetError):
-        return  # nobody listens any more
+        return  # the parent has gone
     except UserError as error:
         connection.send(_Failure((error.where, error.expected, error.got, error.fix)))
     except Exception:
@@ -200,9 +200,9 @@ def _work(
 
 
 class _interrupts_ignored:  # noqa: N801 - reads as a statement
-    """Processes started inside are deaf to Ctrl-C from their first instruction on.
+    """Processes started inside ignore Ctrl-C from their first instruction on.
 
-    A signal that is ignored stays so across exec; only the main thread may set it.
+    An ignored signal stays ignored across exec; only the main thread may set this.
     """
 
     def __enter__(self) -> None:

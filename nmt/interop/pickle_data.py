@@ -1,9 +1,9 @@
 """Reads PyTorch checkpoints of other programs as plain data. Nothing that they name is imported or run.
 
-A pickle is a program: it names functions and classes to call. Its instructions are looked through first
+A pickle is a program: it names functions and classes to call. Its instructions are checked first
 (nmt/interop/pickle_scan.py). Then torch's restricted unpickler reads it, which builds tensors and containers and
-refuses every other name, and the names in ALLOWED, which checkpoints use for settings and bookkeeping, all mean the
-same inert class: it keeps what it is given. Not even `argparse.Namespace` is the real one.
+refuses all other names. The names in ALLOWED, which checkpoints use for settings and bookkeeping, all map to the same
+inert class, which only keeps its arguments. Not even `argparse.Namespace` is the real one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from nmt.interop.pickle_scan import check_pickle
 
 ALLOWED = (
     "argparse.Namespace",
-    # settings: omegaconf's containers and the types that they note
+    # settings: omegaconf's containers and the types that they record
     "omegaconf.dictconfig.DictConfig",
     "omegaconf.listconfig.ListConfig",
     "omegaconf.base.ContainerMetadata",
@@ -52,28 +52,28 @@ ALLOWED = (
     "numpy.ndarray",
     *(f"numpy.{core}.multiarray.{name}" for core in ("core", "_core") for name in ("scalar", "_reconstruct")),
 )
-"""The only names of a pickle, besides those of tensors and plain containers, that are understood."""
+"""The only names accepted in a pickle, besides those of tensors and plain containers."""
 
 _REFERENCE = re.compile(r"\$\{([\w.]+)\}")
 _MOST_REFERENCES = 16
 _MOST_VALUES, _DEEPEST = 100_000, 100
-"""Of settings; real ones are some thousand, and not ten deep."""
+"""Limits for settings; real ones have some thousand values, less than ten levels deep."""
 _MOST_TENSORS, _LONGEST_NAME = 20_000, 200
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _INTEGERS = (torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8, torch.bool)
 _MOST_REPEATS = 4
-"""How often all of a file's bytes may be seen in its tensors; a matrix that is tied has two or three names."""
+"""Maximum ratio of the tensors' total size to the file's; a tied matrix has two or three names."""
 
 
 class StandIn:
-    """Stands for any object of another program."""
+    """A placeholder for any object of another program."""
 
     arguments: tuple[Any, ...]
-    """What it was made from."""
+    """The arguments it was made with."""
     state: Any
-    """What it is said to contain; for most objects their attributes by name."""
+    """Its pickled state; for most objects their attributes by name."""
 
-    def __new__(cls, *arguments: Any) -> StandIn:  # noqa: ANN401 -- whatever a pickle gives
+    def __new__(cls, *arguments: Any) -> StandIn:  # noqa: ANN401 -- anything in a pickle
         made = super().__new__(cls)
         made.arguments, made.state = arguments, None
         return made
@@ -82,21 +82,21 @@ class StandIn:
         self.state = state
 
     def __setitem__(self, key: object, value: object) -> None:
-        """Drops the items of what calls itself a mapping: only bookkeeping does."""
+        """Drops the items of objects that act as mappings: only bookkeeping does."""
 
 
-def load_pickle(path: Path, kind: str) -> Any:  # noqa: ANN401 -- that is for the caller to find out
-    """The contents of a file that torch.save wrote: plain containers, tensors and stand-ins.
+def load_pickle(path: Path, kind: str) -> Any:  # noqa: ANN401 -- the caller checks the type
+    """The contents of a file written by torch.save: plain containers, tensors and stand-ins.
 
-    Tensors of a large file stay on the disk until they are used.
+    Tensors of a large file stay on disk until they are used.
 
     Args:
         path: the file.
-        kind: what it should be, for errors: "a ... checkpoint".
+        kind: the expected contents, for errors: "a ... checkpoint".
 
     Raises:
-        UserError: it cannot be read, is something else, names what is not in ALLOWED, which is not run, or would build
-            what is larger than any checkpoint.
+        UserError: it cannot be read, is something else, refers to names that are not in ALLOWED (nothing is run), or
+            would build objects larger than in any checkpoint.
     """
     try:
         check_regular(path, kind)
@@ -107,20 +107,20 @@ def load_pickle(path: Path, kind: str) -> Any:  # noqa: ANN401 -- that is for th
         raise UserError(str(path), kind, error.strerror or str(error)) from None
     except UserError:
         raise
-    except Exception as error:  # a file of another kind, or one made with intent, can raise anything
-        raise UserError(str(path), kind, (str(error).strip() or "another file").splitlines()[0]) from None
+    except Exception as error:  # another kind of file, or a malicious one, can raise anything
+        raise UserError(str(path), kind, (str(error).strip() or "another kind of file").splitlines()[0]) from None
 
 
 def plain_tensors(found: object, path: Path, expected: str) -> dict[str, Tensor]:
-    """What a file says are weights, if it is nothing but dense tensors of real numbers on the CPU, by name.
+    """The weights in a file, by name, after checking that they are only dense tensors of real numbers on the CPU.
 
     Args:
-        found: a part of what a file held.
+        found: part of the file's contents.
         path: the file.
-        expected: what it should be, for errors.
+        expected: the expected contents, for errors.
 
     Raises:
-        UserError: it is something else, a tensor among it is of another kind, or they are larger than the file.
+        UserError: it is something else, has a tensor of another kind, or has tensors too large for the file.
     """
     if not isinstance(found, Mapping):
         raise UserError(str(path), expected, type(found).__name__)
@@ -128,30 +128,30 @@ def plain_tensors(found: object, path: Path, expected: str) -> dict[str, Tensor]
         if not isinstance(name, str) or not isinstance(value, Tensor):
             raise UserError(str(path), expected, f"{reprlib.repr(name)}: {type(value).__name__}")
     if len(found) > _MOST_TENSORS or max(map(len, found), default=0) > _LONGEST_NAME:
-        got = f"{len(found):,} of them, the longest name of {max(map(len, found)):,} characters"
+        got = f"{len(found):,} of them, with names of up to {max(map(len, found)):,} characters"
         raise UserError(str(path), expected, got)
     for name, tensor in found.items():
         if tensor.dtype not in _FLOATS + _INTEGERS or tensor.layout != torch.strided or tensor.device.type != "cpu":
             kinds = (tensor.dtype, *((tensor.layout,) if tensor.layout != torch.strided else ()), tensor.device)
             got = f"{name} of {', '.join(str(kind).removeprefix('torch.') for kind in kinds)}"
-            raise UserError(str(path), f"{expected}, of ordinary real numbers", got)
+            raise UserError(str(path), f"{expected}, as ordinary tensors of real numbers on the CPU", got)
     values = sum(tensor.numel() * tensor.element_size() for tensor in found.values())
     if values > _MOST_REPEATS * path.stat().st_size:
         got = f"tensors of {values:,} bytes in a file of {path.stat().st_size:,}"
-        raise UserError(str(path), f"{expected}, each written out", got)
+        raise UserError(str(path), f"{expected}, each stored in full", got)
     return dict(found)
 
 
 def plain(value: object, root: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 -- any plain value
-    """Stand-ins as what they stand for: a namespace or an omegaconf container as a dict or list, an enum as its value.
+    """Replaces stand-ins by plain data: a namespace or an omegaconf container by a dict or list, an enum by its value.
 
     Args:
-        value: part of what `load_pickle` gave.
-        root: plain data that omegaconf's references ("${model.dropout}") point into; they stay text without it.
+        value: part of the result of `load_pickle`.
+        root: plain data that omegaconf's references ("${model.dropout}") point into; without it they stay text.
 
     Raises:
-        ValueError: settings without end. A few bytes are enough for a container that holds itself, or for sixty that
-            each hold the one before twice: everything is written out where it stands.
+        ValueError: there are too many settings. A few bytes suffice for a container that contains itself, or for sixty
+            that each contain the previous one twice, and everything is expanded here.
     """
     return _plain(value, root, count(1), 0)
 
@@ -184,9 +184,9 @@ def _contents(value: StandIn) -> object:
     return value.arguments[0] if len(value.arguments) == 1 else None
 
 
-def _resolved(text: str, root: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- what the reference points to
+def _resolved(text: str, root: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- the value that the reference points to
     found: Any = text
-    for _ in range(_MOST_REFERENCES):  # one may point to another, and a crafted one to itself
+    for _ in range(_MOST_REFERENCES):  # a reference may point to another, and a malicious one to itself
         reference = _REFERENCE.fullmatch(found) if isinstance(found, str) else None
         if reference is None:
             return found

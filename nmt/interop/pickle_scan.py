@@ -1,9 +1,9 @@
-"""What a checkpoint's pickle would build, told from its instructions without carrying out any.
+"""Checks what a checkpoint's pickle would build, from its instructions, without executing any.
 
-torch's restricted unpickler runs nothing that a stranger wrote, but it can be made to take all memory, never to end,
-or to end the process: by a tuple a million deep, by sixty that each hold the one before twice, by a call for five
-gigabytes of zeros, by a kilobyte that unpacks to three gigabytes. So its instructions are followed here first, with
-nothing on the stack but how large each value would be, and what no checkpoint of a translation model needs is refused.
+torch's restricted unpickler runs no foreign code, but a malicious file can still make it use all memory, run forever or
+crash the process: with a tuple a million deep, with sixty that each contain the previous one twice, with a call for
+five gigabytes of zeros, with a kilobyte that unpacks to three gigabytes. So its instructions are traced here first,
+with only the size of each value on the stack, and anything that no checkpoint of a translation model needs is refused.
 """
 
 from __future__ import annotations
@@ -34,44 +34,44 @@ TENSORS = frozenset(
         "_codecs.encode",
     )
 )
-"""Names that dense tensors of real numbers and plain containers are pickled by; torch's own list has many more."""
+"""Names used in pickles of dense tensors of real numbers and plain containers; torch's own list has many more."""
 
 _MOST_BYTES = 1 << 26
-"""Of instructions; a checkpoint with its optimiser's state has some hundred kilobytes."""
+"""Maximum size of the instructions; a checkpoint with its optimiser's state has some hundred kilobytes."""
 _MOST_INSTRUCTIONS = 1_000_000
 _MOST_DIRECTORY_BYTES = 1 << 23
-"""Of a zip's list of entries: some fifty thousand of them."""
+"""Maximum size of a zip's list of entries: some fifty thousand of them."""
 _DEEPEST_TUPLE, _LARGEST_TUPLE = 100, 100_000
-"""Levels of tuples in tuples, and values in one when all are written out: hashing one follows each of them."""
+"""Maximum depth of nested tuples, and number of values in one when expanded: hashing it visits each of them."""
 _LONGEST_CONSTANT = 100
 _PICKLES_OF_OLD_FILES = 5
-"""Before torch 1.6: a number that marks the format, its version, the system's properties, the contents, the list of
-storages; then the storages."""
+"""Pickles in a file from before torch 1.6: the format's magic number, its version, the system's properties, the
+contents, the list of storages; then come the storages."""
 
 
 class _Value(NamedTuple):
-    """What is known of a value on the stack."""
+    """The known facts about a value on the stack."""
 
     depth: int = 0
-    """Levels of tuples."""
+    """Levels of nested tuples."""
     size: int = 1
-    """Values in it, counted as often as they are repeated."""
+    """Number of values in it, repeated ones counted each time."""
     constant: str = ""
-    """A name or a short text."""
+    """Its text, if it is a name or a short string."""
     last: str = ""
-    """The constant that a tuple ends in."""
+    """The constant at the end of a tuple."""
 
 
 def check_pickle(path: Path, kind: str, allowed: Collection[str]) -> None:
-    """Refuses a file of torch.save's that would build what no checkpoint needs.
+    """Refuses a torch.save file that would build things no checkpoint needs.
 
     Args:
         path: the file.
-        kind: what it should be, for errors: "a ... checkpoint".
+        kind: the expected contents, for errors: "a ... checkpoint".
         allowed: names that it may use besides those of tensors.
 
     Raises:
-        UserError: it names another one, is too large or too deep, or is no such file.
+        UserError: it uses other names, is too large or too deeply nested, or is another kind of file.
         OSError: it cannot be read.
     """
     names = TENSORS | set(allowed)
@@ -86,7 +86,7 @@ def check_pickle(path: Path, kind: str, allowed: Collection[str]) -> None:
 
 
 def _zipped(file: BinaryIO, path: Path, kind: str) -> bytes:
-    """The instructions in a zip, where they and everything else lie uncompressed, as torch.save leaves them."""
+    """The instructions in a zip whose entries are all uncompressed, as torch.save writes them."""
     try:
         if _directory_bytes(file) > _MOST_DIRECTORY_BYTES:
             raise UserError(str(path), kind, "a zip of too many files")
@@ -94,7 +94,7 @@ def _zipped(file: BinaryIO, path: Path, kind: str) -> bytes:
             entries = archive.infolist()
             pickles = [entry for entry in entries if entry.filename.rsplit("/", 1)[-1] == "data.pkl"]
             if len(pickles) != 1:
-                raise UserError(str(path), kind, "a zip of other files" if not pickles else "a zip of several")
+                raise UserError(str(path), kind, "a zip of other files" if not pickles else "a zip with several")
             if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
                 raise UserError(str(path), f"{kind} as torch.save writes it", "a compressed zip")
             if pickles[0].file_size > _MOST_BYTES:
@@ -105,20 +105,20 @@ def _zipped(file: BinaryIO, path: Path, kind: str) -> bytes:
 
 
 def _directory_bytes(file: BinaryIO) -> int:
-    """The size of a zip's list of entries, which reading any of it begins with."""
+    """The size in bytes of a zip's list of entries, which any access to the zip reads first."""
     end = file.seek(0, io.SEEK_END)
     file.seek(max(end - (1 << 16) - 22, 0))
     tail = file.read()
-    place = tail.rfind(b"PK\x05\x06")
-    (size,) = struct.unpack_from("<L", tail, place + 12)
-    if size == 0xFFFFFFFF:  # the true one stands in front, in a record of its own
-        (size,) = struct.unpack_from("<Q", tail, tail.rfind(b"PK\x06\x06", 0, place) + 40)
+    record = tail.rfind(b"PK\x05\x06")
+    (size,) = struct.unpack_from("<L", tail, record + 12)
+    if size == 0xFFFFFFFF:  # the true size is in a separate record before it
+        (size,) = struct.unpack_from("<Q", tail, tail.rfind(b"PK\x06\x06", 0, record) + 40)
     file.seek(0)
     return int(size)
 
 
 class _Bounded:
-    """The beginning of a file, as long as instructions may be."""
+    """The beginning of a file, limited to the maximum size of instructions."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file, self._left = file, _MOST_BYTES
@@ -146,7 +146,7 @@ def _check(stream: io.BytesIO | _Bounded, path: Path, kind: str, names: Collecti
 
 
 class _Machine:
-    """Follows a pickle's instructions with nothing but the size of what they would make."""
+    """Traces a pickle's instructions, keeping only the sizes of the values they would make."""
 
     def __init__(self, path: Path, kind: str, names: Collection[str]) -> None:
         self._path, self._kind, self._names = path, kind, names
@@ -155,11 +155,11 @@ class _Machine:
         self._memo: dict[int, _Value] = {}
 
     def follow(self, instruction: str, argument: object) -> None:
-        """Carries out one instruction.
+        """Traces one instruction.
 
         Raises:
-            UserError: it makes what is not allowed.
-            IndexError, KeyError, ValueError: it makes no sense where it stands.
+            UserError: its result is not allowed.
+            IndexError, KeyError, ValueError: it makes no sense at this point.
         """
         if instruction in ("PROTO", "STOP"):
             return
@@ -182,13 +182,13 @@ class _Machine:
         depth = 1 + max((part.depth for part in parts), default=0)
         size = 1 + sum(part.size for part in parts)
         if depth > _DEEPEST_TUPLE or size > _LARGEST_TUPLE:
-            raise _excess(self._path, self._kind, "values in values without end")
+            raise _excess(self._path, self._kind, "values nested too deeply or repeated too often")
         self._stack.append(_Value(depth, size, last=parts[-1].constant if parts else ""))
 
     def _since_mark(self) -> list[_Value]:
-        place = self._marks.pop()
-        values = self._stack[place:]
-        del self._stack[place:]
+        mark = self._marks.pop()
+        values = self._stack[mark:]
+        del self._stack[mark:]
         return values
 
     def _mark(self, _: object) -> None:
@@ -207,17 +207,17 @@ class _Machine:
         if name not in self._names:
             raise UserError(
                 str(self._path),
-                f"{self._kind} that holds tensors and settings",
-                f"one that names {name[:_LONGEST_CONSTANT]}",
-                "Nothing was run. Loading it the unrestricted way could run anything: do not, unless you trust its "
+                f"{self._kind} of tensors and settings only",
+                f"one that refers to {name[:_LONGEST_CONSTANT]}",
+                "Nothing was run. Loading it without restrictions could run any code: do not, unless you trust its "
                 "source.",
             )
         self._stack.append(_Value(constant=name))
 
     def _reduce(self, _: object) -> None:
-        """A call: what it gives is as large as what it is given."""
+        """A call: its result is as large as its arguments."""
         arguments, function = self._stack.pop(), self._stack.pop()
-        if function.constant == "_codecs.encode" and arguments.last != "latin1":  # others take long, or unpack
+        if function.constant == "_codecs.encode" and arguments.last != "latin1":  # others are slow, or decompress
             raise _excess(self._path, self._kind, f"text in the encoding {arguments.last!r}")
         self._stack.append(_Value(arguments.depth, arguments.size))
 
@@ -248,10 +248,10 @@ _TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 
 def _today(module: str, name: str = "") -> str:
-    """A name of Python 2 as Python 3 has it."""
+    """The Python 3 form of a name from Python 2."""
     module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
     return f"{module}.{name}"
 
 
 def _excess(path: Path, kind: str, got: str) -> UserError:
-    return UserError(str(path), f"{kind} that holds tensors and settings", got, "It was not read any further.")
+    return UserError(str(path), f"{kind} of tensors and settings only", got, "It was not read any further.")

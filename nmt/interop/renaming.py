@@ -1,4 +1,4 @@
-"""Turns one toolkit's named weights into another's by a table, leaving nothing out unnoticed."""
+"""Renames one toolkit's weights to another's by a table, and reports all that are missing or left over."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def unchanged(x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Rule:
-    """One weight here and what it is made of there. `{}` in the names stands for a layer's number, the same in all."""
+    """One of our weights, and those of theirs that it is made of. `{}` in the names stands for a layer number."""
 
     ours: str
     theirs: tuple[str, ...]
-    """Several are joined along their first axis."""
+    """Several weights are joined along their first axis."""
     convert: Callable[[Tensor], Tensor] = unchanged
-    """What is done to the weight, or to the joined ones. Differentiable."""
+    """Applied to the weight, or to the joined ones. Differentiable."""
     optional: bool = False
-    """Not every architecture has it; without all of `theirs` there is none of ours."""
+    """Whether an architecture may lack it; if none of `theirs` exist, ours is left out."""
 
 
 def rename(
@@ -40,15 +40,15 @@ def rename(
     """The weights under our names.
 
     Args:
-        weights: theirs. Those that change neither values nor shape are returned as they are, sharing memory; a gradient
-            flows from what is returned to what came in.
+        weights: theirs. Unchanged ones are returned as they are, sharing memory; gradients flow from the result back
+            to these.
         rules: one for each of our weights.
         ignored: patterns (`*`) of names that have no counterpart on purpose.
         where: the file that they come from, for errors.
-        kind: what the file should hold, for errors: "a ... model".
+        kind: the expected contents of the file, for errors: "a ... model".
 
     Raises:
-        UserError: a weight is left over or missing; all are named.
+        UserError: weights are unexpected or missing; all are named.
     """
     ours: dict[str, Tensor] = {}
     used: set[str] = set()
@@ -68,30 +68,29 @@ def rename(
         raise UserError(
             where,
             f"the weights of {kind}",
-            f"{len(left)} that nothing here corresponds to ({_list(left)}), and {len(missing)} missing "
-            f"({_list(dict.fromkeys(missing))})",
-            "The model is of another architecture, or was trained with an option that changes it.",
+            f"{len(left)} unexpected ({_list(left)}), and {len(missing)} missing ({_list(dict.fromkeys(missing))})",
+            "The model has a different architecture, or was trained with an option that changes it.",
         )
     return ours
 
 
 def copied(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The same in memory of their own: those of a file follow what becomes of the file."""
+    """Copies in memory: tensors mapped from a file would change with the file."""
     return {name: tensor.clone() for name, tensor in weights.items()}
 
 
 def _layers(rule: Rule, weights: Iterable[str]) -> range:
-    """The layers that the file has, counted by any weight of them; one without a number where there are no layers."""
+    """The layers in the file, counted by any weight in them; a single pass for a rule without a layer number."""
     before, layered, _ = rule.theirs[0].partition("{}")
     if not layered:
         return range(1)
     numbers = [re.match(re.escape(before) + r"([0-9]{1,4})(?![0-9])", name) for name in weights]
     found = [int(number[1]) for number in numbers if number and int(number[1]) < MOST_LAYERS]
-    return range(max(found, default=-1) + 1)  # a weight of any later layer is left over, and named
+    return range(max(found, default=-1) + 1)  # weights of layers beyond are reported as unexpected
 
 
 def _list(names: Iterable[str]) -> str:
-    """The names, those of several layers as one: "decoder.layers.*.fc3.bias (6 of them)"; not more than can be read."""
+    """A readable list of names, with several layers as one: "decoder.layers.*.fc3.bias (6 of them)"."""
     groups: dict[str, list[str]] = {}
     for name in names:
         groups.setdefault(re.sub(r"(?<=\.)\d+(?=\.)", "*", name), []).append(name)

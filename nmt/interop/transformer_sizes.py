@@ -1,4 +1,4 @@
-"""The sizes of a Transformer, which fairseq and Hugging Face's transformers have nearly the same names for."""
+"""The sizes of a Transformer, which have nearly the same names in fairseq and Hugging Face's transformers."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from nmt.options import MOST_LAYERS
 
 
 def transformer_sizes(settings: Settings, width: str, inner: str) -> dict[str, Any]:
-    """Those options of our Transformer that are sizes and dropouts; all are said, whatever presets may become.
+    """The sizes and dropout rates of our Transformer; all are given, so that they do not depend on presets.
 
     Args:
-        settings: of the other toolkit.
-        width: the name of the model's width there.
-        inner: the name of the feed-forward networks' width there, without the side. The decoder's may be left out.
+        settings: the other toolkit's settings.
+        width: its name for the model's width.
+        inner: its name for the feed-forward width, without the side. The decoder's may be missing.
 
     Raises:
         UserError: a size is missing or wrong; it is named.

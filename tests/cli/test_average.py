@@ -74,7 +74,7 @@ def test_mistakes(run: Path, tmp_path: Path) -> None:
 def test_8_bit_models_are_not_averaged(run: Path, tmp_path: Path) -> None:
     quantize_model(run / "model", tmp_path / "small")
     for inputs in ((tmp_path / "small", tmp_path / "small"), (run / "model", tmp_path / "small")):
-        with pytest.raises(UserError, match=r"small: .*floating point.*8-bit.*quantise the mean"):
+        with pytest.raises(UserError, match=r"small: .*floating-point.*8-bit.*quantise the mean"):
             average(*inputs, "-o", tmp_path / "out")
     checkpoints = run / "train" / "checkpoints"
     with pytest.raises(UserError):

@@ -1,4 +1,4 @@
-"""Models for CTranslate2. Translating an exported model takes `piece_names`, as what `nmt export` prints shows."""
+"""Models for CTranslate2. Translating with an exported model needs `piece_names`; `nmt export` prints an example."""
 
 from nmt.interop.ctranslate2.specification import piece_names
 

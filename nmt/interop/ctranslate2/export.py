@@ -1,9 +1,9 @@
-"""A model directory of a Transformer becomes a directory that CTranslate2 loads.
+"""Export of a Transformer's model directory to a directory that CTranslate2 loads.
 
 OUT/
-  model.bin, config.json        CTranslate2's own
-  shared_vocabulary.json        the pieces by id; source_vocabulary.json and target_vocabulary.json where they are two
-  tokenizer/                    as in the model directory, for the text at both ends
+  model.bin, config.json        CTranslate2's own files
+  shared_vocabulary.json        the pieces by id; or source_vocabulary.json and target_vocabulary.json
+  tokenizer/                    as in the model directory, to encode and decode text
 """
 
 from __future__ import annotations
@@ -32,39 +32,39 @@ _RUNS_HERE = "`nmt translate` runs this model."
 
 
 def export_ctranslate2(model: Path, out: Path, quantization: str | None = None) -> None:
-    """Writes the directory, whole or not at all.
+    """Writes the directory, as a whole or not at all.
 
     Args:
         model: a model directory, or the folder of a run.
-        out: what to write; a directory that is there is replaced.
-        quantization: how the weights are stored, a name of CTranslate2's; None: float32.
+        out: the directory to write; an existing one is replaced.
+        quantization: CTranslate2's name of the type to store weights in; None: float32.
 
     Raises:
-        UserError: this is no model directory, or not of a Transformer, or its weights are quantised; CTranslate2 is not
-            installed, or does not know the quantization; `out` cannot be written, or one of the two directories holds
-            the other.
+        UserError: this is not a model directory, the model is not a Transformer, or its weights are quantised;
+            CTranslate2 is not installed, or does not know the quantization; `out` cannot be written, or one of the two
+            directories contains the other.
     """
     model = model_directory(model)
     config = _transformer_config(model)
     _check_quantization(quantization)
     check_apart(model, out)
-    check_floating(model, "Export the model that it was made from; --quantization int8 does it in CTranslate2's way.")
+    check_floating(model, "Export the model that it was made from; --quantization int8 makes CTranslate2 quantise it.")
     bundle = load_bundle(model)
     spec = transformer_spec(bundle.model, config, bundle.tokenizers)
     spec.validate()
-    spec.optimize(quantization=quantization)  # in place: the bundle's weights are spoilt
+    spec.optimize(quantization=quantization)  # in place: changes the bundle's weights
     with whole_directory(out) as part:
         spec.save(str(part))
         save_tokenizers(bundle.tokenizers, part / TOKENIZER)
 
 
 def _transformer_config(model: Path) -> Transformer.Config:
-    read_metadata(model)  # words what is wrong with a damaged one
+    read_metadata(model)  # reports a damaged one
     config = model_config(read_recipe(model), model)
     if config.kind != "transformer":
         raise UserError(
             f"{model / RECIPE}: model.kind",
-            "transformer, the one architecture of these that CTranslate2 has",
+            "transformer, the only one of our architectures that CTranslate2 supports",
             config.kind,
             _RUNS_HERE,
         )
@@ -76,7 +76,7 @@ def _transformer_config(model: Path) -> Transformer.Config:
     }
     for key, (theirs, ours) in parts.items():
         if ours != theirs:
-            raise UserError(f"{model / RECIPE}: model.{key}.kind", f"{theirs}, as CTranslate2 has", ours, _RUNS_HERE)
+            raise UserError(f"{model / RECIPE}: model.{key}.kind", f"{theirs}, as in CTranslate2", ours, _RUNS_HERE)
     return config
 
 

@@ -1,7 +1,7 @@
 """Our Transformer as a model specification of CTranslate2 (OpenNMT's C++ inference engine).
 
-Attention, feed-forward blocks and norms are laid out alike on both sides: queries, keys and values are one matrix, in
-this order. Positions are given as tables, since CTranslate2's own sinusoids start elsewhere.
+Attention, feed-forward blocks and norms have the same layout on both sides: queries, keys and values are one matrix, in
+this order. Positions are stored as tables, since CTranslate2's own sinusoids start at a different position.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from nmt.nn.position import published_sinusoids, sinusoids
 from nmt.tokenizer.base import Tokenizer, TokenizerPair
 
 Spec: TypeAlias = Any
-"""A specification of CTranslate2's, or its module of them: the package has no types."""
+"""One of CTranslate2's specifications, or its module of them: the package has no type annotations."""
 
 POSITIONS = 2048
-"""Rows of a position table. CTranslate2 by itself cuts sources at 1024 pieces and translations at 256, and refuses
-what is longer than the table."""
+"""Rows of a position table. By default CTranslate2 truncates sources at 1024 pieces and translations at 256; it refuses
+sequences longer than the table."""
 
 SPECIAL_NAMES = ("<pad>", "<unk>", "<s>", "</s>")
 """In the order of nmt.tokenizer.base.SPECIAL."""
@@ -43,17 +43,17 @@ def specs() -> Spec:
         return import_module("ctranslate2.specs")
     except ImportError as error:
         raise UserError(
-            "ctranslate2", "the package", str(error), "`pip install 'nmt-toolkit[export]'` brings it."
+            "ctranslate2", "the package", str(error), "Install it with `pip install 'nmt-toolkit[export]'`."
         ) from None
 
 
 def transformer_spec(model: nn.Module, config: Transformer.Config, tokenizers: TokenizerPair) -> Spec:
-    """The whole of a model, ready for `validate`, `optimize` and `save`. It shares the model's memory.
+    """The specification of a model, ready for `validate`, `optimize` and `save`. It shares the model's memory.
 
     Args:
         model: the Transformer, in float32 on the CPU.
-        config: what it was built from.
-        tokenizers: the vocabularies.
+        config: the options it was built from.
+        tokenizers: its tokenizers, for their vocabularies.
 
     Raises:
         UserError: ctranslate2 is not installed.
@@ -74,10 +74,10 @@ def transformer_spec(model: nn.Module, config: Transformer.Config, tokenizers: T
 
 
 def piece_names(tokenizer: Tokenizer) -> list[str]:
-    """The name of each id in CTranslate2's vocabulary, where no two may be the same.
+    """The name of each id in CTranslate2's vocabulary, in which names are unique.
 
-    They are the tokenizer's pieces, but for the special tokens, whose names are fixed, and for a piece that is called
-    as an earlier one: such a piece has its id appended.
+    They are the tokenizer's pieces. Exceptions are the special tokens, whose names are fixed, and a piece with the name
+    of an earlier one, to which its id is appended.
     """
     names = list(SPECIAL_NAMES)
     taken = set(names)
@@ -107,7 +107,7 @@ def _decoder_spec(config: Transformer.Config) -> Spec:
         pre_norm=config.norm == "pre",
         activation=_activation(config),
         layernorm_embedding=config.normalized_embeddings,
-        alignment_heads=heads,  # attention that is returned is the mean over the heads of the last layer, as ours
+        alignment_heads=heads,  # returned attention is the mean over the last layer's heads, like ours
     )
 
 
@@ -117,14 +117,14 @@ def _activation(config: Transformer.Config) -> int:
 
 
 class _Weights:
-    """Our weights by name, which keeps account of those that have found a place."""
+    """Our weights by name, with a record of which have been used."""
 
     def __init__(self, weights: Mapping[str, Tensor], config: Transformer.Config) -> None:
         self._weights, self._config = weights, config
         self._used: set[str] = set()
 
     def assert_all_used(self) -> None:
-        """Fails when a weight was forgotten."""
+        """Fails if a weight was forgotten."""
         assert self._used == set(self._weights), sorted(set(self._weights) - self._used)
 
     def fill_encoder(self, spec: Spec) -> None:
@@ -155,10 +155,10 @@ class _Weights:
             self._norm(spec.layernorm_embedding, f"{side}_embedding_norm")
 
     def _position_table(self, side: str) -> Tensor:
-        """[POSITIONS, D] or more."""
+        """A position table of at least POSITIONS rows, [rows, D]."""
         if self._config.positions == "learned":
             table = self._take(f"{side}_positions.weight")
-            beyond = max(POSITIONS - len(table), 0)  # which all have the last vector
+            beyond = max(POSITIONS - len(table), 0)  # these rows all repeat the last vector
             return nn.functional.pad(table.T, (0, beyond), mode="replicate").T.contiguous() if beyond else table
         make = sinusoids if self._config.positions == "sinusoidal" else published_sinusoids
         return make(POSITIONS, self._config.model_dim)
@@ -185,7 +185,7 @@ class _Weights:
         spec.gamma, spec.beta = self._take(f"{ours}.weight"), self._take(f"{ours}.bias")
 
     def _first_of(self, *names: str) -> Tensor:
-        """Tied matrices go by their first name only."""
+        """The weight under the first of these names that exists; tied matrices have their first name only."""
         return self._take(next(name for name in names if name in self._weights))
 
     def _take(self, name: str) -> Tensor:

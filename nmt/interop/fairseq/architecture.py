@@ -1,4 +1,4 @@
-"""The model of a fairseq checkpoint as one of ours. What we do not compute as fairseq would is refused by its name."""
+"""The model of a fairseq checkpoint as one of ours; settings that we do not support are refused by name."""
 
 from __future__ import annotations
 
@@ -47,17 +47,17 @@ def build_model(
     """The model with the checkpoint's weights, and its options.
 
     Args:
-        checkpoint: as read.
+        checkpoint: the checkpoint.
         source_vocabulary: size of the source dictionary, special tokens included.
         target_vocabulary: size of the target dictionary.
 
     Raises:
-        UserError: the architecture, the task or a setting is one that we do not have; a weight is left over, missing
-            or of another shape; a dictionary has another size than its embedding.
+        UserError: the architecture, the task or a setting is not supported; a weight is unexpected, missing or of the
+            wrong shape; the size of a dictionary differs from that of its embedding.
     """
     where = str(checkpoint.path)
     if (task := checkpoint.task.get("task")) not in (None, "translation"):
-        fix = "Its models read or write more than the sentence (language tokens, other data)."
+        fix = "Models of this task read or write more than the sentence (language tokens, other data)."
         raise UserError(f"{where}: task", "translation", str(task), fix)
     _check_vocabulary(checkpoint, "encoder", source_vocabulary)
     _check_vocabulary(checkpoint, "decoder", target_vocabulary)
@@ -65,10 +65,10 @@ def build_model(
         config, weights = _converted(checkpoint, where)
         model = empty_model(config, source_vocabulary, target_vocabulary)
         put_weights(model, copied(_filled_up(weights)), where)
-    # settings of another type, tensors with other axes
+    # settings of the wrong type, tensors with the wrong axes
     except (ValueError, TypeError, RuntimeError, IndexError) as error:
         got = (str(error) or "others").splitlines()[0]
-        raise UserError(where, "settings and weights of one fairseq model", got) from error
+        raise UserError(where, "settings and weights that fit one fairseq model", got) from error
     return config, model.eval()
 
 
@@ -81,7 +81,7 @@ def _converted(checkpoint: FairseqCheckpoint, where: str) -> tuple[ModelConfig, 
             raise settings.unsupported(
                 "encoder_normalize_before",
                 "a normalisation after the last layer too",
-                "none, as in fairseq of 2018",
+                "none, as in fairseq versions of 2018",
             )
         return config, transformer_weights(upgraded(checkpoint.state, shares_output=shares_output(settings)), where)
     if name in CONVOLUTIONAL:
@@ -91,27 +91,27 @@ def _converted(checkpoint: FairseqCheckpoint, where: str) -> tuple[ModelConfig, 
         settings = Settings(checkpoint.model, RECURRENT_DEFAULTS, where)
         return luong_config(settings), lstm_weights(upgraded(checkpoint.state), where)
     known = ", ".join((*TRANSFORMERS, *CONVOLUTIONAL, *RECURRENT))
-    fix = "If it is one of these under another name (--user-dir), --architecture transformer, fconv or lstm says so."
+    fix = "If it is one of these under another name (--user-dir), give --architecture transformer, fconv or lstm."
     raise UserError(f"{where}: arch", f"one of {known}", name, fix)
 
 
 def _check_vocabulary(checkpoint: FairseqCheckpoint, side: str, size: int) -> None:
     embedding = checkpoint.state.get(f"{side}.embed_tokens.weight")
     if embedding is None or embedding.dim() != 2 or len(embedding) == size:
-        return  # what is missing or odd is named with the other weights
+        return  # missing or odd ones are reported with the other weights
     language = "source" if side == "encoder" else "target"
     raise UserError(
         str(checkpoint.path),
         f"an embedding for the {size} entries of the {language} dictionary",
         f"one for {len(embedding)} ({side}.embed_tokens.weight)",
-        "Give the dict.*.txt files that the model was trained with, the four special tokens are counted in.",
+        "Give the dict.*.txt files that the model was trained with; the numbers include the four special tokens.",
     )
 
 
 def _filled_up(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Learned positions, of which fairseq's two sides may have different numbers, with one number for both.
+    """Gives the learned position tables of both sides the same length; in fairseq it may differ.
 
-    The last vector is repeated, which is what our models use beyond the end of their table.
+    The last vector is repeated, since our models use it beyond the end of their table.
     """
     filled = dict(weights)
     rows = max((len(weights[name]) for name in _POSITIONS if name in weights), default=0)

@@ -1,4 +1,4 @@
-"""fairseq's checkpoints: the settings of training, as old (`args`) and new (`cfg`) ones hold them, and the weights."""
+"""fairseq checkpoints: weights, and training settings in the old (`args`) or new (`cfg`) format."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ class FairseqCheckpoint:
 
     path: Path
     architecture: str
-    """As given to fairseq's --arch; "unknown" where the file does not tell."""
+    """As given to fairseq's --arch; "unknown" if the file does not say."""
     model: Mapping[str, Any]
-    """The model's settings by the name of their flag."""
+    """The model's settings by flag name."""
     task: Mapping[str, Any]
-    """The task's settings, likewise, and its name under `task`."""
+    """The task's settings by flag name, and its name under `task`."""
     bpe: Mapping[str, Any]
-    """Settings of --bpe; its kind under `bpe`."""
+    """Settings of --bpe; its kind is under `bpe`."""
     tokenizer: Mapping[str, Any]
-    """Settings of --tokenizer; its kind under `tokenizer`."""
+    """Settings of --tokenizer; its kind is under `tokenizer`."""
     state: Mapping[str, Tensor]
     """The weights by fairseq's names."""
     updates: int | None
-    """Training steps, where the file tells."""
+    """Number of training steps, if the file says."""
 
 
 def read_checkpoint(path: Path) -> FairseqCheckpoint:
     """Reads a checkpoint without running anything in it.
 
     Raises:
-        UserError: it is no checkpoint of fairseq, or names what is not allowed.
+        UserError: it is not a fairseq checkpoint, or refers to names that are not allowed.
     """
     content = load_pickle(path, KIND)
     state = content.get("model") if isinstance(content, Mapping) else None
@@ -77,7 +77,7 @@ def _settings(content: Mapping[str, Any], path: Path) -> dict[str, dict[str, Any
     arguments = plain(content.get("args"))
     if not isinstance(arguments, dict) or not arguments:
         raise UserError(str(path), f"{KIND}, with its settings under `args` or `cfg`", _names(content))
-    for side in ("source", "target"):  # one number for both, until 2018
+    for side in ("source", "target"):  # until 2018 there was one number for both
         arguments.setdefault(f"max_{side}_positions", arguments.get("max_positions"))
     return dict.fromkeys(names, arguments)
 
@@ -92,7 +92,7 @@ def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _named(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """With the kind under the section's name, where old checkpoints have it; new ones say `_name`."""
+    """The settings with their kind under the section's name, as in old checkpoints; new ones use `_name`."""
     return {**settings, name: settings.get("_name") or settings.get(name)}
 
 

@@ -1,4 +1,4 @@
-"""The options of fairseq's `fconv` as our ConvS2S's; its layers are given as an expression, which is not run."""
+"""The options of fairseq's `fconv` as those of our ConvS2S. Its layers are a Python expression, which is not run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def convs2s_config(settings: Settings) -> ConvS2S.Config:
     """The model's options.
 
     Raises:
-        UserError: a setting changes what is computed and ours has no option for it; it is named.
+        UserError: a setting changes the model's arithmetic and we have no option for it; it is named.
     """
     width = settings.size("encoder_embed_dim")
     if (other := settings.size("decoder_embed_dim")) != width:
@@ -72,8 +72,8 @@ def _layers(settings: Settings, name: str) -> list[tuple[int, int]]:
     return layers
 
 
-def _expression(settings: Settings, name: str) -> Any:  # noqa: ANN401 -- what the expression says
-    """What fairseq's `eval` would give: numbers, lists and tuples, `+` and `*`, and nothing else."""
+def _expression(settings: Settings, name: str) -> Any:  # noqa: ANN401 -- the expression's value
+    """The value that fairseq's `eval` would give, for numbers, lists, tuples, `+` and `*` only."""
     text = settings.get(name)
     try:
         return _value(ast.parse(str(text).strip(), mode="eval").body)

@@ -1,4 +1,4 @@
-"""fairseq's dictionaries: which word has which id."""
+"""fairseq's dictionaries, which map words to ids."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _SPECIAL_NAMES = {
     FAIRSEQ_SPECIAL.eos: "</s>",
     FAIRSEQ_SPECIAL.unk: "<unk>",
 }
-"""They come first and are not in the file."""
+"""Special tokens come first and are not in the file."""
 
 
 def read_dictionary(path: Path) -> list[str]:
     """The words of a dictionary in the order of our ids.
 
-    Each line is a word, a blank and its count; fairseq fills up with "madeupword0000 0" to a multiple of eight. A line
-    that ends in #fairseq:overwrite may repeat a word; text then gets the later id.
+    Each line has a word, a space and its count; fairseq pads the list with "madeupword0000 0" to a multiple of eight. A
+    line that ends in #fairseq:overwrite may repeat a word; in text the word then has the later id.
 
     Raises:
-        UserError: the file cannot be read, or a line is not like that; the line is named.
+        UserError: the file cannot be read, or a line has another form; the line is named.
     """
     words = {_SPECIAL_NAMES[token] for token in range(len(_SPECIAL_NAMES))}
     listed: list[str] = []
@@ -34,7 +34,7 @@ def read_dictionary(path: Path) -> list[str]:
         word, overwrites = _word(line, f"{path}:{number}")
         if word in words and not overwrites:
             fix = f"Only a line that ends in {_OVERWRITE} may repeat a word."
-            raise UserError(f"{path}:{number}", "a word that was not there before", repr(word), fix)
+            raise UserError(f"{path}:{number}", "a word that has not occurred before", repr(word), fix)
         words.add(word)
         listed.append(word)
     if not listed:
@@ -49,5 +49,5 @@ def _word(line: str, where: str) -> tuple[str, bool]:
     if overwrites:
         columns.pop()
     if len(columns) != 2 or not columns[0] or not columns[1].removeprefix("-").isdecimal():
-        raise UserError(where, "a word without blanks in it, a blank and a count", repr(line))
+        raise UserError(where, "a word, a space and a count", repr(line))
     return columns[0], overwrites

@@ -1,4 +1,4 @@
-"""A fairseq checkpoint with its dictionaries as a model directory of ours."""
+"""Import of a fairseq checkpoint with its dictionaries as a model directory."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ SEARCH = BeamSearch(
     max_length_factor=0.0,
     max_length_offset=200,
 )
-"""What fairseq-generate does by default."""
+"""The defaults of fairseq-generate."""
 
 
 def import_checkpoint(path: Path, choices: TextChoices, architecture: str | None = None) -> Bundle:
-    """Everything that `nmt.bundle.save_bundle` writes.
+    """The imported model, ready for `nmt.bundle.save_bundle`.
 
     Args:
         path: the checkpoint.
-        choices: what the user says of its text.
-        architecture: fairseq's name of the model, in place of the one in the checkpoint.
+        choices: the user's choices about its text.
+        architecture: fairseq's name of the model, instead of the one in the checkpoint.
 
     Raises:
-        UserError: the checkpoint or a file beside it cannot be read, or holds what we do not have.
+        UserError: the checkpoint or a file beside it cannot be read, or has something that is not supported.
     """
     if not path.exists() and ":" in str(path):
         raise UserError(
             str(path),
             "one checkpoint",
             "several, an ensemble",
-            "Ensembles are not imported. Import one of them, or each and then average those of one training run with "
-            "`nmt average`.",
+            "Ensembles cannot be imported. Import one of them; or if they are from one training run, import each and "
+            "average them with `nmt average`.",
         )
     checkpoint = read_checkpoint(path)
     if architecture is not None:
@@ -84,17 +84,17 @@ def import_checkpoint(path: Path, choices: TextChoices, architecture: str | None
 
 
 def _search(checkpoint: FairseqCheckpoint) -> BeamSearch:
-    limit = _positions(checkpoint, "target") - 1  # fairseq's search ends there too
+    limit = _positions(checkpoint, "target") - 1  # fairseq's search stops there too
     return SEARCH.model_copy(update={"max_length_offset": min(SEARCH.max_length_offset, limit)})
 
 
 def _most(checkpoint: FairseqCheckpoint, side: str) -> int:
-    """Most pieces of a sentence that fairseq takes: one position is EOS's."""
+    """Maximum length of a sentence in fairseq, in pieces: EOS takes one position."""
     return _positions(checkpoint, side) - 1
 
 
 def _positions(checkpoint: FairseqCheckpoint, side: str) -> int:
-    """Positions of the model or of the task, whichever has fewer."""
+    """Number of positions of the model or of the task, whichever is lower."""
     name = f"max_{side}_positions"
     told = [section.get(name) for section in (checkpoint.model, checkpoint.task)]
     found = [min(value, LONGEST) for value in told if isinstance(value, int)]

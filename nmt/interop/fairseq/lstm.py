@@ -1,7 +1,7 @@
 """fairseq's `lstm` architecture as our Luong model: its weights by name, and its options. Nothing here imports fairseq.
 
-What is said of start tokens and tied matrices in nmt/interop/fairseq/weights.py holds here too: an imported model has
-separate matrices (`tied_embeddings: none`), and no `output_bias` where fairseq's output layer is the target embedding.
+The notes on start tokens and tied matrices in nmt/interop/fairseq/weights.py apply here too: an imported model has
+separate matrices (`tied_embeddings: none`), and no `output_bias` if fairseq's output layer is the target embedding.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ DEFAULTS: Mapping[str, Any] = {
     "share_decoder_input_output_embed": False,
     "share_all_embeddings": False,
 }
-"""fairseq's own, of what shapes a model. Where there is no hidden size, it is that of the embedding."""
+"""fairseq's defaults for settings that shape a model. Without a hidden size, it is the embedding's width."""
 
 
 def lstm_weights(state: Mapping[str, Tensor], where: str = "fairseq model") -> dict[str, Tensor]:
     """The weights of an `lstm` for `nmt.models.luong.Luong` with the options that `luong_config` gives.
 
     Args:
-        state: what fairseq's checkpoints hold under `model`.
+        state: the entry `model` of a fairseq checkpoint.
         where: the file that it comes from, for errors.
 
     Returns:
-        weights for `nmt.models.weights.load_weights`; unchanged ones share memory with the state.
+        Weights for `nmt.models.weights.load_weights`; unchanged ones share memory with the state.
 
     Raises:
-        UserError: there are other weights than those of an `lstm` with attention; all of them are named.
+        UserError: the weights are not those of an `lstm` with attention; all that do not fit are named.
     """
     backward = BACKWARD if any(name.endswith("_reverse") for name in state) else ()
     output = OUTPUT if "decoder.fc_out.weight" in state else TIED_OUTPUT
@@ -56,7 +56,7 @@ def luong_config(settings: Settings) -> Luong.Config:
     """The model's options.
 
     Raises:
-        UserError: a setting changes what is computed and ours has no option for it; it is named.
+        UserError: a setting changes the model's arithmetic and we have no option for it; it is named.
     """
     _refuse(settings)
     return Luong.Config(
@@ -84,13 +84,13 @@ def _hidden_size(settings: Settings, side: str) -> int:
 
 
 def _dropout(settings: Settings, name: str) -> float | None:
-    """One of those that replace `dropout`, or None where they say the same."""
+    """A dropout rate that overrides `dropout`, or None if it is the same."""
     own = settings.get(name) is not None and settings.probability(name) != settings.probability("dropout")
     return settings.probability(name) if own else None
 
 
 def _refuse(settings: Settings) -> None:
-    """Raises UserError for what the Luong model has no option for."""
+    """Raises UserError for settings that the Luong model has no option for."""
     if (attention := str(settings.get("decoder_attention"))).strip().lower() not in ("1", "true"):
         raise settings.unsupported("decoder_attention", "attention, True", attention)
     if (criterion := settings.get("criterion")) == "adaptive_loss":
@@ -101,12 +101,12 @@ def _refuse(settings: Settings) -> None:
 
 
 def _sum_of_two(biases: Tensor) -> Tensor:
-    summed: Tensor = biases.view(2, -1).sum(dim=0)  # torch's LSTM has one for the input and one for the recurrence
+    summed: Tensor = biases.view(2, -1).sum(dim=0)  # torch's LSTM has a bias for the input and one for the recurrence
     return summed
 
 
 def _token_part(weight: Tensor) -> Tensor:
-    return weight[:, : -(len(weight) // 4)]  # [4D, E + D]: the token's embedding, then what is fed
+    return weight[:, : -(len(weight) // 4)]  # [4D, E + D]: the token's embedding, then the fed vector
 
 
 def _fed_part(weight: Tensor) -> Tensor:
@@ -139,7 +139,7 @@ LSTM_MODEL = (
     Rule("target_embedding.weight", ("decoder.embed_tokens.weight",), started_from_eos),
     *_cells("encoder", "encoder.lstm.", "_l{}"),
     *_cells("decoder", "decoder.layers.{}.", ""),
-    Rule("decoder.0.input.weight", ("decoder.layers.0.weight_ih",), _token_part),  # in place of the same from above
+    Rule("decoder.0.input.weight", ("decoder.layers.0.weight_ih",), _token_part),  # replaces the rule above
     Rule("feed.weight", ("decoder.layers.0.weight_ih",), _fed_part),
     *_linear("bridge.0", "decoder.encoder_hidden_proj"),
     *_linear("bridge.1", "decoder.encoder_cell_proj"),

@@ -1,4 +1,4 @@
-"""The text side of an imported fairseq model: dictionaries, subword units, words, as tokenizers."""
+"""The text side of an imported fairseq model: tokenizers made of dictionaries, subword units and word tokenisation."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ WordKind = Literal["none", "moses"]
 
 CODES_NAMES = ("bpecodes", "code")
 SENTENCEPIECE_NAMES = ("sentencepiece.bpe.model", "spm.model")
-"""What published models call these files, which lie beside the dictionaries."""
+"""Names of these files in published models, beside the dictionaries."""
 
 _LANGUAGE = re.compile(r"[^\s/\\\0]{1,40}")
-"""What can be a part of a file's name."""
+"""A language code that can be part of a file name."""
 _SPACE = "\u2581"
 _MOSES_WORDS = ("&apos;", "&quot;", "&apos;s", "@-@")
 _ENOUGH = 0.02
-"""Share of a dictionary's entries that shows how it was made; of pieces that a word goes on after, far more are."""
+"""Share of marked entries from which a dictionary counts as one of subword units; real ones have far more."""
 
 
 @dataclass(frozen=True)
 class TextChoices:
-    """What the user says of a model's text; None: as the checkpoint says, or as the published models do."""
+    """The user's choices about a model's text; None: as in the checkpoint, or as in published models."""
 
     dictionaries: Path
-    """Folder of dict.<language>.txt."""
+    """Folder with the files dict.<language>.txt."""
     source_language: str | None = None
     target_language: str | None = None
     bpe: SubwordKind | None = None
@@ -46,14 +46,14 @@ class TextChoices:
     bpe_codes: Path | None = None
     sentencepiece_model: Path | None = None
     tokenizer: WordKind | None = None
-    """How text becomes words."""
+    """Word tokenisation."""
     moses_no_dash_splits: bool = False
     moses_no_escape: bool = False
 
 
 @dataclass(frozen=True)
 class ImportedText:
-    """The result."""
+    """Languages and tokenizers of an imported model, and how they were made."""
 
     source_language: str
     target_language: str
@@ -63,10 +63,10 @@ class ImportedText:
 
 
 def build_text(checkpoint: FairseqCheckpoint, choices: TextChoices) -> ImportedText:
-    """Tokenizers that do to text what fairseq-interactive does.
+    """Tokenizers that process text as fairseq-interactive does.
 
     Raises:
-        UserError: a file is missing or damaged, a choice is needed that nobody made, or one has no effect.
+        UserError: a file is missing or damaged, a necessary choice is missing, or one has no effect.
     """
     languages = _languages(checkpoint, choices)
     vocabularies = [read_dictionary(choices.dictionaries / f"dict.{language}.txt") for language in languages]
@@ -103,15 +103,15 @@ def _bpe_kind(checkpoint: FairseqCheckpoint, choices: TextChoices, vocabulary: S
         if each == kind:
             return each
     if kind is not None:
-        raise UserError(f"{checkpoint.path}: bpe", " or ".join(known), str(kind), "Other subword units are not read.")
+        raise UserError(f"{checkpoint.path}: bpe", " or ".join(known), str(kind), "Others are not supported.")
     for fix, share in (
         ("subword_nmt or --bpe fastbpe, and --bpe-codes FILE", _share(word.endswith("@@") for word in vocabulary)),
         ("sentencepiece, and --sentencepiece-model FILE", _share(word.startswith(_SPACE) for word in vocabulary)),
     ):
         if share > _ENOUGH:
-            expected = "--bpe, because the dictionary has pieces of words and the checkpoint does not tell their kind"
+            expected = "--bpe, because the dictionary has subword units and the checkpoint does not say of what kind"
             raise UserError(
-                "command line", expected, "none", f"Give --bpe {fix}; or --bpe none for text that is cut already."
+                "command line", expected, "none", f"Give --bpe {fix}; or --bpe none for text that is already split."
             )
     return "none"
 
@@ -128,10 +128,10 @@ def _word_kind(checkpoint: FairseqCheckpoint, choices: TextChoices, vocabulary: 
     if traces:
         raise UserError(
             "command line",
-            "--tokenizer, because the dictionary has words that the Moses tokenizer writes and the checkpoint does "
-            "not tell whether it was used",
+            "--tokenizer, because the dictionary has words that the Moses tokenizer produces and the checkpoint does "
+            "not say whether it was used",
             f"none (the dictionary has {' '.join(traces)})",
-            "Give --tokenizer moses; or --tokenizer none for text that is tokenised already.",
+            "Give --tokenizer moses; or --tokenizer none for text that is already tokenised.",
         )
     return "none"
 
@@ -144,7 +144,7 @@ def _refuse_flags_without_effect(choices: TextChoices, bpe: SubwordKind, words: 
         ("--moses-no-escape", choices.moses_no_escape, "--tokenizer", words, ("moses",)),
     ):
         if given and kind not in needed:
-            fix = f"It has no effect: leave it out, or give another {option}."
+            fix = f"It has no effect: leave it out, or give a different {option}."
             raise UserError(flag, f"{option} {' or '.join(needed)}", f"{option} {kind}", fix)
 
 
@@ -187,7 +187,7 @@ def _mark(settings: Mapping[str, object]) -> str:
 
 
 def _file(given: Path | None, folder: Path, names: Sequence[str], option: str) -> Path:
-    """The file that was given, or the one beside the dictionaries."""
+    """The given file, or the one beside the dictionaries."""
     if given is not None:
         return given
     for name in names:

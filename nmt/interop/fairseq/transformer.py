@@ -1,4 +1,4 @@
-"""The options of fairseq's `transformer` as our Transformer's."""
+"""The options of fairseq's `transformer` as those of our Transformer."""
 
 from __future__ import annotations
 
@@ -45,18 +45,18 @@ REFUSED = (
     "scale_heads",
     "scale_resids",
 )
-"""What changes a transformer's arithmetic. (What acts in training only, as layerdrop does, is not among it.)"""
+"""Settings that change a transformer's arithmetic; those for training only, such as layerdrop, are not included."""
 
 _SAME_ON_BOTH_SIDES = ("normalize_before", "learned_pos")
 _ACTIVATIONS = ("relu", "gelu")
-"""Those of fairseq's that ours has too. (Its "swish" fails in fairseq itself.)"""
+"""Activations that both sides have. (fairseq's own "swish" fails.)"""
 
 
 def transformer_config(settings: Settings) -> Transformer.Config:
     """The model's options.
 
     Raises:
-        UserError: a setting changes what is computed and ours has no option for it; it is named.
+        UserError: a setting changes the model's arithmetic and we have no option for it; it is named.
     """
     _check(settings)
     size, probability = settings.size, settings.probability

@@ -1,4 +1,4 @@
-"""Weights that older versions of fairseq saved, under the names and in the shapes of its last one."""
+"""Converts weights of older fairseq versions to the names and shapes of its last version."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _CONVOLUTION = re.compile(r"(.*\.convolutions\.\d+\.)weight_g")
 
 
 def upgraded(state: Mapping[str, Tensor], *, shares_output: bool = False) -> dict[str, Tensor]:
-    """The same weights as fairseq 0.12 names them, in single precision.
+    """The weights as fairseq 0.12 names them, in single precision.
 
-    - `in_proj_weight` and `in_proj_bias` (until mid-2019) held query, key and value projection, one upon the other.
-    - `layer_norms.N` (2018) became a name for each.
+    - `in_proj_weight` and `in_proj_bias` (until mid-2019) stacked the query, key and value projections.
+    - `layer_norms.N` (2018) became one name for each.
     - `decoder.embed_out` became `decoder.output_projection.weight`; a transformer that shares its target embedding had
       no weight for the output layer at all.
-    - the convolutions of the first fconv models were normalised over another axis: the same convolution, with the
-      direction and magnitude that the last version would have.
-    - published models are often in half precision.
+    - The convolutions of the first fconv models were normalised over another axis: they become the same convolutions
+      with the direction and magnitude of the last version.
+    - Published models are often in half precision.
 
-    What it does not know it leaves as it is.
+    Unknown weights are left as they are.
 
     Args:
-        state: what checkpoints hold under `model`.
+        state: the entry `model` of a checkpoint.
         shares_output: the model is a transformer whose output layer is its target embedding.
     """
     result: dict[str, Tensor] = {}
@@ -56,7 +56,7 @@ def upgraded(state: Mapping[str, Tensor], *, shares_output: bool = False) -> dic
 
 
 def _normalise_over_channels(state: dict[str, Tensor], name: str) -> None:
-    """From any axis to one magnitude for each channel of the output, [1, 1, channels]."""
+    """Changes weight norm over any axis to one magnitude per output channel, [1, 1, channels]."""
     magnitude, direction = state[f"{name}_g"], state.get(f"{name}_v")
     if direction is None or magnitude.shape[:-1] == (1, 1) or magnitude.dim() != direction.dim():
         return

@@ -1,13 +1,13 @@
 """Weights of fairseq's models (Ott et al. 2019) as weights of ours, by name. Nothing here imports fairseq.
 
-fairseq's decoder starts from EOS, ours from BOS, so our target embedding's BOS row is their EOS row; their BOS row,
-which fairseq never looks up, is left out. The output layer is another matter: there the rows are only reordered, each
-token keeping its own logit. The two matrices thus differ in one row, and a model whose matrices fairseq ties comes as
-one whose are separate (`tied_embeddings: none`). Kept tied, its BOS logit would equal its EOS logit, and where a
-sentence should end, softmax would give each half of what is EOS's.
+fairseq's decoder starts from EOS, ours from BOS, so the BOS row of our target embedding is their EOS row; their BOS
+row, which fairseq never looks up, is left out. In the output layer the rows are only reordered, and each token keeps
+its own logit. The two matrices thus differ in one row, so a model whose matrices fairseq ties is imported with separate
+ones (`tied_embeddings: none`). If they stayed tied, the BOS logit would equal the EOS logit, and at the end of a
+sentence softmax would split EOS's probability between the two.
 
-What weights cannot tell must be known from elsewhere: heads, activation, dropout; of a ConvS2S model that each residual
-connection spans one layer, as in all of fairseq's named architectures.
+Some facts are not in the weights: heads, activation, dropout; for a ConvS2S model, that each residual connection spans
+one layer, as in all of fairseq's named architectures.
 """
 
 from __future__ import annotations
@@ -25,33 +25,33 @@ FAIRSEQ_SPECIAL = SpecialTokens(pad=1, unk=3, bos=0, eos=2)
 """The ids of fairseq's dictionaries; every other token keeps its id."""
 
 IGNORED = ("encoder.version", "decoder.version", "*.embed_positions._float_tensor", "*.embed_positions.weights")
-"""Format numbers, and sinusoidal positions, which are computed."""
+"""Format versions, and sinusoidal positions, which are computed."""
 
 
 def transformer_weights(state: Mapping[str, Tensor], where: str = "fairseq model") -> dict[str, Tensor]:
     """The weights of a `transformer` for `nmt.models.Transformer` with separate embeddings.
 
-    Its options: `norm: pre` where there is an `encoder_norm.weight`, `positions: learned` where there is a
-    `source_positions.weight` (its rows are `learned_positions`); the sizes are the tensors' own.
+    Its options: `norm: pre` if there is an `encoder_norm.weight`, `positions: learned` if there is a
+    `source_positions.weight` (with `learned_positions` rows); the sizes follow from the tensors.
 
     Args:
-        state: what fairseq's checkpoints hold under `model`.
+        state: the entry `model` of a fairseq checkpoint.
         where: the file that it comes from, for errors.
 
     Returns:
-        weights for `nmt.models.weights.load_weights`; unchanged ones share memory with the state.
+        Weights for `nmt.models.weights.load_weights`; unchanged ones share memory with the state.
 
     Raises:
-        UserError: there are other weights than those of a `transformer`; all of them are named.
+        UserError: the weights are not those of a `transformer`; all that do not fit are named.
     """
     return rename(state, TRANSFORMER, IGNORED, where, "a fairseq transformer")
 
 
 def convs2s_weights(state: Mapping[str, Tensor], where: str = "fairseq model") -> dict[str, Tensor]:
-    """The weights of an `fconv` model for `nmt.models.ConvS2S` with separate embeddings; else as above.
+    """The weights of an `fconv` model for `nmt.models.ConvS2S` with separate embeddings; as `transformer_weights`.
 
     Raises:
-        UserError: also where convolutions are normalised over the wrong axis, as early versions of fairseq did.
+        UserError: also if convolutions are normalised over another axis, as in early versions of fairseq.
     """
     for name, magnitude in state.items():
         if ".convolutions." in name and name.endswith(".weight_g") and magnitude.shape[:-1] != (1, 1):
@@ -66,12 +66,12 @@ def convs2s_weights(state: Mapping[str, Tensor], where: str = "fairseq model") -
 
 
 def reordered(table: Tensor) -> Tensor:
-    """A table with a row per token, [V, ...], in the order of our ids."""
+    """A table with one row per token, [V, ...], in the order of our ids."""
     return _rows(table, FAIRSEQ_SPECIAL.bos)
 
 
 def started_from_eos(table: Tensor) -> Tensor:
-    """The same for the target embedding, [V, D]: EOS's row is also what a sentence starts from."""
+    """The target embedding [V, D] in the order of our ids; its BOS row is fairseq's EOS row."""
     return _rows(table, FAIRSEQ_SPECIAL.eos)
 
 
@@ -96,7 +96,7 @@ def _over_windows(direction: Tensor) -> Tensor:
 
 def _tied_direction(weight: Tensor) -> Tensor:
     weight = reordered(weight)
-    # a row of zeros has no direction; with the magnitude 0 any will do
+    # a row of zeros has no direction; with magnitude 0 any direction will do
     return weight.where((weight != 0).any(dim=1, keepdim=True), torch.ones_like(weight))
 
 
@@ -110,7 +110,7 @@ def _reordered_magnitude(magnitude: Tensor) -> Tensor:
 
 
 def _linear(ours: str, *theirs: str, optional: bool = False) -> tuple[Rule, ...]:
-    """A linear layer or a layer normalisation; several side by side become one."""
+    """A linear layer or a layer normalisation; several of theirs are joined into one."""
     return tuple(
         Rule(f"{ours}.{name}", tuple(f"{module}.{name}" for module in theirs), optional=optional)
         for name in ("weight", "bias")
@@ -120,7 +120,7 @@ def _linear(ours: str, *theirs: str, optional: bool = False) -> tuple[Rule, ...]
 def _normalised(
     ours: str, theirs: str, direction: Callable[[Tensor], Tensor] = unchanged, optional: bool = False
 ) -> tuple[Rule, ...]:
-    """A layer under weight normalisation."""
+    """A layer with weight normalisation."""
     return (
         Rule(f"{ours}.direction", (f"{theirs}.weight_v",), direction, optional),
         Rule(f"{ours}.magnitude", (f"{theirs}.weight_g",), torch.flatten, optional),
@@ -153,7 +153,7 @@ TRANSFORMER_LAYERS = (
     *_linear("decoder.{}.cross.output", "decoder.layers.{}.encoder_attn.out_proj"),
     *_linear("decoder.{}.cross_residual.norm", "decoder.layers.{}.encoder_attn_layer_norm"),
 )
-"""Hugging Face's MarianMT, whose code began as fairseq's, gives them the same names."""
+"""Hugging Face's MarianMT, whose code derives from fairseq's, uses the same names."""
 
 TRANSFORMER = (
     *EMBEDDINGS,
@@ -194,4 +194,4 @@ TIED_OUTPUT = (
     Rule("output.magnitude", ("decoder.fc3.weight",), _tied_magnitude),
     Rule("output.bias", ("decoder.fc3.bias",), reordered),
 )
-"""fairseq does not normalise an output layer that is the target embedding. Normalised, it computes the same."""
+"""fairseq does not normalise an output layer that is the target embedding; in normalised form it computes the same."""

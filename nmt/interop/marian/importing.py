@@ -1,4 +1,4 @@
-"""A directory with a MarianMT model as Hugging Face's transformers saves it, as a model directory of ours."""
+"""Import of a MarianMT model, as saved by Hugging Face's transformers, as a model directory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from nmt.models.weights import parameter_count, put_weights, read_tensors
 from nmt.options import LONGEST
 
 WEIGHTS, OLDER_WEIGHTS = "model.safetensors", "pytorch_model.bin"
-"""The second is a pickle, which most OPUS-MT models still come as; it is read as data, without running it."""
+"""The second is a pickle, still the format of most OPUS-MT models; it is read as data, without running it."""
 
 _OTHER_WEIGHTS = (
     "model.safetensors.index.json",
@@ -37,16 +37,16 @@ _OTHER_WEIGHTS = (
 
 
 def import_marian(directory: Path, source_language: str | None = None, target_language: str | None = None) -> Bundle:
-    """Everything that `nmt.bundle.save_bundle` writes.
+    """The imported model, ready for `nmt.bundle.save_bundle`.
 
     Args:
-        directory: config.json, weights, source.spm, target.spm, vocab.json, and if there are such
+        directory: has config.json, weights, source.spm, target.spm, vocab.json, and optionally
             generation_config.json, tokenizer_config.json and target_vocab.json.
-        source_language: code of the language, where tokenizer_config.json has none or a wrong one.
+        source_language: language code, if tokenizer_config.json has none or a wrong one.
         target_language: likewise.
 
     Raises:
-        UserError: a file is missing or damaged, or asks for what we do not have.
+        UserError: a file is missing or damaged, or requires something that is not supported.
     """
     _refuse_native(directory)
     values = read_object(directory / "config.json")
@@ -94,13 +94,13 @@ def import_marian(directory: Path, source_language: str | None = None, target_la
 
 
 def _refuse_native(directory: Path) -> None:
-    """Marian's own files, which transformers converts."""
+    """Refuses a directory of Marian's own files, which transformers can convert."""
     native = [path.name for path in sorted(directory.glob("*.npz"))[:1] + sorted(directory.glob("*.yml"))[:1]]
     if native and not (directory / "config.json").exists():
         raise UserError(
             str(directory),
             "a MarianMT model in Hugging Face's layout",
-            f"Marian's own ({', '.join(native)})",
+            f"a model in Marian's own format ({', '.join(native)})",
             "transformers 4 converts it: python -m transformers.models.marian.convert_marian_to_pytorch --src "
             f"{directory} --dest OUT",
         )
@@ -109,13 +109,13 @@ def _refuse_native(directory: Path) -> None:
 def _language(side: str, name: str | None) -> str:
     if not name:
         got = "no source_lang" if side == "source" else "no target_lang"
-        fix = f"Say --{side}-language, such as --{side}-language en."
+        fix = f"Give --{side}-language, such as --{side}-language en."
         raise UserError("tokenizer_config.json", f"the {side} language", got, fix)
     return name
 
 
 def _read_weights(directory: Path) -> tuple[Path, Mapping[str, Tensor]]:
-    """The file and what is in it."""
+    """The weights file and its contents."""
     path = directory / WEIGHTS
     if path.exists():
         return path, plain_tensors(read_tensors(path)[0], path, f"the weights of {KIND}")
@@ -126,6 +126,6 @@ def _read_weights(directory: Path) -> tuple[Path, Mapping[str, Tensor]]:
             str(directory),
             f"the weights in one file, {WEIGHTS} or {OLDER_WEIGHTS}",
             ", ".join(others) or "neither",
-            "Load the model with transformers and call save_pretrained: it writes the first." if others else "",
+            f"Load the model with transformers and call save_pretrained: it writes {WEIGHTS}." if others else "",
         )
     return path, plain_tensors(load_pickle(path, KIND), path, f"the weights of {KIND}")

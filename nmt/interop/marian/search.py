@@ -1,8 +1,8 @@
 """Generation settings of Hugging Face's transformers as settings of our beam search.
 
-Their score is log P / length ** length_penalty, where the length counts the end of sentence as ours does. When a
-sentence ends is decided by `early_stopping`: true, with the number of finished hypotheses; false, by comparing what
-lives on as if it ended now (`stop_at_current_length`); "never", as our search does by itself.
+Their score is log P / length ** length_penalty, where the length counts the end of sentence, as ours does. Their
+`early_stopping` decides when a sentence ends: true, by the number of finished hypotheses; false, by comparing live
+hypotheses as if they ended now (`stop_at_current_length`); "never", as our search does by default.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from nmt.options import LONGEST, MOST_BEAMS
 from nmt.search.options import BeamSearch
 
 DEFAULTS: Mapping[str, Any] = {"num_beams": 1, "length_penalty": 1.0, "early_stopping": False, "max_length": 20}
-"""Those of transformers, for what a file leaves out."""
+"""The defaults of transformers, for settings that a file leaves out."""
 
 REFUSED = (
     "begin_suppress_tokens",
@@ -42,7 +42,7 @@ REFUSED = (
     "token_healing",
     "watermarking_config",
 )
-"""What changes what is found, where it is set."""
+"""Settings that change the result if set."""
 
 REFUSED_BUT_ONE = (
     "encoder_repetition_penalty",
@@ -51,31 +51,31 @@ REFUSED_BUT_ONE = (
     "num_return_sequences",
     "repetition_penalty",
 )
-"""The same, for what is off at 1."""
+"""Settings that change the result unless they are 1."""
 
 _LengthPenalty = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
 class MarianSearch:
-    """What becomes of the settings."""
+    """The converted settings."""
 
     options: BeamSearch
     never_pad: bool
-    """Padding takes no part in the softmax, besides never being chosen."""
+    """Whether padding is also excluded from the softmax; it is never chosen in any case."""
 
 
 def marian_search(settings: Settings, pad: int, start: int, eos: int) -> MarianSearch:
-    """Settings that find what their beam search finds.
+    """Settings with which our beam search finds the same as theirs.
 
     Args:
-        settings: of generation_config.json, or of config.json where there is none.
+        settings: those of generation_config.json, or of config.json if there is none.
         pad: id of padding.
-        start: id of what the decoder starts from.
+        start: id of the decoder's start token.
         eos: id of the end of sentence.
 
     Raises:
-        UserError: a setting changes what is found and ours has no option for it; it is named.
+        UserError: a setting changes the result and we have no option for it; it is named.
     """
     settings.refuse(REFUSED)
     for name in REFUSED_BUT_ONE:
@@ -106,13 +106,13 @@ def marian_search(settings: Settings, pad: int, start: int, eos: int) -> MarianS
 
 
 def _tokens(settings: Settings, name: str) -> list[int] | None:
-    """Ids, of which one may stand without a list."""
+    """A list of token ids; a single one may be given without a list."""
     found: int | list[int] | None = settings.read(name, int | list[int] | None, "the id of a token")
     return [found] if isinstance(found, int) else found
 
 
 def _longest(settings: Settings) -> int:
-    """Most tokens of a translation before its end. `max_length` counts what the decoder starts from as well."""
+    """Maximum number of tokens in a translation, without EOS. `max_length` counts the start token as well."""
     if settings.get("max_new_tokens") is not None:
         return settings.size("max_new_tokens", LONGEST) - 1
     return max(settings.size("max_length", LONGEST) - 2, 0)

@@ -1,8 +1,8 @@
-"""The text side of a MarianMT model: source.spm and target.spm cut, vocab.json numbers.
+"""The text side of a MarianMT model: source.spm and target.spm split text into pieces, vocab.json has their ids.
 
-As transformers' MarianTokenizer does it, without its punctuation normalisation, which it does not apply by itself
-either. Three things differ on purpose: text that spells a special token (`</s>`) is text; so is `>>abc<<` in front of a
-line where the vocabulary has no such token; and a translation is one line with single blanks.
+It follows transformers' MarianTokenizer, without the punctuation normalisation, which that does not apply by default
+either. Three things differ on purpose: text that looks like a special token (`</s>`) is text; so is `>>abc<<` in front
+of a line if the vocabulary has no such token; and a translation is one line with single spaces.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from nmt.tokenizer.sentencepiece import MOST_MODEL_BYTES
 from nmt.tokenizer.sentencepiece_vocabulary import SentencePieceVocabularyTokenizer
 
 NAMES = {"unk_token": "<unk>", "eos_token": "</s>", "pad_token": "<pad>"}
-"""Those of the special tokens, where tokenizer_config.json does not say otherwise."""
+"""Names of the special tokens, unless tokenizer_config.json has others."""
 
 _START = "<s>"
-"""The name of our BOS; a vocabulary may have a token of this name besides."""
+"""The name of our BOS; a vocabulary may also have a token of this name."""
 
 
 @dataclass(frozen=True)
 class MarianText:
-    """The result."""
+    """Tokenizers of an imported model, the order of their ids, and its languages."""
 
     tokenizers: TokenizerPair
     order: TokenOrder
@@ -39,14 +39,14 @@ class MarianText:
 
 
 def marian_text(directory: Path, settings: Settings) -> MarianText:
-    """Tokenizers that give their ids in our order.
+    """Tokenizers for the model's vocabulary, with ids in our order.
 
     Args:
-        directory: of the model.
-        settings: of config.json.
+        directory: the model's directory.
+        settings: the settings in config.json.
 
     Raises:
-        UserError: a file is missing or damaged, does not go with config.json, or asks for what we do not have.
+        UserError: a file is missing or damaged, contradicts config.json, or requires something that is not supported.
     """
     path = directory / "tokenizer_config.json"
     config = Settings(read_object(path) if path.exists() else {}, NAMES, str(path))
@@ -66,7 +66,7 @@ def marian_text(directory: Path, settings: Settings) -> MarianText:
     start = settings.token("decoder_start_token_id")
     if start >= len(target):
         raise settings.unsupported("decoder_start_token_id", "the id of a token", start)
-    # a source vocabulary of its own has no such token, and needs none
+    # a separate source vocabulary has no start token, and needs none
     orders = [
         _order(vocabulary, names, None if separate else start, directory),
         _order(target, names, start, directory),
@@ -84,13 +84,13 @@ def read_object(path: Path) -> dict[str, Any]:
     """The JSON object in one of the model's files.
 
     Raises:
-        UserError: it cannot be read, or holds something else.
+        UserError: it cannot be read, or is not a JSON object.
     """
     return read_json_object(path, "a file of a MarianMT model in Hugging Face's layout")
 
 
 def _name(token: object) -> str:
-    """A token is its name, or an object with it."""
+    """The name of a token, which is given as the name or as an object that contains it."""
     return str(token["content"] if isinstance(token, Mapping) and "content" in token else token)
 
 
@@ -104,7 +104,7 @@ def _vocabulary(path: Path, size: int) -> dict[str, int]:
 
 
 def _refuse_added(directory: Path, config: Settings, names: Sequence[str]) -> None:
-    """Tokens that were added to a tokenizer later are found in text before SentencePiece sees it."""
+    """Refuses tokens added to a tokenizer later, which transformers matches in text before SentencePiece sees it."""
     path = directory / "added_tokens.json"
     added = set(read_object(path)) if path.exists() else set()
     noted = config.read("added_tokens_decoder", dict[str, Any] | None, "tokens by their ids") or {}

@@ -1,9 +1,9 @@
 """Weights and options of MarianMT models of Hugging Face's transformers as ours. Nothing here imports transformers.
 
-Their decoder starts from the padding token, ours from BOS: our BOS row of the target embedding is their row of padding.
-In the output layer BOS is a token that they do not have: its bias shuts it out, so that every other token keeps its
-probability. Padding they have there: its logit takes part in their softmax, though it is never chosen, and so it does
-in ours. Only with `renormalize_logits` is it shut out before the probabilities are made, and here by its bias too.
+Their decoder starts from the padding token, ours from BOS: the BOS row of our target embedding is their padding row. In
+the output layer they have no BOS: a large negative bias suppresses ours, so every other token keeps its probability.
+Padding is in their softmax, though it is never chosen, and so it is in ours. Only with `renormalize_logits` is it
+removed before the softmax; then our bias suppresses it too.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ DEFAULTS: Mapping[str, Any] = {
     "pad_token_id": 58100,
     "eos_token_id": 0,
 }
-"""Those of transformers, for what a config.json leaves out."""
+"""The defaults of transformers, for settings that config.json leaves out."""
 
 REFUSED = (
     "add_final_layer_norm",
@@ -61,13 +61,13 @@ REFUSED = (
     "quantization_config",
     "tie_encoder_decoder",
 )
-"""What would change the arithmetic. (Not among it: `add_bias_logits`, since their code adds the bias in any case, and
-what acts in training only, as layerdrop does.)"""
+"""Settings that would change the arithmetic. (Not included: `add_bias_logits`, since their code always adds the bias,
+and settings for training only, such as layerdrop.)"""
 
 ACTIVATIONS: Mapping[str, Activation] = {"relu": "relu", "gelu": "gelu", "swish": "swish", "silu": "swish"}
 
-SHUT_OUT = -1e4
-"""A bias after which a token's probability is exactly 0 in float32, and which any precision can hold."""
+SUPPRESSING_BIAS = -1e4
+"""A bias that makes a token's probability exactly 0 in float32, within the range of every precision."""
 
 _POSITIONS = ("encoder.embed_positions.weight", "decoder.embed_positions.weight")
 _POSITIONS_TOLERANCE = 1e-3  # half precision rounds a sine by up to 0.0005
@@ -75,20 +75,21 @@ _POSITIONS_TOLERANCE = 1e-3  # half precision rounds a sine by up to 0.0005
 
 @dataclass(frozen=True)
 class TokenOrder:
-    """Which of their ids stands at each of ours."""
+    """The id in their vocabulary for each of our ids."""
 
     source: Sequence[int]
     target: Sequence[int]
 
 
 def our_order(size: int, pad: int, unk: int, start: int, eos: int) -> list[int]:
-    """Their ids in our order: the special ones where ours are, then the others as they come.
+    """Their ids in our order: first the special tokens in our order, then the others in theirs.
 
     Args:
-        size: of their vocabulary.
+        size: size of their vocabulary.
         pad: their padding.
         unk: their unknown token.
-        start: what their decoder starts from; it becomes BOS, and if it is a token of its own keeps its place too.
+        start: their decoder's start token; it becomes BOS, and unless it is also another special token, it keeps its
+            own id as well.
         eos: their end of sentence.
     """
     return [pad, unk, start, eos, *(token for token in range(size) if token not in (pad, unk, eos))]
@@ -98,7 +99,7 @@ def transformer_config(settings: Settings) -> Transformer.Config:
     """The model's options.
 
     Raises:
-        UserError: a setting changes what is computed and ours has no option for it; it is named.
+        UserError: a setting changes the model's arithmetic and we have no option for it; it is named.
     """
     _check(settings)
     with settings.fitting():
@@ -120,14 +121,14 @@ def marian_weights(
     """The weights for `nmt.models.weights.load_weights`, in float32.
 
     Args:
-        state: what their file holds.
-        tying: of our model.
-        order: of both vocabularies.
+        state: the contents of their file.
+        tying: tying of our model.
+        order: token order of both vocabularies.
         where: the file, for errors.
-        never_pad: padding has no probability at all.
+        never_pad: exclude padding from the softmax.
 
     Raises:
-        UserError: there are other weights than those of a MarianMT model; all of them are named.
+        UserError: the weights are not those of a MarianMT model; all that do not fit are named.
     """
     state = {
         name.removeprefix("model."): weight.float() if weight.is_floating_point() else weight
@@ -137,9 +138,9 @@ def marian_weights(
     _check_positions(state, where)
     for names in _ONE_MATRIX[tying]:
         _merge(state, names, where)
-    shut_out = [SPECIAL.bos, SPECIAL.pad] if never_pad else [SPECIAL.bos]
+    suppressed = [SPECIAL.bos, SPECIAL.pad] if never_pad else [SPECIAL.bos]
     source, target = _rows(order.source, where), _rows(order.target, where)
-    rules = [*TRANSFORMER_LAYERS, Rule("output.bias", ("final_logits_bias",), _bias(target, shut_out))]
+    rules = [*TRANSFORMER_LAYERS, Rule("output.bias", ("final_logits_bias",), _bias(target, suppressed))]
     if tying == "all":
         rules.append(Rule("source_embedding.weight", ("shared.weight",), target))
     else:
@@ -155,7 +156,7 @@ _ONE_MATRIX: Mapping[Tying, Sequence[tuple[str, ...]]] = {
     "target": (("decoder.embed_tokens.weight", "lm_head.weight"),),
     "none": (),
 }
-"""Names that a file may repeat the same matrix under."""
+"""Names under which a file may repeat the same matrix."""
 
 
 def _check(settings: Settings) -> None:
@@ -183,7 +184,7 @@ def _tying(settings: Settings) -> Tying:
 
 
 def _check_positions(state: Mapping[str, Tensor], where: str) -> None:
-    """Some files hold the sinusoids, which are computed here."""
+    """Checks the position tables that some files contain; here sinusoids are computed."""
     for name in _POSITIONS:
         if name in state:
             table = state[name]
@@ -193,34 +194,34 @@ def _check_positions(state: Mapping[str, Tensor], where: str) -> None:
 
 
 def _merge(state: dict[str, Tensor], names: Iterable[str], where: str) -> None:
-    """One matrix that may be there under several names stays under the first."""
+    """Keeps a matrix that may occur under several names under the first one only."""
     first, *others = names
     found = [name for name in (first, *others) if name in state]
     for name in found[1:]:
         if not torch.equal(state[name], state[found[0]]):
-            got = f"another matrix in {name} than in {found[0]}"
+            got = f"different matrices in {name} and {found[0]}"
             raise UserError(where, "tied matrices, as config.json says", got, "Such a model cannot be imported.")
     for name in found:
         state[first] = state.pop(name)
 
 
 def _rows(order: Sequence[int], where: str) -> Callable[[Tensor], Tensor]:
-    """Takes the rows of a table with one per token."""
+    """A function that brings the rows of a table, one per token, into this order."""
     size = len(set(order))
 
     def take(table: Tensor) -> Tensor:
         if not table.dim() or len(table) != size:
             got = f"one of {len(table)}" if table.dim() else "one value"
-            raise UserError(where, f"tables of {size} tokens, as the vocabulary", got)
+            raise UserError(where, f"tables of {size} tokens, the size of the vocabulary", got)
         return table[torch.tensor(order)]
 
     return take
 
 
-def _bias(target: Callable[[Tensor], Tensor], shut_out: Sequence[int]) -> Callable[[Tensor], Tensor]:
+def _bias(target: Callable[[Tensor], Tensor], suppressed: Sequence[int]) -> Callable[[Tensor], Tensor]:
     def take(bias: Tensor) -> Tensor:
         bias = target(bias.flatten())
-        bias[list(shut_out)] = SHUT_OUT
+        bias[list(suppressed)] = SUPPRESSING_BIAS
         return bias
 
     return take

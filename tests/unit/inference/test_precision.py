@@ -106,5 +106,5 @@ def test_on_a_gpu_it_is_bf16_if_it_has_that_and_int8_is_refused(
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: has_bf16)
     model = transformer().to("meta")  # a device that is not a CPU, and that every machine has
     assert fastest_precision(model) == expected
-    with pytest.raises(UserError, match="the device cpu"):
+    with pytest.raises(UserError, match="use device cpu"):
         with_precision(model, "int8")

@@ -174,7 +174,7 @@ def test_quantised_weights(tmp_path: Path, quantization: str, tolerance: float) 
 
 def test_a_quantised_model_is_not_exported(tmp_path: Path) -> None:
     quantize_model(save(tmp_path / "model", random_model(small())), tmp_path / "small")
-    with pytest.raises(UserError, match=r"floating point.*--quantization"):
+    with pytest.raises(UserError, match=r"floating-point.*--quantization"):
         export_ctranslate2(tmp_path / "small", tmp_path / "out")
 
 
@@ -244,10 +244,10 @@ def test_mistakes(tmp_path: Path) -> None:
     for arguments, words in (
         ((tmp_path, tmp_path / "out"), "no metadata.json"),
         ((tmp_path / "none", tmp_path / "out"), "no such directory"),
-        ((model, model), "apart from"),
-        ((model, model / "out"), "apart from"),
-        ((model, tmp_path / "models"), "apart from"),
-        ((model, tmp_path / "file" / "out"), "a place for"),
+        ((model, model), "separate from"),
+        ((model, model / "out"), "separate from"),
+        ((model, tmp_path / "models"), "separate from"),
+        ((model, tmp_path / "file" / "out"), "a path to write"),
         ((model, tmp_path / "out", "int7"), "one of none, int8"),
     ):
         with pytest.raises(UserError, match=words):

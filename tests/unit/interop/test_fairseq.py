@@ -67,7 +67,7 @@ def test_a_missing_weight_is_named(name: str) -> None:
 
 def test_a_weight_of_another_architecture_is_named() -> None:
     state = {**transformer(), "encoder.segment_embedding.weight": torch.ones(4)}
-    with pytest.raises(UserError, match=r"nothing here corresponds to \(encoder\.segment_embedding\.weight\)"):
+    with pytest.raises(UserError, match=r"unexpected \(encoder\.segment_embedding\.weight\)"):
         transformer_weights(state)
 
 

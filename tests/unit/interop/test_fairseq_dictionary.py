@@ -31,8 +31,8 @@ def test_a_word_may_be_listed_again_where_the_line_says_so(tmp_path: Path) -> No
         (" 1\n", 1, "a word without blanks"),
         ("a 1\n\nb 2\n", 2, "a word without blanks"),
         ("a one\n", 1, "a word without blanks"),
-        ("a 1\nb 2\na 3\n", 3, "a word that was not there before, got 'a'"),
-        ("<unk> 1\n", 1, "a word that was not there before"),
+        ("a 1\nb 2\na 3\n", 3, "a word that has not occurred before, got 'a'"),
+        ("<unk> 1\n", 1, "a word that has not occurred before"),
     ],
 )
 def test_a_damaged_line_is_named(text: str, line: int, message: str, tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ def test_an_architecture_of_the_users_own(folder: Path) -> None:
 
 
 def test_an_ensemble_is_refused(folder: Path) -> None:
-    with pytest.raises(UserError, match=r"Ensembles are not imported.*nmt average"):
+    with pytest.raises(UserError, match=r"Ensembles cannot be imported.*nmt average"):
         import_checkpoint(Path(f"{folder}/old.pt:{folder}/old.pt"), choices(folder))
 
 

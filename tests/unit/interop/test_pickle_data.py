@@ -44,7 +44,7 @@ def test_a_hostile_pickle_is_refused_and_not_run(function: Callable[..., object]
     path = tmp_path / "model.pt"
     torch.save({"model": OrderedDict(), "args": Calls(function, argument)}, path, _use_new_zipfile_serialization=zipped)
     with pytest.raises(
-        UserError, match=r"model\.pt: expected a checkpoint that holds tensors.*Nothing was run"
+        UserError, match=r"model\.pt: expected a checkpoint of tensors.*Nothing was run"
     ) as refused:
         load_pickle(path, KIND)
     assert function.__name__ in str(refused.value)
@@ -156,11 +156,11 @@ TENSOR_OF_ANY_SIZE = b"\x80\x02ctorch\nFloatTensor\n\x8a\x05" + (5 << 30).to_byt
 @pytest.mark.parametrize(
     ("content", "got"),
     [
-        (DEEP_KEY, "values in values without end"),
-        (SHARED, "values in values without end"),
-        (FIVE_GIGABYTES, r"names builtins\.bytearray"),
+        (DEEP_KEY, "values nested too deeply"),
+        (SHARED, "values nested too deeply"),
+        (FIVE_GIGABYTES, r"refers to builtins\.bytearray"),
         (PUNYCODE, "the encoding 'punycode'"),
-        (TENSOR_OF_ANY_SIZE, r"names torch\.FloatTensor"),
+        (TENSOR_OF_ANY_SIZE, r"refers to torch\.FloatTensor"),
         (b"\x80\x02]" + b"Na" * 600_000 + b".", "1,000,000 instructions"),
         (b"\x80\x04\x95\x00\x00\x00\x00\x00\x00\x00\x00N.", "FRAME"),
         (b"\x80\x02X\xff\xff\xff\x7fa", "expected 2147483647 bytes"),
@@ -207,7 +207,7 @@ def test_an_archive_of_very_many_files_is_not_listed(tmp_path: Path) -> None:
 def test_names_of_python_2_are_those_of_python_3(tmp_path: Path) -> None:
     path = saved(tmp_path / "model.pt", b"\x80\x02c__builtin__\nset\n]\x85R.")
     assert load_pickle(path, KIND) == set()
-    with pytest.raises(UserError, match=r"names builtins\.eval"):
+    with pytest.raises(UserError, match=r"refers to builtins\.eval"):
         load_pickle(saved(path, b"\x80\x02c__builtin__\neval\n)R."), KIND)
 
 

@@ -78,7 +78,7 @@ def test_every_weight_left_over_is_named_or_counted() -> None:
         "layers.1.extra": torch.ones(1),
     }
     got = complaint(state)
-    assert "3 that nothing here corresponds to (decoder.bias, layers.*.extra (2 of them)), and 0 missing (none)" in got
+    assert "3 unexpected (decoder.bias, layers.*.extra (2 of them)), and 0 missing (none)" in got
 
 
 def test_only_what_is_listed_is_ignored() -> None:
