@@ -169,7 +169,7 @@ def test_the_model_itself_is_never_written_over(model: Path, tmp_path: Path, pla
     shutil.copytree(model, here)
     (tmp_path / "run" / "link").symlink_to(here)
     (tmp_path / "run" / METADATA).write_bytes((model / METADATA).read_bytes())  # so that it may be replaced
-    with pytest.raises(UserError, match="apart from"):
+    with pytest.raises(UserError, match="separate from"):
         quantize(here, here / place, "--force")
     for path in (path for path in model.rglob("*") if path.is_file()):
         assert (here / path.relative_to(model)).read_bytes() == path.read_bytes()
