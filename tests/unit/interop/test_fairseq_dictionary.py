@@ -26,11 +26,11 @@ def test_a_word_may_be_listed_again_where_the_line_says_so(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        ("a 1\nb c 2\n", 2, "a word without blanks"),
-        ("a 1\nb\n", 2, "a word without blanks"),
-        (" 1\n", 1, "a word without blanks"),
-        ("a 1\n\nb 2\n", 2, "a word without blanks"),
-        ("a one\n", 1, "a word without blanks"),
+        ("a 1\nb c 2\n", 2, "a word, a space and a count"),
+        ("a 1\nb\n", 2, "a word, a space and a count"),
+        (" 1\n", 1, "a word, a space and a count"),
+        ("a 1\n\nb 2\n", 2, "a word, a space and a count"),
+        ("a one\n", 1, "a word, a space and a count"),
         ("a 1\nb 2\na 3\n", 3, "a word that has not occurred before, got 'a'"),
         ("<unk> 1\n", 1, "a word that has not occurred before"),
     ],

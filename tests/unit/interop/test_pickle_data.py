@@ -43,9 +43,7 @@ def test_a_hostile_pickle_is_refused_and_not_run(function: Callable[..., object]
     argument = arguments.get(function, f"__import__('os').mkdir({str(mark)!r})")
     path = tmp_path / "model.pt"
     torch.save({"model": OrderedDict(), "args": Calls(function, argument)}, path, _use_new_zipfile_serialization=zipped)
-    with pytest.raises(
-        UserError, match=r"model\.pt: expected a checkpoint of tensors.*Nothing was run"
-    ) as refused:
+    with pytest.raises(UserError, match=r"model\.pt: expected a checkpoint of tensors.*Nothing was run") as refused:
         load_pickle(path, KIND)
     assert function.__name__ in str(refused.value)
     assert not mark.exists()
