@@ -97,7 +97,7 @@ def test_a_vocabulary_that_the_text_does_not_give(recipe: Path) -> None:
     most = int(mistake.got.split()[-2])
     assert found(recipe, f"tokenizer.vocabulary_size={most}").mistakes == []
     (mistake,) = found(recipe, "tokenizer.vocabulary_size=262").mistakes
-    assert "one piece for each character of the source and the target" in mistake.expected
+    assert "every character of the source and the target" in mistake.expected
     assert found(recipe, "tokenizer.vocabulary_size=900", most=FIRST).mistakes == []
 
 
