@@ -1,1 +1,1 @@
-"""The toolkit from Python: what stands behind the names of the package `nmt`."""
+"""The Python interface: the implementation of the names in the package `nmt`."""

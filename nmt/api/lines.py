@@ -1,4 +1,4 @@
-"""Text as callers give it."""
+"""Checks text that callers pass."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from nmt.errors import UserError
 
 
 def checked_lines(lines: Iterable[str], name: str) -> Iterator[str]:
-    """The same lines, one at a time.
+    """Passes the lines through one at a time.
 
     Args:
-        lines: of a list, a file, a generator …
-        name: what to call them in an error.
+        lines: a list, a file, a generator …
+        name: the argument's name for errors.
 
     Raises:
-        UserError: at once where these are no lines at all, or at the first that is no text.
+        UserError: immediately if `lines` is not an iterable of lines, else at the first item that is not a str.
     """
     if isinstance(lines, (str, bytes, bytearray, os.PathLike)):
-        fix = "A list of one str is one line; open(path, encoding='utf-8') gives the lines of a file."
+        fix = "Use a list with one str for one line, or open(path, encoding='utf-8') for the lines of a file."
         raise UserError(name, "several lines, each a str", f"one {type(lines).__name__}", fix)
     if not isinstance(lines, Iterable):
         raise UserError(name, "lines, each a str", type(lines).__name__)

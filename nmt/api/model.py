@@ -1,4 +1,4 @@
-"""A trained model, as a Python program uses it."""
+"""The Python interface of a trained model."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ from nmt.search import BeamSearch, Sampling, SearchConfig
 from nmt.text import clean_line
 
 SearchSettings = BeamSearch | Sampling | Mapping[str, Any]
-"""A search, or the fields that change in the model's own."""
+"""A search, or changes to fields of the model's own search."""
 
 
 class Encoded(NamedTuple):
-    """A line as the model reads or writes it, without BOS and EOS."""
+    """A tokenised line, without BOS and EOS."""
 
     ids: tuple[int, ...]
     """Token ids."""
     pieces: tuple[str, ...]
-    """The same as text; U+2581 stands for a space where the tokenizer is SentencePiece's."""
+    """The tokens as text; SentencePiece writes a space as U+2581."""
 
 
 def load(
@@ -54,50 +54,51 @@ def load(
     """Loads a model directory.
 
     Args:
-        directory: the model directory, or the folder of a run.
-        device: "cpu", "cuda", "cuda:1" …; "auto" is a GPU if there is one.
-        precision: numbers to compute with, "fp32", "bf16" or "int8". "auto" is what `nmt translate` and `nmt score` do
-            by default: translations in what is fastest on this machine (`Model.precision`), scores in what the weights
-            are stored as.
-        split: translate the sentences of a line one by one: "on", "off", or "auto", where the training text had but one
-            a line.
-        batch_tokens: source tokens of a batch, padding and end-of-sentence included.
-        model_options: options of the model that leave the weights as they are, by dotted key within the recipe's
+        directory: a model directory or a run folder.
+        device: "cpu", "cuda", "cuda:1" …; "auto" is a GPU if available.
+        precision: arithmetic of the model, "fp32", "bf16" or "int8". "auto" is the default of `nmt translate` and
+            `nmt score`: translations in the fastest precision on this machine (`Model.precision`), scores in the
+            precision of the stored weights.
+        split: whether to translate the sentences of a line one by one: "on", "off", or "auto", which splits if the
+            training text had one sentence per line.
+        batch_tokens: source tokens in a batch, including padding and end of sentence.
+        model_options: changes to model options that leave the weights as they are, by dotted key within the recipe's
             section `model`, as in {"decoder_solver.max_iterations": 4}.
 
     Raises:
-        UserError: this is no model directory, something in it is damaged, or a setting is wrong.
+        UserError: this is not a model directory, something in it is damaged, or a setting is wrong.
     """
-    path, place = model_directory(Path(directory)).absolute(), chosen_device(device)
+    path, chosen = model_directory(Path(directory)).absolute(), chosen_device(device)
     given = {"precision": precision, "split": split, "batch_tokens": batch_tokens}
     options = changed(TranslationOptions(), given)
-    return Model(path, load_bundle(path, place, changed_model(path, model_options) if model_options else None), options)
+    model = changed_model(path, model_options) if model_options else None
+    return Model(path, load_bundle(path, chosen, model), options)
 
 
 class Model:
-    """A trained model; `nmt.load` makes one.
+    """A trained model, loaded by `nmt.load`.
 
-    Nothing in it changes once it is loaded: any number of threads may call its methods at the same time, without a
-    lock, and each gets what it would get alone. They are hardly faster together than one after the other, since they
-    wait for each other's Python: that is what `workers` are for. A `Pool` is for one thread. Of the process as a whole
-    one setting is changed: the C library keeps memory that was freed (`nmt.cpu.keep_freed_memory`).
+    A loaded model never changes: any number of threads may call its methods at the same time, without a lock, and each
+    gets the result it would get alone. Threads bring little speed, because they wait for Python's global lock; use
+    `workers` for speed. A `Pool` is for one thread. Loading changes one setting of the whole process: the C library
+    keeps freed memory (`nmt.cpu.keep_freed_memory`).
 
-    `beam`, `n_best` and `search` mean the same everywhere: `beam` and `n_best` change these fields of the search;
-    `search` is a whole one (`nmt.BeamSearch(beam=4, length_penalty=1.0)`, `nmt.Sampling(seed=3)`), or a mapping of the
-    fields that change in the model's own ({"length_penalty": 1.0}). What is not given stays as the recipe has it.
+    `beam`, `n_best` and `search` mean the same in all methods. `beam` and `n_best` change these fields of the search.
+    `search` is a complete search (`nmt.BeamSearch(beam=4, length_penalty=1.0)`, `nmt.Sampling(seed=3)`) or a mapping of
+    changes to the model's own ({"length_penalty": 1.0}). Everything else stays as in the recipe.
 
     Args:
         directory: the model directory, which worker processes load.
-        bundle: the same, loaded.
-        options: how lines become batches, and the precision.
+        bundle: the loaded model directory.
+        options: how lines are grouped into batches, and the precision.
     """
 
     def __init__(self, directory: Path, bundle: Bundle, options: TranslationOptions) -> None:
         self.directory, self.metadata = directory, bundle.metadata
         self.search: SearchConfig = own_search(bundle.recipe)
-        """The search of its recipe."""
+        """The search of the model's recipe."""
         self.precision: Precision = options.precision
-        """Numbers that translations are computed with."""
+        """Precision of the arithmetic in translation."""
         if options.precision == "auto":
             self.precision = fastest_precision(bundle.model)
         self._stored = evaluating(with_precision(bundle.model, options.precision))
@@ -105,7 +106,7 @@ class Model:
         same = self.precision == options.precision
         self._fast = self._stored if same else evaluating(with_precision(bundle.model, self.precision))
         """The model that translates."""
-        self._options = options.model_copy(update={"precision": "auto"})  # they are in their precision already
+        self._options = options.model_copy(update={"precision": "auto"})  # the models already have their precision
         self._tokenizers, self._model_options = bundle.tokenizers, bundle.recipe["model"]
         self._sampling = own_sampling(bundle.recipe)
 
@@ -115,7 +116,7 @@ class Model:
         return f"<nmt.Model {str(self.directory)!r}: {kind}, {languages}, {self.precision}>"
 
     @overload
-    def translate(  # type: ignore[overload-overlap]  # a str is an iterable of str, and it is one line
+    def translate(  # type: ignore[overload-overlap]  # a str is an iterable of str, but means one line
         self,
         text: str,
         *,
@@ -145,22 +146,21 @@ class Model:
         search: SearchSettings | None = None,
         attention: bool = False,
     ) -> Translation | list[Translation]:
-        """Translates a line, or lines.
+        """Translates one or more lines.
 
-        What a line becomes does not depend on the others. A blank line becomes a blank one; a line feed within a str is
-        a blank, not the end of a line.
+        The translation of a line does not depend on other lines. A blank line gives a blank translation. A line feed
+        within a str counts as a blank, not as the end of a line.
 
         Args:
             text: one str, which gives one translation; or a list, an open file or any other iterable of N str, which
-                gives a list of N, in order.
-            beam: hypotheses of a sentence.
-            n_best: how many translations of each line, at most `beam`: see `Translation.n_best`.
-            search: other settings of the search.
+                gives a list of N translations in order.
+            beam: number of hypotheses per sentence.
+            n_best: number of translations per line, at most `beam`: see `Translation.n_best`.
+            search: other search settings.
             attention: also return `Translation.attention`.
 
         Raises:
-            UserError: something else than text, a setting that is wrong or does not go with the others, or a language
-                model.
+            UserError: `text` is not text, a setting is wrong or incompatible, or the model is a language model.
         """
         self._check_translates()
         translator = self._translator(self._fast, self._search(search, beam, n_best), attention=attention)
@@ -183,15 +183,15 @@ class Model:
     def score(
         self, source: str | Iterable[str] | None = None, target: str | Iterable[str] = ()
     ) -> LineScore | list[LineScore]:
-        """How probable the model finds given translations, or a language model given text.
+        """Log-probabilities of given translations, or of text under a language model.
 
         Args:
-            source: one line, or N of them; None for a language model.
-            target: its translation, or N of them; or lines of text for a language model.
+            source: one line or N lines; None for a language model.
+            target: one translation or N translations; or text for a language model.
 
         Raises:
-            UserError: something else than text, more lines on one side than on the other, or a source where there is
-                none, or none where there is one.
+            UserError: an argument is not text, the sides differ in their number of lines, a translation model is given
+                no source, or a language model is given one.
         """
         if isinstance(target, str) and (source is None or isinstance(source, str)):
             return self._scored(None if source is None else [source], [target])[0]
@@ -213,27 +213,27 @@ class Model:
         tokenize: Tokenization = "auto",
         measures: Sequence[MeasureName] | None = None,
     ) -> Scores:
-        """Scores of the model's translations, with their signatures: what `nmt evaluate` prints.
+        """Scores of the model's translations with their signatures, as printed by `nmt evaluate`.
 
         Args:
             source: lines to translate; None for a language model.
-            reference: their right translations; or a list of several such lists; or a language model's text.
-            beam: hypotheses of a sentence.
-            search: other settings of the search.
-            tokenize: how BLEU and GLEU divide text into words, by sacrebleu's names; "auto": by the target language.
-            measures: which ones: "bleu", "chrf", "ter", "gleu", "exact_match", "token_accuracy", "perplexity",
-                "word_perplexity", "bits_per_character". The last four are of the model's own probabilities, of the
-                first of several references. None: the first four, or of a language model the last three.
+            reference: reference translations; or a list of several such lists; or a language model's text.
+            beam: number of hypotheses per sentence.
+            search: other search settings.
+            tokenize: sacrebleu tokenizer that splits text into words for BLEU and GLEU; "auto": by target language.
+            measures: any of "bleu", "chrf", "ter", "gleu", "exact_match", "token_accuracy", "perplexity",
+                "word_perplexity", "bits_per_character". The last four measure the model's probabilities of the first
+                reference. None: the first four, or the last three for a language model.
 
         Raises:
-            UserError: texts of different length, or of none; a wrong setting.
+            UserError: texts differ in length or are empty, or a setting is wrong.
         """
         if measures is None:
             measures = OF_TESTS if self.metadata.task == "translation" else OF_LANGUAGE_MODELS
         check_measures(measures)
         given, references = self._given(source), _references(reference)
         sources = [""] * len(references[0]) if given is None else given
-        for lines in references:  # before the work
+        for lines in references:  # before translating
             check_lines(sources, lines, "source")
         words = tokenizer_name(tokenize, self.metadata.target_language, references[0])
         found: list[str] = []
@@ -256,21 +256,20 @@ class Model:
         top_k: int | None = None,
         max_tokens: int | None = None,
     ) -> list[str]:
-        """Lines drawn at random from a language model.
+        """Lines sampled from a language model. Settings left at None come from the model's recipe.
 
         Args:
-            lines: how many.
-            prompt: what every line begins with.
-            seed: of the random draws: the same seed gives the same lines.
-            temperature: below 1 more probable tokens, above 1 more varied ones.
-            top_k: draws among that many most probable tokens; 0 for all.
-            max_tokens: most tokens of a line, the prompt's not counted. This and the three before: None leaves them to
-                the model's recipe.
+            lines: number of lines.
+            prompt: beginning of every line.
+            seed: random seed; the same seed gives the same lines.
+            temperature: below 1 favours probable tokens, above 1 gives more variety.
+            top_k: sample among this many most probable tokens; 0 for all.
+            max_tokens: largest number of tokens in a line, without the prompt.
 
         Raises:
-            UserError: a translation model, or a wrong setting.
+            UserError: the model is a translation model, or a setting is wrong.
         """
-        check_task(self.metadata, "language_model", str(self.directory), "Model.translate translates.")
+        check_task(self.metadata, "language_model", str(self.directory), "Use Model.translate.")
         values = {"seed": seed, "temperature": temperature, "top_k": top_k, "max_length_offset": max_tokens}
         sampling = changed(self._sampling, {name: value for name, value in values.items() if value is not None})
         return list(generated_lines(self._stored, self._tokenizers.target, lines, sampling, prompt))
@@ -280,7 +279,7 @@ class Model:
 
         Args:
             text: the line.
-            side: whose tokenizer.
+            side: side of the tokenizer to use.
         """
         tokenizer = self._tokenizers.source if side == "source" else self._tokenizers.target
         ids = tokenizer.encode(clean_line(text))
@@ -294,15 +293,15 @@ class Model:
         n_best: int | None = None,
         search: SearchSettings | None = None,
     ) -> Pool:
-        """Processes of one thread each that load this model, for a `with` block: for long texts on a CPU.
+        """Single-threaded processes that load this model, for use in a `with` block; for long texts on a CPU.
 
-        Starting them takes seconds, most of it to import torch. They give the same translations as `translate`.
+        Starting them takes seconds, mostly to import torch. They give the same translations as `translate`.
 
         Args:
-            count: how many; None is one per CPU core.
-            beam: hypotheses of a sentence.
-            n_best: how many translations of each line.
-            search: other settings of the search.
+            count: number of processes; None is one per CPU core.
+            beam: number of hypotheses per sentence.
+            n_best: number of translations per line.
+            search: other search settings.
 
         Raises:
             UserError: the model is on a GPU or a language model, or a setting is wrong.
@@ -317,14 +316,14 @@ class Model:
         return Pool(Workers(self.directory, count or default_workers(), settings, options, self._model_options))
 
     def _check_translates(self) -> None:
-        fix = "Model.score tells how probable lines are, Model.generate writes some."
+        fix = "Use Model.score for probabilities of lines, Model.generate to write lines."
         check_task(self.metadata, "translation", str(self.directory), fix)
 
     def _given(self, source: Iterable[str] | None) -> list[str] | None:
-        """The sources; None for a language model, which has none.
+        """The sources; None for a language model.
 
         Raises:
-            UserError: there are none of a translation model, or some of a language model.
+            UserError: a translation model is given no source, or a language model is given one.
         """
         if (source is None) == (self.metadata.task == "translation"):
             expected = "lines, each a str" if source is None else "None with a language model, which reads no source"
@@ -345,7 +344,7 @@ class Model:
 
 
 def _references(given: Iterable[str] | Sequence[Sequence[str]]) -> list[list[str]]:
-    """One or more texts, each as lines."""
+    """One or more reference texts, each as a list of lines."""
     if not isinstance(given, Sequence) or not given or isinstance(given[0], str):
-        return [list(checked_lines(given, "reference"))]  # type: ignore[arg-type]  # it looks at each
+        return [list(checked_lines(given, "reference"))]  # type: ignore[arg-type]  # it checks each item
     return [list(checked_lines(lines, f"reference {number}")) for number, lines in enumerate(given, 1)]

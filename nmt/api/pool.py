@@ -1,4 +1,4 @@
-"""Worker processes, as a Python program uses them."""
+"""The Python interface of worker processes."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from nmt.inference.translator import Translation
 from nmt.inference.windows import WINDOW_LINES, windows
 from nmt.inference.workers import Workers
 
-_ONE_AT_A_TIME = "Finish one text before the next, or open a pool for each."
+_ONE_AT_A_TIME = "Finish one text before the next, or open a pool for each text."
 
 
 class Pool:
-    """Processes that translate with one model, between the beginning and the end of a `with` block.
+    """Processes that translate with one model, within a `with` block.
 
         with model.workers(4) as pool:
             for translation in pool.translate(lines):
                 print(translation.text)
 
-    For one thread, and one text at a time.
+    For use by one thread, with one text at a time.
 
     Args:
-        workers: not started yet.
+        workers: the workers, not yet started.
     """
 
     def __init__(self, workers: Workers) -> None:
         self._workers, self._open = workers, False
         self._latest = object()
-        """Stands for the text that is being translated."""
+        """Identifies the text being translated."""
 
     def __enter__(self) -> Self:
         self._workers.__enter__()
@@ -45,14 +45,14 @@ class Pool:
         self._workers.__exit__(kind, error, trace)
 
     def translate(self, lines: Iterable[str]) -> Iterator[Translation]:
-        """One translation per line, in order, as they are done.
+        """Yields one translation per line, in order, as they become ready.
 
         Args:
-            lines: a list, which is shared out evenly; or an open file or any other iterable, which is read a little
-                ahead of what is translated, and may be larger than memory.
+            lines: a list, which is divided evenly; or an open file or any other iterable, which may be larger than
+                memory and is read only slightly ahead of the translations.
 
         Raises:
-            UserError: a line that is no text, a worker that died, or one that is asked outside of the `with` block.
+            UserError: a line is not a str, a worker died, or the pool is used outside of its `with` block.
         """
         size = WINDOW_LINES
         if isinstance(lines, Sized):
@@ -69,6 +69,6 @@ class Pool:
 
     def _check(self, own: object) -> None:
         if not self._open:
-            raise UserError("workers", "to be used in a `with` block", "no processes outside of it")
+            raise UserError("workers", "use within a `with` block", "use outside of it")
         if self._latest is not own:
             raise UserError("workers", "one text at a time", "a second one before the first was done", _ONE_AT_A_TIME)

@@ -1,4 +1,4 @@
-"""From a recipe to a trained model, as a Python program does it."""
+"""The Python interface of training: from a recipe to a trained model."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ def train(
     runs: str | os.PathLike[str] | None = None,
     quiet: bool = False,
 ) -> RunResult:
-    """All that a recipe says, as `nmt run`: prepares the data, trains, translates the test sets, scores.
+    """Runs a recipe like `nmt run`: prepares the data, trains, translates the test sets, scores.
 
-    Everything lies in <runs>/<corpus>_<source>_<target>/<recipe name>/, the same folder as that of `nmt run`: what is
-    finished there is reused, and an interrupted training goes on. For one thread at a time, since training draws from
-    torch's generator, which it leaves as it was. Ctrl-C is seen by the main thread only.
+    Everything is stored in <runs>/<corpus>_<source>_<target>/<recipe name>/, the same folder as for `nmt run`: finished
+    stages are reused, and an interrupted training resumes. Call it from one thread at a time, because training uses
+    torch's random generator, whose state is restored afterwards. Only the main thread notices Ctrl-C.
 
     Args:
-        recipe: path of the YAML file, a mapping of what such a file would hold, or a `Recipe`.
-        overrides: of a path or mapping, as for `Recipe.load`: {"training.updates": 500}.
+        recipe: path of the YAML file, a mapping with the same content, or a `Recipe`.
+        overrides: changes to a path or mapping, as for `Recipe.load`: {"training.updates": 500}.
         runs: folder of all runs; None: $NMT_RUNS, or `runs` in the current folder.
-        quiet: show no progress; else it is on standard error, live on a terminal.
+        quiet: do not show progress on standard error.
 
     Returns:
         The directories of the run and of its model (for `nmt.load`), and the scores by test set.
 
     Raises:
-        UserError: a mistake in the recipe or the data; another run at work in the same folder.
-        KeyboardInterrupt: Ctrl-C, once a checkpoint is saved; the same call goes on from it.
+        UserError: there is a mistake in the recipe or the data, or another run is at work in the same folder.
+        KeyboardInterrupt: on Ctrl-C, after saving a checkpoint; the same call resumes from it.
     """
     if isinstance(recipe, Recipe):
         if overrides:
-            fix = "Give them to Recipe.load, which checks the whole."
-            raise UserError("overrides", "none for a Recipe, which is resolved already", str(overrides), fix)
+            fix = "Pass them to Recipe.load, which validates the whole recipe."
+            raise UserError("overrides", "none for a Recipe, which is already resolved", str(overrides), fix)
         resolved = recipe
     else:
         resolved = Recipe.load(recipe, overrides)
@@ -59,7 +59,7 @@ def train(
 
 @contextmanager
 def _torch_as_it_was() -> Iterator[None]:
-    """Training sets torch's seed and, with several processes, the number of its threads."""
+    """Restores torch's seed and number of threads, which training changes (the latter with several processes)."""
     threads = torch.get_num_threads()
     with torch.random.fork_rng():
         try:

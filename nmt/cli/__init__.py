@@ -1,1 +1,1 @@
-"""The command line: one thin file per command, which parses, builds, calls and shows."""
+"""The command line: one thin file per command that parses, calls the library and prints."""

@@ -1,4 +1,4 @@
-"""Arguments and kinds of options that several commands share."""
+"""Arguments and options shared by several commands."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ R = TypeVar("R")
 
 
 def path_option(*names: str, help: str, required: bool = False) -> Callable[[Callable[..., R]], Callable[..., R]]:  # noqa: A002 -- click's word
-    """An option that names a file or folder, and may be given once: another one would go unnoticed."""
+    """An option that names a file or folder. Giving it twice is an error, because click would ignore the first."""
 
     def once(context: click.Context, parameter: click.Parameter, values: tuple[Path, ...]) -> Path | None:
         if len(values) > 1:
-            raise click.BadParameter(f"given {len(values)} times, where one is expected.", context, parameter)
+            raise click.BadParameter(f"expected once, but given {len(values)} times.", context, parameter)
         return values[0] if values else None
 
     kind = click.Path(path_type=Path)
@@ -28,7 +28,7 @@ def path_option(*names: str, help: str, required: bool = False) -> Callable[[Cal
 
 
 def recipe_arguments(function: Callable[..., R]) -> Callable[..., R]:
-    """RECIPE, a file or the name of a shipped one, and any number of key=value: passed as `recipe` and `overrides`."""
+    """RECIPE (a file or the name of a shipped recipe) and KEY=VALUE..., passed as `recipe` and `overrides`."""
 
     def found(context: click.Context, parameter: click.Parameter, path: Path) -> Path:
         if path.exists() or (path.suffix in (".yaml", ".yml") and not shipped_recipe(path.as_posix())):
@@ -43,17 +43,17 @@ def shipped(name: str) -> Path:
     """The file of a shipped recipe.
 
     Raises:
-        UserError: there is none of this name.
+        UserError: there is no recipe of this name.
     """
     if (path := shipped_recipe(name)) is None:
         near = get_close_matches(name, shipped_recipes(), n=1)
         fix = f"Did you mean `{near[0]}`?" if near else "`nmt recipe list` lists them."
-        raise UserError(name, "a recipe's file, or the name of a shipped recipe", "neither", fix)
+        raise UserError(name, "a recipe file, or the name of a shipped recipe", "neither", fix)
     return path
 
 
 def runs_option(function: Callable[..., R]) -> Callable[..., R]:
-    """--runs, or $NMT_RUNS: passed as `runs`."""
+    """--runs or $NMT_RUNS, passed as `runs`."""
     return click.option(
         "--runs",
         type=click.Path(path_type=Path, file_okay=False),
@@ -61,15 +61,15 @@ def runs_option(function: Callable[..., R]) -> Callable[..., R]:
         show_envvar=True,
         default=Path("runs"),
         show_default=True,
-        help="Folder of all runs; this one goes to <corpus>_<source>_<target>/<recipe name>/ in it.",
+        help="Folder of all runs; this run goes into its subfolder <corpus>_<source>_<target>/<recipe name>/.",
     )(function)
 
 
 def refuse_existing_file(path: Path, force: bool) -> None:
-    """Before a file is written that may be somebody's work.
+    """Refuses to overwrite a file that may be the user's work.
 
     Raises:
-        UserError: it is there, and `force` does not say that it may be replaced.
+        UserError: the file exists and `force` is not set.
     """
     if path.exists() and not force:
-        raise UserError(str(path), "a new file", "one that is there", "--force replaces it.")
+        raise UserError(str(path), "a new file", "an existing one", "--force replaces it.")

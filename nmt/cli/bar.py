@@ -1,4 +1,4 @@
-"""A line at the foot of a terminal that moves while something works, and says how much is done and when it will end."""
+"""A progress line at the bottom of a terminal, with the amount done and the time remaining."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from nmt.pipeline.reporter import duration
 
 _NAME_WIDTH = 10
 _WIDE = 90
-"""Columns from which there is room for all; what is narrower has a shorter bar, and the note gives way first."""
+"""Terminal columns needed to show everything. Narrower terminals get a shorter bar, and the note is cut first."""
 
 
 class Pace:
-    """The time that work will still take, from how fast it has gone since the first report of it."""
+    """Estimates the time remaining from the speed since the first report."""
 
     def __init__(self) -> None:
         self._start, self._first, self._last = 0.0, 0, math.inf
 
     def seconds_left(self, done: int, total: int) -> float | None:
-        """None while there is nothing to tell from.
+        """The time remaining; None while it cannot be estimated.
 
         Args:
-            done: so far; less than at the last call where other work has begun.
-            total: of how much; 0: not known.
+            done: amount done so far; less than in the last call means that new work has begun.
+            total: total amount; 0 if unknown.
         """
         now = time.monotonic()
-        if done < self._last:  # at first, too
+        if done < self._last:  # also true in the first call
             self._start, self._first = now, done
         self._last = done
         if done <= self._first or total < done:
@@ -41,11 +41,11 @@ class Pace:
 
 
 class Bar:
-    """A spinner, which becomes a bar once it is told how much there is to do; `close` takes it away.
+    """A spinner that becomes a bar once the total amount is known; `close` removes it.
 
     Args:
         console: a terminal.
-        name: of the work.
+        name: name of the work.
     """
 
     def __init__(self, console: Console, name: str) -> None:
@@ -67,24 +67,24 @@ class Bar:
         self._progress.start()
 
     def show(self, done: int, total: int, note: str, seconds_left: float | None) -> None:
-        """Moves it.
+        """Updates the bar.
 
         Args:
-            done: so far.
-            total: of how much; 0: not known.
-            note: what else there is to say.
-            seconds_left: until the end, as far as anybody can say.
+            done: amount done so far.
+            total: total amount; 0 if unknown.
+            note: further information.
+            seconds_left: estimated time until the end; None if unknown.
         """
         ends = None if seconds_left is None else time.monotonic() + seconds_left
         self._progress.update(self._task, completed=done, total=total or None, note=note, ends=ends)
 
     def close(self) -> None:
-        """Takes it away."""
+        """Removes the bar."""
         self._progress.stop()
 
 
 class _NarrowProgress(Progress):
-    """Leaves room at the right edge for the ^C that a terminal shows: it would begin a line, and leave this one."""
+    """Leaves room at the right edge for the terminal's ^C, which would otherwise wrap and leave this line behind."""
 
     def get_renderable(self) -> RenderableType:
         return _Narrower(super().get_renderable())
@@ -99,14 +99,14 @@ class _Narrower:
 
 
 class _Spinner(SpinnerColumn):
-    """One that turns to the end: after the last update comes a validation."""
+    """A spinner that keeps turning at 100 %, because a validation follows the last update."""
 
     def render(self, task: Task) -> RenderableType:
         return self.spinner.render(task.get_time())
 
 
 class _Share(ProgressColumn):
-    """`30 % 1200/4000`; where nobody knows of how much, `1200`; nothing before the first."""
+    """`30 % 1200/4000`, or `1200` if the total is unknown; empty before the first item."""
 
     def render(self, task: Task) -> Text:
         done = int(task.completed)
@@ -116,7 +116,7 @@ class _Share(ProgressColumn):
 
 
 class _Time(ProgressColumn):
-    """`3 min 05 s left`, counting down between two reports; how long it has taken, as long as no end is in sight."""
+    """`3 min 05 s left`, counting down between reports; the elapsed time while there is no estimate."""
 
     max_refresh = 0.25
 

@@ -1,6 +1,6 @@
-"""What a person sees while a command works: a live display on a terminal, plain lines in a file.
+"""Output of a running command: a live display on a terminal, plain lines in a file.
 
-Nothing but text reaches a file or a pipe: no colours, no carriage returns, no cursor movements.
+Files and pipes receive only text: no colours, no carriage returns, no cursor movements.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _NAME_WIDTH = 10
 
 
 def stdout_console() -> Console:
-    """For what a command is asked for: tables, reports."""
+    """The console for a command's results: tables, reports."""
     return _console(stderr=False)
 
 
 def stderr_console() -> Console:
-    """For what accompanies a command whose standard output is data."""
+    """The console for messages of a command whose standard output is data."""
     return _console(stderr=True)
 
 
@@ -37,25 +37,25 @@ def _console(*, stderr: bool) -> Console:
     if not console.is_terminal:
         console.width = _FILE_WIDTH  # rich would assume 80 columns and cut tables
     elif console.is_dumb_terminal:
-        console.width = shutil.get_terminal_size().columns  # 80 here too
+        console.width = shutil.get_terminal_size().columns  # rich would assume 80 columns here too
     return console
 
 
 class _Console(Console):
-    """A console that leaves it to the command what a reader that went away means; rich's would end with status 1."""
+    """A console that passes a broken pipe on to the command; rich's console would exit with status 1."""
 
     def on_broken_pipe(self) -> None:
         raise
 
 
 def is_live(console: Console) -> bool:
-    """Whether someone watches who can be shown something that moves."""
+    """Whether the console can show a live display."""
     return console.is_terminal and not console.is_dumb_terminal
 
 
 @contextmanager
 def reporting(console: Console) -> Iterator[Reporter]:
-    """A reporter that draws on the console while the block lasts, and leaves it tidy however it ends."""
+    """A reporter that draws on the console during the block, and always cleans up at its end."""
     if not is_live(console):
         yield LineReporter(console)
         return
@@ -105,7 +105,7 @@ class LineReporter:
             self._line(self._stage, "  ".join(part for part in (share, note, left) if part), "")
 
     def _line(self, stage: str, text: str, style: str) -> None:
-        if self._console.is_terminal:  # which would cut words in two
+        if self._console.is_terminal:  # a terminal would break lines within words
             line = Table.grid(Column(min_width=_NAME_WIDTH, no_wrap=True), Column(), padding=(0, 1, 0, 0))
             line.add_row(Text(stage, "bold"), Text(text, style))
             self._console.print(line)
@@ -114,25 +114,25 @@ class LineReporter:
 
 
 class LiveReporter(LineReporter):
-    """Events as lines above something that moves."""
+    """Events as lines above a live progress line."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
         self._bar: Bar | None = None
 
     def stage_started(self, stage: str, why: str) -> None:
-        """As a line, with a spinner under it; the bar comes with the first progress."""
+        """A line with a spinner below it, which becomes a bar at the first progress report."""
         self.close()
         super().stage_started(stage, why)
         self._bar = Bar(self._console, stage)
 
     def stage_done(self, stage: str, seconds: float) -> None:
-        """As a line, in the place of the bar."""
+        """A line that replaces the bar."""
         self.close()
         super().stage_done(stage, seconds)
 
     def close(self) -> None:
-        """Takes the bar away."""
+        """Removes the bar."""
         if self._bar is not None:
             self._bar.close()
         self._bar = None

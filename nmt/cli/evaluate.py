@@ -40,7 +40,7 @@ _FILE = click.Path(path_type=Path)
 
 @click.command()
 @click.argument("model", required=False, type=_FILE)
-@path_option("--source", help="Text that MODEL translates; a language model has none.")
+@path_option("--source", help="Text for MODEL to translate; not for a language model.")
 @path_option("--hypothesis", help="Translations to score, instead of MODEL and --source.")
 @click.option(
     "--reference",
@@ -48,17 +48,17 @@ _FILE = click.Path(path_type=Path)
     required=True,
     multiple=True,
     type=_FILE,
-    help="The right translations, line by line; given again for further ones of the same text. For a language model, "
-    "the text that it is measured on.",
+    help="Reference translations, line by line; repeat the option for several references of the same text. For a "
+    "language model, the text to measure it on.",
 )
-@path_option("--compare", help="Other translations, tested against the first by paired bootstrap.")
+@path_option("--compare", help="Other translations, compared with the first by paired bootstrap.")
 @click.option(
     "--tokenize",
     type=click.Choice(get_args(Tokenization)),
     default="auto",
     show_default=True,
-    help="How BLEU and GLEU divide text into words, by sacrebleu's names. auto: by the model's target language, else "
-    "by the references: zh for Chinese, ja-mecab for Japanese (char where it is not installed), char for Thai, Lao, "
+    help="sacrebleu tokenizer that splits text into words for BLEU and GLEU. auto: by the model's target language, "
+    "else by the references: zh for Chinese, ja-mecab for Japanese (char if it is not installed), char for Thai, Lao, "
     "Khmer, Burmese and Tibetan, 13a for all others.",
 )
 @click.option(
@@ -66,9 +66,9 @@ _FILE = click.Path(path_type=Path)
     "measures",
     type=click.Choice(get_args(MeasureName)),
     multiple=True,
-    help="What to measure; given again for several. token_accuracy, perplexity, word_perplexity and bits_per_character "
-    f"are of MODEL: how well it predicts --reference.  [default: {', '.join(OF_TESTS)}; of a language model "
-    f"{', '.join(OF_LANGUAGE_MODELS)}]",
+    help="Measure to compute; repeat the option for several. token_accuracy, perplexity, word_perplexity and "
+    f"bits_per_character tell how well MODEL predicts --reference.  [default: {', '.join(OF_TESTS)}; for a language "
+    f"model {', '.join(OF_LANGUAGE_MODELS)}]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @option_fields(SearchConfig, "search", defaults_from="the model's recipe")
@@ -91,11 +91,11 @@ def command(
     workers: int | None,
     device: str,
 ) -> None:
-    """Score translations against one --reference or several: BLEU, chrF and TER by sacrebleu, GLEU and others.
+    """Score translations against one or more references: BLEU, chrF and TER by sacrebleu, GLEU and others.
 
-    Either MODEL and --source, which are translated first, or --hypothesis, a file of translations, or a language model
-    alone, which tells how probable --reference is. One of the files may be -, standard input.
-    Text is scored as it stands: cased, detokenised, with the signatures that make scores comparable.
+    Give MODEL and --source to translate first, or --hypothesis, a file of translations, or only a language model, which
+    is measured by how well it predicts --reference. One of the files may be - for standard input.
+    Text is scored as is: cased, detokenised, with the signatures that make scores comparable.
     """
     from nmt.bundle import read_metadata
     from nmt.cli.evaluate_language_model import language_model_scores, refuse_translations
@@ -118,7 +118,7 @@ def command(
     scored = hypothesis or source
     assert scored is not None
     where, lines = input_name(scored), read_whole(scored)
-    for path, text in zip(references, right, strict=True):  # before the work
+    for path, text in zip(references, right, strict=True):  # before translating
         check_lines(lines, text, where, input_name(path))
         if compare is not None and other is not None:
             check_lines(other, text, input_name(compare), input_name(path))
@@ -170,19 +170,19 @@ def _check_measures(
     measures: tuple[MeasureName, ...], hypothesis: Path | None, references: tuple[Path, ...], compare: Path | None
 ) -> None:
     """Raises:
-    UserError: a measure that these files cannot give.
+    UserError: a measure cannot be computed from these files.
     """
     from nmt.evaluation.scores import token_measures
 
     if of_tokens := token_measures(measures):
         where = f"--measure {of_tokens[0]}"
         if hypothesis is not None:
-            raise UserError(where, "a MODEL and --source: it is about the model's probabilities", "--hypothesis")
+            raise UserError(where, "a MODEL and --source: it needs the model's probabilities", "--hypothesis")
         if len(references) > 1:
             raise UserError(where, "one --reference", f"{len(references)} of them")
     if compare is not None and not any(MEASURES[name].metric() for name in measures):
         tested = ", ".join(name for name, measure in MEASURES.items() if measure.metric())
-        raise UserError("--compare", f"a measure that can be tested ({tested})", ", ".join(measures))
+        raise UserError("--compare", f"a measure that can be compared ({tested})", ", ".join(measures))
 
 
 def _totals(
@@ -192,7 +192,7 @@ def _totals(
     measures: tuple[MeasureName, ...],
     options: TranslationOptions,
 ) -> TokenTotals | None:
-    """How well the model predicts the references; None where no measure asks."""
+    """Token totals of the references under the model; None if no measure needs them."""
     from nmt.evaluation.scores import token_measures
     from nmt.inference.scoring import token_totals
 
@@ -212,7 +212,7 @@ def _translated(
     options: TranslationOptions,
     workers: int | None,
 ) -> list[str]:
-    """The model's translation of each line; none where no measure reads translations."""
+    """The model's translation of each line; empty if no measure needs translations."""
     from nmt.evaluation.scores import text_measures
     from nmt.inference.stream import translate_stream
     from nmt.inference.windows import WINDOW_LINES, windows

@@ -1,4 +1,4 @@
-"""What `nmt evaluate` does with a language model: measures how well it predicts a text."""
+"""`nmt evaluate` for a language model: measures how well it predicts a text."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ def language_model_scores(
     model_options: Sequence[str],
     device: str,
 ) -> Scores:
-    """The measures of the text by the model.
+    """Measures of a text under a language model.
 
     Args:
-        model: its directory.
+        model: the model directory.
         references: the file of the text.
-        measures: which ones; none named: the usual ones of language models.
-        translation: how lines become batches, as the flags have it.
-        model_options: as --model-option has them.
-        device: as --device has it.
+        measures: measures to compute; if empty, the default ones of language models.
+        translation: batching options given as flags.
+        model_options: values of --model-option.
+        device: value of --device.
 
     Raises:
-        UserError: several texts, or a measure of translations.
+        UserError: several texts are given, or a measure of translations.
     """
     from nmt.inference.scoring import token_totals
 
@@ -46,7 +46,9 @@ def language_model_scores(
         raise UserError("--reference", "one text for a language model", f"{len(references)} of them")
     if strange := text_measures(measures):
         known = ", ".join(name for name, measure in MEASURES.items() if measure.reads == "tokens")
-        raise UserError(f"--measure {strange[0]}", f"a measure of a language model ({known})", "one of translations")
+        raise UserError(
+            f"--measure {strange[0]}", f"a measure of a language model ({known})", "a measure of translations"
+        )
     where, lines = input_name(references[0]), read_whole(references[0])
     bundle = load_model(model, device, model_options=model_options)
     options = with_changes(TranslationOptions(), translation)
@@ -56,10 +58,10 @@ def language_model_scores(
 
 
 def refuse_translations(given: Iterable[tuple[str, object]]) -> None:
-    """Refuses what speaks of translations.
+    """Refuses options about translation.
 
     Args:
-        given: options by their flags, with their values.
+        given: flags with their values.
 
     Raises:
         UserError: one of them has a value.
@@ -67,4 +69,4 @@ def refuse_translations(given: Iterable[tuple[str, object]]) -> None:
     for flag, value in given:
         if value is not None:
             fix = "Leave it out: --reference alone is the text."
-            raise UserError(flag, "nothing with a language model, which translates nothing", str(value), fix)
+            raise UserError(flag, "nothing with a language model, which does not translate", str(value), fix)

@@ -1,4 +1,4 @@
-"""A recipe that is loaded and examined: what the commands that work on one begin with."""
+"""Loads and examines a recipe: the first step of every command that works on one."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def load_examined(path: Path, overrides: Sequence[str], *, quick: bool = False) -> Recipe:
-    """Loads a recipe, looks into its files, and warns on stderr of what is hardly meant.
+    """Loads a recipe, checks the files it names, and warns on stderr of settings that are probably not intended.
 
     Args:
-        path: of the YAML file.
-        overrides: `key=value` each.
-        quick: look at the beginning of each file only, where the work that follows reads the rest anyway.
+        path: path of the YAML file.
+        overrides: `key=value` strings.
+        quick: check only the beginning of each file, because the command reads the rest anyway.
 
     Raises:
         UserError: with every mistake.
@@ -31,7 +31,7 @@ def load_examined(path: Path, overrides: Sequence[str], *, quick: bool = False) 
         from nmt.recipe.examine import FIRST, examine, raise_mistakes
 
     recipe = load_recipe(path, overrides)
-    if int(os.environ.get("RANK", "0")) == 0:  # one voice for all processes
+    if int(os.environ.get("RANK", "0")) == 0:  # only one process reports
         found = examine(recipe, path, overrides, FIRST if quick else None)
         for suspicion in found.suspicions:
             click.secho(f"nmt: warning: {suspicion}", fg="yellow", err=True)

@@ -1,4 +1,4 @@
-"""`nmt export`: a model directory becomes a model of another toolkit."""
+"""`nmt export`: converts a model directory to a model of another toolkit."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import click
 
 from nmt.cli.imported import refuse_existing
 
-HELP = """Turn the Transformer in the directory MODEL into the directory OUT, which CTranslate2 loads.
+HELP = """Convert the Transformer in the directory MODEL to a CTranslate2 model in the directory OUT.
 
-CTranslate2 is OpenNMT's C++ inference engine. OUT holds its model.bin, config.json and vocabularies, and the tokenizer
-of MODEL; sources are given as plain pieces, CTranslate2 adds the end of sentence. Needs
+CTranslate2 is OpenNMT's C++ inference engine. OUT contains its model.bin, config.json and vocabularies, and the
+tokenizer of MODEL. Pass sources as pieces; CTranslate2 adds the end of sentence. Needs
 `pip install 'nmt-toolkit[export]'`.
 
 \b
-The same search in both, for what comes out to be the same:
+For equal translations, use the same search in both:
   nmt translate MODEL --beam 5 --length-normalization power --length-penalty 1 --coverage-penalty 0 \\
     --early-stopping --min-length 1 --max-length-factor 0 --max-length-offset 256
   translator.translate_batch(pieces, beam_size=5)
@@ -26,7 +26,7 @@ The same search in both, for what comes out to be the same:
 
 @click.group(name="export")
 def command() -> None:
-    """Turn a model directory into a model of another toolkit."""
+    """Convert a model directory to a model of another toolkit."""
 
 
 @command.command(help=HELP)
@@ -36,23 +36,23 @@ def command() -> None:
     default="none",
     show_default=True,
     metavar="TYPE",
-    help="How the weights are stored: none (float32), int8, int8_float32, int16, float16, bfloat16, …",
+    help="Storage type of the weights: none (float32), int8, int8_float32, int16, float16, bfloat16, …",
 )
-@click.option("--force", is_flag=True, help="Replace OUT if it is a CTranslate2 model already.")
+@click.option("--force", is_flag=True, help="Replace OUT if it is a CTranslate2 model.")
 @click.argument("out", type=click.Path(path_type=Path))
 def ctranslate2(model: Path, out: Path, quantization: str, force: bool) -> None:
-    """Turn a Transformer into a model of CTranslate2."""
+    """Convert a Transformer to a CTranslate2 model."""
     from nmt.bundle import check_task, read_metadata
     from nmt.interop.ctranslate2.export import MODEL_FILE, export_ctranslate2
 
-    check_task(read_metadata(model), "translation", str(model), "Transformers that translate are what is exported.")
+    check_task(read_metadata(model), "translation", str(model), "Only translation Transformers can be exported.")
     refuse_existing(out, force, MODEL_FILE)
     export_ctranslate2(model, out, None if quantization == "none" else quantization)
     click.echo("\n".join(_python(model, out)))
 
 
 def _python(model: Path, out: Path) -> list[str]:
-    """A program that translates a line with the exported model, and what it is."""
+    """A Python program that translates a line with the exported model."""
     from nmt.bundle import TOKENIZER, read_metadata, read_recipe
     from nmt.search.options import BeamSearch
     from nmt.tokenizer.folder import read_description
@@ -88,5 +88,5 @@ def _python(model: Path, out: Path) -> list[str]:
 
 
 def _is_plain(options: Mapping[str, Any]) -> bool:
-    """Whether SentencePiece alone cuts text as this tokenizer does."""
+    """Whether SentencePiece alone segments text as this tokenizer does."""
     return bool(options["kind"] == "sentencepiece" and options.get("apostrophes", "keep") == "keep")

@@ -1,4 +1,4 @@
-"""`nmt generate`: lines drawn from a language model."""
+"""`nmt generate`: samples lines from a language model."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from nmt.search import Sampling
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--lines", type=click.IntRange(min=1), default=10, show_default=True, help="How many lines.")
-@click.option("--prompt", default="", metavar="TEXT", help="What every line begins with.")
+@click.option("--lines", type=click.IntRange(min=1), default=10, show_default=True, help="Number of lines.")
+@click.option("--prompt", default="", metavar="TEXT", help="Beginning of every line.")
 @click.option(
     "--seed",
     type=click.IntRange(min=0),
     default=None,
-    help="Of the random draws: the same seed gives the same lines.  [default: the model's recipe]",
+    help="Random seed: the same seed gives the same lines.  [default: the model's recipe]",
 )
 @click.option(
     "--max-tokens",
     type=click.IntRange(min=1),
     default=None,
-    help="Most tokens of a line, the prompt's not counted.  [default: the model's recipe]",
+    help="Largest number of tokens in a line, without the prompt.  [default: the model's recipe]",
 )
 @option_fields(
     Sampling,
@@ -48,9 +48,9 @@ def command(
     model_options: tuple[str, ...],
     device: str,
 ) -> None:
-    """Print lines drawn at random from the language model MODEL, one a line.
+    """Print lines sampled from the language model MODEL.
 
-    MODEL is a model directory, or the folder of a run.
+    MODEL is a model directory or a run folder.
     """
     from nmt.bundle import check_task, read_metadata
 

@@ -1,4 +1,4 @@
-"""Groups of commands that are imported when they are called."""
+"""Command groups that import a command only when it is called."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import click
 
 
 class ListedGroup(click.Group):
-    """A group that knows the names of its commands without importing them: a subclass lists them, and imports one."""
+    """A group that knows its commands' names without importing them; subclasses list the names and import a command."""
 
     def resolve_command(
         self, context: click.Context, arguments: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does; an unknown name is compared with the listed ones."""
+        """Resolves as click does, but compares an unknown name with the listed names."""
         name, names = arguments[0], self.list_commands(context)
         if name not in names and not name.startswith("-"):
             raise click.NoSuchCommand(name, possibilities=names, ctx=context)

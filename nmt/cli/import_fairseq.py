@@ -1,4 +1,4 @@
-"""`nmt import fairseq`: a checkpoint of fairseq becomes a model directory."""
+"""`nmt import fairseq`: converts a fairseq checkpoint to a model directory."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from nmt.cli.imported import refuse_existing, save_imported
 from nmt.cli.options import option_fields
 from nmt.search.options import BeamSearch
 
-HELP = """Turn a fairseq CHECKPOINT into the model directory OUT, which translates raw text as fairseq does.
+HELP = """Convert a fairseq CHECKPOINT to the model directory OUT, which translates raw text as fairseq does.
 
-Transformer, fconv and lstm models of the translation task. The file is read as data: nothing in it is run. Anything
-that nmt would compute otherwise than fairseq is refused by its name, and every weight must find its place.
+Supports transformer, fconv and lstm models of the translation task. The file is read as data; no code in it is run.
+A setting that nmt would compute differently from fairseq is refused by name, and every weight must be used.
 
 \b
 The published WMT19 English-German model, from download to translation:
@@ -27,11 +27,11 @@ The published WMT19 English-German model, from download to translation:
   echo "Machine learning is great, isn't it?" | nmt translate wmt19-en-de
 
 \b
-What the flags must say is how the training text was made:
+The flags must match the preprocessing of the training text:
   wmt19                     --tokenizer moses --bpe fastbpe
   wmt14, wmt16, wmt17 conv  --tokenizer moses --bpe subword_nmt
   wmt20                     --bpe sentencepiece
-Newer checkpoints may know themselves; then the flags can be left out.
+Newer checkpoints may record it; then the flags can be left out.
 """
 
 file_option = click.Path(path_type=Path, dir_okay=False)
@@ -40,39 +40,42 @@ file_option = click.Path(path_type=Path, dir_okay=False)
 @click.command(name="fairseq", help=HELP)
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.option(
-    "--dictionaries", required=True, type=click.Path(path_type=Path), help="Folder with dict.SRC.txt and dict.TGT.txt."
+    "--dictionaries",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Folder that contains dict.SRC.txt and dict.TGT.txt.",
 )
 @click.option(
     "--bpe",
     type=click.Choice(["none", "sentencepiece", "subword_nmt", "fastbpe"]),
-    help="Subword units of the dictionary; none: whole words.  [default: what the checkpoint says]",
+    help="Subword units of the dictionary; none: whole words.  [default: as recorded in the checkpoint]",
 )
 @click.option(
-    "--bpe-codes", type=file_option, help="Merges for subword_nmt and fastbpe.  [default: bpecodes or code beside]"
+    "--bpe-codes",
+    type=file_option,
+    help="Merges for subword_nmt and fastbpe.  [default: bpecodes or code, next to the dictionaries]",
 )
 @click.option(
     "--sentencepiece-model",
     type=file_option,
-    help="For --bpe sentencepiece.  [default: sentencepiece.bpe.model or spm.model beside the dictionaries]",
+    help="For --bpe sentencepiece.  [default: sentencepiece.bpe.model or spm.model, next to the dictionaries]",
 )
 @click.option(
     "--tokenizer",
     type=click.Choice(["none", "moses"]),
-    help="moses: raw text in and out; none: words stand between blanks.  [default: what the checkpoint says]",
+    help="moses: raw text in and out; none: words separated by blanks.  [default: as recorded in the checkpoint]",
 )
-@click.option(
-    "--moses-no-dash-splits", is_flag=True, help="For text tokenised without Moses' -a (IWSLT's usually was)."
-)
-@click.option("--moses-no-escape", is_flag=True, help="For text without &apos; and the like.")
-@click.option("--source-language", help="Where the checkpoint does not tell: the SRC of dict.SRC.txt.")
-@click.option("--target-language", help="Likewise, TGT.")
+@click.option("--moses-no-dash-splits", is_flag=True, help="For text tokenised without Moses' -a (IWSLT usually was).")
+@click.option("--moses-no-escape", is_flag=True, help="For text without escapes such as &apos;.")
+@click.option("--source-language", help="SRC of dict.SRC.txt, if the checkpoint does not record it.")
+@click.option("--target-language", help="TGT of dict.TGT.txt, likewise.")
 @click.option(
     "--architecture",
     type=click.Choice(["transformer", "fconv", "lstm"]),
-    help="What a model is whose --arch is of your own (--user-dir) and only gives other sizes.",
+    help="Base architecture of a model whose own --arch (--user-dir) only sets other sizes.",
 )
 @option_fields(BeamSearch, "search", defaults_from="fairseq-generate's", skip=("token_margin", "finished_margin"))
-@click.option("--force", is_flag=True, help="Replace OUT if it is a model directory already.")
+@click.option("--force", is_flag=True, help="Replace OUT if it is a model directory.")
 @click.argument("out", type=click.Path(path_type=Path))
 def command(
     checkpoint: Path,
@@ -82,7 +85,7 @@ def command(
     search: Mapping[str, Any],
     **text: Any,  # noqa: ANN401 -- the fields of TextChoices
 ) -> None:
-    """Turn a fairseq checkpoint into a model directory."""
+    """Convert a fairseq checkpoint to a model directory."""
     from nmt.interop.fairseq.importing import import_checkpoint
     from nmt.interop.fairseq.text import TextChoices
 

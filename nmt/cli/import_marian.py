@@ -1,4 +1,4 @@
-"""`nmt import marian`: an OPUS-MT model in Hugging Face's layout becomes a model directory."""
+"""`nmt import marian`: converts an OPUS-MT model in Hugging Face's layout to a model directory."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from nmt.cli.imported import refuse_existing, save_imported
 from nmt.cli.options import option_fields
 from nmt.search.options import BeamSearch
 
-HELP = """Turn the MarianMT model in DIRECTORY into the model directory OUT, which translates as transformers does.
+HELP = """Convert the MarianMT model in DIRECTORY to the model directory OUT, which translates as transformers does.
 
-DIRECTORY is what Hugging Face's hub has of an OPUS-MT model: config.json, vocab.json, source.spm, target.spm,
-model.safetensors or pytorch_model.bin, and if there are such generation_config.json and tokenizer_config.json. A
-pytorch_model.bin is read as data: nothing in it is run. Anything that nmt would compute otherwise is refused by its
-name, and every weight must find its place.
+DIRECTORY contains an OPUS-MT model as on Hugging Face's hub: config.json, vocab.json, source.spm, target.spm,
+model.safetensors or pytorch_model.bin, and optionally generation_config.json and tokenizer_config.json. A
+pytorch_model.bin is read as data; no code in it is run. A setting that nmt would compute differently is refused by
+name, and every weight must be used.
 
 \b
 From download to translation:
@@ -26,17 +26,17 @@ From download to translation:
   echo "Where is the station?" | nmt translate en-de
 
 \b
-A model with several target languages wants the language in front of each line:
+A model with several target languages needs the language at the start of each line:
   echo ">>fra<< Where is the station?" | nmt translate en-roa
 """
 
 
 @click.command(name="marian", help=HELP)
 @click.argument("directory", type=click.Path(path_type=Path))
-@click.option("--source-language", help="Code of the language.  [default: source_lang of tokenizer_config.json]")
-@click.option("--target-language", help="Likewise, target_lang.")
+@click.option("--source-language", help="Language code.  [default: source_lang of tokenizer_config.json]")
+@click.option("--target-language", help="Language code.  [default: target_lang of tokenizer_config.json]")
 @option_fields(BeamSearch, "search", defaults_from="the model's", skip=("token_margin", "finished_margin"))
-@click.option("--force", is_flag=True, help="Replace OUT if it is a model directory already.")
+@click.option("--force", is_flag=True, help="Replace OUT if it is a model directory.")
 @click.argument("out", type=click.Path(path_type=Path))
 def command(
     directory: Path,
@@ -46,7 +46,7 @@ def command(
     source_language: str | None,
     target_language: str | None,
 ) -> None:
-    """Turn a MarianMT model into a model directory."""
+    """Convert a MarianMT model to a model directory."""
     from nmt.interop.marian.importing import import_marian
 
     refuse_existing(out, force)

@@ -1,4 +1,4 @@
-"""What the imports of all toolkits end in: a model directory, a table, and the command that translates."""
+"""The last step of every import: writes the model directory, and prints a table and the command that translates."""
 
 from __future__ import annotations
 
@@ -15,34 +15,35 @@ if TYPE_CHECKING:
 
 
 def refuse_existing(out: Path, force: bool, mark: str = "metadata.json") -> None:
-    """Before anything is computed.
+    """Refuses to overwrite a path; called before anything is computed.
 
     Args:
-        out: where a directory is to be written.
-        force: whether one that is there may be replaced.
-        mark: the file by which such a directory is known.
+        out: the directory to write.
+        force: whether an existing directory of the same kind may be replaced.
+        mark: file that identifies a directory of this kind.
 
     Raises:
-        UserError: there is something at `out` that may not be replaced.
+        UserError: `out` exists and may not be replaced.
     """
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
     if not (out / mark).is_file():
-        raise UserError(str(out), "a new directory for the model", "something else that is there", "Choose another.")
+        got = "an existing path that is not a model"
+        raise UserError(str(out), "a new directory for the model", got, "Choose another path.")
     if not force:
-        raise UserError(str(out), "a new directory", "a model that is there", "--force replaces it.")
+        raise UserError(str(out), "a new directory", "an existing model", "--force replaces it.")
 
 
 def save_imported(out: Path, bundle: Bundle, search: Mapping[str, Any]) -> None:
-    """Writes the model directory and shows what it is.
+    """Writes the model directory and prints a summary.
 
     Args:
-        out: the directory.
-        bundle: as imported.
-        search: what the command line changes of its search.
+        out: the directory to write.
+        bundle: the imported model.
+        search: search settings changed on the command line.
 
     Raises:
-        UserError: such a search cannot be, or the directory not be written.
+        UserError: the search settings are invalid, or the directory cannot be written.
     """
     from rich.table import Table
     from rich.text import Text

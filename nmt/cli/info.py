@@ -1,4 +1,4 @@
-"""`nmt info`: what is in a model directory."""
+"""`nmt info`: describes a model directory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import click
 from nmt.cli.scores import show_scores
 
 _OF_SOURCES = ("source_language", "source_vocabulary", "longest_source", "several_sentences")
-"""What a language model has no use for."""
+"""Metadata about sources, not shown for a language model."""
 
 
 @click.command()
@@ -48,7 +48,7 @@ def command(model: Path, as_json: bool) -> None:
 
 
 def _rows(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Nested values as rows of `name` and text."""
+    """Nested values as rows of name and text."""
     for name, value in values.items():
         label = f"{prefix}{name}".replace("_", " ")
         if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""`nmt init`: a first recipe for somebody's own files."""
+"""`nmt init`: writes a first recipe for a user's own files."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _SAYS_LITTLE = ("train", "training", "corpus", "data", "text", "parallel", "bite
     multiple=True,
     type=_PATH,
     metavar="SOURCE TARGET",
-    help="Test set to translate and score at the end; given again for further ones.",
+    help="Test set to translate and score at the end; repeat the option for several.",
 )
-@click.option("--source", help="Code of the language to translate from.  [default: by the files' names]")
-@click.option("--target", help="Code of the language to translate into.")
+@click.option("--source", help="Code of the source language.  [default: from the file names]")
+@click.option("--target", help="Code of the target language.  [default: from the file names]")
 @path_option("-o", "--output", help="Recipe to write, or a folder for it; -: standard output.  [default: this folder]")
-@click.option("--force", is_flag=True, help="Replace a recipe that is there.")
+@click.option("--force", is_flag=True, help="Replace an existing recipe.")
 def command(
     files: tuple[Path, ...],
     validation: tuple[Path, Path] | None,
@@ -50,15 +50,15 @@ def command(
     output: Path | None,
     force: bool,
 ) -> None:
-    """Write a recipe for your own text: two files whose lines translate each other, or one of tab-separated pairs.
+    """Write a recipe for your own text: two aligned files, or one file of tab-separated pairs.
 
     \b
     nmt init train.en train.fr
     nmt init train.en.gz train.de.gz --validation dev.en dev.de --test news.en news.de -o recipes
     nmt init pairs.tsv --source en --target fr
 
-    Counts the lines, takes the languages from the names, and fits vocabulary, model, dropout, batch, warm-up and
-    updates to how much text there is and to this machine; the recipe says why.
+    Counts the lines, takes the languages from the file names, and fits vocabulary, model, dropout, batch, warm-up and
+    updates to the amount of text and to this machine; the recipe gives the reasons.
     """
     if len(files) > 2:
         raise UserError("nmt init", "two files, or one of tab-separated pairs", f"{len(files)} files", _MORE)
@@ -69,7 +69,7 @@ def command(
 
     text, machine = _text(surveys[0], files), _machine()
     fit = fitted(text, machine)
-    recipe = _place(output, f"transformer_{fit.size}.yaml")
+    recipe = _recipe_path(output, f"transformer_{fit.size}.yaml")
     plan = _plan(languages, files, validation, tests)
     if recipe != STANDARD:
         refuse_existing_file(recipe, force)
@@ -78,35 +78,35 @@ def command(
         _show(recipe, plan, text, machine, fit)
 
 
-_MORE = "More training text becomes another line of `corpus.training` in the recipe."
+_MORE = "Add further training text as another line of `corpus.training` in the recipe."
 
 
 def _languages(files: Sequence[Path], source: str | None, target: str | None) -> tuple[str, str]:
-    """The two languages: as they are given, else as the names tell.
+    """The two languages, as given or else as in the file names.
 
     Raises:
-        UserError: neither tells.
+        UserError: a language is neither given nor in a file name, or both are the same.
     """
     found = languages_of_table(files[0]) if len(files) == 1 else languages_of_pair(*files)
     given = (source or (found[0] if found else None), target or (found[1] if found else None))
     names = " and ".join(file.name for file in files)
     missing = [option for option, code in zip(("--source", "--target"), given, strict=True) if not code]
     if missing:
-        expected = "names that tell their languages, as train.en and train.fr do"
-        raise UserError(names, expected, "others", f"Say which they are: {' '.join(f'{o} CODE' for o in missing)}.")
+        expected = "file names that contain their languages, such as train.en and train.fr"
+        raise UserError(names, expected, "others", f"Name the languages: {' '.join(f'{o} CODE' for o in missing)}.")
     codes = tuple(known_code(code) or code for code in given if code)
     if codes[0] == codes[1]:
-        raise UserError(names, "two languages", f"{codes[0]} twice", "Say which they are: --source CODE --target CODE.")
+        raise UserError(names, "two languages", f"{codes[0]} twice", "Name the languages: --source CODE --target CODE.")
     return codes[0], codes[1]
 
 
 def _refuse_soon(output: Path | None, force: bool) -> None:
-    """Before gigabytes are read: a recipe that was named, and is there."""
+    """Refuses a named recipe that exists, before gigabytes are read."""
     if output is not None and output != STANDARD and not _is_folder(output):
         refuse_existing_file(output, force)
 
 
-def _place(output: Path | None, name: str) -> Path:
+def _recipe_path(output: Path | None, name: str) -> Path:
     if output is None:
         return Path(name)
     return output / name if _is_folder(output) else output
@@ -158,7 +158,7 @@ def _plan(
 
 
 def _word(text: str, otherwise: str) -> str:
-    """What a folder may be called."""
+    """The text reduced to characters that are safe in a folder name."""
     return re.sub(r"[^A-Za-z0-9_.-]", "", text).lstrip("_.-") or otherwise
 
 
@@ -176,19 +176,19 @@ def _write(recipe: Path, plan: Plan, text: Text, machine: Machine, fit: Fit) -> 
 
 
 def _show(recipe: Path, plan: Plan, text: Text, machine: Machine, fit: Fit) -> None:
-    """What was decided, why, and what to type next."""
+    """Prints the decisions, their reasons, and the next commands."""
     from nmt.recipe.starter import described
 
     held = "as given" if plan.validation else f"{fit.validation_pairs} pairs, held out"
     rows = {
         "languages": f"{language_name(plan.source)} ({plan.source}) to {language_name(plan.target)} ({plan.target})",
-        "text": f"{text.pairs:,} pairs of lines; {text.words:,} different words in those that were looked at",
+        "text": f"{text.pairs:,} pairs of lines, {text.words:,} distinct words in the lines that were read",
         "model": f"Transformer, {fit.size}, dropout {fit.dropout}: for this much text, on {described(machine)}",
         "vocabulary": f"{fit.vocabulary:,} pieces",
         "training": f"at most {fit.updates:,} updates of {fit.batch_tokens:,} pieces, {fit.warmup:,} of them warm-up",
         "validation": held,
-        "tests": ", ".join(plan.tests) or "none; --test SOURCE TARGET names one",
+        "tests": ", ".join(plan.tests) or "none; --test SOURCE TARGET adds one",
     }
     for heading, row in rows.items():
         click.echo(f"{heading:<11} {row}")
-    click.echo(f"\n{recipe} says why. Next:\n{next_commands(recipe)}")
+    click.echo(f"\n{recipe} gives the reasons. Next:\n{next_commands(recipe)}")

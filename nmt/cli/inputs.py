@@ -1,4 +1,4 @@
-"""Files of text that a command reads; `-` is standard input."""
+"""Text files that a command reads; `-` is standard input."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from nmt.errors import UserError
 from nmt.text import read_lines
 
 STANDARD = Path("-")
-"""Stands for standard input where a file is read, and for standard output where one is written."""
+"""Stands for standard input when reading and for standard output when writing."""
 
 
 def input_lines(path: Path) -> Iterator[str]:
-    """The lines of a file or of standard input, as `nmt.text.read_lines` gives them."""
+    """The lines of a file or of standard input, as `nmt.text.read_lines` returns them."""
     return read_lines(standard_input() if path == STANDARD else path)
 
 
 def input_name(path: Path) -> str:
-    """What to call it in a message."""
+    """The input's name for messages."""
     return "standard input" if path == STANDARD else str(path)
 
 
 def check_one_dash(paths: Sequence[Path | None]) -> None:
-    """Standard input can be read once.
+    """Checks that standard input is used at most once.
 
     Raises:
-        UserError: more than one of the paths stands for it.
+        UserError: more than one of the paths is standard input.
     """
     if (dashes := paths.count(STANDARD)) > 1:
-        raise UserError("-", "standard input to be one of the files", f"{dashes} of them", "Name files for the others.")
+        raise UserError("-", "standard input for only one file", f"{dashes} of them", "Name files for the others.")

@@ -1,4 +1,4 @@
-"""The command `nmt`: finds the command that is called, imports only that one, and prints what went wrong."""
+"""The command `nmt`: imports only the subcommand that is called, and prints errors."""
 
 from __future__ import annotations
 
@@ -20,47 +20,47 @@ from nmt.errors import UserError
 from nmt.imports import quick_imports
 
 USER_MISTAKE = 2
-"""Exit status of a mistake that the user can put right, as in argparse and click."""
+"""Exit status of a mistake that the user can correct, as in argparse and click."""
 INTERRUPTED = 130
 """Exit status after Ctrl-C: 128 + SIGINT, what shells expect."""
 
 
 class Entry(NamedTuple):
-    """One line of `nmt --help`; kept here so that help imports no command (and no torch)."""
+    """One line of `nmt --help`, kept here so the help imports no command (and no torch)."""
 
     name: str
     summary: str
     module: str = ""
-    """Where it lives in `nmt.cli`, if its name cannot be a module's."""
+    """Its module in `nmt.cli`, if not the name."""
 
 
 SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     (
         "From two text files to a model",
         (
-            Entry("init", "Write a recipe that fits your own files, with the reasons in it."),
-            Entry("run", "All stages of a recipe: prepare, tokenizer, train, translate the test sets, evaluate."),
-            Entry("prepare", "Only the data: fetch, clean, train the tokenizer, store the token ids."),
-            Entry("train", "Up to the model directory; goes on where an interrupted training stopped."),
+            Entry("init", "Write a recipe for your own files, with reasons for its settings."),
+            Entry("run", "Run all stages of a recipe: prepare, train, translate the test sets, evaluate."),
+            Entry("prepare", "Prepare the data only: fetch, clean, train the tokenizer, store the token ids."),
+            Entry("train", "Train up to the model directory; resumes an interrupted training."),
         ),
     ),
     (
         "Using a model",
         (
             Entry("translate", "Translate a file or standard input, line by line."),
-            Entry("score", "Log-probability of each given translation, or of each line under a language model."),
-            Entry("generate", "Draw lines of text from a language model."),
-            Entry("evaluate", "BLEU, chrF, TER, GLEU and other measures, with their signatures."),
-            Entry("info", "What is in a model directory: languages, sizes, scores, provenance."),
-            Entry("quantize", "Make a model a quarter of the size, and fast on a CPU: 8-bit weights."),
+            Entry("score", "Print the log-probability of given translations, or of lines under a language model."),
+            Entry("generate", "Sample lines of text from a language model."),
+            Entry("evaluate", "Measure BLEU, chrF, TER, GLEU and others, with their signatures."),
+            Entry("info", "Show a model directory's languages, sizes, scores and provenance."),
+            Entry("quantize", "Convert a model to 8-bit weights: a quarter of the size, fast on a CPU."),
             Entry("average", "Average the weights of several checkpoints or models into one."),
         ),
     ),
     (
         "Models of other toolkits",
         (
-            Entry("import", "A model of fairseq or Marian becomes a model directory.", "importing"),
-            Entry("export", "A Transformer becomes a model of CTranslate2."),
+            Entry("import", "Convert a fairseq or Marian model to a model directory.", "importing"),
+            Entry("export", "Convert a Transformer to a CTranslate2 model."),
         ),
     ),
     (
@@ -80,21 +80,21 @@ Start here:
 Or with your own text:
   nmt init train.en train.fr
 
-A RECIPE is a YAML file that says what everything is set to, or the name of one of `nmt recipe list`.
-KEY=VALUE after it changes one setting, as in training.updates=500. A MODEL is the folder of a run, or
-its `model/`, which can be copied anywhere.
+A RECIPE is a YAML file with all settings, or the name of a recipe from `nmt recipe list`. KEY=VALUE
+after it changes one setting, as in training.updates=500. A MODEL is a run folder, or its `model/`,
+which can be copied anywhere.
 """
 
 
 class LazyGroup(ListedGroup):
-    """A group whose commands live in `nmt.cli.<module>:command` and are imported when they are called."""
+    """A group whose commands live in `nmt.cli.<module>:command` and are imported when called."""
 
     def list_commands(self, context: click.Context) -> list[str]:
         """The names, in the order of the help."""
         return [entry.name for _, entries in SECTIONS for entry in entries]
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        """Imports the command; None when there is none of this name."""
+        """Imports the command; None if there is none of this name."""
         modules = {entry.name: entry.module or entry.name for _, entries in SECTIONS for entry in entries}
         if name not in modules:
             return None
@@ -115,11 +115,11 @@ class LazyGroup(ListedGroup):
 @click.command(cls=LazyGroup, help=HELP, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="nmt", message="%(prog)s %(version)s")
 def command() -> None:
-    """The group itself has nothing to do."""
+    """Does nothing itself."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs the command line and exits: 0 done, 2 a mistake of the user, 130 interrupted, 1 a bug (with traceback)."""
+    """Runs the command line and exits: 0 success, 2 user error, 130 interrupted, 1 bug (with traceback)."""
     status = _status(arguments)
     sys.exit(forget_unwritten(status))
 
@@ -145,12 +145,12 @@ def _status(arguments: Sequence[str] | None) -> int:
         return INTERRUPTED
     except Terminated as signal:
         return signal.status
-    except BrokenPipeError:  # the reader of our output went away (`nmt translate ... | head`): not an error
+    except BrokenPipeError:  # the reader of our output closed it (`nmt translate ... | head`): not an error
         return 0
     except OSError as error:
         return _complain(str(_worded(error)))
     except MemoryError as error:
-        return _complain(str(UserError("memory", "enough of it for this", str(error) or "too little", _LESS)))
+        return _complain(str(UserError("memory", "enough for this task", str(error) or "too little", _LESS)))
     except Exception as error:
         ending = _signal_behind(error)
         if ending is None:
@@ -160,9 +160,9 @@ def _status(arguments: Sequence[str] | None) -> int:
 
 
 def _signal_behind(error: BaseException) -> int | None:
-    """The exit status of the signal in whose unwinding this happened, if it did.
+    """The exit status of the signal during whose unwinding this error was raised; None if there was no signal.
 
-    A signal raises between any two instructions, also where a lock is being given back: what breaks then is its doing.
+    A signal can interrupt any instruction, even the release of a lock; errors that follow from it are not bugs.
     """
     behind: BaseException | None = error
     while behind is not None:
@@ -174,7 +174,7 @@ def _signal_behind(error: BaseException) -> int | None:
     return None
 
 
-_LESS = "Smaller batches, a smaller model or fewer processes need less."
+_LESS = "Use smaller batches, a smaller model or fewer processes."
 
 
 def _arguments(arguments: Sequence[str] | None) -> list[str]:
@@ -182,7 +182,7 @@ def _arguments(arguments: Sequence[str] | None) -> list[str]:
 
 
 def _worded(error: OSError) -> UserError:
-    """What the system refused, anywhere: a full disk, a missing permission, a file that is not there."""
+    """An operating system error as a UserError: a full disk, a missing permission, a missing file."""
     if error.filename is not None:
         where = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else str(error.filename)
     else:
@@ -192,7 +192,9 @@ def _worded(error: OSError) -> UserError:
         errno.EDQUOT: "Make room in your quota.",
         errno.EMFILE: "ulimit -n",
     }
-    return UserError(where, "to be read or written", error.strerror or str(error), fixes.get(error.errno or 0, ""))
+    return UserError(
+        where, "a file that can be read or written", error.strerror or str(error), fixes.get(error.errno or 0, "")
+    )
 
 
 def _usage(error: click.ClickException) -> str:
@@ -204,6 +206,6 @@ def _usage(error: click.ClickException) -> str:
 
 def _complain(message: str) -> int:
     """One message on stderr; red on a terminal, plain in a file (click strips the colour there)."""
-    with suppress(OSError):  # nobody listens
+    with suppress(OSError):  # stderr is closed
         click.secho(f"nmt: {message}", fg="red", err=True, color=colour())
     return USER_MISTAKE

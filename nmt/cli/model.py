@@ -1,4 +1,4 @@
-"""What the commands that use a model directory share: its device, its search settings, and what to warn of."""
+"""Shared by the commands that use a model directory: device, search settings, and warnings."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from nmt.search import SearchConfig
 
 device_option = click.option(
-    "--device", default="auto", help="Where to compute: cpu, cuda, cuda:1 …  [default: auto, a GPU if there is one]"
+    "--device", default="auto", help="Device to compute on: cpu, cuda, cuda:1 …  [default: auto, a GPU if available]"
 )
 
 workers_option = click.option(
     "--workers",
     type=click.IntRange(min=0),
     default=None,
-    help="Processes of one thread each; 0 or 1: none.  [default: one per core for more than 500 lines]",
+    help="Number of single-threaded worker processes; 0 or 1: none.  [default: one per core for more than 500 lines]",
 )
 
 model_option = click.option(
@@ -34,8 +34,8 @@ model_option = click.option(
     "model_options",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Change what MODEL/recipe.yaml says under `model`, for this time, as in decoder_solver.max_iterations=4: what "
-    "solvers may do and where they stop, or any other option that fits the weights. May be given several times.",
+    help="Change an option under `model` in MODEL/recipe.yaml for this command only, as in "
+    "decoder_solver.max_iterations=4: limits of solvers, or any other option that fits the weights. May be repeated.",
 )
 
 
@@ -44,15 +44,15 @@ def load_model(directory: Path, device: str, workers: int | None = None, model_o
 
     Args:
         directory: the model directory.
-        device: as --device has it.
-        workers: as --workers has it.
-        model_options: as --model-option has them.
+        device: value of --device.
+        workers: value of --workers.
+        model_options: values of --model-option.
 
     Raises:
-        UserError: no such device, or one that worker processes cannot share; a wrong option.
+        UserError: there is no such device, worker processes cannot share it, or an option is wrong.
     """
     with quick_imports():
-        import nmt.inference.translator  # noqa: F401 -- brings all that loading and translating need
+        import nmt.inference.translator  # noqa: F401 -- imports everything that loading and translating need
         from nmt.bundle import load_bundle
         from nmt.inference.device import chosen_device
 
@@ -68,10 +68,10 @@ def load_model(directory: Path, device: str, workers: int | None = None, model_o
 
 
 def search_settings(bundle: Bundle, changes: Mapping[str, Any]) -> SearchConfig:
-    """The search of the model's recipe, with what the command line changes.
+    """The search of the model's recipe, with the changes of the command line.
 
     Raises:
-        UserError: the model's recipe has a search that this version does not know.
+        UserError: this version does not know the search in the model's recipe.
     """
     from nmt.inference.own_search import own_search
     from nmt.search import SearchConfig
@@ -80,10 +80,10 @@ def search_settings(bundle: Bundle, changes: Mapping[str, Any]) -> SearchConfig:
 
 
 class Warned:
-    """Lines that pass through, and a warning of those that held bytes which are not UTF-8.
+    """Passes lines through and warns of those with invalid UTF-8.
 
     Args:
-        lines: as `nmt.text.read_lines` gives them.
+        lines: lines as returned by `nmt.text.read_lines`.
         where: the file, for the warning.
     """
 
@@ -97,14 +97,14 @@ class Warned:
             yield line
 
     def warn(self) -> None:
-        """One line on stderr, if there were any."""
+        """Prints one warning on stderr if there were such lines."""
         if self._numbers:
             message = f"{_listed(self._numbers)} of {self._where}: bytes that are not UTF-8, read as {REPLACEMENT}"
             click.echo(f"nmt: warning: {message}; if it is Latin-1: iconv -f LATIN1 -t UTF-8", err=True)
 
 
 def read_whole(path: Path) -> list[str]:
-    """The lines of a file or of standard input, with a warning of those that are no UTF-8."""
+    """The lines of a file or of standard input, with a warning about lines that are not UTF-8."""
     lines = Warned(input_lines(path), input_name(path))
     read = list(lines)
     lines.warn()
@@ -112,7 +112,7 @@ def read_whole(path: Path) -> list[str]:
 
 
 def warn_of_long_lines(numbers: Sequence[int]) -> None:
-    """One line on stderr that names the lines which were translated in parts."""
+    """Prints one warning on stderr that names the lines translated in parts."""
     if numbers:
         message = "longer than the model's training sentences, translated in parts"
         click.echo(f"nmt: warning: {_listed(numbers)}: {message}", err=True)

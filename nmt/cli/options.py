@@ -1,11 +1,11 @@
-"""The fields of an Options class as command-line options: one declaration serves the recipe and the flags.
+"""Command-line options from the fields of an Options class: one declaration serves recipe and flags.
 
     @click.command()
     @option_fields(BeamSearch, "search")
     def command(search: Mapping[str, Any]) -> None:
         options = with_changes(recipe_search, search)       # only what the user gave changes
 
-A flag that is not given is absent from the mapping, so that the recipe's value stands.
+A flag that is not given is absent from the mapping, so the recipe's value is kept.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ R = TypeVar("R")
 OptionsT = TypeVar("OptionsT", bound=Options)
 
 NONE = object()
-"""What the word `none` becomes inside click, where None means that the flag was not given."""
+"""Value of the word `none` inside click, where None means that the flag was not given."""
 
 
 def option_fields(
     options: object, parameter: str, *, skip: Collection[str] = (), defaults_from: str = ""
 ) -> Callable[[Callable[..., R]], Callable[..., R]]:
-    """A decorator that adds one click option per field and passes those the user gave as one mapping.
+    """A decorator that adds one click option per field and passes the given ones as one mapping.
 
     Args:
-        options: an Options class, or a union of such (as SearchConfig is); a field that several
-            members share becomes one flag. Fields that are themselves Options are left to the recipe.
+        options: an Options class, or a union of them (such as SearchConfig); a field that several
+            members share becomes one flag. Fields that are themselves Options get no flag.
         parameter: name of the command's argument that receives {field: value}.
-        skip: fields that get no flag.
-        defaults_from: where a flag that is not given takes its value, for the help ("the model's
-            recipe"); empty: the default that the class declares.
+        skip: fields without a flag.
+        defaults_from: source of default values, for the help ("the model's recipe"); empty: the class's own
+            defaults.
     """
     fields = {name: field for name, field in _flat_fields(options).items() if name not in skip}
 
@@ -63,22 +63,22 @@ def option_fields(
 
 
 def with_changes(options: OptionsT, changes: Mapping[str, Any], union: object = None) -> OptionsT:
-    """The same options with some fields changed, validated together.
+    """The options with some fields changed, validated together.
 
     Args:
-        options: what stands where nothing is changed.
-        changes: as `option_fields` passes them.
-        union: the union that `options` is of, where `kind` may be changed; the other kind starts from
-            its own defaults, and keeps the fields that both kinds have.
+        options: the original options.
+        changes: changed fields, as passed by `option_fields`.
+        union: the union that `options` belongs to, if `kind` may be changed; a new kind starts from its own
+            defaults and keeps the fields that both kinds share.
 
     Raises:
-        UserError: naming the flags that do not go with the rest.
+        UserError: some flags are incompatible with the other settings; it names them.
     """
     return changed(options, changes, union, _Flags())
 
 
 class _Flags(Keywords):
-    """Fields as the command line has them."""
+    """Fields written as command-line flags."""
 
     another_kind = "Leave the flag out, or choose another --kind."
 
@@ -87,7 +87,7 @@ class _Flags(Keywords):
         return _flag(field)
 
     def given(self, field: str, value: object) -> str:
-        """The flag with its value, as it is typed."""
+        """The flag with its value, as typed."""
         if isinstance(value, bool):
             return _flag(field if value else f"no_{field}")
         return f"{_flag(field)} {_shown(value)}"
@@ -104,7 +104,7 @@ def _flat_fields(options: object) -> dict[str, FieldInfo]:
         del fields["kind"]  # there is nothing to choose
     if len(classes) > 1:
         kinds = tuple(kind for member in classes for kind in get_args(member.model_fields["kind"].annotation))
-        fields["kind"] = FieldInfo(annotation=Literal[kinds], description="Which kind to use.")  # type: ignore[arg-type]
+        fields["kind"] = FieldInfo(annotation=Literal[kinds], description="Kind to use.")  # type: ignore[arg-type]
     return fields
 
 
@@ -134,7 +134,7 @@ def _shown(value: object) -> str:
 
 
 class FieldType(click.ParamType[Any]):
-    """A click type that accepts exactly what the field accepts; lists are written a,b,c and None as `none`."""
+    """A click type that accepts exactly the field's values; lists are written a,b,c and None as `none`."""
 
     def __init__(self, field: FieldInfo) -> None:
         annotation: Any = field.annotation
@@ -146,11 +146,11 @@ class FieldType(click.ParamType[Any]):
         self.name = "|".join(map(str, self.choices)) or _word(alternatives, self.sequence)
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        """What stands for the value in the help."""
+        """Placeholder of the value in the help."""
         return self.name if self.choices else self.name.upper()
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
-        """The value as the class would hold it; click reports the rest."""
+        """The value in the form of the class's field; click reports an invalid one."""
         given: object = value
         if isinstance(value, str):
             if self.optional and value.lower() == "none":

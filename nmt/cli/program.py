@@ -1,4 +1,4 @@
-"""What to type for `nmt`, for the commands that a message proposes."""
+"""How to call `nmt` from this shell, for commands that a message suggests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def program() -> str:
-    """The command as this shell finds it: it need not be on the path, as after `make quickstart`."""
+    """The command to type in this shell; `nmt` may not be on the path, as after `make quickstart`."""
     if shutil.which("nmt"):
         return "nmt"
     started = Path(sys.argv[0])
@@ -17,5 +17,5 @@ def program() -> str:
 
 
 def next_commands(recipe: Path) -> str:
-    """What comes after a recipe has been written: lines to type."""
+    """The commands to type after a recipe has been written."""
     return "\n".join(f"  {program()} {command} {shlex.quote(str(recipe))}" for command in ("recipe check", "run"))

@@ -14,11 +14,11 @@ from nmt.cli.imported import refuse_existing
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--force", is_flag=True, help="Replace OUT if it is a model directory.")
 def command(model: Path, out: Path, force: bool) -> None:
-    """Write the directory MODEL with 8-bit weights into the directory OUT, a quarter of the size.
+    """Convert the model directory MODEL to 8-bit weights in the directory OUT, a quarter of the size.
 
-    OUT is used like MODEL; `nmt translate OUT` computes in int8 with it. It loads faster and takes less memory than
-    `nmt translate MODEL --precision int8`, which quantises MODEL anew at each start; the translations are the same.
-    Every linear layer and embedding is quantised, with a scale for each row. Training goes on from MODEL only.
+    OUT is used like MODEL; `nmt translate OUT` computes in int8. It loads faster and takes less memory than
+    `nmt translate MODEL --precision int8`, which quantises MODEL at every start; the translations are the same.
+    Every linear layer and embedding is quantised, with one scale per row. Only MODEL can be trained further.
     """
     refuse_existing(out, force)
     from nmt.pipeline.quantizing import quantize_model

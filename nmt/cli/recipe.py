@@ -1,4 +1,4 @@
-"""`nmt recipe`: check a recipe, show it with every default, list and copy shipped ones, print the JSON schema."""
+"""`nmt recipe`: checks, shows, lists and copies recipes, and prints their JSON schema."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nmt.shipped import shipped_recipes
 
 @click.group(no_args_is_help=True)
 def command() -> None:
-    """Check a recipe, show it with every default, list and copy those that come with nmt, or print the JSON schema.
+    """Check a recipe, show it with all defaults, list and copy those shipped with nmt, or print the JSON schema.
 
     \b
     nmt recipe list
@@ -26,22 +26,22 @@ def command() -> None:
     nmt recipe show  phrasebook_en_de/transformer_tiny training.updates=500
     nmt recipe schema > recipe.schema.json
 
-    A RECIPE is a YAML file, or the name of one that comes with nmt.
+    A RECIPE is a YAML file, or the name of one shipped with nmt.
     """
 
 
 @command.command("list")
 def list_recipes() -> None:
-    """List the recipes that come with nmt: name, what it is, what it downloads.
+    """List the recipes shipped with nmt: name, description, downloads.
 
-    Each can be run by its name, as in `nmt run phrasebook_en_de/transformer_tiny`.
+    Run one by its name, as in `nmt run phrasebook_en_de/transformer_tiny`.
     """
     from rich import box
     from rich.table import Table
 
     from nmt.cli.console import stdout_console
 
-    table = Table("name", "what it is", "downloads", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table("name", "description", "downloads", box=box.SIMPLE_HEAD, pad_edge=False)
     table.columns[0].no_wrap = table.columns[2].no_wrap = True
     for name, path in shipped_recipes().items():
         table.add_row(name, *_described(path))
@@ -49,7 +49,7 @@ def list_recipes() -> None:
 
 
 def _described(path: Path) -> tuple[str, str]:
-    """The sentence at the recipe's top, and how much its corpus downloads."""
+    """The comment at the top of a recipe, and how much its corpus downloads."""
     from pydantic import TypeAdapter
 
     from data_prep import CorpusConfig
@@ -65,9 +65,9 @@ def _described(path: Path) -> tuple[str, str]:
 @command.command("copy")
 @click.argument("name")
 @click.argument("folder", required=False, default=Path(), type=click.Path(path_type=Path, file_okay=False))
-@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
 def copy_recipe(name: str, folder: Path, force: bool) -> None:
-    """Copy the recipe NAME of `nmt recipe list` into FOLDER (this one by default), to be changed there."""
+    """Copy the shipped recipe NAME into FOLDER (default: the current one), for you to change."""
     path = shipped(name)
     copy = folder / path.name
     refuse_existing_file(copy, force)
@@ -79,10 +79,10 @@ def copy_recipe(name: str, folder: Path, force: bool) -> None:
 @command.command()
 @recipe_arguments
 def check(recipe: Path, overrides: tuple[str, ...]) -> None:
-    """Validate RECIPE, read the files that it names, and count the parameters of its model; nothing is downloaded.
+    """Validate RECIPE, read the files it names, and count the parameters of its model; nothing is downloaded.
 
-    Every mistake is shown at once, with its line, the nearest valid key and the allowed values; what is hardly meant is
-    a warning. "so far" is the sum up to a part: papers often count without the last ones.
+    Shows all mistakes at once, with line, nearest valid key and allowed values; doubtful settings give a warning.
+    "so far" is the running sum: papers often leave out the last parts.
     """
     from rich.table import Table
 
@@ -104,10 +104,10 @@ def check(recipe: Path, overrides: tuple[str, ...]) -> None:
     console.print(table)
     if resolved.tokenizer.sizes_are_bounds:
         most = max(resolved.tokenizer.vocabulary_sizes)
-        note = f"The text decides how large the vocabulary is. These are the parameters with the most tokens, {most:,}."
+        note = f"The text determines the vocabulary size. The counts assume the largest possible one, {most:,}."
         console.print(note, soft_wrap=True)
     if download := resolved.corpus.download:
-        note = f"The corpus ({download}, where it is not there yet) is fetched by `nmt run`, and not looked at here."
+        note = f"The corpus was not checked: `nmt run` downloads it if it is missing ({download})."
         console.print(note, soft_wrap=True)
     console.print(f"{recipe}: OK")
 
@@ -115,9 +115,9 @@ def check(recipe: Path, overrides: tuple[str, ...]) -> None:
 @command.command()
 @recipe_arguments
 def show(recipe: Path, overrides: tuple[str, ...]) -> None:
-    """Print RECIPE with every option that it leaves to its default, each under its description.
+    """Print RECIPE with every option, including defaults, each under its description.
 
-    The output is a recipe itself.
+    The output is itself a recipe.
     """
     with quick_imports():
         from nmt.recipe import load_recipe
@@ -131,7 +131,7 @@ def show(recipe: Path, overrides: tuple[str, ...]) -> None:
 def schema(recipe: Path | None) -> None:
     """Print the JSON schema of recipes, with which an editor completes and explains keys.
 
-    It is the same for every recipe; RECIPE only makes the hint that follows on standard error complete.
+    The schema is the same for every recipe; RECIPE is only named in the hint on standard error.
     """
     with quick_imports():
         from nmt.recipe.schema import EDITOR_HINT, recipe_schema

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 @recipe_arguments
 @runs_option
 def command(recipe: Path, overrides: tuple[str, ...], runs: Path) -> None:
-    """Do everything that RECIPE says: prepare the data, train, translate the test sets, score.
+    """Run all stages of RECIPE: prepare the data, train, translate the test sets, score.
 
-    A language model translates nothing: how well it predicts the test sets is measured.
+    A language model does not translate; it is measured by how well it predicts the test sets.
 
-    A second run does only what is missing or changed, decided by content and not by time.
+    A second run repeats only what is missing or changed, judged by content, not by time.
     """
     from nmt.cli.console import reporting, stdout_console
 
@@ -50,7 +50,7 @@ def command(recipe: Path, overrides: tuple[str, ...], runs: Path) -> None:
 
 
 def _show_samples(result: RunResult, console: Console) -> None:
-    whole = not console.is_terminal  # which would cut words in two
+    whole = not console.is_terminal  # a terminal would break lines within words
     if result.lines:
         console.print("\nLines that it writes:", soft_wrap=whole)
     for line in result.lines:
@@ -63,7 +63,7 @@ def _show_samples(result: RunResult, console: Console) -> None:
 
 
 def _show_topics(topics: Mapping[str, str], console: Console) -> None:
-    """What the model knows, for someone who thinks of a first sentence."""
+    """Prints the topics that the model knows, as ideas for a first sentence."""
     if not topics:
         return
     console.print()
@@ -83,8 +83,6 @@ def _show_next_steps(result: RunResult, task: Task, sentence: str, console: Cons
         console.print("Translate a sentence of your own:", soft_wrap=True)
         console.print(f"  echo {shlex.quote(sentence)} | {program()} translate {model}", soft_wrap=True)
     else:
-        console.print(
-            "More lines that it writes, and how probable it finds those of a text of your own:", soft_wrap=True
-        )
+        console.print("Generate more lines, or measure how probable a text of your own is:", soft_wrap=True)
         console.print(f"  {program()} generate {model}", soft_wrap=True)
         console.print(f"  {program()} score {model} --target FILE --summary", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`nmt score`: how probable a model finds given translations, or a language model given text."""
+"""`nmt score`: log-probabilities of given translations, or of text under a language model."""
 
 from __future__ import annotations
 
@@ -26,13 +26,16 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
-@path_option("--source", help="Text in the source language; -: standard input. A language model has none.")
-@path_option("--target", required=True, help="Its translation, line by line, or a text; -: standard input.")
-@click.option("--tokens", is_flag=True, help="Also the log-probability of each piece, after a tab.")
+@path_option("--source", help="Text in the source language; -: standard input. Not for a language model.")
+@path_option(
+    "--target", required=True, help="Its translation, line by line, or text for a language model; -: standard input."
+)
+@click.option("--tokens", is_flag=True, help="Also print the log-probability of each piece, after a tab.")
 @click.option(
     "--summary",
     is_flag=True,
-    help="At the end, on standard error: perplexity per token and per word, and bits per character, of the whole text.",
+    help="Print perplexity per token and per word, and bits per character, of the whole text on standard error at the "
+    "end.",
 )
 @option_fields(TranslationOptions, "translation")
 @model_option
@@ -47,11 +50,10 @@ def command(
     model_options: tuple[str, ...],
     device: str,
 ) -> None:
-    """Print the natural log of the probability of each line of --target, given that of --source.
+    """Print the natural log-probability of each line of --target, given the same line of --source.
 
-    With a language model, which reads no source, that of each line of --target. The end of the sentence counts as a
-    token. One line out for each line of --target, in order. A blank line is translated by a blank one with certainty,
-    and blank lines are nothing that a language model is asked for: 0.
+    A language model reads no source. The end of the sentence counts as a token. Prints one line for each line of
+    --target, in order. A blank line scores 0: its translation is certainly blank, and a language model is not asked.
     """
     from nmt.bundle import read_metadata
     from nmt.inference.scoring import score_lines
@@ -79,10 +81,10 @@ def command(
 
 def check_source(task: Task, source: Path | None) -> None:
     """Raises:
-    UserError: a translation model without a source, or a language model with one.
+    UserError: a translation model is given no source, or a language model is given one.
     """
     if task == "translation" and source is None:
-        raise UserError("--source", "the text that --target translates", "nothing", "Only a language model has none.")
+        raise UserError("--source", "the source text of --target", "nothing", "Only a language model has none.")
     if task == "language_model" and source is not None:
         raise UserError(
             "--source", "no source with a language model", str(source), "Leave it out: --target is the text."
@@ -90,7 +92,7 @@ def check_source(task: Task, source: Path | None) -> None:
 
 
 class _Total:
-    """What the lines come to. Blank ones, which a model is not asked for, do not count."""
+    """Totals over the lines; blank lines, which the model does not score, are not counted."""
 
     def __init__(self) -> None:
         from nmt.evaluation.measure import TokenTotals
@@ -98,7 +100,7 @@ class _Total:
         self._totals = TokenTotals()
 
     def add(self, line: LineScore, text: str) -> None:
-        """Takes in a line and its score."""
+        """Adds a line and its score."""
         if line.token_log_probabilities:
             self._totals = replace(
                 self._totals.with_text([text]),

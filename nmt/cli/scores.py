@@ -1,4 +1,4 @@
-"""Scores of test sets as a person reads them."""
+"""Scores of test sets as a table."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ if TYPE_CHECKING:
     from nmt.evaluation.measures import MeasureName
 
 _USUAL: tuple[MeasureName, ...] = ("bleu", "chrf", "ter")
-"""Columns where nobody has named measures."""
+"""Columns if no measures are named."""
 
 
 def show_scores(
     scores: Mapping[str, Mapping[str, Any]], console: Console, named: Sequence[MeasureName] | None = None
 ) -> None:
-    """A row per test set, and the signatures that make the numbers comparable.
+    """Prints one row per test set, and the signatures that make the numbers comparable.
 
     Args:
-        scores: by test set, as `nmt.evaluation.scores.Scores.json` gives them.
-        console: where to.
-        named: the measures to show; None: of the usual three and those beyond the default, what is there.
+        scores: scores by test set, as returned by `nmt.evaluation.scores.Scores.json`.
+        console: the console to print on.
+        named: the measures to show; None: the usual three and any non-default ones, as far as present.
     """
     from rich import box
     from rich.table import Table

@@ -1,4 +1,4 @@
-"""Standard input, output and error of a command, in whatever state they come; and the signals that end it."""
+"""Standard input, output and error of a command, in whatever state they are; and signals that end the command."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BROKEN = 2
 
 
 class Terminated(BaseException):
-    """SIGTERM or SIGHUP, raised where the program stands, so that it tidies up on its way out."""
+    """SIGTERM or SIGHUP as an exception, so the program cleans up before it ends."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -27,14 +27,14 @@ class Terminated(BaseException):
 
 
 def prepare_streams() -> None:
-    """Makes standard streams that can be used, whatever the caller left open and whatever the locale.
+    """Makes the standard streams usable, even if the caller closed some, and in any locale.
 
-    Where a stream is closed, the first file that is opened would take its number, and what is meant for the stream
-    would end up in the file; so its number is given to /dev/null. A character that the terminal's encoding lacks is
-    written as an escape, and files and pipes get UTF-8.
+    The first file opened would take the number of a closed stream, and output meant for the stream would end up in
+    the file; therefore /dev/null takes the number. A character that the terminal's encoding lacks is written as an
+    escape; files and pipes get UTF-8.
 
     Raises:
-        UserError: standard output is closed: whatever the command has to say would be lost.
+        UserError: standard output is closed, so all results would be lost.
     """
     for number, name in ((_STDIN, "stdin"), (_STDERR, "stderr"), (_STDOUT, "stdout")):
         if getattr(sys, name) is None:
@@ -44,7 +44,7 @@ def prepare_streams() -> None:
             elif number == _STDOUT:
                 sys.stdout = open(_STDOUT, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 -- for good
                 fix = "Redirect it to a file, or to /dev/null."
-                raise UserError("standard output", "to be open", "closed", fix)
+                raise UserError("standard output", "an open stream", "a closed one", fix)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             encoding = stream.encoding if stream.isatty() else "utf-8"
@@ -52,21 +52,21 @@ def prepare_streams() -> None:
 
 
 def colour() -> bool | None:
-    """Whether what click writes has colours, as rich asks the environment too; None: on a terminal it has."""
+    """Whether click writes colours, by the same environment variables as rich; None: only on a terminal."""
     return False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
 
 
 def standard_input() -> BinaryIO:
-    """Standard input as bytes, for a thread of its own to wait on.
+    """Standard input as bytes, for a separate thread to wait on.
 
-    Not sys.stdin's buffer: a thread that waits in it holds its lock, and the interpreter, which wants that at its end,
-    would abort.
+    Not sys.stdin's buffer: a thread that waits in it holds its lock, and the interpreter aborts at exit if it cannot
+    get that lock.
 
     Raises:
-        UserError: it is closed.
+        UserError: standard input is closed.
     """
     if sys.stdin is None:
-        raise UserError("standard input", "to be open, or a file named as INPUT", "closed")
+        raise UserError("standard input", "an open stream, or a file as INPUT", "a closed one")
     try:
         descriptor = sys.stdin.fileno()
     except (OSError, ValueError):  # a test's stand-in
@@ -75,15 +75,15 @@ def standard_input() -> BinaryIO:
 
 
 def forget_unwritten(status: int) -> int:
-    """Flushes standard output, so that the interpreter has nothing to flush at its end, where it could say nothing.
+    """Flushes standard output, because an error while the interpreter flushes it at exit could not be reported.
 
     Args:
-        status: of the command so far.
+        status: exit status of the command so far.
 
     Returns:
-        the same, or that of a mistake if the output cannot be written.
+        The same status, or that of a user error if the output cannot be written.
     """
-    is_own = sys.stdout is sys.__stdout__  # not a stand-in, whose owner sees to it
+    is_own = sys.stdout is sys.__stdout__  # the owner of a replacement takes care of it
     try:
         sys.stdout.flush()
         return status
@@ -93,7 +93,7 @@ def forget_unwritten(status: int) -> int:
         if status == 0:
             status = _BROKEN
             with suppress(OSError):
-                sys.stderr.write(f"nmt: standard output: expected to be written, got {error}.\n")
+                sys.stderr.write(f"nmt: standard output: expected a writable stream, got {error}.\n")
         return status
     finally:
         with suppress(OSError, ValueError):
@@ -103,7 +103,7 @@ def forget_unwritten(status: int) -> int:
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """SIGTERM and SIGHUP raise `Terminated` in the block; where they are ignored (nohup) or handled they stay so."""
+    """Makes SIGTERM and SIGHUP raise `Terminated` in the block, unless they are ignored (nohup) or handled already."""
     before = {}
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:

@@ -15,11 +15,11 @@ from nmt.imports import quick_imports
 @recipe_arguments
 @runs_option
 def command(recipe: Path, overrides: tuple[str, ...], runs: Path) -> None:
-    """Train the model of RECIPE, preparing the data first where that is needed.
+    """Train the model of RECIPE, preparing the data first if necessary.
 
-    Goes on where an interrupted training stopped. After a change of the options that decide the
-    result, training starts anew; what was there is kept in previous/ and found again when they
-    change back. More training.updates continue the training that is there.
+    Resumes an interrupted training. If options that affect the result have changed, training starts
+    anew; the old one is kept in previous/ and restored when they change back. Raising
+    training.updates continues the existing training.
 
     On several GPUs or machines: torchrun --nproc-per-node=N -m nmt train RECIPE
     """
@@ -31,7 +31,7 @@ def command(recipe: Path, overrides: tuple[str, ...], runs: Path) -> None:
         from nmt.pipeline.run import train
 
     console = stdout_console()
-    console.quiet = rank() > 0  # one voice for all processes
+    console.quiet = rank() > 0  # only one process reports
     with reporting(console) as reporter:
         model = train(resolved, runs, reporter)
     console.print(f"The model is in {model}", soft_wrap=True)

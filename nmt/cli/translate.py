@@ -1,4 +1,4 @@
-"""`nmt translate`: lines of text in, as many lines of translation out."""
+"""`nmt translate`: translates text line by line."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
 @path_option(
     "-o",
     "--output",
-    help="File for the translations, written when whole; compressed if its name ends in .gz, .bz2 or .xz. -: standard "
-    "output, the default.",
+    help="File for the translations, which appears once complete; compressed if its name ends in .gz, .bz2 or .xz. "
+    "-: standard output, the default.",
 )
-@click.option("--scores", is_flag=True, help="Put the score and a tab before each translation.")
+@click.option("--scores", is_flag=True, help="Print the score and a tab before each translation.")
 @option_fields(SearchConfig, "search", defaults_from="the model's recipe")
 @option_fields(TranslationOptions, "translation")
 @model_option
@@ -61,18 +61,18 @@ def command(
 ) -> None:
     """Translate INPUT, or standard input (also as -), line by line.
 
-    MODEL is a model directory, or the folder of a run. N lines in give N lines out, in order; a blank line stays blank.
-    The file may be compressed (gzip, bzip2, xz). With --n-best above 1 each line gives several: its number, the score
-    and the translation, between tabs.
+    MODEL is a model directory or a run folder. N input lines give N output lines, in order; a blank line stays blank.
+    INPUT may be compressed (gzip, bzip2, xz). With --n-best above 1 each input line gives several output lines of
+    three tab-separated fields: line number, score and translation.
     """
     from nmt.bundle import check_task, read_metadata
 
-    instead = "`nmt score MODEL --target FILE` tells how probable lines are, `nmt generate MODEL` writes some."
-    check_task(read_metadata(model), "translation", str(model), instead)
+    instead = "Use `nmt score MODEL --target FILE` for probabilities of lines, `nmt generate MODEL` to write lines."
     input_file, output = (None if path == STANDARD else path for path in (input_file, output))
-    # What is wrong with input or output shows at once, before the model is loaded.
+    # Errors in input or output show at once, before the model is loaded.
     lines = Warned(_lines(input_file), str(input_file or "standard input"))
     with _destination(output) as handle:
+        check_task(read_metadata(model), "translation", str(model), instead)
         bundle = load_model(model, device, workers, model_options)
         settings = search_settings(bundle, search)
         options = _with_fastest(with_changes(TranslationOptions(), translation), bundle)
@@ -93,7 +93,7 @@ def command(
 
 
 def _lines(input_file: Path | None) -> Iterator[str]:
-    """The lines of the file, whose first is read already, or of standard input."""
+    """The lines of the file, or of standard input; the first line of a file is read at once, to find errors early."""
     from itertools import chain, islice
 
     from nmt.text import read_lines
@@ -126,7 +126,7 @@ def _translated(
 
 
 def _with_fastest(options: TranslationOptions, bundle: Bundle) -> TranslationOptions:
-    """The same options with "auto" decided, and said."""
+    """The options with precision "auto" resolved and reported."""
     if options.precision != "auto":
         return options
     from nmt.inference.precision import fastest_precision
@@ -137,7 +137,7 @@ def _with_fastest(options: TranslationOptions, bundle: Bundle) -> TranslationOpt
 
 
 def _rows(number: int, translation: Translation, scores: bool, n_best: int) -> Iterator[str]:
-    """What one line of input prints."""
+    """Output rows of one input line."""
     if n_best > 1:
         for alternative in translation.n_best:
             yield f"{number}\t{alternative.score:.4f}\t{alternative.text}"
@@ -149,7 +149,7 @@ def _rows(number: int, translation: Translation, scores: bool, n_best: int) -> I
 
 @contextmanager
 def _destination(output: Path | None) -> Iterator[TextIO]:
-    """The output file, which appears when it is whole, or standard output in UTF-8 even on a terminal."""
+    """The output file, which appears once complete, or standard output, in UTF-8 even on a terminal."""
     from nmt.output import write_compressed_atomically
 
     if output is not None:

@@ -1,4 +1,4 @@
-"""Sentences that a person types at a prompt, with the line editing and the history of readline where there is one."""
+"""Sentences typed at a prompt, with readline's line editing and history if available."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _PROMPT = "> "
 
 
 def is_typed() -> bool:
-    """Whether a person types on this terminal and reads the answers there."""
+    """Whether both input and output are a terminal."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def typed_lines() -> Iterator[list[str]]:
-    """What is typed, a group for each press of Enter; pasted lines come together. Ctrl-D ends.
+    """Typed lines, one group per press of Enter; lines pasted together form a group. Ctrl-D ends.
 
-    The main thread itself waits here: readline gives the terminal back as it was when a signal ends the wait, which it
-    could not for a thread that is left behind. What was typed is forgotten with the process: it may be private.
+    The main thread itself waits here: when a signal ends the wait, readline restores the terminal, which it could not
+    do for an abandoned thread. The history is not saved, because it may be private.
     """
     with suppress(ImportError):  # Windows has an editor of its own
         import readline  # noqa: F401 -- `input` uses it
@@ -31,7 +31,7 @@ def typed_lines() -> Iterator[list[str]]:
         try:
             text = input(_PROMPT)
         except (EOFError, KeyboardInterrupt) as ended:
-            click.echo(err=True)  # what the shell says next begins a line
+            click.echo(err=True)  # the shell's prompt starts on a new line
             if isinstance(ended, KeyboardInterrupt):
                 raise
             return

@@ -1,4 +1,4 @@
-"""How far a command has come with a file: a bar on a terminal, a plain line now and then in a log."""
+"""Progress of a command through a file: a bar on a terminal, an occasional line in a log."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _LINE_EVERY_SECONDS = 60.0
 
 
 def watched_lines(items: Iterable[ItemT], name: str, source: Path | None) -> Iterator[ItemT]:
-    """The same items, one for each line of a file, counted on standard error with their speed and the time remaining.
+    """Passes items through, one per line of a file, and shows count, speed and time remaining on standard error.
 
     Args:
-        items: what becomes of the lines.
-        name: of the work.
-        source: the file; None or - for standard input, of which nobody knows the end.
+        items: results for the lines.
+        name: name of the work.
+        source: the file; None or - for standard input, whose length is unknown.
     """
     from nmt.cli.bar import Bar
     from nmt.cli.console import is_live, stderr_console
@@ -65,7 +65,7 @@ def _logged(items: Iterable[ItemT], name: str, total: int) -> Iterator[ItemT]:
 
 @contextmanager
 def busy(name: str) -> Iterator[None]:
-    """A spinner on a terminal for work that takes a while and cannot say how long."""
+    """A spinner on a terminal, for work of unknown duration."""
     from nmt.cli.bar import Bar
     from nmt.cli.console import is_live, stderr_console
 
@@ -81,11 +81,11 @@ def busy(name: str) -> Iterator[None]:
 
 
 def prints_to_file() -> bool:
-    """Whether standard output is a regular file, so that nobody sees the lines as they come.
+    """Whether standard output is a regular file, so progress on the terminal disturbs nothing.
 
-    Not so for a pipe: what reads it may draw on the terminal itself, as `less` does.
+    False for a pipe: its reader may draw on the terminal, as `less` does.
     """
     try:
         return stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode)
-    except (OSError, ValueError):  # closed, or a test's stand-in
+    except (OSError, ValueError):  # closed, or replaced by a test
         return False

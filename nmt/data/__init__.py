@@ -1,1 +1,1 @@
-"""From parallel text to batches of token ids."""
+"""From parallel or monolingual text to batches of token ids."""

@@ -18,22 +18,22 @@ Sentence = Sequence[int] | npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Batch:
-    """What a training step takes; padded on the right. B pairs, S and T the longest with EOS."""
+    """Input of a training step, padded on the right. B pairs; S and T are the longest lengths with EOS."""
 
     source: Tensor
     """[B, S] int64, each sentence ending in EOS."""
     source_mask: Tensor
     """[B, S] bool, True on real tokens."""
     target_input: Tensor
-    """[B, T] int64, BOS and then the sentence."""
+    """[B, T] int64, BOS, then the sentence."""
     target_output: Tensor
-    """[B, T] int64, the sentence and then EOS: what follows each position of target_input."""
+    """[B, T] int64, the sentence, then EOS: the next token at each position of target_input."""
     target_mask: Tensor
     """[B, T] bool, True on real tokens."""
 
     @cached_property
     def target_tokens(self) -> int:
-        """Real tokens of target_output, EOS included: what a loss is averaged over."""
+        """Real tokens of target_output, EOS included; losses are averaged over them."""
         return int(self.target_mask.sum())
 
     def to(self, device: torch.device | str) -> Batch:
@@ -59,29 +59,29 @@ def collate(sources: Sequence[Sentence], targets: Sequence[Sentence]) -> Batch:
     target_output, target_mask = pad(targets)
     target_input = torch.full_like(target_output, SPECIAL.pad)
     target_input[:, 0] = SPECIAL.bos
-    # Shifted by one; the EOS of every row that is not the longest would move along, and stays behind.
+    # Shifted by one. In rows shorter than the longest, EOS would shift too: it is masked out.
     target_input[:, 1:] = target_output[:, :-1].masked_fill(~target_mask[:, 1:], SPECIAL.pad)
     return Batch(source, source_mask, target_input, target_output, target_mask)
 
 
 def batches_by_length(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
-    """Places of sentences of similar length, longest first, within the budget (at least one a batch).
+    """Batches of sentence indices, similar in length, longest first, within the budget (at least one per batch).
 
     For text that is read once; training takes its batches from `nmt.data.sampler`.
 
     Args:
-        lengths: pieces of each sentence, or of the longer side of each pair, EOS not counted.
-        batch_tokens: rows * (longest + 1) stays within this.
+        lengths: pieces of each sentence, or of the longer side of each pair, without EOS.
+        batch_tokens: upper bound of rows * (longest + 1).
     """
     batch: list[int] = []
     longest = 0
-    # Longest first: a batch that does not fit in memory shows at once. Ties in order of the text.
-    for place in sorted(range(len(lengths)), key=lambda place: -lengths[place]):
+    # Longest first: a batch that does not fit in memory fails at once. Ties keep the order of the text.
+    for index in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
         if batch and (len(batch) + 1) * longest > batch_tokens:
             yield batch
             batch = []
-        longest = longest if batch else lengths[place] + 1
-        batch.append(place)
+        longest = longest if batch else lengths[index] + 1
+        batch.append(index)
     if batch:
         yield batch
 
@@ -90,7 +90,7 @@ def pad(sentences: Sequence[Sentence]) -> tuple[Tensor, Tensor]:
     """Sentences as rows, each followed by EOS and then by padding.
 
     Returns:
-        [B, L] int64 ids and [B, L] bool mask, True on real tokens (EOS is one); L is the longest with EOS.
+        [B, L] int64 ids and [B, L] bool mask, True on real tokens including EOS; L is the longest length with EOS.
     """
     lengths = np.fromiter(map(len, sentences), dtype=np.int64, count=len(sentences))
     columns = np.arange(int(lengths.max(initial=0)) + 1)

@@ -1,4 +1,4 @@
-"""Cleaning a corpus, of pairs or of lines of one language: what is dropped from training, and a report of it."""
+"""Cleans a corpus of pairs or of single lines: drops bad training text and reports what was dropped."""
 
 from __future__ import annotations
 
@@ -22,34 +22,33 @@ _EXAMPLES = 5
 
 
 Unit = Literal["pairs", "lines"]
-"""What a corpus is counted in: pairs of lines, or lines of one language."""
+"""Unit in which a corpus is counted: pairs of lines, or lines of one language."""
 
 
 class Cleaning(Options):
     """Which training pairs are kept. Validation and test sets always keep every line.
 
-    Lengths are those of the line as `nmt.text.clean_line` gives it. Pairs with a blank side, or with bytes that are not
-    UTF-8, are always dropped. A line of one language is a pair with one side.
+    Lengths are measured after `nmt.text.clean_line`. Pairs with a blank side or with invalid UTF-8 are always dropped.
+    A line of one language counts as a pair with one side.
     """
 
     max_words: Size | None = 250
     """Drop a pair with more blank-separated words than this on either side; null: no limit."""
     max_characters: Size | None = 2000
-    """Drop a pair with more characters than this on either side (also bounds unspaced scripts); null: no limit."""
+    """Drop a pair with more characters than this on either side (also limits text without blanks); null: no limit."""
     max_length_ratio: PositiveFloat | None = Field(default=9.0, ge=1.0)
-    """Drop a pair when one side has more than this many times the characters of the other; null: no limit."""
+    """Drop a pair if one side has more than this many times the characters of the other; null: no limit."""
     max_word_ratio: PositiveFloat | None = Field(default=None, ge=1.0)
-    """Drop a pair when one side has more than this many times the blank-separated words of the other; null: no limit.
-    Published systems state their limits so (1.5 is usual); it fits languages that put blanks between words."""
+    """Drop a pair if one side has more than this many times the blank-separated words of the other; null: no limit.
+    Published systems state their limit this way (1.5 is usual); it suits languages that put blanks between words."""
     deduplicate: bool = True
-    """Drop a pair whose two sides both equal those of an earlier pair."""
+    """Drop a pair that repeats an earlier one on both sides."""
     overlap: Literal["keep", "drop", "drop_sources"] = "keep"
-    """Training pairs that the validation set or a test set has too make their scores look better than they are. They
-    are counted in any case; `drop` leaves out those with both sides the same, `drop_sources` those with the same
-    source."""
+    """Training pairs that also occur in the validation or a test set; they inflate its scores. They are always counted;
+    `drop` removes those that match on both sides, `drop_sources` those with the same source."""
 
     def fault(self, *row: str) -> str | None:
-        """The first rule that a cleaned row breaks, by its name in the report; None when it may stay."""
+        """Name, as in the report, of the first rule that a cleaned row breaks; None if the row is kept."""
         if any(map(is_blank, row)):
             return "empty"
         if any(REPLACEMENT in line for line in row):
@@ -78,39 +77,39 @@ RULES = (
     "duplicate",
     "overlap",
 )
-"""In the order in which they apply; a pair counts for the first one it breaks."""
+"""In the order in which they apply; a pair is counted under the first one it breaks."""
 
 
 class Dropped(Options):
-    """What one rule dropped."""
+    """Pairs dropped by one rule."""
 
     pairs: Total = 0
     examples: tuple[str, ...] = ()
-    """The first few, as file:line (of the source side, unless only the other is at fault)."""
+    """The first few, as file:line (of the source side, unless only the target is at fault)."""
 
 
 class CleaningReport(Options):
-    """What became of a corpus; `model_dump_json()` writes it."""
+    """Result of cleaning a corpus; `model_dump_json()` writes it."""
 
     unit: Unit = "pairs"
-    """What is counted, here and under all names with `pairs`."""
+    """Unit of all counts, including those whose names say `pairs`."""
     pairs_read: Total
     """Training pairs before cleaning."""
     pairs_kept: Total
-    """Training pairs after it."""
+    """Training pairs after cleaning."""
     pairs_changed: Total
-    """Training pairs without fault whose text changed: normal form C, control characters, blanks."""
+    """Training pairs that pass the rules but whose text was normalised: form C, control characters, blanks."""
     dropped: dict[str, Dropped]
-    """By rule, in the order in which they apply; a pair counts for the first rule it breaks."""
+    """Dropped pairs by rule, in the order of the rules; a pair is counted under the first rule it breaks."""
     sets: dict[str, Total]
-    """Pairs of the validation and test sets, which all stay."""
+    """Pairs of the validation and test sets, all of which are kept."""
     overlap: dict[str, Overlap] = {}
-    """By set, the training pairs that it has too, whether they were dropped or not."""
+    """By set, the training pairs that also occur in it, dropped or not."""
     invalid: dict[str, Total] = {}
-    """By set, the pairs with bytes that are not UTF-8."""
+    """By set, the pairs with invalid UTF-8."""
 
     def rows(self) -> list[tuple[str, str, str]]:
-        """The report as table rows: what, how many pairs, first examples."""
+        """The report as table rows: label, number of pairs, first examples."""
         return [
             ("read", str(self.pairs_read), ""),
             *((f"dropped: {rule}", str(d.pairs), ", ".join(d.examples)) for rule, d in self.dropped.items() if d.pairs),
@@ -120,7 +119,7 @@ class CleaningReport(Options):
         ]
 
     def _remark(self, name: str) -> str:
-        """What a person should know of a set."""
+        """Warnings about a set, for a person."""
         shared, invalid = self.overlap.get(name, Overlap()), self.invalid.get(name, 0)
         remarks = [f"{invalid:,} with bytes that are not UTF-8"] if invalid else []
         if shared.sources and self.unit == "lines":
@@ -137,21 +136,25 @@ def prepare_corpus(
     directory: Path,
     progress: ShowProgress = unseen,
 ) -> CleaningReport:
-    """Writes {train,validation,<test names>}.<language> into `directory`, one cleaned sentence a line.
+    """Writes {train,validation,<test names>}.<language> into `directory`, one cleaned sentence per line.
 
-    `languages` are those of the sides of the text: source and target, or the one that there is.
+    Training pairs that break a rule are dropped. Validation and test sets keep every pair; only the characters of each
+    line are normalised, by `nmt.text.clean_line`. Memory does not depend on the size of the corpus. Each file appears
+    only once it is complete.
 
-    Training pairs that break a rule are left out. Validation and test sets keep every pair, line for
-    line; only the characters of each line are normalised, as `nmt.text.clean_line` does everywhere.
-    Memory does not depend on the size of the corpus; each file appears when it is whole. `progress` is told of the
-    training pairs that are read.
+    Args:
+        raw: the corpus as found.
+        cleaning: the rules.
+        languages: source and target, or the only language.
+        directory: destination.
+        progress: called with the number of training pairs read so far.
 
     Raises:
         UserError: a file is unreadable or in another encoding, two sides differ in their number of lines, a set is
             empty, or nothing is left to train on.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    for leftover in directory.glob(".*.part"):  # of a run that was killed; can be as large as the corpus
+    for leftover in directory.glob(".*.part"):  # from a killed run; can be as large as the corpus
         leftover.unlink()
     sets, invalid, held = dict[str, int](), dict[str, int](), HeldSets()
     for name, text in {"validation": raw.validation, **raw.tests}.items():
@@ -166,7 +169,7 @@ def _unit(text: Text) -> Unit:
 
 
 def _copy_set(raw: Text, clean: Text, name: str, held: HeldSets) -> tuple[int, int]:
-    """How many rows there are, and how many of them have bytes that are not UTF-8."""
+    """Copies a set; returns the number of rows, and of rows with invalid UTF-8."""
     rows, invalid, encodings = 0, 0, Encodings(raw)
     with row_writer(clean) as write:
         for raw_row in read_rows(raw):
@@ -186,10 +189,10 @@ def _copy_set(raw: Text, clean: Text, name: str, held: HeldSets) -> tuple[int, i
 
 
 class Encodings:
-    """Tells files in another encoding from files with a few damaged lines.
+    """Distinguishes files in another encoding from files with a few damaged lines.
 
     Args:
-        text: whose rows are counted.
+        text: the text whose rows will be counted.
     """
 
     _FEWEST = 10
@@ -200,7 +203,7 @@ class Encodings:
         self._lines = 0
 
     def count(self, *row: str) -> None:
-        """Takes in the next line of each, as `read_lines` gives it."""
+        """Counts the next row, in the form that `read_lines` returns."""
         self._lines += 1
         for side, line in enumerate(row):
             if not line.isascii():
@@ -211,34 +214,34 @@ class Encodings:
 
     def check(self) -> None:
         """Raises:
-        UserError: most lines of a file that could be invalid UTF-8 are.
+        UserError: most non-ASCII lines of a file are invalid UTF-8.
         """
         for side, path in enumerate(self._paths):
             if self._invalid[side] >= self._FEWEST and self._invalid[side] * 2 > self._not_ascii[side]:
                 raise UserError(
                     f"{path}:{self._first[side]}",
                     "text in UTF-8",
-                    f"bytes that are not, in {self._invalid[side]:,} of {self._not_ascii[side]:,} lines that are not "
-                    "plain ASCII",
+                    f"invalid bytes in {self._invalid[side]:,} of {self._not_ascii[side]:,} lines that are not plain "
+                    "ASCII",
                     "If it is Latin-1, convert it: iconv -f LATIN1 -t UTF-8 FILE.",
                 )
 
 
 class _TrainingCleaner:
-    """Filters the training rows: each alone, then repeats among those that are left.
+    """Filters the training rows: first each by itself, then repeats among the rest.
 
-    Reads the raw files twice when it looks for repeats: cheaper than keeping a copy between.
+    To find repeats it reads the raw files twice, which is cheaper than keeping a copy.
     """
 
     def __init__(self, cleaning: Cleaning, raw: tuple[Text, ...], held: HeldSets, progress: ShowProgress) -> None:
         self._cleaning, self._raw, self._held, self._progress = cleaning, raw, held, progress
-        self._rows = dict[Text, int]()  # of the files that have been read once
+        self._rows = dict[Text, int]()  # row counts of files that have been read once
         self._dropped = dict.fromkeys(RULES, 0)
         self._examples: dict[str, list[str]] = {rule: [] for rule in RULES}
         self._read = self._kept = self._changed = 0
 
     def clean(self, clean: Text, scratch: Path, sets: dict[str, int]) -> CleaningReport:
-        shutil.rmtree(scratch, ignore_errors=True)  # of a run that was killed
+        shutil.rmtree(scratch, ignore_errors=True)  # from a killed run
         scratch.mkdir()
         try:
             with DuplicateFinder(scratch) as finder:
@@ -281,11 +284,11 @@ class _TrainingCleaner:
                     " ".join(str(text.sides[0]) for text in self._raw) or "corpus",
                     f"training {_unit(clean)} that pass the cleaning",
                     f"none of {self._read} ({counts})" if self._read else "no line at all",
-                    "Look at those lines, or relax corpus.cleaning.",
+                    "Check those lines, or relax corpus.cleaning.",
                 )
 
     def _well_formed(self, *, count: bool) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """file:line and lines of the rows that break no rule by themselves."""
+        """file:line and the lines of each row that breaks no rule by itself."""
         for text in self._raw:
             encodings, number = Encodings(text), 0
             total, note = self._rows.get(text, 0), f"{_unit(text)} of {text.sides[0].name}"

@@ -1,4 +1,4 @@
-"""What every corpus is to the rest of the toolkit: two languages or one, files, and how to clean them."""
+"""The interface of a corpus to the rest of the toolkit: its one or two languages, its files, and its cleaning."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ LanguageCode = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
 
 
 class CorpusOptions(Options, ABC):
-    """Which corpus to use; `kind` says which of the corpora in data_prep."""
+    """Which corpus to use; `kind` selects one of the corpora in data_prep."""
 
     kind: str
     source: LanguageCode | None = None
     """Language to translate from; null for a language model, which reads the text of `target` alone."""
     target: LanguageCode
-    """Language to translate into, or of a language model's text."""
+    """Language to translate into, or the language of a language model's text."""
     cleaning: Cleaning = Cleaning()
     """Which training pairs are kept."""
 
@@ -54,48 +54,47 @@ class CorpusOptions(Options, ABC):
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Source and target, or the one language of text for a language model: the sides of what `fetch` finds."""
+        """Source and target, or the only language for a language model: the sides of the text that `fetch` returns."""
         return (self.target,) if self.source is None else (self.source, self.target)
 
     @property
     def unit(self) -> Unit:
-        """What its text is counted in."""
+        """Unit in which the text is counted."""
         return "lines" if self.source is None else "pairs"
 
     @property
     def name(self) -> str:
-        """Name of the folder under runs/ that holds the runs on this corpus."""
+        """Name of the folder under runs/ for runs on this corpus."""
         return "_".join((self.kind, *self.languages))
 
     @property
     def topics(self) -> Mapping[str, str]:
-        """What a model trained on it can be asked, by topic, each with a sentence to try; shown when a run ends."""
+        """Topics that a model trained on this corpus can translate, each with a sentence to try; shown after a run."""
         return {}
 
     @property
     def named_texts(self) -> Sequence[NamedText]:
-        """The files that the options name; none where the corpus finds or makes its own."""
+        """The files that the options name; empty if the corpus finds or generates its own."""
         return ()
 
     @property
     def held_out(self) -> int:
-        """Pairs, or lines, that are taken out of the training text for validation."""
+        """Pairs or lines held out of the training text for validation."""
         return 0
 
     @property
     def download(self) -> str:
-        """How much `fetch` downloads where the files are not there yet, for a person; empty: nothing ever."""
+        """How much `fetch` downloads if the files are missing, in words; empty if it never downloads."""
         return ""
 
     @abstractmethod
     def fetch(self, directory: Path, progress: ShowProgress = unseen) -> RawCorpus:
-        """Finds, downloads or makes the files, of one side where there is no source; quick when they are there and
-        whole.
+        """Finds, downloads or generates the files; quick if they already exist intact. Without a source, one side.
 
         Args:
-            directory: the only folder that this may write to, but for those that the corpus's own options name.
-            progress: is told of long work.
+            directory: the only folder to write to, except for folders named in the corpus's own options.
+            progress: called during long work.
 
         Raises:
-            UserError: a file cannot be had.
+            UserError: a file cannot be obtained.
         """

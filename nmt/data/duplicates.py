@@ -1,4 +1,4 @@
-"""Finding repeated rows of a text in memory that does not grow with the corpus."""
+"""Finds repeated rows of a text, in memory that does not grow with the corpus."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _RECORD = np.dtype([("high", "<u8"), ("low", "<u8"), ("row", "<i8")])
 
 
 def row_digest(*row: str, key: bytes = b"") -> bytes:
-    """16 bytes that name a row: one line, or a pair, without line feeds; under another key they are others."""
-    # 0x0A occurs in UTF-8 only as a line feed, so the joined bytes name the row.
+    """16-byte digest of a row, one line or a pair, without line feeds; a different key gives different digests."""
+    # 0x0A occurs in UTF-8 only as a line feed, so the joined bytes identify the row.
     return hashlib.blake2b("\n".join(row).encode(), digest_size=_DIGEST_BYTES, key=key).digest()
 
 
 class DuplicateFinder:
-    """Tells which of a sequence of rows repeat an earlier one; all have as many lines.
+    """Finds the rows of a sequence that repeat an earlier one; all rows have the same number of lines.
 
-    The digest of each row goes to one of 256 files by its first byte, so equal rows meet in one
-    file; each file is then sorted in memory alone (24 bytes a row / 256).
+    The digest of each row goes to one of 256 files by its first byte, so equal rows end up in the same
+    file. The files are then sorted in memory one at a time (24 bytes per row / 256).
 
     Args:
-        directory: an empty folder to work in; the caller removes it.
+        directory: an empty scratch folder, which the caller removes.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -54,14 +54,14 @@ class DuplicateFinder:
         self._stack.close()
 
     def add(self, *row: str) -> None:
-        """Takes note of the next row; the lines hold no line feed."""
+        """Adds the next row; its lines contain no line feed."""
         self._pending += row_digest(*row)
         self._rows += 1
         if self._rows - self._flushed == _BUFFERED_ROWS:
             self._flush()
 
     def repeats(self) -> Iterator[bool]:
-        """For each row that was added, in order: does it repeat an earlier one?"""
+        """For each added row, in order: whether it repeats an earlier one."""
         self._flush()
         if not self._rows:
             return

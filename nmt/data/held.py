@@ -1,4 +1,4 @@
-"""Rows that are held for validation and tests: which of them are in the training text too?"""
+"""Finds rows of the validation and test sets that also occur in the training text."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from nmt.options import Options, Total
 
 
 class Overlap(Options):
-    """Training pairs, or lines of one language, that a set has too."""
+    """Training pairs, or lines of one language, that also occur in a set."""
 
     pairs: Total = 0
-    """With all sides the same."""
+    """Matches on all sides."""
     sources: Total = 0
-    """With the same source, whatever its translation; those above are among them."""
+    """Matches of the source, with any translation; includes the former."""
 
 
 class HeldSets:
-    """The rows of some sets, by 16 bytes for each source and row, and what training has of them."""
+    """Rows of the held-out sets, as 16-byte digests of sources and rows, and counts of matching training rows."""
 
     def __init__(self) -> None:
         self._rows: dict[str, set[bytes]] = {}
@@ -24,14 +24,14 @@ class HeldSets:
         self._found: dict[str, list[int]] = {}
 
     def add(self, name: str, *row: str) -> None:
-        """One row of the set of this name, cleaned; blank lines are nothing that training could know."""
+        """Adds a cleaned row of the named set; rows with a blank line do not count as overlap."""
         if all(row):
             self._rows.setdefault(name, set()).add(row_digest(*row))
             self._sources.setdefault(name, set()).add(row_digest(row[0]))
             self._found.setdefault(name, [0, 0])
 
     def count(self, *row: str) -> tuple[bool, bool]:
-        """Takes in a row that is trained on; whether any set has it, and its source, which a line is to itself."""
+        """Counts a training row. Returns whether it, and whether its source, is in any set; a single line is both."""
         digest, source_digest = row_digest(*row), row_digest(row[0])
         same = same_source = False
         for name, found in self._found.items():
@@ -44,5 +44,5 @@ class HeldSets:
         return same, same_source
 
     def overlap(self) -> dict[str, Overlap]:
-        """What was counted, by set."""
+        """The counts by set."""
         return {name: Overlap(pairs=pairs, sources=sources) for name, (pairs, sources) in self._found.items()}

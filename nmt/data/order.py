@@ -1,4 +1,4 @@
-"""Random orders that need no memory: a shuffled range can be read anywhere without being stored."""
+"""Random permutations without memory: any part of a shuffled range can be computed without storing it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _U64 = np.uint64
 def hash_numbers(values: npt.NDArray[np.uint64], key: int) -> npt.NDArray[np.uint64]:
     """64 well-mixed bits for each value under this key: the finaliser of SplitMix64 (Steele et al. 2014).
 
-    Our own arithmetic rather than a library's generator, so that no version of numpy changes the
-    order in which a resumed training sees its data.
+    Implemented here rather than with a library's generator, so no numpy version changes the data order of a
+    resumed training.
     """
     with np.errstate(over="ignore"):
         z = (values + _U64(1)) * _U64(0x9E3779B97F4A7C15) + _U64(key & 0xFFFFFFFFFFFFFFFF)
@@ -23,7 +23,7 @@ def hash_numbers(values: npt.NDArray[np.uint64], key: int) -> npt.NDArray[np.uin
 
 
 def derive_key(*numbers: int) -> int:
-    """One 64-bit key from several numbers; the order of the numbers matters."""
+    """One 64-bit key from several numbers, whose order matters."""
     key = 0
     for number in numbers:
         key = int(hash_numbers(np.array([number & 0xFFFFFFFFFFFFFFFF], dtype=_U64), key)[0])

@@ -1,4 +1,4 @@
-"""Text as a corpus has it: pairs of lines that translate each other, from two files at once, or lines of one file."""
+"""Text of a corpus: aligned lines of two files that translate each other, or the lines of one file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nmt.text import read_lines
 
 @dataclass(frozen=True)
 class ParallelFiles:
-    """Two files, plain or gzip, whose lines of equal number translate each other."""
+    """Two files, plain or gzip; line n of one translates line n of the other."""
 
     source: Path
     target: Path
@@ -27,7 +27,7 @@ class ParallelFiles:
 
 @dataclass(frozen=True)
 class MonolingualFile:
-    """One file, plain or gzip, of lines in the target language: what a language model learns."""
+    """One file of text in the target language, plain or gzip, for a language model."""
 
     target: Path
 
@@ -38,20 +38,20 @@ class MonolingualFile:
 
 
 Text = ParallelFiles | MonolingualFile
-"""Text of one or two sides. A row of it is a line of each side."""
+"""Text with one or two sides. A row is one line of each side."""
 
 
 @dataclass(frozen=True)
 class RawCorpus:
-    """A corpus as it was found, before cleaning; all of its text has the same sides."""
+    """A corpus as found, before cleaning; all its text has the same sides."""
 
     training: tuple[Text, ...]
     validation: Text
     tests: Mapping[str, Text]
-    """By name, such as test_2016_flickr; the first one is the one that is reported first."""
+    """Test sets by name, such as test_2016_flickr, in the order in which they are reported."""
 
     def of_target(self) -> RawCorpus:
-        """Its text in the target language alone."""
+        """The target side of the corpus alone."""
         return RawCorpus(
             training=tuple(MonolingualFile(text.target) for text in self.training),
             validation=MonolingualFile(self.validation.target),
@@ -66,11 +66,11 @@ def text_at(directory: Path, name: str, languages: Sequence[str]) -> Text:
 
 
 def read_rows(text: Text) -> Iterator[tuple[str, ...]]:
-    """The rows of a text, as `nmt.text.read_lines` gives the lines.
+    """The rows of a text, with lines as `nmt.text.read_lines` returns them.
 
     Raises:
-        UserError: a file is unreadable, or two sides differ in their number of lines; found when the
-            shorter one ends, after its pairs.
+        UserError: a file is unreadable; or two sides differ in their number of lines, which is noticed only at the end
+            of the shorter one.
     """
     if isinstance(text, MonolingualFile):
         return ((line,) for line in read_lines(text.target))
@@ -78,10 +78,10 @@ def read_rows(text: Text) -> Iterator[tuple[str, ...]]:
 
 
 def read_pairs(text: Text) -> Iterator[tuple[str, str]]:
-    """The same as pairs of source and target: text of one language has sources that are blank.
+    """The rows as pairs of source and target; text of one language has empty sources.
 
     Raises:
-        UserError: as `read_rows`.
+        UserError: as in `read_rows`.
     """
     if isinstance(text, MonolingualFile):
         return (("", line) for line in read_lines(text.target))
@@ -90,7 +90,7 @@ def read_pairs(text: Text) -> Iterator[tuple[str, str]]:
 
 @contextmanager
 def row_writer(text: Text) -> Iterator[Callable[[Sequence[str]], None]]:
-    """A function that appends a row to the files of a text, which appear when the block ends."""
+    """A function that appends a row to the files of a text; they appear at the end of the block."""
     with ExitStack() as stack:
         handles = [stack.enter_context(write_atomically(path)) for path in text.sides]
 
@@ -118,7 +118,7 @@ def _unequal(files: ParallelFiles, pairs: int, longer: Path, lines: int) -> User
     shorter = files.target if longer == files.source else files.source
     return UserError(
         f"{files.source} and {files.target}",
-        "as many lines in one as in the other",
+        "the same number of lines in both",
         f"{lines} lines in {longer} and {pairs} in {shorter}: line {pairs + 1} of {longer} has no partner",
-        "Only a line feed ends a line (compare with wc -l). Look for a line that was lost or split before there.",
+        "Look for a lost or split line before it. Only a line feed ends a line (compare with wc -l).",
     )

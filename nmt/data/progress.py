@@ -1,4 +1,4 @@
-"""How long work on a corpus says where it stands."""
+"""Progress reports of long work on a corpus."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import TypeVar
 ItemT = TypeVar("ItemT")
 
 ShowProgress = Callable[[int, int, str], None]
-"""Told how much is done, of how much (0: not known), and what it is."""
+"""Called with the number of items done, the total (0 if unknown), and what the items are."""
 
 _EVERY = 1000
 
 
 def unseen(done: int, total: int, note: str) -> None:
-    """Shows no progress."""
+    """Ignores progress."""
 
 
 def watched(items: Iterable[ItemT], progress: ShowProgress, total: int, note: str) -> Iterator[ItemT]:
-    """The same items, of which every thousandth is reported when it has been dealt with.
+    """Passes the items through and reports progress after every thousandth.
 
     Args:
-        items: whatever takes long all together.
-        progress: told of it.
-        total: how many there are; 0: not known.
-        note: what they are.
+        items: items whose processing takes long.
+        progress: called with the progress.
+        total: number of items; 0 if unknown.
+        note: what the items are.
     """
     for number, item in enumerate(items, start=1):
         yield item

@@ -1,4 +1,4 @@
-"""Which pairs make up each batch: an order that is a pure function of seed and epoch."""
+"""Composition and order of the training batches, a pure function of seed and epoch."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ _SCAN_PAIRS = 1 << 20
 
 
 class BatchSampler:
-    """Cuts every epoch into batches of about equal numbers of tokens and similar lengths.
+    """Divides each epoch into batches of about equal token counts and similar lengths.
 
-    The pairs are shuffled, taken in pools, sorted by length inside their pool, cut into batches, and
-    the batches of the pool are shuffled. Memory depends on the pool, not on the corpus.
+    The pairs are shuffled and taken in pools. Each pool is sorted by length and cut into batches, whose order is then
+    shuffled. Memory depends on the size of the pool, not of the corpus.
 
-    A batch obeys rows * max(longest source + 1, longest target + 1) <= batch_tokens, the 1 being EOS:
-    what fairseq calls max-tokens. Pairs with a side longer than `max_length` ids, or than a batch, are
-    in no epoch; every other pair is in each epoch exactly once.
+    In each batch rows * max(longest source + 1, longest target + 1) <= batch_tokens, the 1 being EOS (fairseq's
+    max-tokens). Pairs with a side longer than `max_length` ids, or too long for a batch, are left out; every other
+    pair occurs exactly once per epoch.
 
     Args:
         store: the training pairs.
         batch_tokens: token budget of a batch, padding included.
-        seed: of the order.
-        max_length: longest side that is trained on, in ids without EOS.
-        pool_pairs: pairs that are sorted together; more of them means less padding and more memory.
+        seed: seed of the order.
+        max_length: longest side to train on, in ids without EOS.
+        pool_pairs: pairs sorted together; more pairs mean less padding and more memory.
 
     Raises:
         UserError: no pair fits.
@@ -45,24 +45,24 @@ class BatchSampler:
         self.left_out = sum(
             int(np.count_nonzero(self._too_long(*self._lengths(start)))) for start in range(0, len(store), _SCAN_PAIRS)
         )
-        """Pairs that are too long to be trained on."""
+        """Number of pairs that are too long to train on."""
         store.release()
         if self.left_out == len(store):
             raise UserError(
                 str(store.directory),
-                f"training pairs of at most {self._longest} tokens a side",
+                f"training pairs of at most {self._longest} tokens per side",
                 f"none among {len(store)}",
                 "Raise max_length and batch_tokens, or check the corpus.",
             )
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Indices]:
-        """The batches of one epoch, as arrays of pair numbers, from batch number `start` on."""
+        """The batches of one epoch, as arrays of pair indices, starting with batch `start`."""
         for batches in self._pools(epoch):
             yield from batches[start:]
             start = max(0, start - len(batches))
 
     def batches(self, epoch: int) -> int:
-        """How many batches this epoch has."""
+        """Number of batches in this epoch."""
         return sum(map(len, self._pools(epoch)))
 
     def _pools(self, epoch: int) -> Iterator[list[Indices]]:
@@ -79,14 +79,14 @@ class BatchSampler:
         keep = ~self._too_long(source, target)
         pool, source, target = pool[keep], source[keep], target[keep]
         longest = np.maximum(source, target)
-        # Inside each length, from the longest sources to the longest targets and back again in the next,
-        # so that neighbours resemble each other on both sides. Stable: equal pairs stay shuffled.
+        # Within each length, pairs go from the longest sources to the longest targets, and back in the next length,
+        # so neighbours are similar on both sides. The sort is stable: equal pairs stay shuffled.
         lean = np.where(longest % 2 == 0, source - target, target - source)
         by_length = np.lexsort((lean, longest))
         pool, width = pool[by_length], longest[by_length] + 1
         batches, start = [], 0
         while start < len(pool):
-            # Widths only grow, so the cost of the batch that ends at each next row is rows * its width.
+            # Widths are ascending, so a batch that ends at a row costs its number of rows * the width of that row.
             most = self._batch_tokens // int(width[start])
             rows = np.arange(1, min(most, len(pool) - start) + 1)
             size = int(np.searchsorted(rows * width[start : start + len(rows)], self._batch_tokens, side="right"))

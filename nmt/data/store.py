@@ -1,8 +1,8 @@
-"""Token ids on disk, mapped into memory: a corpus larger than memory trains like a small one.
+"""Token ids on disk, memory-mapped: a corpus larger than memory trains like a small one.
 
-A store is a folder. For each side (source, target): `<side>.ids` (uint16, or uint32 when the
-vocabulary needs it), `<side>.offsets` (int64 [pairs + 1], where each sentence starts in ids),
-`<side>.lengths` (uint32 [pairs]) and, unless left out, `<side>.text` (the lines in UTF-8) with
+A store is a folder. For each side (source, target) it holds `<side>.ids` (uint16, or uint32 if the
+vocabulary needs it), `<side>.offsets` (int64 [pairs + 1], start of each sentence in ids),
+`<side>.lengths` (uint32 [pairs]) and optionally `<side>.text` (the lines in UTF-8) with
 `<side>.text_offsets` (int64 [pairs + 1], bytes). `store.json` describes it.
 """
 
@@ -30,8 +30,8 @@ _DESCRIPTION = "store.json"
 _SIDES = ("source", "target")
 _WRITE_BUFFER_BYTES = 1 << 20
 
-# Every touched sentence can make 64 KiB of each file resident (Linux maps the pages around a fault),
-# so this bounds what reading in random order keeps in memory: to about 10 MiB.
+# Every touched sentence can make 64 KiB of each file resident (Linux maps the pages around a fault).
+# This limits the resident memory of reading in random order to about 10 MiB.
 _TOUCHES_BETWEEN_RELEASES = 64
 
 
@@ -43,23 +43,23 @@ def build_store(
     keep_text: bool = True,
     progress: ShowProgress = unseen,
 ) -> None:
-    """Tokenises a text into a store. Streams: memory does not depend on its size.
+    """Tokenises a text into a store. It streams: memory does not depend on the size of the text.
 
-    Lines of one language become pairs whose sources are empty. The store appears under its name only when it is whole;
-    an older one is replaced.
+    Lines of one language become pairs with empty sources. The store appears under its name only once it is complete
+    and replaces an older one.
 
     Args:
         text: cleaned lines, plain or gzip.
-        tokenizers: of the two sides.
-        directory: of the store.
+        tokenizers: tokenizers of the two sides.
+        directory: folder of the store.
         keep_text: also store the lines, which sampled segmentation needs.
-        progress: told of the pairs that are done.
+        progress: called with the number of pairs done.
 
     Raises:
         UserError: a file is unreadable, or the two differ in their number of lines.
     """
     temporary = directory.with_name(f".{directory.name}.part")
-    shutil.rmtree(temporary, ignore_errors=True)  # of a run that was killed
+    shutil.rmtree(temporary, ignore_errors=True)  # from a killed run
     temporary.mkdir(parents=True)
     try:
         with ExitStack() as files:
@@ -89,10 +89,10 @@ def build_store(
 class PairStore:
     """Reads a store. Lengths and ids are without BOS and EOS.
 
-    Resident memory stays bounded however many pairs are read: pages are handed back on the way.
+    Resident memory stays bounded however many pairs are read, because pages are released along the way.
 
     Raises:
-        UserError: not a store, or not a whole one.
+        UserError: the folder is not a store, or an incomplete one.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -121,7 +121,7 @@ class PairStore:
         return self._target.lengths.array[start:stop].astype(np.int64)
 
     def lengths_of(self, pairs: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Source and target lengths of these pairs, in any order, a bounded number resident at a time."""
+        """Source and target lengths of these pairs, in the given order, with bounded resident memory."""
         source, target = np.empty(len(pairs), np.int64), np.empty(len(pairs), np.int64)
         for start in range(0, len(pairs), _TOUCHES_BETWEEN_RELEASES):
             chunk = slice(start, start + _TOUCHES_BETWEEN_RELEASES)
@@ -142,17 +142,17 @@ class PairStore:
         return self._target.sentence(pair)
 
     def source_text(self, pair: int) -> str:
-        """One source line; the store must have been built with its text."""
+        """One source line; requires a store built with text."""
         self._touch()
         return self._source.line(pair)
 
     def target_text(self, pair: int) -> str:
-        """One target line; the store must have been built with its text."""
+        """One target line; requires a store built with text."""
         self._touch()
         return self._target.line(pair)
 
     def release(self) -> None:
-        """Hands all resident pages back to the system; they are read again when needed."""
+        """Releases all resident pages to the system; they are read again when needed."""
         self._touches = 0
         self._source.release()
         self._target.release()
@@ -206,7 +206,7 @@ class _SideWriter:
 
 
 class _Side:
-    """One side of a store, mapped."""
+    """One side of a store, memory-mapped."""
 
     def __init__(self, directory: Path, side: str, pairs: int, dtype: str, text: bool) -> None:
         self.lengths = _Mapped(directory / f"{side}.lengths", "<u4", pairs)
@@ -232,7 +232,7 @@ class _Side:
 
 
 class _Mapped:
-    """A file of numbers, mapped read-only."""
+    """A file of numbers, memory-mapped read-only."""
 
     def __init__(self, path: Path, dtype: str, count: int) -> None:
         size = path.stat().st_size if path.exists() else -1

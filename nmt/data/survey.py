@@ -1,4 +1,4 @@
-"""A look at a text before anything is done with it: how much there is, of what, and whether it is text."""
+"""Statistics of a text before processing: number of rows, words and characters, and a check of the encoding."""
 
 from __future__ import annotations
 
@@ -13,53 +13,53 @@ from nmt.documents import KeyPath
 from nmt.errors import UserError
 
 SAMPLE = 100_000
-"""Rows whose words are looked at; the others are counted."""
+"""Rows whose words are collected; further rows are only counted."""
 
 
 @dataclass(frozen=True)
 class NamedText:
-    """Text that a corpus's options name by its files."""
+    """Text in files that a corpus's options name."""
 
     key: KeyPath
-    """Where they are named, within the section `corpus`."""
+    """Key that names the files, within the section `corpus`."""
     paths: tuple[Path, ...]
-    """Source and target, or the one file of both, or that of the one language."""
+    """Source and target, one file with both, or the file of the only language."""
     rows: Callable[[], Iterator[tuple[str, ...]]]
-    """Reads it: pairs, or single lines."""
+    """Reads the rows: pairs or single lines."""
     trains: bool
     """Whether it is training text."""
 
 
 @dataclass
 class Side:
-    """One language of a text, as far as its words were looked at."""
+    """Words and characters of one language, from the sampled rows of a text."""
 
     words: set[str] = field(default_factory=set)
-    """Different ones, divided by blanks."""
+    """Distinct blank-separated words."""
     characters: set[str] = field(default_factory=set)
-    """Different ones."""
+    """Distinct characters in these words."""
 
     def add(self, line: str) -> None:
-        """Takes in a line."""
+        """Adds the words of a line."""
         words = line.split()
         self.words.update(words)
         self.characters.update(*words)
 
     def merged(self, other: Side) -> Side:
-        """Both together."""
+        """The union of both."""
         return Side(self.words | other.words, self.characters | other.characters)
 
 
 @dataclass
 class Survey:
-    """What there is in a text."""
+    """Statistics of a text."""
 
     pairs: int
-    """Rows that were read: pairs, or lines of one language."""
+    """Number of rows read: pairs, or lines of one language."""
     whole: bool
-    """Whether these are all."""
+    """Whether these are all rows."""
     source: Side
-    """Empty where there is one language."""
+    """Empty for text of one language."""
     target: Side
 
 
@@ -67,12 +67,12 @@ def survey(paths: Sequence[Path], rows: Iterable[tuple[str, ...]], most: int | N
     """Reads a text in constant memory.
 
     Args:
-        paths: its files, for errors: source and target, or the one file of both, or that of the one language.
-        rows: its lines: pairs, or single ones.
-        most: look at no more rows than this; None: read all.
+        paths: its files, for errors: source and target, one file with both, or the file of the only language.
+        rows: its rows: pairs or single lines.
+        most: largest number of rows to read; None reads all.
 
     Raises:
-        UserError: there is no row, or a file is in another encoding; and what reading the rows raises.
+        UserError: there are no rows, a file is in another encoding, or reading the rows fails.
     """
     found = Survey(0, True, Side(), Side())
     encodings = Encodings(ParallelFiles(paths[0], paths[-1]))

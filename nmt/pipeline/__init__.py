@@ -1,1 +1,1 @@
-"""From a recipe to a scored model: stages in a run directory, each redone only when its content changes."""
+"""From a recipe to a scored model: stages in a run directory, each repeated only if its content changes."""

@@ -1,4 +1,4 @@
-"""Several trained models of one architecture averaged into one."""
+"""Averages several trained models of the same architecture into one."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def average_models(inputs: Sequence[Path], output: Path, like: Path | None = Non
     """Writes a model directory with the mean of the weights, and returns its metadata.
 
     Args:
-        inputs: model directories, folders of runs, weights files of a training, or its folder checkpoints/, which
-            stands for all of its weights files. Oldest first: what is not averaged is taken from the last.
+        inputs: model directories, run folders, weights files of a training, or its folder checkpoints/, which stands
+            for all its weights files. Oldest first: tensors that are not averaged come from the last.
         output: the model directory to write.
-        like: model directory that tells architecture and tokenizer; by default the first input that is one, or the
+        like: model directory with the architecture and tokenizer; by default the first input that is one, or the
             model/ of the run that the weights files belong to.
 
     Raises:
-        UserError: an input is missing or damaged, or they do not belong together.
+        UserError: an input is missing or damaged, or the inputs do not match.
     """
     inputs = [path / MODEL if (path / MODEL / METADATA).exists() else path for path in inputs]
     files = [file for path in inputs for file in _weights_files(path)]
@@ -48,7 +48,7 @@ def average_models(inputs: Sequence[Path], output: Path, like: Path | None = Non
         raise UserError(" ".join(map(str, inputs)), "at least two sets of weights to average", str(len(files)))
     directories = [path for path in inputs if (path / METADATA).exists()]
     for directory in (*directories, *([like] if like else [])):
-        check_floating(directory, "Average the models that they were made from, and quantise the mean.")
+        check_floating(directory, "Average the models that they were quantised from, then quantise the mean.")
     like = like or next(iter(directories), None) or _model_of_run(files[0])
     for directory in directories:
         _check_alike(directory, like)
@@ -68,7 +68,7 @@ def average_models(inputs: Sequence[Path], output: Path, like: Path | None = Non
 
 def _weights_files(path: Path) -> list[Path]:
     if not path.exists():
-        raise UserError(str(path), "a model directory, or weights of a training", "nothing of this name")
+        raise UserError(str(path), "a model directory, or weights of a training", "no such file or folder")
     if path.is_dir() and not (path / METADATA).exists():
         found = sorted(path.glob(CHECKPOINTS))
         if not found:
@@ -83,7 +83,7 @@ def _model_of_run(file: Path) -> Path:
     if not (run / TRAIN).is_dir() or not (run / MODEL / METADATA).exists():
         raise UserError(
             str(file),
-            "a run with a finished model/, which tells architecture and tokenizer",
+            "a run with a finished model/, for its architecture and tokenizer",
             "none",
             "Name a model directory of the same recipe with --like.",
         )
@@ -93,11 +93,12 @@ def _model_of_run(file: Path) -> Path:
 def _check_alike(directory: Path, like: Path) -> None:
     ours, theirs = read_metadata(directory), read_metadata(like)
     if ours.tokenizer_digests != theirs.tokenizer_digests:
-        raise UserError(str(directory), f"the tokenizer of {like}", "another one, whose ids mean other pieces")
+        raise UserError(str(directory), f"the tokenizer of {like}", "another one, whose ids stand for other pieces")
     if _arithmetic(directory) != _arithmetic(like):
-        raise UserError(str(directory), f"the model options of {like}", "others", "Only equal models can be averaged.")
+        fix = "Only models with equal options can be averaged."
+        raise UserError(str(directory), f"the model options of {like}", "others", fix)
 
 
 def _arithmetic(directory: Path) -> dict[str, Any]:
-    """The model's options, those left out included, without what acts in training only."""
+    """The model's options, including defaults, without those that affect only training."""
     return with_effect(model_config(read_recipe(directory), directory), None)

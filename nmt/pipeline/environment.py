@@ -1,4 +1,4 @@
-"""Where a result was made: versions, machine, memory."""
+"""The environment of a result: versions, machine, memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import nmt
 
 _MEASURED = ("torch", "sentencepiece", "sacrebleu", "numpy")
 _MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
-"""What getrusage counts memory in: macOS alone counts bytes."""
+"""Unit of memory in getrusage: bytes on macOS, KiB elsewhere."""
 
 
 def versions() -> dict[str, str]:
@@ -26,6 +26,6 @@ def versions() -> dict[str, str]:
 
 
 def peak_memory_bytes() -> int:
-    """Most resident memory so far of this process, or of the largest of its ended children when that is more."""
+    """Peak resident memory so far of this process, or of its largest finished child if that is more."""
     own, children = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return max(own, children) * _MAXRSS_BYTES

@@ -1,4 +1,4 @@
-"""The second and third stage: tokenizers trained on the clean text, and the text as token ids."""
+"""The second and third stages: train tokenizers on the clean text, and store the text as token ids."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CHUNK_PAIRS = 1 << 16
 
 @dataclass(frozen=True)
 class PreparedIds:
-    """What training reads."""
+    """Tokenizers and token ids for training."""
 
     tokenizers: TokenizerPair
     training: Path
@@ -35,9 +35,9 @@ class PreparedIds:
     """Folder of the validation store."""
     validation_text: Text
     digests: Mapping[str, str]
-    """SHA-256 of tokenizers and stores, as the inputs of a later stage."""
+    """SHA-256 of tokenizers and stores, as inputs of a later stage."""
     facts: Mapping[str, Any]
-    """Pairs, tokens and longest sentences of the training store; a language model's have sources of no tokens."""
+    """Pairs, tokens and longest sentences of the training store; a language model's sources have no tokens."""
 
 
 def prepare_ids(
@@ -46,11 +46,11 @@ def prepare_ids(
     """Trains the tokenizers into `tokenizer/` and stores the token ids in `ids/`.
 
     Args:
-        options: of the tokenizers.
-        text: what they are trained on, and cut.
-        languages: codes of its sides.
+        options: the tokenizer options.
+        text: text to train on and to tokenise.
+        languages: language codes of its sides.
         run: the run directory.
-        reporter: is told what happens.
+        reporter: receives the events.
     """
 
     def train_tokenizers(directory: Path) -> Mapping[str, Any]:
@@ -85,15 +85,15 @@ def prepare_ids(
 
 
 def prepared_ids(run: Path, validation_text: Text) -> PreparedIds:
-    """What these stages left in a run directory, without checking it again.
+    """The outputs of these stages in a run directory, without checking them again.
 
     Raises:
-        UserError: they are not done.
+        UserError: a stage has not been run.
     """
     records = {stage: read_record(run / RECORDS / f"{stage}.json") for stage in (TOKENIZER, IDS)}
     tokenizer, ids = records[TOKENIZER], records[IDS]
     if tokenizer is None or ids is None:
-        raise UserError(str(run), "prepared data", "none", "`nmt prepare RECIPE` makes it.")
+        raise UserError(str(run), "prepared data", "none", "Run `nmt prepare RECIPE` first.")
     return PreparedIds(
         tokenizers=load_tokenizers(run / TOKENIZER),
         training=run / IDS / "train",
@@ -105,7 +105,7 @@ def prepared_ids(run: Path, validation_text: Text) -> PreparedIds:
 
 
 def store_facts(store: PairStore) -> dict[str, int]:
-    """Number of pairs and tokens, and the longest sentence of each side, in pieces without BOS and EOS."""
+    """Numbers of pairs and tokens, and the longest sentence of each side, in pieces without BOS and EOS."""
     facts = {"pairs": len(store), "source_tokens": 0, "target_tokens": 0, "longest_source": 0, "longest_target": 0}
     for start, stop in _chunks(len(store)):
         for side, lengths in (

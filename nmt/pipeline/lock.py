@@ -1,4 +1,4 @@
-"""One run at a time in a run directory."""
+"""A lock that allows one run at a time in a run directory."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from nmt.errors import UserError
 
 LOCK = ".lock"
 HOLDER = ".lock.holder"
-"""Says who holds the lock; a file of its own, since Windows lets nobody read a locked one."""
+"""Names the process that holds the lock. A separate file, because a locked file cannot be read on Windows."""
 
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Holds the run directory for this process; made if it is not there.
+    """Locks the run directory for this process, creating it if necessary.
 
-    The system drops the lock with the process, however that ends, so no stale lock is ever left.
+    The system releases the lock when the process ends, however that happens, so no stale lock remains.
 
     Raises:
-        UserError: another process holds it, naming that process, or the directory cannot be written.
+        UserError: another process, which is named, holds the lock, or the directory cannot be written.
     """
     lock, holder = FileLock(directory / LOCK), directory / HOLDER
     try:
@@ -33,10 +33,10 @@ def locked(directory: Path) -> Iterator[None]:
         holder.write_text(f"{os.getpid()} on {socket.gethostname()}", encoding="utf-8")
     except Timeout:
         who = holder.read_text(encoding="utf-8") if holder.exists() else "unknown"
-        fix = "Wait for it, stop it, or give this run another name (name=…) or place (--runs)."
+        fix = "Wait for it, stop it, or give this run another name (name=…) or folder (--runs)."
         raise UserError(str(directory), "no other run at work here", f"one by process {who}", fix) from None
     except OSError as error:
-        raise UserError(str(directory), "a folder that can be written", error.strerror or str(error)) from None
+        raise UserError(str(directory), "a writable folder", error.strerror or str(error)) from None
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""The objective of a training, made with the search's own sampler and with GLEU."""
+"""The training objective, built with the search's sampler and with GLEU."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from nmt.training.objectives.base import Reward, Sampler, Tools, Unit
 
 
 def make_objective(training: Training, tokenizers: TokenizerPair, tokenizer_name: str = DEFAULT) -> Objective:
-    """What a recipe's `training` minimises.
+    """The objective that a recipe's `training` minimises.
 
     Args:
-        training: of the recipe.
-        tokenizers: of the model.
-        tokenizer_name: what divides text into words, by sacrebleu's name.
+        training: the training options.
+        tokenizers: the model's tokenizers.
+        tokenizer_name: sacrebleu tokenizer that splits text into words.
     """
     tools = Tools(
         label_smoothing=training.label_smoothing,
@@ -56,7 +56,7 @@ def make_sampler(*, samples: int, temperature: float, max_length_factor: float, 
 
 
 def make_gleu(unit: Unit, tokenizer: Tokenizer, tokenizer_name: str = DEFAULT) -> Reward:
-    """GLEU of each hypothesis, counted in words of the detokenised text or in the tokenizer's pieces."""
+    """GLEU of each hypothesis over words of the detokenised text, or over the tokenizer's pieces."""
 
     def text(ids: Sequence[int]) -> list[str]:
         return words(tokenizer.decode(ids), tokenizer_name)

@@ -1,10 +1,10 @@
-"""The work of a resumable stage with other options: set aside, and found again when the options change back.
+"""Sets aside the work of a resumable stage when its options change, and restores it when they change back.
 
 previous/
-  train-1a2b3c4d/        what was in train/
+  train-1a2b3c4d/        former contents of train/
   train-1a2b3c4d.json    its record
 
-Everything here may be deleted by hand; nothing else deletes it.
+Everything here may be deleted by hand; nmt never deletes it.
 """
 
 from __future__ import annotations
@@ -18,39 +18,39 @@ PREVIOUS = "previous"
 
 
 def set_aside(run: Path, stage: str, record: Record | None, record_path: Path) -> str:
-    """Moves a stage's folder and record away; says where to, in words, or nothing where there was no work.
+    """Moves a stage's folder and record away; returns a note that says where, or nothing if there was no work.
 
     Args:
         run: the run directory.
-        stage: its name.
-        record: of the work; None where it is lost.
-        record_path: where it is.
+        stage: name of the stage.
+        record: record of the work; None if lost.
+        record_path: path of the record.
     """
     directory = run / stage
     if not directory.is_dir() or not any(directory.iterdir()):
         return ""
     name = f"{stage}-{record.key if record else 'unrecorded'}"
-    place = next(path for path in _names(run / PREVIOUS, name) if not path.exists())
-    place.parent.mkdir(exist_ok=True)
-    # In this order a kill in between loses nothing: a record without its folder is known to be none.
+    kept = next(path for path in _names(run / PREVIOUS, name) if not path.exists())
+    kept.parent.mkdir(exist_ok=True)
+    # In this order an interruption loses nothing: a record without its folder is ignored.
     if record is not None:
-        record.write(place.with_suffix(".json"))
-    directory.replace(place)
+        record.write(kept.with_suffix(".json"))
+    directory.replace(kept)
     record_path.unlink(missing_ok=True)
-    return f"starting anew; the old {stage}/ is kept in {PREVIOUS}/{place.name}/"
+    return f"starting anew; the old {stage}/ is kept in {PREVIOUS}/{kept.name}/"
 
 
 def bring_back(run: Path, wanted: Record, record_path: Path, renewed: Callable[[Record], Record]) -> str:
-    """Puts work that was set aside back in its place, where it is the work that is wanted and what is there is not.
+    """Restores work that was set aside, if it is the wanted work and the current work is not.
 
     Args:
         run: the run directory.
-        wanted: what is asked for.
-        record_path: where the record of what is there is, and that of what comes back goes.
-        renewed: an older version's record as today's would be.
+        wanted: record of the wanted work.
+        record_path: path of the current record, which the restored one replaces.
+        renewed: converts an older version's record to today's format.
 
     Returns:
-        In words, where it was; empty where nothing was brought back.
+        A note that says where the work was; empty if nothing was restored.
     """
     directory, there = run / wanted.stage, read_record(record_path)
     if directory.is_dir() and there is not None and renewed(there).same_work(wanted):
@@ -64,7 +64,7 @@ def bring_back(run: Path, wanted: Record, record_path: Path, renewed: Callable[[
             if directory.is_dir():
                 directory.rmdir()  # it is empty
             kept.replace(directory)
-        elif there is not None or not directory.is_dir():  # only the record was left: no work to bring back
+        elif there is not None or not directory.is_dir():  # only the record is left: no work to restore
             continue
         path.replace(record_path)
         return f"back from {PREVIOUS}/{kept.name}/"

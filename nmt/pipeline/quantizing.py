@@ -1,4 +1,4 @@
-"""A model directory with 8-bit weights, made of one in floating point."""
+"""Makes a model directory with 8-bit weights from one in floating point."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from nmt.models.quantization import quantized
 
 
 def quantize_model(model: Path, output: Path) -> tuple[int, int]:
-    """Writes the directory, whole or not at all.
+    """Writes the quantised model directory completely or not at all.
 
     Args:
-        model: a model directory, or the folder of a run.
-        output: the one to write; a directory that is there is replaced.
+        model: a model directory or a run folder.
+        output: the model directory to write; an existing one is replaced.
 
     Returns:
-        The sizes in bytes of the weights before and after.
+        Sizes of the weights in bytes, before and after.
 
     Raises:
-        UserError: this is no model directory, or one that is quantised already; `output` is the same or inside it, or
-            cannot be written.
+        UserError: `model` is not a model directory or is already quantised; `output` is the same folder or inside it,
+            or cannot be written.
     """
     model = model_directory(model)
-    check_floating(model, "Quantise the model that it was made from.")
+    check_floating(model, "Use the model that it was quantised from.")
     check_apart(model, output)
     bundle = load_bundle(model)
     metadata = bundle.metadata.model_copy(

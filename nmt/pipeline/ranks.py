@@ -1,7 +1,7 @@
-"""Several processes of one training: the first does everything else alone, the others wait for its word.
+"""Coordinates the processes of one training: the first prepares the data alone while the others wait.
 
-Under torchrun all processes start at once, long before the data is prepared. They meet in the store
-that torchrun's agent keeps. Processes that the first one starts by itself find the data ready.
+Under torchrun all processes start at once, long before the data is ready, and synchronise through the store of
+torchrun's agent. Processes that the first one starts itself find the data ready.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ _TRAIN, _NOTHING = "train", "nothing"
 
 
 def rank() -> int:
-    """Number of this process among those of the training."""
+    """Rank of this process in the training, from 0."""
     return int(os.environ.get("RANK", "0"))
 
 
 def refuse_several(command: str) -> None:
-    """For commands that only one process may run.
+    """Guards a command that only a single process may run.
 
     Raises:
-        UserError: this is one of several.
+        UserError: this is one of several processes.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         fix = f"Train first, with `torchrun … -m nmt train RECIPE`; then `nmt {command} RECIPE` does the rest."
@@ -34,19 +34,19 @@ def refuse_several(command: str) -> None:
 
 
 def announce(*, training: bool) -> None:
-    """Tells the waiting processes that the data is ready, or that there is nothing to train."""
+    """Announces to the waiting processes that the data is ready, or that there is nothing to train."""
     if store := _store():
         store.set(_key(), _TRAIN if training else _NOTHING)
 
 
 def wait_for_the_first() -> bool:
-    """Waits for the announcement; whether there is something to train."""
+    """Waits for the announcement; returns whether there is anything to train."""
     store = _store()
     return store is None or store.get(_key()).decode() == _TRAIN
 
 
 def _store() -> TCPStore | None:
-    """The store of torchrun's agent; None when this process was not started by torchrun with others."""
+    """The store of torchrun's agent; None unless torchrun started several processes."""
     if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True" or int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return None
     port = int(os.environ["MASTER_PORT"])
@@ -54,5 +54,5 @@ def _store() -> TCPStore | None:
 
 
 def _key() -> str:
-    """After a restart the old announcement is still in the store, and no longer true."""
+    """Key of the announcement, one per restart: old announcements stay in the store but are outdated."""
     return f"nmt/data/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"

@@ -1,4 +1,4 @@
-"""What a finished stage leaves behind, so that the next run can tell whether its outputs still hold."""
+"""The record of a stage, from which the next run decides whether its outputs are still valid."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nmt.digest import file_digest
 from nmt.output import write_atomically
 
 PRESENT = "present"
-"""Stands for the digest of an output whose content may change after the stage."""
+"""Replaces the digest of an output whose content may change after the stage."""
 
 
 @dataclass(frozen=True)
@@ -26,36 +26,36 @@ class Record:
     version: int
     """Format version of the stage's outputs."""
     options: Mapping[str, Any]
-    """What the outputs depend on besides the inputs, as plain JSON values."""
+    """Options that the outputs depend on, as plain JSON values."""
     inputs: Mapping[str, str]
-    """SHA-256 of every input, by a name that does not depend on where it lies."""
+    """SHA-256 of every input, by a name that does not depend on its location."""
     extent: Mapping[str, int] = field(default_factory=dict)
-    """Options that only say how far to go; what is not in it has no limit."""
+    """Options that only set how far to go; an absent one means no limit."""
     choice: Mapping[str, Any] = field(default_factory=dict)
-    """Options that only decide among what the work leaves."""
+    """Options that only select among the results of the work."""
     finished: bool = False
     outputs: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 of every output, by its path in the stage's folder."""
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """What the stage measured, for the report."""
+    """Measurements of the stage, for the report."""
     seconds: float = 0.0
-    """Wall time, over all runs that contributed."""
+    """Wall time, over all contributing runs."""
     peak_memory_bytes: int = 0
-    """Most resident memory of the process until the stage was done."""
+    """Peak resident memory of the process up to the end of the stage."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    """Versions of what did the work."""
+    """Versions of the software that did the work."""
 
     def same_work(self, other: Record) -> bool:
-        """Whether both describe the same work, however far it got."""
+        """Whether both describe the same work, regardless of progress."""
         return (self.version, self.options, self.inputs) == (other.version, other.options, other.inputs)
 
     def reaches(self, other: Record) -> bool:
-        """Whether the same work, as far as it was to go, is all that the other wants, or more."""
+        """Whether this record's extent covers the other's."""
         return all(key in other.extent and other.extent[key] <= limit for key, limit in self.extent.items())
 
     @property
     def key(self) -> str:
-        """A short name of the work."""
+        """A short identifier of the work."""
         content = json.dumps([self.version, self.options, self.inputs], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:8]
 
@@ -67,7 +67,7 @@ class Record:
 
 
 def read_record(path: Path) -> Record | None:
-    """The record of an earlier run; None when there is none that this version understands."""
+    """The record of an earlier run; None if there is none or this version cannot read it."""
     try:
         return TypeAdapter(Record).validate_json(path.read_bytes())
     except (OSError, ValidationError):
@@ -75,14 +75,14 @@ def read_record(path: Path) -> Record | None:
 
 
 def digest_outputs(directory: Path, glob: str, unhashed: frozenset[str]) -> dict[str, str]:
-    """SHA-256 of the files below a folder that match, by relative path; `PRESENT` for those named in `unhashed`."""
+    """SHA-256 of matching files below a folder, by relative path; `PRESENT` for those named in `unhashed`."""
     files = sorted(path for path in directory.glob(glob) if path.is_file())
     names = {path.relative_to(directory).as_posix(): path for path in files}
     return {name: PRESENT if name in unhashed else file_digest(path) for name, path in names.items()}
 
 
 def difference(old: Record, new: Record) -> str:
-    """What changed between two records of a stage, in a few words."""
+    """A short description of what changed between two records of a stage."""
     if old.version != new.version:
         return "made by another version of nmt"
     before = _flat({**old.options, **old.extent, **old.choice})

@@ -1,4 +1,4 @@
-"""report.json: what a run measured, in one file."""
+"""report.json: all measurements of a run in one file."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def recipe_digest(recipe: Mapping[str, Any]) -> str:
 
 
 def write_report(run: Path, name: str, recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Collects the records of the stages into `report.json`; returns what it wrote.
+    """Collects the records of the stages into `report.json` and returns the report.
 
-    Times and memory are those of the runs that did the work, not of one that reused it.
+    Times and memory are those of the runs that did the work, not of runs that reused it.
     """
     records = {path.stem: record for path in sorted((run / RECORDS).glob("*.json")) if (record := read_record(path))}
     report = {

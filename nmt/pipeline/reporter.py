@@ -1,4 +1,4 @@
-"""What a pipeline tells the person who watches; the command line draws it, tests record it."""
+"""Events of a pipeline for the person watching; the command line displays them, tests record them."""
 
 from __future__ import annotations
 
@@ -9,49 +9,49 @@ class Reporter(Protocol):
     """Receives the events of a run in order."""
 
     def stage_reused(self, stage: str, why: str) -> None:
-        """The stage's outputs are those of an earlier run."""
+        """The stage reuses the outputs of an earlier run."""
 
     def stage_started(self, stage: str, why: str) -> None:
-        """The stage is about to work, for this reason."""
+        """The stage is about to start, for the given reason."""
 
     def stage_done(self, stage: str, seconds: float) -> None:
         """The stage has finished."""
 
     def log(self, message: str) -> None:
-        """One line about the stage that is at work."""
+        """One line about the running stage."""
 
     def progress(self, done: int, total: int, note: str, seconds_left: float | None = None) -> None:
-        """Where the stage that is at work stands; may be called often.
+        """Progress of the running stage; may be called often.
 
         Args:
-            done: so far.
-            total: of how much; 0: not known.
-            note: what else there is to say.
-            seconds_left: until the end; None: as the speed so far has it.
+            done: amount done so far.
+            total: total amount; 0 if unknown.
+            note: further information.
+            seconds_left: time until the end; None: estimated from the speed so far.
         """
 
 
 class Silent:
-    """A reporter that says nothing: for tests, and for all processes but the first of a distributed run."""
+    """A reporter without output: for tests, and for all but the first process of a distributed run."""
 
     def stage_reused(self, stage: str, why: str) -> None:
-        """Says nothing."""
+        """Does nothing."""
 
     def stage_started(self, stage: str, why: str) -> None:
-        """Says nothing."""
+        """Does nothing."""
 
     def stage_done(self, stage: str, seconds: float) -> None:
-        """Says nothing."""
+        """Does nothing."""
 
     def log(self, message: str) -> None:
-        """Says nothing."""
+        """Does nothing."""
 
     def progress(self, done: int, total: int, note: str, seconds_left: float | None = None) -> None:
-        """Says nothing."""
+        """Does nothing."""
 
 
 def duration(seconds: float) -> str:
-    """A time as people say it: 0.4 s, 3 min 05 s, 2 h 10 min."""
+    """A readable duration: 0.4 s, 3 min 05 s, 2 h 10 min."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -1,17 +1,17 @@
-"""The pipeline as a whole: takes values out of the recipe and hands them to the stages, in order.
+"""The whole pipeline: takes values from the recipe and passes them to the stages in order.
 
 runs/<corpus>_<source>_<target>/<recipe name>/          (a language model's: runs/<corpus>_<target>/…)
-    corpus/      what the corpus had to download or make
+    corpus/      downloaded or generated corpus files
     prepare/     clean text, and a report of what was dropped and why
-    tokenizer/   wordpiece models
-    ids/         the text as token ids, mapped into memory by training
+    tokenizer/   tokenizer models
+    ids/         the text as token ids, memory-mapped in training
     train/       checkpoints and TensorBoard scalars
-    previous/    trainings with other options, which are found again when the options change back
-    model/       the model directory: all that translating needs
-    translate/   translations of the test sets; a language model makes none
-    evaluate/    their scores
-    report.json  what was measured
-    stages/      records by which the next run knows what it can reuse
+    previous/    trainings with other options, restored when the options change back
+    model/       the model directory: everything that translation needs
+    translate/   translations of the test sets (not for a language model)
+    evaluate/    scores of the test sets
+    report.json  measurements
+    stages/      records from which the next run decides what it can reuse
 """
 
 from __future__ import annotations
@@ -45,26 +45,26 @@ RESOLVED = "recipe.yaml"
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a whole run ends with."""
+    """Result of a complete run."""
 
     directory: Path
     model: Path
     scores: Mapping[str, Any]
     """By test set; see `nmt.evaluation.scores.Scores.json`."""
     samples: list[Sample]
-    """Of the first test set; none where there is no test set, and none of a language model."""
+    """From the first test set; empty without test sets and for a language model."""
     report: Mapping[str, Any]
     lines: Sequence[str] = ()
-    """Drawn from a language model."""
+    """Lines drawn from a language model."""
 
 
 def run_directory(recipe: Recipe, runs: Path) -> Path:
-    """Where everything of this recipe lies."""
+    """The folder with everything that this recipe produces."""
     return runs / recipe.corpus.name / recipe.name
 
 
 def prepare(recipe: Recipe, runs: Path, reporter: Reporter) -> Path:
-    """All stages up to the stored token ids; returns the run directory."""
+    """Runs all stages up to the stored token ids; returns the run directory."""
     refuse_several("prepare")
     directory = run_directory(recipe, runs)
     with locked(directory):
@@ -74,9 +74,9 @@ def prepare(recipe: Recipe, runs: Path, reporter: Reporter) -> Path:
 
 
 def train(recipe: Recipe, runs: Path, reporter: Reporter) -> Path:
-    """All stages up to the model directory, which it returns.
+    """Runs all stages up to the model directory, which it returns.
 
-    In a process that is not the first of its training: waits for the data and takes part.
+    In any process of the training but the first, waits for the data and takes part.
     """
     directory = run_directory(recipe, runs)
     if rank() > 0:
@@ -95,7 +95,7 @@ def train(recipe: Recipe, runs: Path, reporter: Reporter) -> Path:
 
 
 def run(recipe: Recipe, runs: Path, reporter: Reporter) -> RunResult:
-    """All stages; what is there and follows from the same options and inputs is reused."""
+    """Runs all stages; outputs that exist and follow from the same options and inputs are reused."""
     refuse_several("run")
     directory = run_directory(recipe, runs)
     with locked(directory):
@@ -121,7 +121,7 @@ def _scores(
     directory: Path,
     reporter: Reporter,
 ) -> Mapping[str, Any]:
-    """Those of the test sets, which the model's metadata gets too; a language model translates nothing."""
+    """Scores of the test sets, also written to the model's metadata; a language model needs no translations."""
     options, translations = recipe.evaluation.translation, dict[str, str]()
     if to_translate:
         record = translate_tests(
@@ -137,7 +137,7 @@ def _scores(
 
 
 def _drawn(recipe: Recipe, model: Path) -> list[str]:
-    """As many lines of a language model as are to be shown."""
+    """Lines drawn from a language model, as many as the recipe asks to show."""
     bundle = load_bundle(model)
     sampling = own_sampling(bundle.recipe)
     return list(generated_lines(bundle.model, bundle.tokenizers.target, recipe.evaluation.samples, sampling))
@@ -153,7 +153,7 @@ def _prepare(recipe: Recipe, directory: Path, reporter: Reporter) -> tuple[Prepa
 
 def _train(recipe: Recipe, directory: Path, runs: Path, reporter: Reporter) -> tuple[PreparedText, TrainedModel]:
     text, ids = _prepare(recipe, directory, reporter)
-    # Not the file that the user named: he may edit it while the data is being prepared.
+    # Not the user's file, which may be edited while the data is being prepared.
     arguments = ["train", str(directory / RESOLVED), "--runs", str(runs)]
     settings = _settings(recipe)
     trained = train_weights(settings, ids, directory, reporter, arguments)

@@ -1,4 +1,4 @@
-"""Running a stage only when it must: decided by the content of what goes in and what came out."""
+"""Runs a stage only if necessary, decided by the content of its inputs and outputs."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from nmt.pipeline.record import Record, difference, digest_outputs, read_record
 from nmt.pipeline.reporter import Reporter
 
 RECORDS = "stages"
-"""Folder of the records, beside the stages' own folders, which hold nothing but their outputs."""
+"""Folder of the records, next to the stages' own folders, which hold only outputs."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A step of the pipeline, as values: what it depends on and the function that does it."""
+    """A step of the pipeline: what it depends on, and the function that does the work."""
 
     name: str
     """Also the name of its folder."""
@@ -32,37 +32,37 @@ class Stage:
     inputs: Mapping[str, str]
     """SHA-256 of every input."""
     work: Callable[[Path], Mapping[str, Any]]
-    """Writes the outputs into the folder it is given; returns facts for the report (plain JSON values).
-    A KeyboardInterrupt or error leaves the stage undone."""
+    """Writes the outputs into the given folder; returns facts for the report (plain JSON values).
+    A KeyboardInterrupt or error leaves the stage unfinished."""
     extent: Mapping[str, int] = field(default_factory=dict)
-    """Limits that only say how far to go (no entry: no limit). A resumable stage goes on when one rises; what went
-    further than is asked for stays as it is."""
+    """Limits that only set how far to go (no entry: no limit). A resumable stage continues when one is raised; work
+    beyond a limit is kept."""
     choice: Mapping[str, Any] = field(default_factory=dict)
-    """Plain values that only decide among what the work leaves; a resumable stage that is finished chooses again when
-    they change."""
+    """Plain values that only select among the results of the work; a finished resumable stage selects again when they
+    change."""
     resumable: bool = False
-    """Whether `work` goes on from what it finds in its folder after an interruption."""
+    """Whether `work` resumes from the contents of its folder after an interruption."""
     recorded: str = "**/*"
-    """Which files are the outputs, as a glob; the others come and go as they like."""
+    """Glob of the output files; other files are ignored."""
     unhashed: frozenset[str] = frozenset()
-    """Outputs that must exist and whose content may change afterwards."""
+    """Outputs that must exist but whose content may change afterwards."""
     renewed: Callable[[Record], Record] = lambda record: record
-    """An older version's record as today's would be, with options that it has gained at their defaults: so that a new
-    version goes on with the work of an older one."""
+    """Converts an older version's record to today's format, with newer options at their defaults, so a new version
+    continues the work of an older one."""
 
 
 def run_stage(stage: Stage, run: Path, reporter: Reporter) -> Record:
-    """Does the stage, unless its recorded outputs already follow from these options and inputs.
+    """Runs the stage unless its recorded outputs already follow from these options and inputs.
 
-    An ordinary stage works in `<name>.part/`, which becomes `<name>/` when it is whole. A resumable stage works in
-    `<name>/` itself and counts as done only when its record says so; outputs that were damaged since are removed for it
-    to make again. When its options or inputs change, the old folder is kept as `previous/<name>-<key>/`, and found
-    again when they change back: nothing that a resumable stage has made is ever deleted.
+    An ordinary stage works in `<name>.part/`, which becomes `<name>/` once complete. A resumable stage works in
+    `<name>/` itself and is done only when its record says so; outputs damaged since then are removed and made again.
+    When its options or inputs change, the old folder is kept as `previous/<name>-<key>/` and restored when they change
+    back: the work of a resumable stage is never deleted.
 
     Args:
-        stage: what to do.
-        run: the run directory, which the caller has locked.
-        reporter: is told what happens.
+        stage: the stage to run.
+        run: the run directory, locked by the caller.
+        reporter: receives the events.
 
     Returns:
         The record, with the facts of the run that made the outputs.
@@ -86,18 +86,18 @@ def run_stage(stage: Stage, run: Path, reporter: Reporter) -> Record:
         aside = set_aside(run, stage.name, old, record_path)
     reporter.stage_started(stage.name, "; ".join(filter(None, (back or why, "continuing" if continued else "", aside))))
     start = time.monotonic()
-    place = _place(stage, wanted, directory, record_path)
+    folder = _working_folder(stage, wanted, directory, record_path)
     try:
-        facts = stage.work(place)
+        facts = stage.work(folder)
     except BaseException:
-        if stage.resumable:  # the time already spent belongs to the stage
+        if stage.resumable:  # keep the time spent so far
             replace(wanted, seconds=earlier + time.monotonic() - start).write(record_path)
         else:
-            shutil.rmtree(place, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
         raise
-    if place != directory:
+    if folder != directory:
         shutil.rmtree(directory, ignore_errors=True)
-        place.replace(directory)
+        folder.replace(directory)
     seconds = time.monotonic() - start
     done = replace(
         wanted,
@@ -123,8 +123,8 @@ def _renewed(stage: Stage, record: Record) -> Record:
     return replace(renewed, options=_plain(renewed.options), choice=_plain(renewed.choice))
 
 
-def _place(stage: Stage, wanted: Record, directory: Path, record_path: Path) -> Path:
-    """The folder to work in; from here on the old record no longer vouches for anything."""
+def _working_folder(stage: Stage, wanted: Record, directory: Path, record_path: Path) -> Path:
+    """Creates the folder to work in and invalidates the old record."""
     if not stage.resumable:
         record_path.unlink(missing_ok=True)
         part = directory.with_name(directory.name + ".part")
@@ -137,7 +137,7 @@ def _place(stage: Stage, wanted: Record, directory: Path, record_path: Path) -> 
 
 
 def _broken(stage: Stage, old: Record | None, directory: Path) -> dict[str, str]:
-    """The outputs that are not as they were recorded, with what is wrong."""
+    """Outputs that differ from the record, each with a description."""
     if old is None or not old.finished:
         return {}
     found = digest_outputs(directory, stage.recorded, stage.unhashed)
@@ -149,7 +149,7 @@ def _broken(stage: Stage, old: Record | None, directory: Path) -> dict[str, str]
 
 
 def _reason(wanted: Record, old: Record | None, broken: Mapping[str, str]) -> str:
-    """Why the stage must run; empty when it need not."""
+    """Why the stage must run; empty if it need not."""
     if old is None:
         return "first time"
     if not old.same_work(wanted):
@@ -163,12 +163,12 @@ def _reason(wanted: Record, old: Record | None, broken: Mapping[str, str]) -> st
 
 def _unchanged(record: Record, wanted: Record) -> str:
     if record.extent != wanted.extent:
-        return f"done further than is asked for: {difference(wanted, record)}"
+        return f"already further than requested: {difference(wanted, record)}"
     files = len(record.outputs)
     return f"same options and inputs, {files} {'file' if files == 1 else 'files'} unchanged"
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """As JSON gives it back, so that a record compares equal to itself after it was read."""
+    """The values after a JSON round trip, so a record compares equal to itself after reading."""
     plain: dict[str, Any] = json.loads(json.dumps(values))
     return plain

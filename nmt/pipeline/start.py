@@ -1,4 +1,4 @@
-"""What training starts from: fresh weights or those of a model directory, some of them frozen."""
+"""The start of a training: fresh weights or those of a model directory, some of them frozen."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def initial_model(config: ModelConfig, training: Training, tokenizers: Tokenizer
     """The model before the first update.
 
     Raises:
-        UserError: the weights to start from are of another architecture, or were trained with another tokenizer.
+        UserError: the weights to start from have another architecture, or were trained with another tokenizer.
     """
     model = config.build(tokenizers.source.vocabulary_size, tokenizers.target.vocabulary_size)
     if training.start_from:
@@ -30,7 +30,7 @@ def initial_model(config: ModelConfig, training: Training, tokenizers: Tokenizer
                 raise UserError(
                     "training.start_from",
                     f"the {side} tokenizer of {training.start_from}",
-                    "another one, whose ids mean other pieces",
+                    "another one, whose ids stand for other pieces",
                     "Leave the section `tokenizer` out of the recipe.",
                 )
         path = model_directory(training.start_from) / WEIGHTS
@@ -40,25 +40,25 @@ def initial_model(config: ModelConfig, training: Training, tokenizers: Tokenizer
 
 
 def start_notes(training: Training, languages: tuple[str, str]) -> Iterator[str]:
-    """What a person should know before training starts: that the model was for other languages."""
+    """Notes to show before training: a warning if the start model is for other languages."""
     if training.start_from:
         start = read_metadata(training.start_from)
         before = (start.source_language, start.target_language)
         if before != languages:
-            does = "translates" if start.source_language else "is of"
+            does = "translates" if start.source_language else "is a model of"
             were, now = (" to ".join(filter(None, pair)) for pair in (before, languages))
             yield f"note: {training.start_from} {does} {were}, not {now}"
 
 
 def start_digests(training: Training) -> dict[str, str]:
-    """SHA-256 of the weights that training starts from, as an input of its stage."""
+    """SHA-256 of the weights that training starts from, as an input of the stage."""
     if not training.start_from:
         return {}
     return {"start_from weights": file_digest(model_directory(training.start_from) / WEIGHTS)}
 
 
 def start_provenance(training: Training) -> dict[str, Any]:
-    """What a model's metadata says of the model that it was made from."""
+    """Metadata entries about the model that training started from."""
     if not training.start_from:
         return {}
     return {"start_from": str(training.start_from), "frozen": list(training.freeze)}

@@ -1,4 +1,4 @@
-"""The last stages: the model translates the test sets, and the translations are scored, or the model itself is."""
+"""The last stages: translate the test sets and score the translations, or score the model itself."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SCORES = "scores.json"
 
 @dataclass(frozen=True)
 class Sample:
-    """One line of a test set and what became of it."""
+    """One line of a test set and its translation."""
 
     source: str
     reference: str
@@ -46,16 +46,16 @@ class Sample:
 
 @dataclass(frozen=True)
 class ScoredModel:
-    """What measures of tokens ask for the probabilities of the references."""
+    """The model that gives the probabilities of references to token measures."""
 
     directory: Path
     digests: Mapping[str, str]
-    """Of what decides its translations."""
+    """SHA-256 of everything that determines its translations."""
     options: TranslationOptions
-    """How lines become batches."""
+    """How lines are grouped into batches."""
 
     def totals(self, tests: Mapping[str, Text]) -> dict[str, TokenTotals]:
-        """By test set."""
+        """Token totals by test set."""
         bundle = load_bundle(self.directory)
         pairs = {name: list(read_pairs(text)) for name, text in tests.items()}
         return {
@@ -79,12 +79,12 @@ def translate_tests(
 
     Args:
         model: the model directory.
-        model_digests: of what decides its translations.
-        search: how to translate.
-        options: how lines become batches.
-        tests: by name; the sources as they were found, since that is what a user would translate.
+        model_digests: SHA-256 of everything that determines its translations.
+        search: the search options.
+        options: how lines are grouped into batches.
+        tests: test sets by name, uncleaned, because that is what a user would translate.
         run: the run directory.
-        reporter: is told what happens.
+        reporter: receives the events.
     """
 
     def work(directory: Path) -> Mapping[str, Any]:
@@ -121,7 +121,7 @@ def _translate(
     output: Path,
     reporter: Reporter,
 ) -> dict[str, float]:
-    """Translates a file; returns its size and speed (loading of worker processes included)."""
+    """Translates a file; returns its size and the speed (including the start of worker processes)."""
     lines = list(read_lines(source))
     start, tokens, note = time.monotonic(), 0, f"lines of {output.name}"
     reporter.progress(0, len(lines), note)
@@ -148,17 +148,17 @@ def evaluate_tests(
     run: Path,
     reporter: Reporter,
 ) -> Mapping[str, Any]:
-    """Scores `translate/` against the references as they were found, into `evaluate/scores.json`.
+    """Scores `translate/` against the uncleaned references, into `evaluate/scores.json`.
 
     Args:
-        translations: by test set, SHA-256 of what the stage before made; none for a language model, which is scored by
-            how well it predicts the text.
-        model: what translated.
-        tests: by name.
-        tokenize: the tokenizer for references, by sacrebleu's name.
-        measures: which ones; None: BLEU, chrF, TER and GLEU of translations, perplexities of a language model.
+        translations: SHA-256 of the translations by test set; empty for a language model, which is scored by how well
+            it predicts the text.
+        model: the model that translated.
+        tests: test sets by name.
+        tokenize: chooses the sacrebleu tokenizer for given references.
+        measures: measures to compute; None: BLEU, chrF, TER and GLEU of translations, perplexities of a language model.
         run: the run directory.
-        reporter: is told what happens.
+        reporter: receives the events.
 
     Returns:
         {test: {"bleu": {"score", "signature", …}, "chrf": …, "ter": …, "lines": …}}
@@ -184,7 +184,7 @@ def evaluate_tests(
     inputs = {f"{TRANSLATE} {name}": digest for name, digest in translations.items()}
     inputs |= {f"reference {name}": file_digest(text.target) for name, text in tests.items()}
     options: dict[str, Any] = {"tokenize": tokenizers}
-    if measures is not None or not translations:  # where translations have the usual measures, they were never named
+    if measures is not None or not translations:  # records with the default measures of translations do not name them
         options["measures"] = list(named)
     if of_tokens:
         inputs |= model.digests
@@ -194,13 +194,13 @@ def evaluate_tests(
 
 
 def _renewed(record: Record) -> Record:
-    """Of a version that had but one tokenizer."""
+    """Converts a record of a version that had only one tokenizer."""
     tests = [name.removeprefix(f"{TRANSLATE} ") for name in record.inputs if name.startswith(f"{TRANSLATE} ")]
     return replace(record, options={"tokenize": dict.fromkeys(tests, DEFAULT), **record.options})
 
 
 def samples(files: ParallelFiles, hypotheses: Path, count: int) -> list[Sample]:
-    """Lines spread evenly over a test set, with their translations."""
+    """Evenly spaced lines of a test set with their translations."""
     total = sum(1 for _ in read_lines(hypotheses))
     step = max(1, total // max(1, count))
     lines = zip(read_lines(files.source), read_lines(files.target), read_lines(hypotheses), strict=True)

@@ -24,7 +24,7 @@ REPORT = "report.json"
 
 @dataclass(frozen=True)
 class PreparedText:
-    """The corpus as it was found, and its cleaned training and validation text."""
+    """The corpus as found, and its cleaned training and validation text."""
 
     raw: RawCorpus
     training: Text
@@ -33,15 +33,15 @@ class PreparedText:
     """SHA-256 by file name, such as train.en."""
 
     def inputs(self, *texts: Text) -> dict[str, str]:
-        """The digests of these, as the inputs of a later stage."""
+        """The digests of these texts, as inputs of a later stage."""
         names = [path.name for text in texts for path in text.sides]
         return {name: self.digests[name] for name in names}
 
 
 def find_corpus(corpus: CorpusOptions, run: Path, reporter: Reporter) -> RawCorpus:
-    """Finds, downloads or makes the corpus, with `corpus/` in the run directory for what must be stored.
+    """Finds, downloads or generates the corpus; files that must be stored go to `corpus/` in the run directory.
 
-    Asked for in every run: the corpus itself knows by content whether its files are whole.
+    Done in every run: the corpus itself checks by content whether its files are intact.
     """
     start = time.monotonic()
     reporter.stage_started("corpus", corpus.name)
@@ -61,7 +61,7 @@ def prepare_text(corpus: CorpusOptions, raw: RawCorpus, run: Path, reporter: Rep
             reporter.log(f"{pairs:>9} {what}" + (f" ({where})" if where else ""))
         return report.model_dump(mode="json")
 
-    # Not the corpus's other options: what they decide is in the content of the files.
+    # The effect of the corpus's other options is in the content of the files.
     options = {"cleaning": corpus.cleaning.model_dump(mode="json"), "source": corpus.source, "target": corpus.target}
     stage = Stage(STAGE, VERSION, options, _digests(raw), work, renewed=_renewed)
     record = run_stage(stage, run, reporter)
@@ -70,7 +70,7 @@ def prepare_text(corpus: CorpusOptions, raw: RawCorpus, run: Path, reporter: Rep
 
 
 def clean_text(run: Path, name: str, languages: Sequence[str]) -> Text:
-    """Where the stage puts a set: "train", "validation" or a test set."""
+    """The cleaned files of a set: "train", "validation" or a test set."""
     return text_at(run / STAGE, name, languages)
 
 

@@ -1,4 +1,4 @@
-"""The stages that make the model: training, and the model directory."""
+"""The stages that produce the model: training, and the model directory."""
 
 from __future__ import annotations
 
@@ -44,23 +44,23 @@ FINAL = "final.safetensors"
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """What training depends on, as the recipe gives it."""
+    """Settings of the recipe that training depends on."""
 
     model: ModelConfig
     training: Training
     search: SearchConfig
-    """Of validation. It helps to choose among the weights but does not shape them, so a change of it
-    does not train anew."""
+    """Search of validation. It helps select weights but does not influence them, so changing it does not
+    restart training."""
     translation: TranslationOptions
     tokenize: Tokenization
-    """How the measures of validation divide text into words; like the search, it helps to choose."""
+    """How validation measures split text into words; like the search, this only helps select weights."""
     measures: Sequence[MeasureName] | None
-    """Those of validation; None: BLEU, and in refinement GLEU; of a language model perplexity. What tells the best
-    weights is always one of them."""
+    """Validation measures; None: BLEU, and GLEU in refinement; perplexity for a language model. The measure that
+    selects the best weights is always included."""
     languages: tuple[str, str]
-    """Codes of source and target; a language model's source is empty."""
+    """Codes of source and target; the source is empty for a language model."""
     resegment: bool
-    """Cut the training text into pieces anew for every batch."""
+    """Sample a new segmentation of the training text for every batch."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class TrainedModel:
 
     directory: Path
     digests: Mapping[str, str]
-    """SHA-256 of what decides its translations."""
+    """SHA-256 of everything that determines its translations."""
 
     def add_scores(self, scores: Mapping[str, Any]) -> None:
         """Writes the scores into the model's metadata."""
@@ -83,14 +83,14 @@ def train(
     """Trains in `train/`: checkpoints, log.jsonl, TensorBoard files and the final weights.
 
     Args:
-        settings: of the recipe.
-        ids: what to train on.
+        settings: settings of the recipe.
+        ids: training and validation data.
         run: the run directory.
-        reporter: is told what happens.
-        arguments: with which `nmt` becomes one more process of this training.
+        reporter: receives the events.
+        arguments: `nmt` arguments that start one more process of this training.
 
     Raises:
-        KeyboardInterrupt: a signal stopped it; the next run goes on.
+        KeyboardInterrupt: a signal stopped training; the next run resumes it.
     """
     trained = False
 
@@ -106,7 +106,7 @@ def train(
             with join_world(options.device) as world:
                 result, model = _train(settings, ids, directory, world, reporter)
         if not result.finished:
-            reporter.log(f"stopped at update {result.position.update}; the same command goes on from there")
+            reporter.log(f"stopped at update {result.position.update}; the same command resumes from there")
             raise KeyboardInterrupt
         save_tensors(directory / FINAL, named_weights(model), {})
         reporter.log(f"the model is the {result.chosen}: validation {worded(result.measures)}")
@@ -136,7 +136,7 @@ def train(
 
 
 def follow(settings: TrainingSettings, ids: PreparedIds, run: Path, reporter: Reporter) -> None:
-    """Takes part in a training that the first process leads: computes, and writes nothing."""
+    """Takes part in a training led by the first process: computes but writes nothing."""
     with join_world(settings.training.device) as world:
         _train(settings, ids, run / TRAIN, world, reporter)
 
@@ -149,15 +149,15 @@ def save_model(
     run: Path,
     reporter: Reporter,
 ) -> TrainedModel:
-    """Makes the model directory `model/` of the final weights.
+    """Makes the model directory `model/` from the final weights.
 
     Args:
-        settings: of the recipe.
-        trained: the record of the training stage.
-        ids: what it was trained on.
-        recipe: resolved, as plain values.
+        settings: settings of the recipe.
+        trained: record of the training stage.
+        ids: data that the model was trained on.
+        recipe: the resolved recipe as plain values.
         run: the run directory.
-        reporter: is told what happens.
+        reporter: receives the events.
     """
     source, target = ids.tokenizers.source, ids.tokenizers.target
 
@@ -236,12 +236,12 @@ def _validation_set(settings: TrainingSettings, ids: PreparedIds) -> ValidationS
 
 
 def _words(settings: TrainingSettings, ids: PreparedIds) -> str:
-    """The tokenizer of the measures, by sacrebleu's name."""
+    """Name of the sacrebleu tokenizer that measures use."""
     return tokenizer_name(settings.tokenize, settings.languages[1], read_lines(ids.validation_text.target))
 
 
 def _measures(settings: TrainingSettings) -> Iterator[MeasureName]:
-    """Those of validation; some may come twice."""
+    """The validation measures, possibly with repetitions."""
     if settings.measures is not None:
         yield from settings.measures
     elif settings.model.task == "language_model":
@@ -255,7 +255,7 @@ def _measures(settings: TrainingSettings) -> Iterator[MeasureName]:
 
 
 def _shaping(options: Training) -> dict[str, Any]:
-    """What the weights depend on; how far training goes only where the schedule looks ahead."""
+    """Options that the weights depend on; the number of updates only if the schedule depends on it."""
     shaping = with_effect(options, None)
     if options.schedule.listens:
         shaping["validate_every"] = options.validate_every
@@ -265,12 +265,12 @@ def _shaping(options: Training) -> dict[str, Any]:
 
 
 def _reward(options: Training, words: str) -> dict[str, Any]:
-    """How an objective that counts words divides text into them, where that is not as it always was."""
+    """Word tokenizer of an objective that counts words, if it is not the original default."""
     return {"reward": words} if options.objective.counts_words and words != DEFAULT else {}
 
 
 def _extent(options: Training) -> dict[str, int]:
-    """How far training goes, where that does not shape the weights; no entry: no limit."""
+    """Limits of training that do not influence the weights; no entry: no limit."""
     extent = with_effect(options, Effect.EXTENT)
     if _looks_ahead(options):
         del extent["updates"]
@@ -278,13 +278,13 @@ def _extent(options: Training) -> dict[str, int]:
 
 
 def _choice(options: Training, words: str) -> dict[str, Any]:
-    """What chooses among the weights that training leaves."""
+    """Options that select among the weights that training leaves."""
     by_words = options.best_by != "loss" and MEASURES[options.best_by].counts_words
     return {**with_effect(options, Effect.CHOICE), "words": words if by_words else None}
 
 
 def _renewed(record: Record) -> Record:
-    """Of a version that recorded all options of training as shaping the weights, in the terms of today's."""
+    """Converts a record of a version that treated all training options as influencing the weights."""
     model, recorded = record.options.get("model"), record.options.get("training")
     if not isinstance(recorded, dict):
         return record
@@ -301,7 +301,7 @@ def _renewed_model(record: Record) -> Record:
 
 
 def _looks_ahead(options: Training) -> bool:
-    """Whether the learning rate of an update depends on how many follow (cosine, linear)."""
+    """Whether the learning rate of an update depends on the total number of updates (cosine, linear)."""
     schedule, updates = options.schedule, options.updates
     return any(schedule.rate(n, updates) != schedule.rate(n, 2 * updates + 1) for n in (1, updates // 2 + 1, updates))
 

@@ -1,4 +1,4 @@
-"""The recipe: one YAML file that says what everything is set to. Nothing below this package sees one."""
+"""The recipe: one YAML file with every setting of a system. Lower packages never see a recipe."""
 
 from nmt.recipe.recipe import Recipe, load_recipe
 

@@ -1,4 +1,4 @@
-"""A recipe as it was written: plain values, and the line of every key for the error messages."""
+"""A recipe as written: plain values, and the line number of every key for error messages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nmt.errors import UserError
 
 @dataclass(frozen=True)
 class Document:
-    """A mapping as it was written."""
+    """A YAML mapping as written."""
 
     where: str
     """The file, for messages."""
@@ -26,7 +26,7 @@ def read_document(path: Path) -> Document:
     """Reads one YAML mapping.
 
     Raises:
-        UserError: no such file, not text, not YAML, too large, a key given twice, or not a mapping.
+        UserError: the file is missing, not text, not YAML, too large, has a duplicate key, or is not a mapping.
     """
     data, lines = read_yaml(path, "a recipe, which is a YAML file")
     if data is None:
@@ -42,7 +42,7 @@ def read_document(path: Path) -> Document:
 
 
 def shown(value: object) -> str:
-    """A value as YAML would write it, short enough for a message."""
+    """A value as YAML would write it, shortened for a message."""
     words = {True: "true", False: "false", None: "null"}
     if value is None or isinstance(value, bool):
         return words[value]
@@ -56,5 +56,5 @@ def shown(value: object) -> str:
 
 
 def dotted(path: KeyPath) -> str:
-    """The path as an override writes it: training.optimizer.betas.0."""
+    """The path as written in an override: training.optimizer.betas.0."""
     return ".".join(map(str, path))

@@ -1,4 +1,4 @@
-"""A recipe held against the files that it names and against good sense, before anything is begun."""
+"""Checks a recipe against the files it names, and its settings for plausibility, before any work starts."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from nmt.recipe.task import without_effect
 from nmt.tokenizer.sentencepiece import SentencePieceOptions
 
 FIRST = 10_000
-"""Pairs of each text that are looked at where looking must not take long."""
+"""Pairs to read of each text where the check must be quick."""
 _MOST_TO_TRY = 50_000
-"""Pairs of training text on which a vocabulary is tried out, which takes seconds."""
+"""Largest training text, in pairs, on which a vocabulary is trained as a test, which takes seconds."""
 
 Where = Callable[[KeyPath], str]
 """File, line and name of a key, in words."""
@@ -30,24 +30,25 @@ Where = Callable[[KeyPath], str]
 
 @dataclass
 class Findings:
-    """What examining a recipe finds."""
+    """Results of examining a recipe."""
 
     mistakes: list[UserError] = field(default_factory=list)
-    """What would end the run."""
+    """Errors that would end the run."""
     suspicions: list[UserError] = field(default_factory=list)
-    """What is hardly meant."""
+    """Settings that are probably not intended."""
 
 
 def examine(recipe: Recipe, path: Path, overrides: Sequence[str], most: int | None = None) -> Findings:
-    """Looks into the files of a recipe, and at what its settings come to.
+    """Checks the files that a recipe names, and whether its settings make sense.
 
-    Files that a corpus downloads or makes are not looked at.
+    Files that a corpus downloads or generates are not checked.
 
     Args:
-        recipe: as loaded.
+        recipe: the loaded recipe.
         path: its file, for messages.
-        overrides: those that it was loaded with, for messages.
-        most: read no more than so many pairs of each text; None: all, and try the vocabulary out where it is doubtful.
+        overrides: the overrides it was loaded with, for messages.
+        most: read at most this many pairs of each text; None reads all, and tests a doubtful vocabulary size by
+            training the tokenizer.
     """
     where, found = locate_keys(path, overrides), Findings()
     surveys: dict[KeyPath, Survey] = {}
@@ -76,24 +77,24 @@ def examine(recipe: Recipe, path: Path, overrides: Sequence[str], most: int | No
 
 def raise_mistakes(found: Findings, path: Path) -> None:
     """Raises:
-    UserError: with every mistake, if there is one.
+    UserError: with every mistake, if there are any.
     """
     raise_all(found.mistakes, str(path))
 
 
 def _languages_of(recipe: Recipe, text: NamedText, where: str) -> Iterator[UserError]:
-    """Names of files that tell of other languages, or of these the other way round."""
+    """File names that suggest other languages than the recipe's, or the two swapped."""
     table = len(text.paths) == 1
     told = languages_of_table(text.paths[0]) if table else languages_of_pair(text.paths[0], text.paths[1])
-    if told is None or table:  # columns are often the other way round than the name has them
+    if told is None or table:  # columns are often in another order than the languages in the file name
         return
     wanted = recipe.corpus.languages
     names, codes = [base_code(code) for code in told], [base_code(known_code(code) or code) for code in wanted]
     if names == codes or not all(map(known_code, wanted)):
         return
     expected = f"a source in {language_name(wanted[0])} and a target in {language_name(wanted[1])}"
-    got = f"names that say {language_name(told[0])} and {language_name(told[1])}"
-    fix = "Swap the two files." if names == codes[::-1] else "Look whether corpus.source and corpus.target are right."
+    got = f"file names that suggest {language_name(told[0])} and {language_name(told[1])}"
+    fix = "Swap the two files." if names == codes[::-1] else "Check corpus.source and corpus.target."
     yield UserError(where, expected, got, fix)
 
 
@@ -103,12 +104,12 @@ def _sides(recipe: Recipe) -> Iterator[tuple[str, str]]:
 
 
 def _codes(recipe: Recipe, where: Where) -> Iterator[UserError]:
-    """Languages by name where a code is meant."""
+    """Languages given by name where a code is expected."""
     for side, language in _sides(recipe):
         code = known_code(language)
         if code and base_code(code) != base_code(language):
-            fix = f"Did you mean `{code}`? How text divides into sentences and words goes by it."
-            yield UserError(where(("corpus", side)), "the code of a language", repr(language), fix)
+            fix = f"Did you mean `{code}`? The code determines how text is split into sentences and words."
+            yield UserError(where(("corpus", side)), "a language code", repr(language), fix)
 
 
 def _vocabulary(recipe: Recipe, pairs: int, where: Where) -> Iterator[UserError]:
@@ -116,31 +117,31 @@ def _vocabulary(recipe: Recipe, pairs: int, where: Where) -> Iterator[UserError]
     if isinstance(options, SentencePieceOptions) and options.vocabulary_size > max(pairs, 1000):
         yield UserError(
             where(("tokenizer", "vocabulary_size")),
-            f"fewer pieces than there are {recipe.corpus.unit} of training text, {pairs:,}",
+            f"fewer pieces than the {pairs:,} {recipe.corpus.unit} of training text",
             f"{options.vocabulary_size:,}",
-            "Most would be seen too seldom to be learnt: `nmt init` would show what fits.",
+            "Most pieces would be too rare to be learnt; `nmt init` proposes a size that fits.",
         )
 
 
 def _held_out(recipe: Recipe, pairs: int, where: Where, found: Findings) -> None:
-    """Pairs to validate on, where they are taken out of the training text."""
+    """Checks the number of pairs held out of the training text for validation."""
     most = recipe.corpus.held_out
     if 2 * most > pairs:
-        place = where(("corpus", "validation_pairs"))
+        key = where(("corpus", "validation_pairs"))
         expected = f"at most half of the {pairs:,} training {recipe.corpus.unit}"
-        fix = f"Lower it ({held_out(pairs)} would do), or name files for corpus.validation."
-        found.mistakes.append(UserError(place, expected, f"{most:,}", fix))
+        fix = f"Lower it ({held_out(pairs)} would do), or set corpus.validation to files."
+        found.mistakes.append(UserError(key, expected, f"{most:,}", fix))
     elif 10 * most > pairs > 10 * held_out(pairs):
-        place = where(("corpus", "validation_pairs"))
+        key = where(("corpus", "validation_pairs"))
         expected = f"a small part of the {pairs:,} training {recipe.corpus.unit}"
-        fix = f"They are missing in training; {held_out(pairs)} would do."
-        found.suspicions.append(UserError(place, expected, f"{most:,}", fix))
+        fix = f"Training does without them; {held_out(pairs)} would be enough."
+        found.suspicions.append(UserError(key, expected, f"{most:,}", fix))
 
 
 def _tried(
     recipe: Recipe, training: Sequence[NamedText], surveys: dict[KeyPath, Survey], pairs: int, where: Where
 ) -> Iterator[UserError]:
-    """What SentencePiece says of a vocabulary of which it is not plain that the text gives it."""
+    """SentencePiece's error for a vocabulary size that the text may not support, found by training on it."""
     options = recipe.tokenizer
     if not isinstance(options, SentencePieceOptions) or pairs > _MOST_TO_TRY:
         return
@@ -167,7 +168,7 @@ def _tried(
             else:
                 options.train_alone(files.target, Path(folder))
         except UserError as error:
-            expected = error.expected if error.where == "tokenizer.vocabulary_size" else "one that the text gives"
+            expected = error.expected if error.where == "tokenizer.vocabulary_size" else "a size that the text supports"
             names = ("the source", "the target") if len(files.sides) == 2 else ("the text",)
             for path, name in zip(files.sides, names, strict=True):
                 expected = expected.replace(str(path), name)

@@ -1,4 +1,4 @@
-"""What sizes fit how much text: the rules of `nmt init`, from what works in the shipped recipes and in the field."""
+"""Settings by amount of text: the rules of `nmt init`, from the shipped recipes and common practice."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ Size = Literal["tiny", "small", "iwslt", "base"]
 
 @dataclass(frozen=True)
 class Text:
-    """Training text, as far as the rules ask."""
+    """Statistics of the training text that the rules need."""
 
     pairs: int
     """Pairs of lines."""
     words: int
-    """Different words of both languages, divided by blanks, of the lines that were looked at."""
+    """Distinct blank-separated words of both languages, in the lines that were read."""
     characters: int
-    """Different characters of them."""
+    """Distinct characters in these words."""
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What is to be trained on."""
+    """The machine to train on."""
 
     cores: int
     gpu: bool
@@ -33,27 +33,27 @@ class Fit:
     """Settings of a recipe."""
 
     size: Size
-    """Of the Transformer."""
+    """Size of the Transformer."""
     vocabulary: int
     dropout: float
     updates: int
     warmup: int
     learning_rate: float
-    """At its peak."""
+    """Peak of the schedule."""
     batch_tokens: int
     micro_batches: int
     validation_pairs: int
-    """Held out where there is no validation set."""
+    """Pairs held out if there is no validation set."""
     validate_every: int
     patience: int
-    """Validations without a better score that end training; together at least as long as the warm-up, in which scores
-    may stand still."""
+    """Training ends after this many validations without improvement. They span at least the warm-up, during which
+    scores may not improve."""
 
 
 @dataclass(frozen=True)
 class _Tier:
     pairs: int
-    """From so many pairs on."""
+    """Smallest number of pairs that this tier is for."""
     vocabulary: int
     on_gpu: Size
     on_cpu: Size
@@ -77,19 +77,20 @@ _TIERS = (
 )
 
 LEARNING_RATES: dict[Size, float] = {"tiny": 5e-3, "small": 1e-3, "iwslt": 5e-4, "base": 7e-4}
-"""Peaks by size: a small model takes a high one. tiny: recipes/multi30k_en_de; base: equation 3 of Vaswani et al."""
+"""Peak rates by size; small models tolerate high ones. tiny: recipes/multi30k_en_de; base: Vaswani et al., eq. 3."""
 
-_RESERVED = 4 + 256  # special tokens, and the bytes that unknown characters are spelled with
-_PIECES_OF_A_WORD = 0.5
-"""Pieces that SentencePiece finds for each different word: 0.5 to 1, the fewer the more text (Multi30k, Europarl)."""
+_RESERVED = 4 + 256  # special tokens, and the bytes that spell unknown characters
+_PIECES_PER_WORD = 0.5
+"""Pieces that SentencePiece finds per distinct word: 0.5 to 1, falling with more text (Multi30k, Europarl)."""
 _PART_TOKENS = {True: 8192, False: 512}
-"""On a GPU a part of a batch has to fit into its memory; on a CPU parts are for the cores, and small ones cost time."""
+"""By GPU or not. On a GPU a micro-batch must fit in memory; on a CPU micro-batches feed the cores, and small ones cost
+time."""
 FEWEST_PAIRS = 100
-"""Fewer teach nothing that could be measured."""
+"""With fewer pairs a model learns nothing measurable."""
 
 
 def fitted(text: Text, machine: Machine) -> Fit:
-    """Settings for this much text on this machine: more text never gives a smaller model, vocabulary or training."""
+    """Settings for this much text on this machine. More text never means a smaller model, vocabulary or training."""
     tier = [tier for tier in _TIERS if tier.pairs <= text.pairs][-1]
     validate_every = max(tier.updates // 32, 50)
     size = tier.on_gpu if machine.gpu else tier.on_cpu
@@ -109,17 +110,17 @@ def fitted(text: Text, machine: Machine) -> Fit:
 
 
 def held_out(pairs: int) -> int:
-    """How many pairs to validate on: a twentieth, up to a thousand."""
+    """Number of pairs to validate on: a twentieth, at most a thousand."""
     return min(max(pairs // 20, 5), 1000)
 
 
 def vocabulary_that_surely_trains(words: int, characters: int) -> int:
-    """Pieces that SentencePiece finds in text of so many different words and characters, and usually more."""
-    return _RESERVED + characters + int(_PIECES_OF_A_WORD * words)
+    """A vocabulary size that SentencePiece reaches on text with this many distinct words and characters."""
+    return _RESERVED + characters + int(_PIECES_PER_WORD * words)
 
 
 def _vocabulary(wanted: int, text: Text) -> int:
-    """The size that is wanted, where the text gives it and it has room for the characters."""
+    """The wanted size, raised to make room for the characters and lowered to what the text supports."""
     least = _RESERVED + 2 * text.characters
     most = vocabulary_that_surely_trains(text.words, text.characters)
     return min(max(wanted, -(-least // 100) * 100), most // 10 * 10)

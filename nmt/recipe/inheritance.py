@@ -1,4 +1,4 @@
-"""What a recipe that starts from an existing model takes over from it."""
+"""Settings that a recipe inherits from the model it starts from."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ _SHAPES = "Leave the section `model` out, or keep to options that change no weig
 
 
 def inherit(data: Mapping[str, Any], where: Callable[[KeyPath], str], folder: Path | None) -> dict[str, Any]:
-    """The data of a recipe, completed from the model that its `training.start_from` names, if it names one.
+    """The data of a recipe, completed from the model named by `training.start_from`, if any.
 
-    `model` and `search` are taken over option by option, `tokenizer` as a whole.
+    `model` and `search` are inherited option by option, `tokenizer` as a whole.
 
     Args:
         data: as parsed, not yet validated.
-        where: who set a key, for errors.
-        folder: where the recipe's relative paths start.
+        where: says who set a key, for errors.
+        folder: base of the recipe's relative paths.
 
     Raises:
-        UserError: there is no such model, or the recipe describes one of another kind.
+        UserError: there is no such model, or the recipe describes a model of another kind.
     """
     training = data.get("training")
     named = training.get("start_from") if isinstance(training, Mapping) else None
     if not isinstance(named, str):
         return dict(data)
     directory = _model_directory(named, where(("training", "start_from")), folder)
-    read_metadata(directory)  # words what is wrong with a damaged one
+    read_metadata(directory)  # reports a damaged model directory clearly
     start = read_recipe(directory)
     result = dict(data)
     result.setdefault("tokenizer", {"kind": "existing", "directory": str(directory.absolute())})
@@ -46,7 +46,7 @@ def inherit(data: Mapping[str, Any], where: Callable[[KeyPath], str], folder: Pa
 
 
 def _section(recipe: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """A section of a model's recipe; one that is missing or damaged gives nothing."""
+    """A section of a model's recipe; empty if it is missing or damaged."""
     section = recipe.get(name)
     return section if isinstance(section, Mapping) else {}
 
@@ -55,7 +55,7 @@ def _model_directory(named: str, where: str, folder: Path | None) -> Path:
     try:
         directory = beside_recipe(Path(named), folder)
     except ValueError as error:
-        raise UserError(where, "a model directory", f"a name that no folder has ({error})") from None
+        raise UserError(where, "a model directory", f"an impossible folder name ({error})") from None
     for found in (directory, directory / MODEL):
         if (found / METADATA).exists():
             return found
@@ -64,7 +64,7 @@ def _model_directory(named: str, where: str, folder: Path | None) -> Path:
         where,
         "a model directory",
         f"none at {' or '.join(tried)}",
-        "Train the recipe that makes it first, or name another with training.start_from=DIR.",
+        "First train the recipe that produces it, or name another with training.start_from=DIR.",
     )
 
 
@@ -73,8 +73,8 @@ def _completed(
 ) -> dict[str, Any]:
     if own.get("kind", theirs.get("kind")) != theirs.get("kind"):
         kind = theirs.get("kind")
-        raise UserError(where(("model", "kind")), f"{kind}, as the model in {directory}", str(own["kind"]), _SHAPES)
+        raise UserError(where(("model", "kind")), f"{kind}, like the model in {directory}", str(own["kind"]), _SHAPES)
     if own.get("preset", theirs.get("preset")) != theirs.get("preset"):
-        expected = f"no preset where training starts from a model: the sizes are those of {directory}"
+        expected = f"no preset when training starts from a model: the sizes are those of {directory}"
         raise UserError(where(("model", "preset")), expected, str(own["preset"]), _SHAPES)
     return {**theirs, **own}

@@ -1,4 +1,4 @@
-"""What the schema says about a key: which classes may stand there, and their fields."""
+"""The schema of a key: the classes allowed there, and their fields."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SEQUENCES = (tuple, list, set, frozenset, Sequence)
 
 
 def option_classes(annotation: object) -> tuple[type[Options], ...]:
-    """The Options classes that an annotation admits: itself, or the members of a (nested) union."""
+    """The Options classes that an annotation allows: itself, or the members of a (nested) union."""
     if isinstance(annotation, type) and issubclass(annotation, Options):
         return (annotation,)
     origin, arguments = get_origin(annotation), get_args(annotation)
@@ -28,13 +28,13 @@ def option_classes(annotation: object) -> tuple[type[Options], ...]:
 
 
 def kinds(options: type[Options]) -> tuple[str, ...]:
-    """The values of `kind` that choose this class; none when it is not a member of a union."""
+    """The values of `kind` that select this class; empty if it is not a member of a union."""
     field = options.model_fields.get("kind")
     return tuple(get_args(field.annotation)) if field else ()
 
 
 def class_of(annotation: object, kind: object = None) -> type[Options] | None:
-    """The class that stands here: the only one, or the one of this kind."""
+    """The class that an annotation stands for: the only one, or the one of this kind."""
     classes = option_classes(annotation)
     if len(classes) == 1:
         return classes[0]
@@ -42,43 +42,43 @@ def class_of(annotation: object, kind: object = None) -> type[Options] | None:
 
 
 @dataclass(frozen=True)
-class Place:
-    """A key of the recipe, as the schema sees it."""
+class SchemaKey:
+    """A key of the recipe as the schema defines it."""
 
     path: KeyPath
     owner: type[Options] | None
-    """The class whose key this is; None inside lists and free mappings."""
+    """The class that has this key; None inside lists and free mappings."""
     field: FieldInfo | None
-    """None when the owner has no such key."""
+    """None if the owner has no such key."""
     annotation: object
-    """What may stand here; None when unknown."""
+    """Type of the value; None if unknown."""
 
 
-def locate(root: type[Options], location: Sequence[str | int]) -> Place:
-    """The key that a pydantic error location points at, without the union tags pydantic puts into it."""
-    place = Place((), None, None, root)
+def locate(root: type[Options], location: Sequence[str | int]) -> SchemaKey:
+    """The key that a pydantic error location points to, without the union tags that pydantic inserts."""
+    key = SchemaKey((), None, None, root)
     for element in location:
-        place = _enter(place, element)
-    return place
+        key = _enter(key, element)
+    return key
 
 
-def _enter(place: Place, element: str | int) -> Place:
-    path, annotation = (*place.path, element), place.annotation
+def _enter(key: SchemaKey, element: str | int) -> SchemaKey:
+    path, annotation = (*key.path, element), key.annotation
     classes = option_classes(annotation)
     if len(classes) > 1:  # the element is the tag: same key, one class
-        return Place(place.path, place.owner, place.field, class_of(annotation, element))
+        return SchemaKey(key.path, key.owner, key.field, class_of(annotation, element))
     if classes:
         fields = classes[0].model_fields
         if element not in fields and element in (classes[0].__name__, *kinds(classes[0])):  # a union of one
-            return Place(place.path, place.owner, place.field, classes[0])
+            return SchemaKey(key.path, key.owner, key.field, classes[0])
         field = fields.get(str(element))
-        return Place(path, classes[0], field, _annotation(field) if field else None)
+        return SchemaKey(path, classes[0], field, _annotation(field) if field else None)
     if isinstance(element, int):
-        return Place(path, place.owner, place.field, _item(annotation, _SEQUENCES, 0))
+        return SchemaKey(path, key.owner, key.field, _item(annotation, _SEQUENCES, 0))
     mapped = _item(annotation, (dict, Mapping), 1)
     if mapped is not None and element != "[key]":
-        return Place(path, place.owner, place.field, mapped)
-    return place  # a label of a union of plain types
+        return SchemaKey(path, key.owner, key.field, mapped)
+    return key  # the element is a label of a union of plain types
 
 
 def _annotation(field: FieldInfo) -> Any:  # noqa: ANN401 -- a type form
@@ -86,7 +86,7 @@ def _annotation(field: FieldInfo) -> Any:  # noqa: ANN401 -- a type form
 
 
 def _item(annotation: object, containers: tuple[object, ...], argument: int) -> object:
-    """The annotation of what a container holds, looking through unions; None when it holds nothing known."""
+    """The annotation of a container's items, looking through unions; None if unknown."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in containers or origin in tuple(get_origin(c) or c for c in containers):
         return arguments[argument] if argument < len(arguments) else None
@@ -98,7 +98,7 @@ def _item(annotation: object, containers: tuple[object, ...], argument: int) -> 
 
 
 def add_default_kinds(root: type[Options], data: Mapping[str, Any]) -> dict[str, Any]:
-    """The data with `kind` filled in where it is left out and the schema has a default for the section."""
+    """The data with each omitted `kind` filled in, where the schema has a default for the section."""
     filled = dict(data)
     for name, field in root.model_fields.items():
         section = filled.get(name)

@@ -1,4 +1,4 @@
-"""From a YAML file and overrides to validated options, or to one message with every mistake in it."""
+"""Turns a YAML file and overrides into validated options, or into one message that lists every mistake."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OptionsT = TypeVar("OptionsT", bound=Options)
 
 
 def locate_keys(path: Path, overrides: Sequence[str] = ()) -> Callable[[KeyPath], str]:
-    """A function that says in words who set a key of a recipe, the file and its line or an override, and its name."""
+    """A function that names a key of a recipe and who set it: the file and line, or the override."""
     _, origins = apply_overrides(read_document(path), overrides)
     return lambda key: _where(key, origins, str(path))
 
@@ -39,12 +39,12 @@ def load_options(
     """A document as validated options.
 
     Args:
-        root: the class.
-        document: what was read.
+        root: the options class.
+        document: the parsed file.
         overrides: applied in order.
-        check: what the sections of a valid recipe say against each other.
-        directory: where relative paths start, in the file as in overrides; None: the current folder.
-        complete: adds what is left out, given the data, who set a key (in words), and `directory`.
+        check: finds conflicts between the sections of a valid recipe.
+        directory: base of relative paths in the file and in overrides; None: the current folder.
+        complete: fills in omitted settings, given the data, a function that says who set a key, and `directory`.
     """
     data, origins = apply_overrides(document, overrides)
     if complete:
@@ -60,7 +60,7 @@ def validated(
     """Parsed YAML as options.
 
     Raises:
-        UserError: with every mistake, named by who set the key.
+        UserError: with every mistake, and who set the key at fault.
     """
     data = add_default_kinds(root, data)
     try:

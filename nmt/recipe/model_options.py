@@ -1,4 +1,4 @@
-"""The options of a trained model with some of them changed, for one use of it: `--model-option KEY=VALUE`."""
+"""Changes to the options of a trained model for a single use: `--model-option KEY=VALUE`."""
 
 from __future__ import annotations
 
@@ -38,37 +38,36 @@ def changed_model(directory: Path, changes: Overrides) -> dict[str, Any]:
     """The section `model` of a model directory's recipe with changes, for `nmt.bundle.load_bundle`.
 
     Args:
-        directory: the model directory, or the folder of a run.
-        changes: with keys within the section, applied in order.
+        directory: a model directory or a run folder.
+        changes: applied in order; keys are relative to the section.
 
     Raises:
-        UserError: this is no model directory; a change is not of the form, names an unknown option or a wrong value, or
-            is one that the weights do not allow.
+        UserError: this is not a model directory; or a change is malformed, names an unknown option, has an invalid
+            value, or does not fit the weights.
     """
     directory = model_directory(directory)
     metadata, recipe = read_metadata(directory), read_recipe(directory)
     recorded = model_config(recipe, directory)
     changed, origins = changed_options(recorded, changes, str(directory / RECIPE))
     if (_SECTION, "preset") in origins:
-        raise _unfit(directory, [origins[_SECTION, "preset"]], "a preset, which stands for sizes")
+        raise _unfit(directory, [origins[_SECTION, "preset"]], "a preset, which sets sizes")
     if problem := _difference(recorded, changed, directory, metadata):
         raise _unfit(directory, list(dict.fromkeys(origins.values())), problem)
     return changed.model_dump(mode="json")
 
 
 def changed_options(recorded: ModelConfig, changes: Overrides, where: str) -> tuple[ModelConfig, Origins]:
-    """Options with changes, and who made them.
+    """The options with changes applied, and the origin of each change.
 
-    Where a change chooses another `kind` for a part (of a solver, say), the options that only the recorded kind has are
-    left out.
+    If a change selects another `kind` for a part (a solver, say), options that only the recorded kind has are dropped.
 
     Args:
-        recorded: the options.
-        changes: as for `changed_model`.
-        where: they are recorded, for errors.
+        recorded: the original options.
+        changes: as in `changed_model`.
+        where: file of the original options, for errors.
 
     Raises:
-        UserError: a change is not of the form, or names an unknown option or a wrong value.
+        UserError: a change is malformed, names an unknown option or has an invalid value.
     """
     document = Document(where, {_SECTION: recorded.model_dump(mode="json")}, {})
     data, origins = apply_overrides(document, changes, _KEYWORD if isinstance(changes, Mapping) else _FLAG)
@@ -78,11 +77,11 @@ def changed_options(recorded: ModelConfig, changes: Overrides, where: str) -> tu
 
 def _unfit(directory: Path, given: Sequence[str], got: str) -> UserError:
     expected = f"options that leave the weights in {directory} as they are"
-    return UserError(", ".join(given), expected, got, "These are for good once a model is trained.")
+    return UserError(", ".join(given), expected, got, "They cannot change once a model is trained.")
 
 
 def _drop_leftovers(owner: type[Options], section: dict[str, Any], path: KeyPath, origins: Origins) -> None:
-    """Takes out, in place, what was recorded of another kind than is now asked for; what was asked for stays."""
+    """Removes, in place, recorded options that the newly selected kind does not have; given options stay."""
     for name, field in owner.model_fields.items():
         inner, here = section.get(name), (*path, name)
         chosen = class_of(field.annotation, inner.get("kind")) if isinstance(inner, dict) else None
@@ -96,7 +95,7 @@ def _drop_leftovers(owner: type[Options], section: dict[str, Any], path: KeyPath
 
 
 def _difference(recorded: ModelConfig, changed: ModelConfig, directory: Path, metadata: Metadata) -> str:
-    """What keeps the changed options from the weights, in words; empty if nothing."""
+    """Why the weights do not fit the changed options; empty if they do."""
     sizes = metadata.source_vocabulary, metadata.target_vocabulary
     try:
         built = empty_model(changed, *sizes)
@@ -109,7 +108,7 @@ def _difference(recorded: ModelConfig, changed: ModelConfig, directory: Path, me
         return ""
     before, after = _settled(recorded.build(*sizes)), _settled(changed.build(*sizes))
     lost = [name for name, value in after.items() if not torch.equal(value, before[name])]
-    return f"another value of {lost[0]}, which is one of them" if lost else ""
+    return f"another value of {lost[0]}, which is stored with the weights" if lost else ""
 
 
 def _settled(model: EncoderDecoder[Any, Any]) -> dict[str, Tensor]:
@@ -119,6 +118,6 @@ def _settled(model: EncoderDecoder[Any, Any]) -> dict[str, Tensor]:
 
 
 def _constants(model: EncoderDecoder[Any, Any]) -> dict[str, Tensor]:
-    """What the options set and loading weights would set back, unseen: saved buffers."""
+    """Saved buffers: set by the options, but loading the weights would silently reset them."""
     parameters = dict(model.named_parameters())
     return {name: value for name, value in named_weights(model).items() if name not in parameters}

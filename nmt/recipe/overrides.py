@@ -1,4 +1,4 @@
-"""Overrides of a recipe's values: `training.updates=500` on the command line, {"training.updates": 500} in Python."""
+"""Overrides of recipe values: `training.updates=500` on the command line, {"training.updates": 500} in Python."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from nmt.recipe.document import Document, dotted, shown
 from nmt.recipe.plain import plain
 
 Overrides = Sequence[str] | Mapping[str, Any]
-"""`key=value` each, the value in YAML; or values by key. A key has dots between its parts."""
+"""`key=value` strings with the value in YAML, or a mapping of keys to values. Dots separate the parts of a key."""
 
 Origins = dict[KeyPath, str]
-"""Who set a key: `file:line`, or the override as it was typed."""
+"""Who set each key: `file:line`, or the override as typed."""
 
 
 @dataclass(frozen=True)
@@ -24,16 +24,16 @@ class Given:
     """How overrides are given, for errors."""
 
     name: str = "override"
-    """What stands before each."""
+    """Word or flag before each override."""
     example: str = "training.updates=500"
-    """One that could be meant."""
+    """A valid example."""
     section: tuple[str, ...] = ()
-    """What their keys are in."""
+    """Section that the keys are relative to."""
 
 
 _OVERRIDES = Given()
 _DEEPEST = 20
-"""Parts of a key; those of a recipe have up to five."""
+"""Most parts of a key; keys of a recipe have at most five."""
 
 
 def apply_overrides(
@@ -41,11 +41,11 @@ def apply_overrides(
 ) -> tuple[dict[str, Any], Origins]:
     """The document's data with the overrides applied in order, and who set each key.
 
-    A typed value is YAML: a scalar, or a list or mapping in flow syntax. It replaces what was there
-    as a whole. Sections that are not in the recipe yet are made; an index reaches into a list.
+    A typed value is YAML: a scalar, or a list or mapping in flow syntax. It replaces the old value as a whole.
+    Missing sections are created; a number in the key is an index into a list.
 
     Raises:
-        UserError: an override that is not key=value, or that reaches into a value that has no keys.
+        UserError: an override is not of the form key=value, or its key goes into a value that has no keys.
     """
     data = copy.deepcopy(document.data)
     origins: Origins = {path: f"{document.where}:{line}" for path, line in document.lines.items()}
@@ -58,7 +58,7 @@ def apply_overrides(
 
 
 def origin_of(path: KeyPath, origins: Origins, otherwise: str) -> str:
-    """Who set this key, or what is in it, or else the nearest section around it."""
+    """Who set this key or anything inside it, else who set the nearest enclosing section."""
     inside = [origin for known, origin in origins.items() if known[: len(path)] == path]
     around = [origins[path[:length]] for length in range(len(path), 0, -1) if path[:length] in origins]
     if path in origins or not inside:
@@ -71,7 +71,7 @@ def _short(text: str) -> str:
 
 
 def _parsed(overrides: Overrides, given: Given) -> Iterator[tuple[str, list[str], Any]]:
-    """What to call each override, the parts of its key, and its value."""
+    """For each override: its name for errors, the parts of its key, and its value."""
     if isinstance(overrides, Mapping):
         for key, value in overrides.items():
             where = f"{given.name} {_short(f'{key}={shown(plain(value))}')!r}"
@@ -94,7 +94,7 @@ def _parts(key: str, where: str, example: str) -> list[str]:
 
 
 def _set(data: dict[str, Any], parts: list[str], value: object, where: str) -> KeyPath:
-    """Puts the value in its place; returns the path with list indices as numbers."""
+    """Sets the value in place; returns the key path with list indices as numbers."""
     path: KeyPath = ()
     inside: Any = data
     for depth, part in enumerate(parts):
@@ -106,7 +106,7 @@ def _set(data: dict[str, Any], parts: list[str], value: object, where: str) -> K
             if not last and inside.get(key) is None:
                 inside[key] = {}
         else:
-            raise UserError(where, f"{dotted(path)} to be a mapping", shown(inside), f"Set {dotted(path)} as a whole.")
+            raise UserError(where, f"a mapping at {dotted(path)}", shown(inside), f"Set {dotted(path)} as a whole.")
         path = (*path, key)
         if last:
             inside[key] = value

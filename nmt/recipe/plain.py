@@ -1,4 +1,4 @@
-"""Values as JSON holds them, which is how recipes are validated wherever they come from."""
+"""Values in JSON form, in which recipes from any source are validated."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from nmt.options import Options
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 -- parsed YAML, or what a Python caller wrote
-    """As JSON holds it: keys are text, 1e5 is the whole number it looks like, a date or a path is the text it was."""
+    """The value in JSON form: keys become text, 1e5 an integer, dates and paths the text they were written as."""
     if isinstance(value, Options):
         return plain(value.model_dump(mode="json"))
     if isinstance(value, dict):

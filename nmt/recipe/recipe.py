@@ -1,4 +1,4 @@
-"""What a whole system is set to: the options of its parts, under one name."""
+"""All settings of a system: the options of its parts, under one name."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ from nmt.training import Training
 
 
 class Evaluation(Options):
-    """How the trained model translates and scores the test sets."""
+    """Translation and scoring of the test sets."""
 
     translation: TranslationOptions = TranslationOptions()
-    """How lines become batches; changes speed and memory, not the result."""
+    """How lines are grouped into batches; affects speed and memory, not the result."""
     tokenize: Tokenization = "auto"
-    """How BLEU and GLEU divide text into words, in validation too: sacrebleu's tokenizers. auto: zh for Chinese,
-    ja-mecab for Japanese where it is installed, else char; ko-mecab for Korean where it is installed; char for Thai,
-    Lao, Khmer, Burmese and Tibetan; 13a for all others."""
+    """sacrebleu tokenizer that splits text into words for BLEU and GLEU, also in validation. auto: zh for Chinese,
+    ja-mecab for Japanese if installed, else char; ko-mecab for Korean if installed; char for Thai, Lao, Khmer, Burmese
+    and Tibetan; 13a for all others."""
     measures: Annotated[tuple[MeasureName, ...], Field(min_length=1)] | None = None
-    """What is measured, of test sets and at validations, where what `training.best_by` names comes along. null: BLEU,
-    chrF, TER and GLEU of test sets, and BLEU at validations; of a language model perplexity, word_perplexity and
+    """Measures of test sets and validations; validations add the one that `training.best_by` names. null: BLEU, chrF,
+    TER and GLEU of test sets, and BLEU at validations; for a language model perplexity, word_perplexity and
     bits_per_character of test sets, and perplexity at validations. These three and token_accuracy need no translations:
-    where no other measure is asked for, validation makes none."""
+    if no other measure is requested, validation does not translate."""
     samples: Count = 5
-    """How many translations of the first test set, or lines of a language model, `nmt run` shows at its end."""
+    """Translations of the first test set, or lines drawn from a language model, that `nmt run` shows at its end."""
 
     @field_validator("measures")
     @classmethod
@@ -59,34 +59,34 @@ class Recipe(Options):
     """Corpus, tokenizer, model, training, search and evaluation of one system."""
 
     name: Annotated[str, Field(pattern=r"^[^/\\\x00-\x1f.][^/\\\x00-\x1f]*$")]
-    """Name of the run's folder, runs/<corpus>_<source>_<target>/<name>/; the file's own name when left out. A
-    language model's is in runs/<corpus>_<target>/."""
+    """Name of the run's folder, runs/<corpus>_<source>_<target>/<name>/, or runs/<corpus>_<target>/<name>/ for a
+    language model. Default: the name of the recipe file."""
     task: Task = "translation"
-    """What the model is for: translating, or telling how probable text of one language is. Each `model.kind` is for one
-    of them. A language model chooses weights by the loss and has a `search` of kind sampling unless told otherwise."""
+    """Purpose of the model: translation, or modelling text of one language. Each `model.kind` serves one of the two. By
+    default a language model selects weights by the loss and has a `search` of kind sampling."""
     corpus: CorpusConfig
-    """Which text, in which two languages, or in which one."""
+    """The text and its languages: two, or one for a language model."""
     tokenizer: TokenizerOptions = SentencePieceOptions()
-    """How text is cut into the pieces that the model reads and writes."""
+    """How text is split into the pieces that the model reads and writes."""
     model: ModelConfig
-    """Which network, and its sizes."""
+    """The network and its sizes."""
     training: Training = Training()
-    """How the network learns, and for how long."""
+    """How the network is trained, and for how long."""
     search: SearchConfig = BeamSearch()
-    """How a translation is looked for; used for validation, for the test sets and, by default, by `nmt translate`. Of a
-    language model: how `nmt generate` draws lines by default."""
+    """Search for a translation in validation, on the test sets and, by default, in `nmt translate`. For a language
+    model: how `nmt generate` samples lines by default."""
     evaluation: Evaluation = Evaluation()
-    """How the test sets are translated and scored, or a language model is measured on them."""
+    """Translation and scoring of the test sets, or measurement of a language model on them."""
 
     @staticmethod
     def load(recipe: str | PathLike[str] | Mapping[str, Any], overrides: Overrides = ()) -> Recipe:
         """Reads and validates a recipe.
 
         Args:
-            recipe: path of the YAML file, or a mapping of what such a file would hold, which must have a `name`;
-                relative paths in it start from the file's folder, or from the current one.
-            overrides: values by dotted key, as {"training.updates": 500}; or `training.updates=500` each, as on the
-                command line.
+            recipe: path of the YAML file, or a mapping with the same content, which must have a `name`. Relative
+                paths start from the file's folder, or from the current one for a mapping.
+            overrides: values by dotted key, as {"training.updates": 500}; or strings as on the command line,
+                `training.updates=500`.
 
         Raises:
             UserError: with every mistake, each as file:line (or the override), key, expected, got, fix.
@@ -98,7 +98,7 @@ def load_recipe(recipe: Path | Mapping[str, Any], overrides: Overrides = ()) -> 
     """Reads and validates a recipe.
 
     Args:
-        recipe: the YAML file, or what such a file would hold; then relative paths start from the current folder.
+        recipe: the YAML file, or a mapping with the same content, whose relative paths start from the current folder.
         overrides: applied in order.
 
     Raises:
@@ -114,24 +114,24 @@ def load_recipe(recipe: Path | Mapping[str, Any], overrides: Overrides = ()) -> 
 
 
 def _complete(data: Mapping[str, Any], where: Callable[[KeyPath], str], folder: Path | None) -> dict[str, Any]:
-    """The data of a recipe with what its start and its task bring along."""
+    """The data of a recipe with the settings that its start model and its task imply."""
     return with_defaults_of_task(inherit(data, where, folder))
 
 
 def conflicts(recipe: Recipe) -> Sequence[Conflict]:
-    """What the sections say against each other."""
+    """Conflicts between the sections."""
     found = list(task_conflicts(recipe))
     if recipe.model.tied_embeddings == "all" and not recipe.tokenizer.joint:
         found.append(
             Conflict(
                 keys=(("model", "tied_embeddings"), ("tokenizer", "joint")),
-                expected="one joint vocabulary where all embeddings are one matrix",
+                expected="a joint vocabulary when all embeddings share one matrix",
                 got="tied_embeddings all and joint false",
                 fix="Set tokenizer.joint: true, or model.tied_embeddings: target.",
             )
         )
     if not recipe.training.start_from:
         found += recipe.model.conflicts(recipe.training.updates)
-    if not found:  # these checks build the model, which the first conflict would not let them
+    if not found:  # these checks build the model, which an earlier conflict may prevent
         found += start_conflicts(recipe.model, recipe.tokenizer, recipe.training)
     return found

@@ -1,4 +1,4 @@
-"""A resolved recipe as YAML with every option, each under its description: a manual for this very system."""
+"""A resolved recipe as YAML with every option under its description: a manual for this system."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from nmt.recipe.keys import kinds, option_classes
 
 _WIDTH = 110
 _INDENT = 2
-# Words that YAML 1.1, which many editors still speak, would read as something else; YAML 1.2 has them as text.
+# Words that are not text in YAML 1.1, which many editors still use; YAML 1.2 reads them as text.
 _NOT_TEXT = {"yes", "no", "on", "off", "y", "n"}
-# Text that ruamel writes without quotes and does not read back as the same.
+# Text that ruamel writes without quotes and then reads back differently.
 _MISREAD = re.compile("^[:?]|[\x85\u2028\u2029]")
 
 
 def as_yaml(options: Options) -> str:
-    """YAML that reads back as equal options, with each option's description as a comment above it."""
+    """YAML that loads back as equal options, with each option's description as a comment above it."""
     yaml, written = YAML(), io.StringIO()
     yaml.Representer = _Representer
-    yaml.width = 1 << 30  # a value is a line
+    yaml.width = 1 << 30  # each value on one line
     yaml.dump(_section(options, 0), written)
     return written.getvalue()
 
 
 class _Representer(RoundTripRepresenter):
-    """Writes None as the word: a reader would take an empty value for something that is missing."""
+    """Writes None as `null`: an empty value would look like something missing."""
 
     def represent_none(self, data: None) -> ScalarNode:
         node: ScalarNode = self.represent_scalar("tag:yaml.org,2002:null", "null")
@@ -67,7 +67,7 @@ def _comment(field: FieldInfo, width: int) -> str:
 
 
 def _choices(annotation: object) -> list[str]:
-    """The words that may stand here, alone or in a list, or the kinds of the section that may."""
+    """The words allowed here, alone or in a list, or else the allowed kinds of the section."""
     kinds_here = [f"kind: {kind}" for member in option_classes(annotation) for kind in kinds(member)]
     return _words(annotation) or kinds_here
 
@@ -81,7 +81,7 @@ def _words(annotation: object) -> list[str]:
 
 
 def _value(value: object) -> object:
-    """As ruamel writes it on one line."""
+    """The value in a form that ruamel writes on one line."""
     if isinstance(value, Options):
         value = dict(value)
     if isinstance(value, dict):

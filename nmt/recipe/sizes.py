@@ -1,4 +1,4 @@
-"""How many parameters a recipe's model has, counted without allocating any."""
+"""Counts the parameters of a recipe's model without allocating any."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nmt.tokenizer import TokenizerOptions
 def parameter_counts(model: ModelConfig, tokenizer: TokenizerOptions) -> dict[str, int]:
     """Parameters by part of the model, shared ones counted once (with the first part), and `total`.
 
-    Parts are the model's own; where it has but one, as a language model has its decoder, the parts of that.
+    Parts are the model's top-level modules; if there is only one (a language model's decoder), its submodules.
     """
     built = empty_model(model, *tokenizer.vocabulary_sizes)
     depth = 1 if len({name.split(".")[0] for name, _ in built.named_parameters()}) > 1 else 2

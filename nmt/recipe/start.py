@@ -1,4 +1,4 @@
-"""Whether a recipe's model is the one that its training starts from, told without loading any weights."""
+"""Checks a recipe's model against the one its training starts from, without loading any weights."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from nmt.training import Training
 
 
 def start_conflicts(model: ModelConfig, tokenizer: TokenizerOptions, training: Training) -> Iterator[Conflict]:
-    """What `training.start_from`, `training.freeze` and `training.objective` say against the rest."""
+    """Conflicts of `training.start_from`, `training.freeze` and `training.objective` with the rest of the recipe."""
     start, objective = training.start_from, training.objective
     written = "refine" if "refine" in training.model_fields_set else "objective"
     if objective.needs_source and model.task == "language_model":
         yield Conflict(
             keys=(("training", written), ("model", "kind")),
-            expected=f"a translation model with {objective.kind}, which rewards translations that are like references",
-            got=f"{model.kind}, a language model, which has nothing to translate",
-            fix=f"Leave training.{written} out: likelihood is what language models are trained by.",
+            expected=f"a translation model with {objective.kind}, which rewards similarity to reference translations",
+            got=f"{model.kind}, a language model, which does not translate",
+            fix=f"Leave training.{written} out: language models are trained by likelihood.",
         )
     elif objective.needs_start and not start:
         yield Conflict(
             keys=(("training", written),),
-            expected=f"training.start_from with {objective.kind}, which is for a model that translates already",
+            expected=f"training.start_from with {objective.kind}, which refines a trained model",
             got="none",
             fix="Set training.start_from to a trained model's directory.",
         )
@@ -41,7 +41,7 @@ def start_conflicts(model: ModelConfig, tokenizer: TokenizerOptions, training: T
         yield Conflict(
             keys=(("training", "start_from"), ("tokenizer",)),
             expected="the tokenizer of the model that training starts from",
-            got="another one, whose ids mean other pieces",
+            got="another one, whose ids stand for other pieces",
             fix="Leave the section `tokenizer` out.",
         )
     elif start or training.freeze:
@@ -53,9 +53,9 @@ def _parts_conflicts(model: EncoderDecoder[Any, Any], frozen: Sequence[str], sta
     if start and read_metadata(start).weights == "int8":
         yield Conflict(
             keys=(("training", "start_from"),),
-            expected="a model whose weights are floating-point numbers",
-            got="8-bit ones",
-            fix="Start from the model that it was made from.",
+            expected="a model with floating-point weights",
+            got="8-bit weights",
+            fix="Start from the model that it was quantised from.",
         )
     elif start and (problem := shapes_difference(shapes_of(model), read_shapes(model_directory(start) / WEIGHTS))):
         yield Conflict(

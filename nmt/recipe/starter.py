@@ -1,4 +1,4 @@
-"""A first recipe for somebody's own files, with the reasons for its settings as comments."""
+"""A first recipe for a user's own files, with the reasons for its settings as comments."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ MODELS: Mapping[Size, Mapping[str, str | int]] = {
 """The section `model` of each size."""
 
 _MODEL_REASONS: Mapping[Size, str] = {
-    "tiny": "4+4 layers, width 128: a larger model learns so few sentences by heart.",
-    "small": "4+4 layers, width 256. On a GPU {pairs} pairs would get a larger one.",
+    "tiny": "4+4 layers, width 128: a larger model would memorise so few sentences.",
+    "small": "4+4 layers, width 256. On a GPU, {pairs} pairs would get a larger model.",
     "iwslt": "6+6 layers, width 512, feed-forward 1024.",
     "base": "6+6 layers, width 512, feed-forward 2048: the model of Vaswani et al. (2017).",
 }
@@ -34,12 +34,12 @@ TextFiles = tuple[Path, ...]
 
 @dataclass(frozen=True)
 class Plan:
-    """What the recipe is to be about."""
+    """Languages and files of the recipe."""
 
     source: str
-    """Code of the language to translate from."""
+    """Code of the source language."""
     target: str
-    """Code of the language to translate into."""
+    """Code of the target language."""
     label: str
     """Name of the corpus in the run folder."""
     training: TextFiles
@@ -52,10 +52,10 @@ def starter_recipe(plan: Plan, text: Text, machine: Machine, fit: Fit, folder: P
 
     Args:
         plan: languages and files.
-        text: the training text.
-        machine: what is to be trained on.
+        text: statistics of the training text.
+        machine: the machine to train on.
         fit: the settings.
-        folder: where the recipe will be, from which its paths start.
+        folder: the recipe's folder, where its relative paths start.
     """
     sections = (
         _heading(plan, text, machine),
@@ -71,9 +71,9 @@ def starter_recipe(plan: Plan, text: Text, machine: Machine, fit: Fit, folder: P
 def _heading(plan: Plan, text: Text, machine: Machine) -> Iterator[str]:
     yield f"# {language_name(plan.source)} -> {language_name(plan.target)}, {text.pairs:,} pairs of lines."
     yield "#"
-    yield f"# Written by `nmt init` for this much text and for {described(machine)}. It is a start: every number may"
-    yield "# be changed, here or on the command line (nmt run RECIPE training.updates=500). `nmt recipe show RECIPE`"
-    yield "# prints it with every other option, explained."
+    yield f"# Written by `nmt init` for this much text and for {described(machine)}. It is a starting point: any number"
+    yield "# can be changed, here or on the command line (nmt run RECIPE training.updates=500)."
+    yield "# `nmt recipe show RECIPE` prints the recipe with every option and its description."
 
 
 def _corpus(plan: Plan, fit: Fit, folder: Path) -> Iterator[str]:
@@ -83,17 +83,17 @@ def _corpus(plan: Plan, fit: Fit, folder: Path) -> Iterator[str]:
     yield f"  label: {_scalar(plan.label)}"
     yield f"  source: {_scalar(plan.source)}"
     yield f"  target: {_scalar(plan.target)}"
-    yield "  # Paths start from this file's folder. More text: another line of the list."
+    yield "  # Paths are relative to this file's folder. For more text, add lines to the list."
     yield "  training:"
     yield f"    - {_files(plan.training, folder)}"
     if plan.validation:
-        yield "  # Tells while training how good the model is, and which weights are kept."
+        yield "  # Measures the model during training and selects the weights to keep."
         yield f"  validation: {_files(plan.validation, folder)}"
     else:
-        yield "  # No validation set was named: so many pairs are held out of the training text, with all their copies."
+        yield "  # No validation set was given: so many pairs, with all copies, are held out of the training text."
         yield f"  validation_pairs: {fit.validation_pairs}"
     if plan.tests:
-        yield "  # Translated and scored at the end; nothing is chosen by them."
+        yield "  # Translated and scored at the end; they influence no choice."
         yield "  tests:"
         for name, files in plan.tests.items():
             yield f"    {_scalar(name)}: {_files(files, folder)}"
@@ -104,10 +104,10 @@ def _corpus(plan: Plan, fit: Fit, folder: Path) -> Iterator[str]:
 
 def _tokenizer(fit: Fit) -> Iterator[str]:
     yield "tokenizer:"
-    yield "  # Pieces of both languages together, 256 bytes among them that spell whatever is unknown. The less text,"
-    yield "  # the fewer pieces are seen often enough to be learnt."
+    yield "  # Pieces of both languages together, including 256 bytes that spell unknown characters. The less text,"
+    yield "  # the fewer pieces are frequent enough to be learnt."
     yield f"  vocabulary_size: {fit.vocabulary}"
-    yield "  # ’ of the source is read as ', in training and translation alike."
+    yield "  # ’ in the source is read as ', in training and in translation."
     yield "  apostrophes: plain"
 
 
@@ -116,24 +116,24 @@ def _model(text: Text, fit: Fit) -> Iterator[str]:
     yield "  kind: transformer"
     yield f"  # {_MODEL_REASONS[fit.size].format(pairs=f'{text.pairs:,}')}"
     yield from (f"  {name}: {value}" for name, value in MODELS[fit.size].items())
-    yield "  # High where there is little text, which would be learnt by heart otherwise."
+    yield "  # High for little text, which the model would otherwise memorise."
     yield f"  dropout: {fit.dropout}"
 
 
 def _training(machine: Machine, fit: Fit) -> Iterator[str]:
     yield "training:"
-    yield "  # At most. It ends before, once so many validations in a row were no better."
+    yield "  # At most; training ends earlier after `patience` validations in a row without improvement."
     yield f"  updates: {fit.updates}"
     yield f"  patience: {fit.patience}"
     yield f"  validate_every: {fit.validate_every}"
-    yield "  # Pieces per update, padding included, on the longer side of the batch: few where there is little text, so"
-    yield f"  # that an epoch still has updates enough. In {fit.micro_batches} parts, {_why_parts(machine)}."
+    yield "  # Pieces per update, padding included, on the longer side of the batch: few for little text, so that an"
+    yield f"  # epoch has enough updates. Split into {fit.micro_batches} parts, {_why_parts(machine)}."
     yield f"  batch_tokens: {fit.batch_tokens}"
     yield f"  micro_batches: {fit.micro_batches}"
     yield "  optimizer: {kind: adam, betas: [0.9, 0.98]}"
     yield "  schedule:"
-    yield "    # The rate rises to its peak in the warm-up, then falls with the inverse square root of the update. A"
-    yield "    # small model takes a high peak."
+    yield "    # The rate rises to its peak during warm-up, then falls with the inverse square root of the update."
+    yield "    # Small models tolerate a high peak."
     yield "    kind: inverse_sqrt"
     yield f"    learning_rate: {fit.learning_rate}"
     yield f"    warmup_updates: {fit.warmup}"
@@ -143,7 +143,7 @@ def _search(fit: Fit) -> Iterator[str]:
     yield "search:"
     yield "  kind: beam"
     yield f"  beam: {4 if fit.size == 'base' else 5}"
-    yield "  # More favours longer translations; try 0.6 and 1.0 on the validation set."
+    yield "  # Higher values favour longer translations; try 0.6 and 1.0 on the validation set."
     yield f"  length_penalty: {0.6 if fit.size == 'base' else 1.0}"
 
 
@@ -155,7 +155,7 @@ def described(machine: Machine) -> str:
 
 
 def _why_parts(machine: Machine) -> str:
-    return "as a GPU's memory holds them" if machine.gpu else "which the CPU cores share"
+    return "each small enough for a GPU's memory" if machine.gpu else "which the CPU cores share"
 
 
 def _files(files: TextFiles, folder: Path) -> str:
@@ -169,6 +169,6 @@ def _relative(path: Path, folder: Path) -> str:
 
 
 def _scalar(text: str) -> str:
-    """Text as YAML: quoted where it could be read as something else (`no` is Norwegian, and a word in YAML 1.1)."""
+    """Text as YAML, quoted if it could be misread (`no` is Norwegian, but false in YAML 1.1)."""
     plain = _PLAIN.fullmatch(text) and text.lower() not in ("no", "yes", "on", "off", "y", "n", "true", "false", "null")
     return text if plain and not text[0].isdigit() else json.dumps(text, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""What a recipe's task asks of its sections: the defaults of a language model, and what goes with which task."""
+"""Effects of the task on a recipe: the defaults of a language model, and the settings that fit each task."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _OF_LANGUAGE_MODELS: Mapping[str, Mapping[str, Any]] = {
     "training": {"best_by": "loss"},
     "search": {"kind": "sampling", "max_length_offset": 100},
 }
-"""Defaults by section, where they differ from those of translation."""
+"""Defaults by section that differ from those of translation."""
 _LEAVE_OUT = "Leave it out."
 
 
 def with_defaults_of_task(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The data of a recipe, as parsed, with what a language model has other defaults for."""
+    """The parsed data of a recipe, with the defaults of a language model filled in if it is one."""
     result = dict(data)
     if data.get("task") == "language_model":
         for name, defaults in _OF_LANGUAGE_MODELS.items():
@@ -34,7 +34,7 @@ def with_defaults_of_task(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def task_conflicts(recipe: Recipe) -> Iterator[Conflict]:
-    """What the sections say against the task, or the task against the model."""
+    """Conflicts of the task with the model and with other sections."""
     if recipe.task != recipe.model.task:
         yield _another_task(recipe)
     elif recipe.task == "translation":
@@ -43,7 +43,7 @@ def task_conflicts(recipe: Recipe) -> Iterator[Conflict]:
                 keys=(("corpus", "source"),),
                 expected="the language to translate from",
                 got="nothing",
-                fix="Text of one language is for language models: `task: language_model`, and a model of that kind.",
+                fix="To train on text of one language, set `task: language_model` and choose a language model.",
             )
     else:
         yield from _without_source(recipe)
@@ -58,26 +58,26 @@ def _another_task(recipe: Recipe) -> Conflict:
         fix = "Choose recurrent_lm or stack_lm as model.kind, or leave the line `task: language_model` out."
     return Conflict(
         keys=(("task",), ("model", "kind")),
-        expected=f"task {recipe.model.task}, which is what the model {kind} is for",
+        expected=f"task {recipe.model.task}, the task of the model {kind}",
         got=recipe.task,
         fix=fix,
     )
 
 
 def _without_source(recipe: Recipe) -> Iterator[Conflict]:
-    """What speaks of a source that there is not."""
+    """Settings about a source side, which a language model does not have."""
     if recipe.corpus.source is not None:
         yield Conflict(
             keys=(("corpus", "source"),),
-            expected="no source: a language model reads the text of corpus.target alone",
+            expected="no source: a language model reads only the text of corpus.target",
             got=recipe.corpus.source,
-            fix=f"{_LEAVE_OUT} Of a corpus of pairs the target side is used.",
+            fix=f"{_LEAVE_OUT} From a corpus of pairs, the target side is used.",
         )
     yield from recipe.tokenizer.conflicts_alone()
 
 
 def _without_translations(recipe: Recipe) -> Iterator[Conflict]:
-    """What asks for translations, of which a language model makes none."""
+    """Settings that need translations, which a language model does not make."""
     known = ", ".join(name for name, measure in MEASURES.items() if measure.reads == "tokens")
     for key, names in (
         (("evaluation", "measures"), recipe.evaluation.measures or ()),
@@ -86,21 +86,21 @@ def _without_translations(recipe: Recipe) -> Iterator[Conflict]:
         if strange := [name for name in names if MEASURES[name].reads == "text"]:
             yield Conflict(
                 keys=(key,),
-                expected=f"what can be measured of a language model: {'loss, ' if key[0] == 'training' else ''}{known}",
+                expected=f"a measure of a language model: {'loss, ' if key[0] == 'training' else ''}{known}",
                 got=strange[0],
-                fix="The others compare translations with references.",
+                fix="Other measures compare translations with references.",
             )
     if recipe.search.kind != "sampling":
         yield Conflict(
             keys=(("search", "kind"),),
-            expected="sampling, by which `nmt generate` draws lines from a language model",
+            expected="sampling, with which `nmt generate` draws lines from a language model",
             got=recipe.search.kind,
-            fix="Leave `search` out, or set what sampling has, such as search.temperature.",
+            fix="Leave `search` out, or set options of sampling, such as search.temperature.",
         )
 
 
 def without_effect(recipe: Recipe) -> Iterator[Conflict]:
-    """Settings that a language model has no use for, though they do no harm."""
+    """Settings that have no effect on a language model."""
     if recipe.task == "translation":
         return
     usual = type(recipe.corpus).model_fields["cleaning"].default
@@ -109,11 +109,11 @@ def without_effect(recipe: Recipe) -> Iterator[Conflict]:
         if value not in (None, getattr(usual, name)):
             yield _useless(("corpus", "cleaning", name), value, "it compares the two sides of a pair")
     if recipe.evaluation.tokenize != "auto":
-        words = "words of a language model's text are what stands between blanks"
+        words = "words of a language model's text are separated by blanks"
         yield _useless(("evaluation", "tokenize"), recipe.evaluation.tokenize, words)
     if recipe.evaluation.translation.split != "auto":
         path = ("evaluation", "translation", "split")
-        yield _useless(path, recipe.evaluation.translation.split, "lines are measured whole")
+        yield _useless(path, recipe.evaluation.translation.split, "lines are measured unsplit")
 
 
 def _useless(path: tuple[str, ...], value: object, why: str) -> Conflict:

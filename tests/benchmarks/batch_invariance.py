@@ -1,12 +1,12 @@
-"""Whether a sentence's translation depends on what it is translated with.
+"""Checks whether a sentence's translation depends on its batch.
 
     python tests/benchmarks/batch_invariance.py MODEL SOURCE [--batch 64]
 
-Translates every line of SOURCE by itself, in batches of so many consecutive lines, and in such batches of the lines in
-shuffled order, with the model's own search, and prints how many lines differ. Matrix products of other shapes add up in
-another order, so in fp32 two hypotheses whose scores are equal to the last digits may change places. To tell this from
-a defect, the batches with a line that differs are translated again in double precision, where it is a billion times
-rarer: a line that differs there too is a defect, and the exit status is 1.
+Translates every line of SOURCE by itself, in batches of consecutive lines, and in batches of shuffled lines, with the
+model's own search, and prints how many lines differ. Matrix products of another shape are summed in another order, so
+in fp32 two hypotheses whose scores agree to the last digits may swap ranks. To distinguish this from a bug, batches
+with a difference are translated again in double precision, where such ties are a billion times rarer: a difference
+there is a bug, and the exit status is 1.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from nmt.search import SearchConfig
 from nmt.text import read_lines
 
 ANY = 1 << 40
-"""A budget of tokens that no batch reaches: a window of lines is one batch."""
+"""A token budget that no batch reaches, so a window of lines is one batch."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Arrangement:
-    """Which lines are translated together, by their places in the file."""
+    """Which lines are translated together, by index in the file."""
 
     name: str
     batches: tuple[tuple[int, ...], ...]
@@ -48,23 +48,23 @@ def arrangements(lines: int, size: int, seed: int) -> list[Arrangement]:
     order = list(range(lines))
     shuffled = random.Random(seed).sample(order, lines)
     return [
-        Arrangement("one by one", tuple((place,) for place in order)),
+        Arrangement("one by one", tuple((index,) for index in order)),
         Arrangement(f"batches of {size}", cut(order, size)),
         Arrangement(f"batches of {size}, shuffled", cut(shuffled, size)),
     ]
 
 
-def cut(places: Sequence[int], size: int) -> tuple[tuple[int, ...], ...]:
-    return tuple(tuple(places[start : start + size]) for start in range(0, len(places), size))
+def cut(indices: Sequence[int], size: int) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(indices[start : start + size]) for start in range(0, len(indices), size))
 
 
 def translate(
     translator: Translator, lines: Sequence[str], batches: Iterable[tuple[int, ...]]
 ) -> dict[int, Translation]:
-    """The translations of the lines in these batches, by place."""
+    """The translations of the lines in these batches, by index."""
     found: dict[int, Translation] = {}
     for batch in batches:
-        found.update(zip(batch, translator.translate_window([lines[place] for place in batch]), strict=True))
+        found.update(zip(batch, translator.translate_window([lines[index] for index in batch]), strict=True))
     return found
 
 
@@ -75,22 +75,22 @@ def report(
     lines: Sequence[str],
     way: Arrangement,
 ) -> int:
-    """Prints one comparison; returns the number of lines that differ in double precision too."""
-    differing = [place for place in alone if alone[place].text != together[place].text]
-    equal = [place for place in alone if alone[place].text == together[place].text]
-    drift = max((abs(alone[place].score - together[place].score) for place in equal), default=0.0)
+    """Prints one comparison; returns the number of lines that also differ in double precision."""
+    differing = [index for index in alone if alone[index].text != together[index].text]
+    equal = [index for index in alone if alone[index].text == together[index].text]
+    drift = max((abs(alone[index].score - together[index].score) for index in equal), default=0.0)
     print(f"{way.name}: {len(differing)} of {len(alone):,} lines differ from one by one; ", end="")
     print(f"scores of the equal ones differ by at most {drift:.1e}", flush=True)
     batches = [batch for batch in way.batches if not set(batch).isdisjoint(differing)]
-    exact_alone = translate(exact, lines, ((place,) for place in differing))
+    exact_alone = translate(exact, lines, ((index,) for index in differing))
     exact_together = translate(exact, lines, batches)
     defects = 0
-    for place in differing:
-        same = exact_alone[place].text == exact_together[place].text
+    for index in differing:
+        same = exact_alone[index].text == exact_together[index].text
         defects += not same
-        one, other = alone[place], together[place]
+        one, other = alone[index], together[index]
         verdict = "rounding: equal in double precision" if same else "DEFECT: differs in double precision too"
-        print(f"  line {place + 1}: scores {one.score:.7f} and {other.score:.7f}, ", end="")
+        print(f"  line {index + 1}: scores {one.score:.7f} and {other.score:.7f}, ", end="")
         print(f"difference {other.score - one.score:+.1e}; {verdict}")
         print(f"    alone     {one.text}\n    together  {other.text}")
     return defects

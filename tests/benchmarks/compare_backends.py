@@ -1,17 +1,17 @@
-"""Several trained recipes beside each other: size, quality, speed and memory, as a Markdown table.
+"""Compares several trained recipes: size, quality, speed and memory, as a Markdown table.
 
     python tests/benchmarks/compare_backends.py RECIPE [RECIPE ...] [--rounds 3] [--training-updates N] [--lines N]
 
-Needs finished runs (`nmt run RECIPE`). What happened then is read from their report.json: BLEU and chrF of the test set
-test_2016_flickr, parameters, training speed (target tokens over the seconds of the updates themselves), the training
-stage's time (validation included) and its peak memory (of the largest process). These figures are those of the machine
-and its load at that time. With --training-updates N the training speed is measured now instead: each recipe is trained
-anew, for N updates in a temporary folder, in turns; the table has the median of the rounds.
+Needs finished runs (`nmt run RECIPE`). Their report.json gives BLEU and chrF on the test set test_2016_flickr,
+parameters, training speed (target tokens over the seconds of the updates themselves), time of the training stage
+(including validation) and its peak memory (of the largest process). These figures depend on the machine and its load at
+that time. With --training-updates N the training speed is measured now instead: the recipes are trained from scratch in
+turns, for N updates in a temporary folder; the table has the median of the rounds.
 
-Decoding is measured now: each backend in a process of its own with one thread, which translates the test set with its
+Decoding is measured now: each backend has its own process with one thread, which translates the test set with the
 recipe's search and beam 1, then beam 5, as `nmt translate` does. The backends take turns, one process working at a
-time; the first lines are translated once before without being counted. The table has the median of the rounds; every
-round goes to standard error, with the share of the time for which its process had a core. Target tokens are the pieces
+time; the first lines are translated once beforehand as a warm-up. The table has the median of the rounds; every round
+is printed on standard error, with the share of the time for which its process had a core. Target tokens are the pieces
 of the translation and its EOS.
 """
 
@@ -60,13 +60,13 @@ class Decoded:
 
     @property
     def speed(self) -> float:
-        """Target tokens a second."""
+        """Target tokens per second."""
         return self.tokens / self.seconds
 
 
 @dataclass(frozen=True)
 class Backend:
-    """A recipe that was run."""
+    """A recipe with a finished run."""
 
     path: Path
     recipe: Recipe
@@ -77,7 +77,7 @@ class Backend:
 
 
 def find(path: Path, runs: Path) -> Backend:
-    """Finds the finished run of a recipe; ends the program where there is none of this very recipe."""
+    """Finds the finished run of a recipe; exits if there is none or the recipe has changed since."""
     recipe = load_recipe(path)
     run = run_directory(recipe, runs)
     try:
@@ -92,11 +92,11 @@ def find(path: Path, runs: Path) -> Backend:
 
 
 _state: dict[str, Any] = {}
-"""What a process of a backend has loaded."""
+"""The loaded model of a backend's process."""
 
 
 def load(model: Path) -> None:
-    """Makes this process the one of a model."""
+    """Loads a model into this process."""
     import torch
 
     from nmt.bundle import load_bundle
@@ -121,7 +121,7 @@ def decode(recipe: Recipe, beam: int, lines: Sequence[str]) -> Decoded:
 
 
 def measure(backends: Sequence[Backend], rounds: int, most: int | None, warm_up: int) -> list[dict[int, list[Decoded]]]:
-    """Lets the backends take turns; returns what each did, by beam."""
+    """Runs the backends in turns; returns their results by beam."""
     done: list[dict[int, list[Decoded]]] = [{beam: [] for beam in BEAMS} for _ in backends]
     texts = [list(read_lines(backend.source))[:most] for backend in backends]
     context = get_context("spawn")
@@ -148,8 +148,8 @@ def measure(backends: Sequence[Backend], rounds: int, most: int | None, warm_up:
 
 
 def training_speeds(backends: Sequence[Backend], rounds: int, updates: int) -> list[float]:
-    """Lets the backends train anew in turns; returns the median of each, in target tokens a second."""
-    # Of a validation that measures nothing here, as little as there can be.
+    """Trains the backends from scratch in turns; returns the median of each, in target tokens per second."""
+    # Validation is not measured here, so it is kept as small as possible.
     changes = [f"training.updates={updates}", "search.beam=1", "search.max_length_factor=0"]
     speeds: list[list[float]] = [[] for _ in backends]
     for number in range(1, rounds + 1):
@@ -182,7 +182,7 @@ def row(backend: Backend, training: float, decoded: Mapping[int, Sequence[Decode
 
 
 def conditions(backends: Sequence[Backend], rounds: int, updates: int, lines: int, others: float) -> str:
-    """Returns what the figures hold for."""
+    """Returns the conditions of the measurement."""
     scores = [backend.report["scores"][TEST_SET] for backend in backends]
     parts = []
     for name, measure_of in (("BLEU", "bleu"), ("chrF", "chrf")):
@@ -198,7 +198,7 @@ def conditions(backends: Sequence[Backend], rounds: int, updates: int, lines: in
 
 
 def processor_name() -> str:
-    """Returns what Linux calls the processor, or the architecture."""
+    """Returns Linux's name of the processor, or else the architecture."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -213,9 +213,11 @@ def main() -> None:
     parser.add_argument("recipes", type=Path, nargs="+", metavar="RECIPE")
     parser.add_argument("--runs", type=Path, default=Path(os.environ.get("NMT_RUNS", "runs")))
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--training-updates", type=int, default=0, help="train anew for so many, to measure the speed")
-    parser.add_argument("--lines", type=int, help="translate the first so many only")
-    parser.add_argument("--warm-up", type=int, default=200, help="lines translated before the clock runs")
+    parser.add_argument(
+        "--training-updates", type=int, default=0, help="train from scratch for this many updates to measure the speed"
+    )
+    parser.add_argument("--lines", type=int, help="translate only this many lines")
+    parser.add_argument("--warm-up", type=int, default=200, help="lines translated as a warm-up")
     arguments = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that are started; training sets its own
     backends = [find(path, arguments.runs) for path in arguments.recipes]

@@ -1,34 +1,35 @@
-"""What the coverage penalty does: BLEU, length, and the share of source words that are never attended to.
+"""Effect of the coverage penalty: BLEU, length, and the share of source words that are never attended to.
 
     python tests/benchmarks/coverage_penalty.py MODEL [MODEL ...] [--flickr 1000] [--europarl 300]
 
 Decodes with beam 5 and GNMT's length penalty at 0.2, once with coverage penalty 0 and once with 0.2 (Wu et al. 2016 use
-0.2 for both), everything else alike, and prints a table. The texts, from $NMT_DATA (default ../shared/data):
+0.2 for both), with everything else equal, and prints a table. The texts, from $NMT_DATA (default ../shared/data):
 
 - `flickr`: Multi30k's test_2016_flickr, short captions.
-- `europarl`: pairs of the Europarl sample whose source has 40 words or more, drawn at equal distances from all of
-  these, entities such as &apos; unescaped. Most are longer than a model of captions has ever seen, so the toolkit cuts
-  them into parts, as `nmt translate` does; the table says how many lines were cut.
-- `europarl, whole`: the same, never cut.
+- `europarl`: evenly spaced pairs of the Europarl sample whose source has 40 words or more, with entities such as &apos;
+  unescaped. Most are longer than anything a caption model has seen, so the toolkit splits them into parts, as
+  `nmt translate` does; the table says how many lines were split.
+- `europarl, whole`: the same, never split.
 
-How much attention a source piece got is its sum over all target tokens of the best translation, EOS included: the p_ij
-of the coverage penalty, summed over j, in the part of the line that the piece was translated in. The source's EOS is
-not counted. A word is a SentencePiece word, from one piece that begins with a blank to the next; what it got is the sum
-over its pieces, since a model may well look at one piece of a word only. It counts as never attended when that is below
+The attention on a source piece is summed over all target tokens of the best translation, including EOS: the p_ij of the
+coverage penalty, summed over j, within the part of the line that contains the piece. The source's EOS is not counted. A
+word is a SentencePiece word, from one piece that begins with a blank to the next. Its attention is the sum over its
+pieces, since a model may attend to only one piece of a word. A word counts as never attended to if its attention is
+below
 
-- 0.1: no target token gave it as much as a tenth of its attention, nor did all together. On average a source position
-  gets about one token's worth, so this is what is meant by "never".
-- 0.5: all tokens together gave it less than half of one's. Models that spread their attention pass a word by with
-  more than 0.1, so the strict threshold alone would not show it.
+- 0.1: all target tokens together gave it less than a tenth of one token's attention. The average source position gets
+  about one token's worth, so this can be called "never".
+- 0.5: all tokens together gave it less than half of one token's attention. Models that spread their attention give more
+  than 0.1 even to words that they skip, so the strict threshold alone would not show them.
 
-Two more columns look at the same from elsewhere: `pieces < 0.1`, pieces being what the penalty itself sums over, and
-`never the most`, words to which no target token gave more attention than to any other word or to EOS: words without an
-alignment point, whatever the amounts.
+Two more columns give other views: `pieces < 0.1`, because the penalty itself sums over pieces, and `never the most`,
+words to which no target token gave more attention than to any other word or to EOS: words without an alignment point,
+whatever the amounts.
 
-Mind that the penalty rewards what these columns count; whether it helps is for BLEU to say. Compare rows of one model
-only: the attention is that of the last layer in one model, a mean over layers in another, and no alignment in any. BLEU
-is the toolkit's own; `changed` is the number of lines that the penalty gave another translation, and p that of the
-paired bootstrap on BLEU. Models of captions cannot translate parliamentary debates: BLEU is near 0 there.
+Note that the penalty rewards what these columns count; only BLEU shows whether it helps. Compare rows of one model
+only: the attention is that of the last layer in one model, a mean over layers in another, and not an alignment in any.
+BLEU is the toolkit's own; `changed` is the number of lines whose translation the penalty changed, and p is from the
+paired bootstrap on BLEU. Caption models cannot translate parliamentary debates: BLEU is near 0 there.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ LENGTH_PENALTY = 0.2
 COVERAGE_PENALTIES = (0.0, 0.2)
 LONG_WORDS = 40
 NEVER, HARDLY = 0.1, 0.5
-"""Attention, in target tokens, below which a word counts."""
+"""Threshold of attention, in target tokens, below which a word is counted."""
 WORD_START = "\u2581"
 UNCUT = 1 << 30
 COLUMNS = (
@@ -70,13 +71,13 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Text:
-    """What is translated, and into what."""
+    """Source text and references."""
 
     name: str
     sources: list[str]
     references: list[str]
     whole: bool = False
-    """Never cut a line into parts."""
+    """Never split a line into parts."""
 
 
 @dataclass
@@ -91,21 +92,21 @@ class Attended:
     pieces_never: int = 0
 
     def add(self, other: Attended) -> None:
-        """Takes the counts of another sentence."""
+        """Adds the counts of another sentence."""
         for field in fields(self):
             setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
 
 
 def attended(pieces: Sequence[str], attention: torch.Tensor) -> Attended:
-    """Counts the words and pieces of one source that were passed by.
+    """Counts the words and pieces of one source that got little attention.
 
     Args:
-        pieces: S, without EOS.
-        attention: [T, S + 1], a row for each target token, EOS included.
+        pieces: S pieces, without EOS.
+        attention: [T, S + 1], a row for each target token, including EOS.
     """
     assert attention.shape[1] == len(pieces) + 1, (attention.shape, len(pieces))
-    starts = torch.tensor([place == 0 or piece.startswith(WORD_START) for place, piece in enumerate(pieces)])
-    word_of = torch.cat((starts, torch.tensor([True]))).cumsum(0) - 1  # EOS is a word of its own, the last one
+    starts = torch.tensor([index == 0 or piece.startswith(WORD_START) for index, piece in enumerate(pieces)])
+    word_of = torch.cat((starts, torch.tensor([True]))).cumsum(0) - 1  # EOS is a separate word, the last one
     words = int(word_of[-1])
     by_word = torch.zeros(len(attention), words + 1).index_add(1, word_of, attention.float())
     received, pieces_received = by_word[:, :words].sum(0), attention[:, :-1].sum(0)
@@ -122,7 +123,7 @@ def attended(pieces: Sequence[str], attention: torch.Tensor) -> Attended:
 def measure(
     sources: Sequence[str], translations: Sequence[Translation], tokenizer: Tokenizer, cutter: Cutter
 ) -> tuple[Attended, int]:
-    """Returns the counts over a text, and how many of its lines were cut."""
+    """Returns the counts over a text, and how many of its lines were split."""
     total, cut = Attended(), 0
     for source, translation in zip(sources, translations, strict=True):
         parts = cutter.cut(clean_line(source)).parts
@@ -135,7 +136,7 @@ def measure(
 
 
 def translated(bundle: Bundle, text: Text, coverage_penalty: float) -> tuple[list[Translation], Attended, int]:
-    """Translates a text; returns what `measure` counts with it."""
+    """Translates a text; also returns the counts of `measure`."""
     search = BeamSearch(
         beam=BEAM, length_penalty=LENGTH_PENALTY, coverage_penalty=coverage_penalty, length_normalization="gnmt"
     )
@@ -147,7 +148,7 @@ def translated(bundle: Bundle, text: Text, coverage_penalty: float) -> tuple[lis
 
 
 def rows(model: Path, bundle: Bundle, text: Text) -> Iterator[str]:
-    """Translates a text with each penalty; yields a row of the table for each."""
+    """Translates a text with each penalty; yields one row of the table per penalty."""
     baseline: list[str] = []
     for coverage_penalty in COVERAGE_PENALTIES:
         found, seen, cut = translated(bundle, text, coverage_penalty)
@@ -165,7 +166,7 @@ def rows(model: Path, bundle: Bundle, text: Text) -> Iterator[str]:
 
 
 def p_value(baseline: list[str], system: list[str], references: list[str]) -> float:
-    """Returns the probability of such a difference in BLEU between systems that are equally good."""
+    """Returns the probability of such a difference in BLEU between equally good systems."""
     (bleu,) = (one for one in paired_bootstrap(baseline, system, [references]) if one.name == "BLEU")
     return bleu.p_value
 
@@ -200,8 +201,10 @@ def main() -> None:
     """Reads the arguments and prints the table."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("models", type=Path, nargs="+", metavar="MODEL", help="a model directory")
-    parser.add_argument("--flickr", type=int, default=1000, metavar="N", help="lines of captions, from the first on")
-    parser.add_argument("--europarl", type=int, default=300, metavar="N", help="long lines; fewer if there are fewer")
+    parser.add_argument("--flickr", type=int, default=1000, metavar="N", help="number of caption lines")
+    parser.add_argument(
+        "--europarl", type=int, default=300, metavar="N", help="number of long lines, if there are as many"
+    )
     arguments = parser.parse_args()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     corpora = Path(os.environ.get("NMT_DATA", ROOT.parent / "shared" / "data"))
@@ -217,7 +220,7 @@ def main() -> None:
 
 
 def signature() -> str:
-    """Returns what makes the BLEU comparable."""
+    """Returns BLEU's signature."""
     bleu = Bleu().metric()
     bleu.corpus_score(["a"], [["a"]])  # known once it has scored something
     return str(bleu.get_signature())

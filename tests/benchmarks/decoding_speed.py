@@ -1,26 +1,26 @@
-"""CPU decoding speed, ours over CTranslate2's: same model, batches, search and machine, each tool at its best settings.
+"""CPU decoding speed relative to CTranslate2: same model, batches, search, machine; each tool at its best settings.
 
     python tests/benchmarks/decoding_speed.py [base tiny latency] [--precisions int8 fp32 bf16] [--rounds 5]
         [--sentences 512] [--beams 1 4] [--tiny-model MODEL] [--our-batch B] [--peer-batch B]
 
 base: an untrained Transformer-base, 32,000 pieces, translates the first lines of newstest2014.tok.en ($NMT_DATA,
-default ../shared/data). What an untrained model says has no end, so every sentence of a batch gets as many target
-tokens as the batch's longest source has, on both sides, which is checked. tiny: a trained model (--tiny-model)
-translates Multi30k's test_2016_flickr, beams 1 and 5, at the lengths that it chooses; BLEU shows that both did the
-same. latency: beam 4, one sentence after another, both models; every so many lines of the same texts.
+default ../shared/data). An untrained model does not end its translations, so on both sides every sentence gets as many
+target tokens as the batch's longest source has, which is checked. tiny: a trained model (--tiny-model) translates
+Multi30k's test_2016_flickr, beams 1 and 5, at lengths of its own choice; BLEU shows that both sides did the same.
+latency: beam 4, one sentence after another, both models; evenly spaced lines of the same texts.
 
-Both sides get batches of sentences of similar length, longest first. Ours: as many processes as there are cores, of
-one thread each; CTranslate2: one Translator with workers × threads, all batches submitted at once. Its compute type
-(of the precision), its own code for AVX512 (which it does not choose on every CPU that has it), its split into
-workers × threads and each side's sentences in a batch (--batches) are tried first, on --trial sentences, and the best
-kept. Loading and a first pass are not counted. Then the sides take turns; a ratio is that of a round, and the table
-has the median of them and the share of the cores that other programs took. Tokens/s are the target tokens of what was
-returned, EOS included, by the wall's clock; `by processor time` is the ratio of tokens per second of it, which other
-programs disturb less.
+Both sides get batches of sentences of similar length, longest first. Ours: one single-threaded process per core;
+CTranslate2: one Translator with workers × threads, all batches submitted at once. Its compute type (for the precision),
+its own code for AVX512 (which it does not choose on every CPU that supports it), its split into workers × threads and
+each side's batch size (--batches) are tried first, on --trial sentences, and the best is kept. Loading and a first pass
+are not counted. Then the sides take turns; each round gives one ratio, and the table has their median and the share of
+the cores that other programs used. Tokens/s are target tokens of the translations, including EOS, per second of wall
+time; `by processor time` is the ratio of tokens per second of processor time, which other programs affect less.
 
-Both multiply by oneDNN, and ONEDNN_MAX_CPU_ISA=AVX512_CORE_VNNI (or AVX2, ...) limits both to what such a CPU has; that
-of torch's and CTranslate2's own loops is limited by ATEN_CPU_CAPABILITY=avx2 and CT2_FORCE_CPU_ISA=AVX2, MKL's by
-MKL_ENABLE_INSTRUCTIONS (CT2_USE_MKL=1 makes CTranslate2 use it). The first lines say what each side reports to use.
+Both sides multiply with oneDNN, and ONEDNN_MAX_CPU_ISA=AVX512_CORE_VNNI (or AVX2, ...) limits both to the instructions
+of such a CPU. ATEN_CPU_CAPABILITY=avx2 limits torch's own loops, CT2_FORCE_CPU_ISA=AVX2 CTranslate2's, and
+MKL_ENABLE_INSTRUCTIONS MKL (which CTranslate2 uses with CT2_USE_MKL=1). The first lines of the output show what each
+side reports to use.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ Side = Ours | Peer
 
 @dataclass(frozen=True)
 class Model:
-    """A model on both sides, and what it translates."""
+    """A model on both sides, and its text."""
 
     name: str
     ours: Path
@@ -63,7 +63,7 @@ class Model:
 
 @dataclass
 class Entrant:
-    """One side with settings, and how it did."""
+    """One side with settings, and its results."""
 
     model: Model
     setting: OurSetting | PeerSetting
@@ -72,24 +72,24 @@ class Entrant:
     passes: list[Pass] = field(default_factory=list)
 
     def side(self) -> Side:
-        """What translates; its processes start when it is entered."""
+        """Creates the translating side; its processes start on entering the `with` block."""
         if isinstance(self.setting, OurSetting):
             return Ours(self.model.ours, self.setting)
         return Peer(self.model.peer, self.setting)
 
     @property
     def speed(self) -> float:
-        """Median, target tokens a second."""
+        """Median speed in target tokens per second."""
         return statistics.median(one.speed for one in self.passes)
 
     @property
     def latency(self) -> float:
-        """Median over the sentences of their median, seconds."""
+        """Median over the sentences of their median time, in seconds."""
         each = zip(*(one.latencies for one in self.passes), strict=True)
         return float(statistics.median(statistics.median(times) for times in each))
 
     def __str__(self) -> str:
-        """As a person would say it."""
+        """The settings in words."""
         return f"{self.setting}" + (f", {self.sentences} sentences" if self.sentences > 1 else "")
 
 
@@ -123,14 +123,16 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--precisions", nargs="+", choices=["int8", "fp32", "bf16"], default=["int8"])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--sentences", type=int, default=512, help="of newstest2014")
-    parser.add_argument("--trial", type=int, default=256, help="sentences that settings are tried on; 0: not tried")
+    parser.add_argument("--trial", type=int, default=256, help="sentences on which settings are tried; 0: do not try")
     parser.add_argument("--beams", type=int, nargs="+", default=[1, 4], help="of base")
-    parser.add_argument("--batches", type=int, nargs="+", default=[16, 32, 64], help="sentences in a batch, to try")
+    parser.add_argument("--batches", type=int, nargs="+", default=[16, 32, 64], help="batch sizes to try, in sentences")
     parser.add_argument("--our-batch", type=int, help="instead of trying")
     parser.add_argument("--peer-batch", type=int, help="instead of trying")
-    parser.add_argument("--alone", type=int, default=40, help="sentences that latency is measured on")
+    parser.add_argument("--alone", type=int, default=40, help="sentences on which latency is measured")
     runs = ROOT / "runs" / "multi30k_en_de" / "transformer_tiny" / "model"
-    parser.add_argument("--tiny-model", type=Path, default=runs, help="of a Transformer trained on Multi30k en→de")
+    parser.add_argument(
+        "--tiny-model", type=Path, default=runs, help="model directory of a Transformer trained on Multi30k en→de"
+    )
     arguments = parser.parse_args()
     parts = ("base", "tiny", "latency")
     arguments.parts = arguments.parts or parts
@@ -140,7 +142,7 @@ def parsed() -> argparse.Namespace:
 
 
 def exported(name: str, model: Path, directory: Path, lines: Sequence[str], forced: bool) -> Model:
-    """The model, and its text in pieces, ready for both sides."""
+    """The model and its tokenised text, ready for both sides."""
     from nmt.interop.ctranslate2.export import export_ctranslate2
 
     export_ctranslate2(model, directory / f"{name}_ctranslate2")
@@ -172,7 +174,7 @@ def latency(models: Sequence[Model], arguments: argparse.Namespace) -> None:
     """Prints the table of single sentences: one process, one or two threads."""
     columns = ["model", "precision", "nmt / CTranslate2", "nmt ms", "CTranslate2 ms", "nmt", "CTranslate2"]
     columns += ["others' share"]
-    print(f"\nlatency: beam 4, one sentence at a time, median of {arguments.alone} sentences; less is better")
+    print(f"\nlatency: beam 4, one sentence at a time, median of {arguments.alone} sentences; lower is better")
     print(f"| {' | '.join(columns)} |\n|{' --- |' * len(columns)}", flush=True)
     for model in (some_of(model, arguments.alone) for model in models):
         for precision in arguments.precisions:
@@ -191,7 +193,7 @@ def latency(models: Sequence[Model], arguments: argparse.Namespace) -> None:
 
 
 def our_best(model: Model, precision: Precision, beam: int, arguments: argparse.Namespace) -> Entrant:
-    """Our side with its best batches."""
+    """Our side with its best batch size."""
     sizes = [arguments.our_batch] if arguments.our_batch else arguments.batches
     setting = OurSetting(CORES, 1, precision)
     if not arguments.trial:
@@ -201,7 +203,7 @@ def our_best(model: Model, precision: Precision, beam: int, arguments: argparse.
 
 
 def peer_best(model: Model, precision: str, beam: int, arguments: argparse.Namespace) -> Entrant:
-    """CTranslate2 with its best kernels, then its best split into workers and threads, then its best batches."""
+    """CTranslate2 with its best kernels, then its best split into workers and threads, then its best batch size."""
     sizes = [arguments.peer_batch] if arguments.peer_batch else arguments.batches
     middle = sizes[len(sizes) // 2]
     if not arguments.trial:
@@ -216,13 +218,13 @@ def peer_best(model: Model, precision: str, beam: int, arguments: argparse.Names
 
 
 def some_of(model: Model, sentences: int) -> Model:
-    """The same with so many sentences, evenly drawn."""
+    """The same model with this many sentences, evenly spaced."""
     step = len(model.sources) / min(sentences, len(model.sources))
     return replace(model, sources=[model.sources[int(n * step)] for n in range(min(sentences, len(model.sources)))])
 
 
 def fastest(entrants: Sequence[Entrant], beam: int, alone: bool = False) -> Entrant:
-    """The best one; those that have no pass yet are let run."""
+    """The fastest contender, after running those without a pass."""
     if len(entrants) == 1:
         return entrants[0]
     fresh = [one for one in entrants if not one.passes]
@@ -233,7 +235,7 @@ def fastest(entrants: Sequence[Entrant], beam: int, alone: bool = False) -> Entr
 
 
 def take_turns(entrants: Sequence[Entrant], beam: int, rounds: int, alone: bool = False) -> None:
-    """Each translates everything once in every round, in an order that turns round; nothing is counted before."""
+    """Each contender translates everything once per round, in rotating order, after an uncounted warm-up."""
     work = [(one, one.side(), batches(one.model.sources, one.sentences, one.model.forced)) for one in entrants]
     with ExitStack() as running:
         for _, side, _ in work:
@@ -246,7 +248,7 @@ def take_turns(entrants: Sequence[Entrant], beam: int, rounds: int, alone: bool 
 
 
 def kinds_of(precision: str) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
-    """The compute types and environments that CTranslate2 is tried with."""
+    """The compute types and environments to try with CTranslate2."""
     forced = "avx512f" in cpu_flags() and "CT2_FORCE_CPU_ISA" not in os.environ
     environments = [(), (("CT2_FORCE_CPU_ISA", "AVX512"),)] if forced else [()]
     return [(kind, environment) for kind in compute_types(precision) for environment in environments]
@@ -258,12 +260,12 @@ def spread(ratios: Sequence[float]) -> str:
 
 
 def bleu(model: Model, done: Pass) -> float:
-    """Of a translation of test_2016_flickr."""
+    """BLEU of a translation of test_2016_flickr."""
     from nmt.evaluation.bleu import Bleu
     from nmt.tokenizer import load_tokenizers
 
     decode = load_tokenizers(model.ours / "tokenizer").target.decode
-    hypotheses = [decode(done.translations[place]) for place in range(len(done.translations))]
+    hypotheses = [decode(done.translations[index]) for index in range(len(done.translations))]
     references = list(read_lines(DATA / "multi30k" / "test_2016_flickr.de.gz"))
     score: float = Bleu().metric().corpus_score(hypotheses, [references]).score
     return score

@@ -1,4 +1,4 @@
-"""What the CPU has, and what of it each side of decoding_speed.py says to use."""
+"""Instruction sets of the CPU, and those that each side of decoding_speed.py reports to use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FLAGS = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8"
 
 
 def compute_types(precision: str) -> list[str]:
-    """CTranslate2's names of what it can do on this CPU; its fp32 where it has no bf16."""
+    """CTranslate2's names of its compute types on this CPU; fp32 if it has no bf16."""
     import ctranslate2
 
     wanted = {"int8": ("int8_float32", "int8_bfloat16"), "bf16": ("bfloat16",), "fp32": ("float32",)}[precision]
@@ -23,14 +23,14 @@ def compute_types(precision: str) -> list[str]:
 
 
 def cpu_flags() -> list[str]:
-    """The instruction sets that matter here, as Linux names them."""
+    """The relevant instruction sets, by Linux's names."""
     line = re.search(r"^flags\s*:(.*)$", Path("/proc/cpuinfo").read_text(encoding="ascii"), flags=re.MULTILINE)
     there = set(line[1].split()) if line else set()
     return [flag for flag in FLAGS if flag in there]
 
 
 def what_is_used(ours: Path, peer: Path) -> list[str]:
-    """What the libraries of each side say of themselves when they translate with int8.
+    """Reports of each side's libraries about themselves while translating in int8.
 
     Args:
         ours: the model directory.

@@ -1,4 +1,4 @@
-"""What decoding_speed.py translates, in the words of both sides. Imports no torch: CTranslate2's process has none."""
+"""Texts and batches of decoding_speed.py for both sides. Imports no torch: CTranslate2's process has none."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("NMT_DATA", ROOT.parent / "shared" / "data"))
 VOCABULARY = 32_000
 UNUSED = 20_000
-"""Entries of the vocabulary that occur nowhere; so little text does not give 32,000 pieces."""
+"""Filler entries of the vocabulary, because so little text does not support 32,000 pieces."""
 LONGEST = 256
-"""Most tokens of a translation whose length is free."""
+"""Largest number of tokens in a translation of free length."""
 LENGTH_PENALTY = 1.0
-"""log P / length ** this, which is CTranslate2's normalisation, and ours with "power"."""
+"""Exponent of log P / length ** exponent: CTranslate2's normalisation, and ours with "power"."""
 
 Ids = list[int]
 """A sentence, without EOS."""
@@ -27,11 +27,11 @@ Ids = list[int]
 class Job:
     """A batch."""
 
-    places: tuple[int, ...]
-    """Of its sentences in the text."""
+    indices: tuple[int, ...]
+    """Indices of its sentences in the text."""
     sources: tuple[Ids, ...]
     length: int
-    """Target tokens that every sentence must get, the last one (EOS in our case) included; 0: as many as it wants."""
+    """Target tokens that every sentence must get, including the last one (EOS on our side); 0: any number."""
 
 
 @dataclass(frozen=True)
@@ -39,23 +39,23 @@ class Pass:
     """All batches, translated once."""
 
     translations: dict[int, Ids]
-    """By place of the sentence; without EOS."""
+    """Translations by index of the sentence, without EOS."""
     tokens: int
-    """Target tokens, EOS included."""
+    """Target tokens, including EOS."""
     seconds: float
     processor_seconds: float
     """Of all cores."""
     latencies: tuple[float, ...] = ()
-    """Seconds of each batch, where they came one at a time."""
+    """Seconds per batch, if they were submitted one at a time."""
 
     @property
     def speed(self) -> float:
-        """Target tokens a second."""
+        """Target tokens per second."""
         return self.tokens / self.seconds
 
     @property
     def thrift(self) -> float:
-        """Target tokens a second of processor time."""
+        """Target tokens per second of processor time."""
         return self.tokens / self.processor_seconds
 
 
@@ -64,15 +64,15 @@ def batches(sources: Sequence[Ids], sentences: int, forced: bool) -> list[Job]:
 
     Args:
         sources: the text.
-        sentences: of a batch.
-        forced: translations of a batch must have the length of its longest source with EOS.
+        sentences: sentences per batch.
+        forced: translations of a batch must have the length of its longest source, including EOS.
     """
-    order = sorted(range(len(sources)), key=lambda place: -len(sources[place]))
+    order = sorted(range(len(sources)), key=lambda index: -len(sources[index]))
     jobs = []
     for start in range(0, len(order), sentences):
-        places = tuple(order[start : start + sentences])
-        chosen = tuple(sources[place] for place in places)
-        jobs.append(Job(places, chosen, (len(chosen[0]) + 1) * forced))
+        indices = tuple(order[start : start + sentences])
+        chosen = tuple(sources[index] for index in indices)
+        jobs.append(Job(indices, chosen, (len(chosen[0]) + 1) * forced))
     return jobs
 
 
@@ -83,7 +83,7 @@ def news(count: int) -> list[str]:
 
 
 def encoded(model: Path, lines: Sequence[str]) -> list[Ids]:
-    """The lines as the model directory's tokenizer splits them."""
+    """The lines, tokenised by the model directory's tokenizer."""
     from nmt.tokenizer import load_tokenizers
 
     encode = load_tokenizers(model / "tokenizer").source.encode

@@ -1,6 +1,6 @@
-"""Our side of decoding_speed.py: processes of one thread (or a few) each, as `nmt translate` starts them.
+"""Our side of decoding_speed.py: processes with one thread (or a few) each, as started by `nmt translate`.
 
-Run as a program, with a model directory, it translates one sentence: for oneDNN's report of what it uses.
+Run as a program with a model directory, it translates one sentence, to get oneDNN's report of what it uses.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from nmt.search.options import BeamSearch
 
 @dataclass(frozen=True)
 class OurSetting:
-    """How our side is run."""
+    """Settings of our side."""
 
     workers: int
     threads: int
     precision: Precision
 
     def __str__(self) -> str:
-        """As a person would say it."""
+        """The settings in words."""
         return f"{self.workers} × {self.threads}, {self.precision}"
 
 
@@ -42,7 +42,7 @@ class Ours:
 
     Args:
         model: the model directory.
-        setting: workers and so on.
+        setting: number of workers, threads and so on.
     """
 
     name = "nmt"
@@ -73,8 +73,8 @@ class Ours:
 
         Args:
             jobs: the batches.
-            beam: hypotheses of a sentence.
-            alone: makes no difference here, where a worker always gets one batch at a time.
+            beam: number of hypotheses per sentence.
+            alone: has no effect here, because a worker always gets one batch at a time.
         """
         for _, connection in self.workers:  # is there, and has loaded
             connection.send(None)
@@ -92,20 +92,20 @@ class Ours:
                 busy[connection] = job
             for ready in wait(list(busy)):
                 assert isinstance(ready, Connection)
-                translations, *times[busy[ready].places] = ready.recv()
-                done.update(zip(busy.pop(ready).places, translations, strict=True))
+                translations, *times[busy[ready].indices] = ready.recv()
+                done.update(zip(busy.pop(ready).indices, translations, strict=True))
                 idle.append(ready)
         seconds = time.perf_counter() - start
-        lengths = {place: job.length for job in jobs for place in job.places}
-        assert all(lengths[place] in (0, len(ids) + 1) for place, ids in done.items())
+        lengths = {index: job.length for job in jobs for index in job.indices}
+        assert all(lengths[index] in (0, len(ids) + 1) for index, ids in done.items())
         tokens = sum(len(ids) + 1 for ids in done.values())
         processor_seconds = sum(processor for _, processor in times.values())
-        latencies = tuple(times[job.places][0] for job in jobs) if alone else ()
+        latencies = tuple(times[job.indices][0] for job in jobs) if alone else ()
         return Pass(done, tokens, seconds, processor_seconds, latencies)
 
 
 def _serve(connection: Connection, model: Path, setting: OurSetting) -> None:
-    """The life of a worker."""
+    """The main loop of a worker."""
     translate = translation(model, setting)
     try:
         while True:
@@ -121,7 +121,7 @@ def _serve(connection: Connection, model: Path, setting: OurSetting) -> None:
 
 
 def translation(model: Path, setting: OurSetting) -> Callable[[Job, int], list[Ids]]:
-    """A function from a batch and the beam to translations, with the model loaded."""
+    """Loads the model; returns a function from a batch and the beam to translations."""
     import torch
 
     from nmt.bundle import load_bundle
@@ -143,7 +143,7 @@ def translation(model: Path, setting: OurSetting) -> Callable[[Job, int], list[I
 
 
 def _search(length: int, beam: int) -> BeamSearch:
-    """CTranslate2's search, but that it does not count the EOS of a translation as long as the limit."""
+    """CTranslate2's search, except that it does not count the EOS of a translation that reaches the limit."""
     return BeamSearch(
         beam=beam,
         length_penalty=LENGTH_PENALTY,

@@ -1,6 +1,6 @@
 """CTranslate2's side of decoding_speed.py: one process with its Translator, which gets all batches at once.
 
-Run as a program, with an exported model, it translates one sentence: for the reports of what is used.
+Run as a program with an exported model, it translates one sentence, to get the reports of what is used.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ VOCABULARIES = "{}_vocabulary.json"
 
 @dataclass(frozen=True)
 class PeerSetting:
-    """How CTranslate2 is run."""
+    """Settings of CTranslate2."""
 
     workers: int
     threads: int
@@ -31,7 +31,7 @@ class PeerSetting:
     environment: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
-        """As a person would say it."""
+        """The settings in words."""
         variables = "".join(f", {name}={value}" for name, value in self.environment)
         return f"{self.workers} × {self.threads}, {self.compute_type}{variables}"
 
@@ -41,7 +41,7 @@ class Peer:
 
     Args:
         model: the exported model.
-        setting: workers and so on.
+        setting: number of workers, threads and so on.
     """
 
     name = "CTranslate2"
@@ -68,8 +68,8 @@ class Peer:
 
         Args:
             jobs: the batches.
-            beam: hypotheses of a sentence.
-            alone: one after another instead of all together.
+            beam: number of hypotheses per sentence.
+            alone: submit batches one after another instead of all at once.
         """
         self.connection.send((jobs, beam, alone))
         result: Pass = self.connection.recv()
@@ -77,7 +77,7 @@ class Peer:
 
 
 def _serve(connection: Connection, model: Path, setting: PeerSetting) -> None:
-    """The life of the process."""
+    """The main loop of the process."""
     run = translation(model, setting)
     try:
         while True:
@@ -87,7 +87,7 @@ def _serve(connection: Connection, model: Path, setting: PeerSetting) -> None:
 
 
 def translation(model: Path, setting: PeerSetting) -> Callable[[Sequence[Job], int, bool], Pass]:
-    """A function from batches, the beam and whether they go one at a time, with the model loaded."""
+    """Loads the model; returns a function that translates batches, given the beam and whether one at a time."""
     import json
 
     import ctranslate2
@@ -124,10 +124,10 @@ def translation(model: Path, setting: PeerSetting) -> Callable[[Sequence[Job], i
         tokens = 0
         for job, batch in zip(jobs, results, strict=True):
             lines = [[target[name] for name in result.hypotheses[0]] for result in batch]
-            # What is cut at the limit has no EOS.
+            # A translation cut at the limit has no EOS.
             counts = [len(ids) + (len(ids) < (job.length or LONGEST)) for ids in lines]
             assert not job.length or all(len(ids) == job.length for ids in lines)
-            done.update(zip(job.places, lines, strict=True))
+            done.update(zip(job.indices, lines, strict=True))
             tokens += sum(counts)
         return Pass(done, tokens, seconds, processor_seconds, tuple(latencies))
 

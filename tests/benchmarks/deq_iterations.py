@@ -1,26 +1,26 @@
-"""What a DEQ's decoder gains from each iteration of its solver: BLEU, perplexity, speed and work, as a Markdown table.
+"""BLEU, perplexity, speed and work of a DEQ by iterations of its decoder's solver, as a Markdown table.
 
     python tests/benchmarks/deq_iterations.py MODEL --tied TIED_MODEL [--iterations 1 2 3 4 6 8 10 15 30]
         [--tolerances 1e-2 ...] [--solvers picard anderson] [--dampings 1.0 ...] [--starts previous zero embedding]
         [--set test_2016_flickr] [--lines N] [--rounds 3] [--speed-lines 200] [--precision fp32] [--plot FILE.png]
 
 MODEL is the model directory of a trained DEQ, TIED_MODEL that of its weight-tied counterpart with explicit steps, such
-as runs/multi30k_en_de/deq_small/model and runs/multi30k_en_de/tied_small/model. The decoder's solver is changed in the
-loaded model, its weights and its encoder's solver are not. Every combination of the values given is a row; what is not
-given is as the model's recipe has it. --starts is where the search's solver begins at a new position: at the
-equilibrium of the one before, as shipped, at zero, or at the position's embedding.
+as runs/multi30k_en_de/deq_small/model and runs/multi30k_en_de/tied_small/model. Only the decoder's solver is changed in
+the loaded model, not its weights or its encoder's solver. Every combination of the given values is a row; all other
+settings are those of the model's recipe. --starts sets where the solver starts at a new position during search: at the
+equilibrium of the previous position (the default), at zero, or at the position's embedding.
 
-The test set is translated by the recipe's search, with one thread. Then all rows, the tied model's included, take turns
-at translating its first --speed-lines lines; `tokens/s` are the median of the rounds, in target pieces of the
-translations and their EOS and seconds of processor time, which other programs hardly disturb, and `speed` is that over
-the tied model's. Of the applications of the decoder's block per token
+The test set is translated with the recipe's search and one thread. Then all rows, including the tied model's, take
+turns at translating its first --speed-lines lines. `tokens/s` is the median of the rounds, in target pieces (including
+EOS) per second of processor time, which other programs hardly affect; `speed` is relative to the tied model. Two
+columns count applications of the decoder's block per token:
 
-- `needed` is the mean over all steps of the search and all rows in them, hypotheses that are dropped later and the
-  copies of the first step included: until the row has converged, and once more for the keys and values;
-- `computed` counts for a row those of the slowest rows of its step as well, until its sentence leaves the computation.
+- `needed`: until the row has converged, plus one for the keys and values; the mean over all steps of the search and all
+  their rows, including hypotheses that are dropped later and the copies in the first step;
+- `computed`: also those spent waiting for slower rows of the same step, until the sentence leaves the computation.
 
-`at the cap` is the share of rows that used up the iterations. Perplexity is that of the references, teacher-forced,
-with the same solver, which starts at zero there.
+`at the cap` is the share of rows that used all iterations. Perplexity is that of the references, teacher-forced with
+the same solver, which starts at zero there.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Work:
     at_cap: int = 0
 
     def add(self, applications: Tensor) -> None:
-        """applications: [N] int64, of one step."""
+        """Adds applications [N] int64 of one step."""
         self.rows += len(applications)
         self.needed += int(applications.sum())
         self.at_cap += int((applications > self.cap).sum())  # the last one is for the keys and values
@@ -100,7 +100,7 @@ class Work:
 
 @contextmanager
 def computed(work: Work) -> Iterator[None]:
-    """Counts the rows that the decoder's block is applied to."""
+    """Counts the rows to which the decoder's block is applied."""
     step = DecoderBlock.step
 
     def counting(block: DecoderBlock, z: Tensor, *arguments: Any, **options: Any) -> Any:
@@ -113,11 +113,11 @@ def computed(work: Work) -> Iterator[None]:
 
 @dataclass
 class Row:
-    """One way to decode, and what was found out about it."""
+    """One way of decoding, and its measurements."""
 
     bundle: Bundle
     solver: Picard | Anderson | None
-    """None where the model takes explicit steps."""
+    """None if the model takes explicit steps."""
     start: str
     precision: str
     work: Work = field(init=False)
@@ -136,7 +136,7 @@ class Row:
         self.options = self.options.model_copy(update={"precision": self.precision})
 
     def translator(self, work: Work | None = None) -> Translator:
-        """Translates by the recipe's search; adds to `work`."""
+        """Translates with the recipe's search and adds to `work`."""
         search: SearchConfig = TypeAdapter(SearchConfig).validate_python(self.bundle.recipe["search"])
         text = TrainingText.of(self.bundle.metadata)
         made = Translator(self.model, self.bundle.tokenizers, search, self.options, training_text=text)
@@ -153,11 +153,11 @@ class Row:
                 work.add(output.state.applications - before)
             return output
 
-        made.model.step = watched  # type: ignore[method-assign] # of this copy alone
+        made.model.step = watched  # type: ignore[method-assign] # only in this copy
         return made
 
     def judge(self, sources: Sequence[str], references: Sequence[str]) -> str:
-        """Finds BLEU, perplexity and work; returns BLEU's signature."""
+        """Measures BLEU, perplexity and work; returns BLEU's signature."""
         with computed(self.work):
             hypotheses = [translation.text for translation in self.translator(self.work).translate(sources)]
         bleu = Bleu().metric()
@@ -168,7 +168,7 @@ class Row:
         return str(bleu.get_signature())
 
     def race(self, sources: Sequence[str]) -> None:
-        """Translates once more; adds target tokens per second of processor time."""
+        """Translates once more and records target tokens per second of processor time."""
         translator, start = self.translator(), time.process_time()
         texts = [translation.text for translation in translator.translate(sources)]
         seconds = time.process_time() - start
@@ -196,7 +196,7 @@ class Row:
 
 
 def rows(bundle: Bundle, arguments: argparse.Namespace) -> list[Row]:
-    """The combinations that the command line asks for."""
+    """The combinations requested on the command line."""
     assert isinstance(bundle.model, DEQ)
     own = bundle.model.config.decoder_solver
     solvers = [own if name == own.kind else SOLVERS[name]() for name in arguments.solvers or [own.kind]]
@@ -226,7 +226,7 @@ def read_set(name: str, bundle: Bundle, most: int | None) -> tuple[list[str], li
 
 
 def plot(file: Path, found: Sequence[Row], tied: Row | None) -> None:
-    """Draws BLEU and speed over the cap."""
+    """Plots BLEU and speed against the iteration limit."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -240,10 +240,10 @@ def plot(file: Path, found: Sequence[Row], tied: Row | None) -> None:
     base = statistics.median(tied.speeds) if tied and tied.speeds else 0.0
     parts: list[tuple[str, Callable[[Row], float]]] = [("BLEU", lambda row: row.bleu)]
     if all(row.speeds for row in found):
-        what = "speed over the tied model's" if base else "target tokens a second"
+        what = "speed relative to the tied model" if base else "target tokens per second"
         parts.append((what, lambda row: statistics.median(row.speeds) / (base or 1.0)))
-    for place, (label, value) in enumerate(parts, 1):
-        axes = figure.add_subplot(len(parts), 1, place, xlabel="largest number of iterations", ylabel=label)
+    for number, (label, value) in enumerate(parts, 1):
+        axes = figure.add_subplot(len(parts), 1, number, xlabel="largest number of iterations", ylabel=label)
         for name, curve in curves.items():
             axes.plot([row.work.cap for row in curve], [value(row) for row in curve], marker="o", label=name)
         if tied:
@@ -254,7 +254,7 @@ def plot(file: Path, found: Sequence[Row], tied: Row | None) -> None:
 
 
 def load(parser: argparse.ArgumentParser, directory: Path, *, explicit: bool) -> Bundle:
-    """Loads a model; ends the program where it is of the other kind."""
+    """Loads a model; exits if it is of the other kind."""
     bundle = load_bundle(directory)
     if not isinstance(bundle.model, DEQ) or bool(bundle.model.config.explicit_steps) is not explicit:
         parser.error(f"{directory}: expected a DEQ {'with explicit steps' if explicit else 'that solves'}")

@@ -1,28 +1,28 @@
-"""Memory of one training update: a DEQ against its own blocks unrolled to so many explicit layers.
+"""Memory of one training update of a DEQ, compared with its own blocks unrolled to explicit layers.
 
     python tests/benchmarks/deq_memory.py [--recipe FILE] [--layers 2 6 12 24] [--precision bf16 fp32] [KEY=VALUE ...]
 
-Takes the model of a recipe (default multi30k_en_de/deq_small, solvers as shipped, no pretraining) and, beside it, the
-same with `model.explicit_steps`: a Transformer of so many layers with the same weights, whose steps are recorded for
-backpropagation. Two more rows are the DEQ with 10 and with 40 iterations of all its solvers (tolerance 0): memory must
-not depend on these. All take the update on the same batch, the first of the recipe's first epoch on Multi30k
-(`training.batch_tokens` as one micro-batch; --synthetic: random ids of a like shape), on a CPU with one thread, from
-fresh weights (of one seed), after a first update, so that gradients, the optimiser's state and compiled kernels are
-there already. KEY=VALUE change the recipe, as in `nmt train`. If the recipe's vocabulary is larger than Multi30k
-fills, the text is cut into 8000 pieces, and the model has its full size.
+Takes the model of a recipe (default multi30k_en_de/deq_small, solvers as shipped, no pretraining) and the same model
+with `model.explicit_steps`: a Transformer of this many layers with shared weights, whose steps are recorded for
+backpropagation. Two more rows are the DEQ with 10 and 40 iterations of all its solvers (tolerance 0), on which memory
+must not depend. All run the update on the same batch, the first of the recipe's first epoch on Multi30k
+(`training.batch_tokens` as one micro-batch; --synthetic: random ids of a similar shape), on a CPU with one thread, from
+fresh weights with the same seed. A first update beforehand creates gradients, optimiser state and compiled kernels.
+KEY=VALUE change the recipe, as in `nmt train`. If the recipe's vocabulary is larger than Multi30k supports, the text is
+tokenised into 8000 pieces, and the model has its full size.
 
-`peak`: the most that is resident during the update (VmHWM, reset before) less what was resident before. Each row is a
-process of its own, in which the C library gives freed memory back at once, so nothing freed is counted.
-`kept`: bytes that autograd keeps for the way back, each storage once, parameters left out; what the solvers need while
-they run is not in it, nor are temporary results.
-`body`: both once more with a vocabulary of 8 (all pieces become 4 of them; everything else is alike), so without
-logits, their gradients and those of the embeddings, which are the same in all rows: encoder and decoder alone, as the
-published figures are.
-`less`: what the DEQ saves against that row.
-`time`: processor time of an update relative to the DEQ's, freed memory being kept as in training.
-`iterations`: mean of the encoder's and decoder's forward solver and the backward ones, in that update; fresh weights.
+`peak`: peak resident memory during the update (VmHWM, reset before) minus that before. Each row has its own process, in
+which the C library returns freed memory at once, so nothing freed is counted.
+`kept`: bytes that autograd keeps for the backward pass, each storage once, without parameters. Excludes working memory
+of the solvers and temporary results.
+`body`: both again with a vocabulary of 8 (all pieces mapped to 4 of them, everything else equal), so without logits,
+their gradients and those of the embeddings, which are the same in all rows: only encoder and decoder, as in published
+figures.
+`less`: saving of the DEQ compared with that row.
+`time`: processor time of an update relative to the DEQ's, with freed memory kept as in training.
+`iterations`: mean iterations of the encoder's and decoder's forward and backward solvers in that update.
 
-Exits with status 1 if the DEQ's body saves less than --least of the deepest unrolled one's peak.
+Exits with status 1 if the DEQ's body saves less than --least of the peak of the deepest unrolled one.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ DEFAULT = ROOT / "recipes" / "multi30k_en_de" / "deq_small.yaml"
 PIECES = 8000
 SPECIALS = 4
 SMALL = 8
-SHORTEST_MAPPING = 16 << 10  # bytes; what is larger is mapped by itself, and unmapped when freed
+SHORTEST_MAPPING = 16 << 10  # bytes; larger blocks are mapped separately and unmapped when freed
 FORGETFUL = {"MALLOC_MMAP_THRESHOLD_": str(SHORTEST_MAPPING), "MALLOC_TRIM_THRESHOLD_": "0", "MALLOC_TOP_PAD_": "0"}
 FORGETFUL |= {"MALLOC_MMAP_MAX_": "60000", "MALLOC_ARENA_MAX": "1"}
 MIB = 1 << 20
@@ -79,7 +79,7 @@ COLUMNS = (
 
 
 def vocabulary_size(recipe: Recipe) -> int:
-    """Pieces of the recipe's vocabulary."""
+    """Size of the recipe's vocabulary, in pieces."""
     assert isinstance(recipe.tokenizer, SentencePieceOptions)
     return recipe.tokenizer.vocabulary_size
 
@@ -103,7 +103,7 @@ def real_batch(recipe: Recipe) -> tuple[Ids, Ids]:
 
 
 def synthetic_batch(recipe: Recipe) -> tuple[Ids, Ids]:
-    """Random sentences of 10 to 15 pieces, which is usual in Multi30k."""
+    """Random sentences of 10 to 15 pieces, as is usual in Multi30k."""
     random = np.random.default_rng(recipe.training.seed)
     lengths = random.integers(10, 16, (recipe.training.batch_tokens // 16, 2))
     sides = [[random.integers(SPECIALS, PIECES, length).tolist() for length in side] for side in lengths.T]
@@ -111,12 +111,12 @@ def synthetic_batch(recipe: Recipe) -> tuple[Ids, Ids]:
 
 
 def few_pieces(sentences: Ids) -> Ids:
-    """The same sentences in a vocabulary of SMALL."""
+    """The same sentences mapped to a vocabulary of size SMALL."""
     return [[SPECIALS + piece % (SMALL - SPECIALS) for piece in sentence] for sentence in sentences]
 
 
 class Update:
-    """One model and its update, on one batch, as the trainer makes it."""
+    """One model and its update on one batch, as in the trainer."""
 
     def __init__(self, setting: Mapping[str, Any]) -> None:
         vocabulary = setting["vocabulary"]
@@ -135,7 +135,7 @@ class Update:
     def forward(self) -> torch.Tensor:
         """The loss."""
         self.flat.zero()
-        torch.manual_seed(self.options.seed)  # the same dropout masks each time
+        torch.manual_seed(self.options.seed)  # the same dropout masks every time
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
             return cross_entropy(self.model, self.batch, self.options.label_smoothing).loss
 
@@ -145,7 +145,7 @@ class Update:
         self.optimizer.step()
 
     def iterations(self) -> dict[str, float]:
-        """Makes an update; returns means over its rows, by solver."""
+        """Runs an update; returns mean iterations over its rows, by solver."""
         seen: dict[str, torch.Tensor] = {}
         decode = self.model.decode
 
@@ -154,7 +154,7 @@ class Update:
             seen.update(output.statistics)
             return output
 
-        self.model.decode = watched  # type: ignore[method-assign] # for one update
+        self.model.decode = watched  # type: ignore[method-assign] # only for one update
         try:
             self()
         finally:
@@ -162,7 +162,7 @@ class Update:
         return {name: float(value.float().mean()) for name, value in seen.items() if "iterations" in name}
 
     def kept(self) -> int:
-        """Bytes that autograd keeps, parameters left out."""
+        """Bytes that autograd keeps, without parameters."""
         parameters = self.flat.values.untyped_storage().data_ptr()
         storages: dict[int, int] = {}
 
@@ -173,22 +173,22 @@ class Update:
             return tensor.detach()
 
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            loss = self.forward()  # which keeps all of them, so that no address is used twice
+            loss = self.forward()  # keeps all of them, so no address is reused
         assert loss.grad_fn is not None
         return sum(storages.values())
 
 
 def peak(run: Callable[[], None]) -> int:
-    """Bytes by which the resident memory rises at most."""
+    """Largest rise of the resident memory, in bytes."""
     gc.collect()
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # VmHWM starts anew
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # resets VmHWM
     before = status_kib("VmRSS")
     run()
     return (status_kib("VmHWM") - before) << 10
 
 
 def measure(setting: Mapping[str, Any]) -> dict[str, Any]:
-    """What one process finds out."""
+    """Measurements of one process."""
     torch.set_num_threads(1)
     update = Update(setting)
     found: dict[str, Any] = {"iterations": update.iterations()}
@@ -203,7 +203,7 @@ def measure(setting: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def measure_elsewhere(setting: Mapping[str, Any]) -> dict[str, Any]:
-    """The same in a process of its own."""
+    """The same in a separate process."""
     environment = os.environ | FORGETFUL | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, __file__, "--child"]
     done = subprocess.run(
@@ -231,13 +231,13 @@ def variants(config: DEQ.Config, layers: Sequence[int]) -> dict[str, DEQ.Config]
 
 
 def iterations(means: Mapping[str, float]) -> str:
-    """Encoder, decoder, and each one's backward solver."""
+    """Iterations of encoder, decoder, and their backward solvers."""
     names = [f"{side}{way}_iterations" for way, side in product(("", "_backward"), ("encoder", "decoder"))]
     return ", ".join(f"{means[name]:.1f}" for name in names if name in means) or "–"
 
 
 def row(name: str, whole: Mapping[str, Any], body: Mapping[str, Any], deq: Sequence[Mapping[str, Any]]) -> str:
-    """Returns a row of the table; `deq` are the figures of the DEQ, whole and body."""
+    """Returns a row of the table; `deq` has the figures of the DEQ, whole and body."""
     cells = [name, iterations(whole["iterations"])]
     for (found, ours), kind in product(zip((whole, body), deq, strict=True), ("peak", "kept")):
         less = f"{1 - ours[kind] / found[kind]:.0%}" if "explicit" in name else ""
@@ -246,7 +246,7 @@ def row(name: str, whole: Mapping[str, Any], body: Mapping[str, Any], deq: Seque
 
 
 def table(recipe: Recipe, batch: tuple[Ids, Ids], precision: str, layers: Sequence[int], rounds: int) -> float:
-    """Measures and prints the rows as they come; returns what the DEQ's body saves against the deepest one's."""
+    """Measures and prints the rows; returns how much the DEQ's body saves compared with the deepest one's."""
     assert isinstance(recipe.model, DEQ.Config)
     print(f"\n{precision}:\n\n| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}", flush=True)
     bodies: dict[str, float] = {}
@@ -274,7 +274,7 @@ def main() -> int:
     parser.add_argument("--layers", type=int, nargs="+", default=[2, 6, 12, 24])
     parser.add_argument("--precision", choices=["bf16", "fp32"], nargs="+", default=["bf16"])
     parser.add_argument("--synthetic", action="store_true", help="a batch of random ids")
-    parser.add_argument("--rounds", type=int, default=3, help="updates of which the shortest time counts")
+    parser.add_argument("--rounds", type=int, default=3, help="updates, of which the fastest counts")
     parser.add_argument("--least", type=float, default=0.8, help="saving that passes")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()

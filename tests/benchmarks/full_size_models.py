@@ -1,25 +1,24 @@
-"""The recipes of WMT14 at full size: each model is built with its full vocabulary and takes three real updates.
+"""The WMT14 recipes at full size: each model is built with its full vocabulary and runs three real updates.
 
     python tests/benchmarks/full_size_models.py [RECIPE ...] [--parts 2] [--directory DIR]
 
-Real text (Multi30k, and for German the Europarl sample besides; see NMT_DATA) is packed into archives of WMT14's layout
-and served over loopback HTTP. Then `nmt train` does each recipe as it is shipped, one after another, in a process of
-its own with one thread, except for: three updates instead of all, a validation set of two sentences, a vocabulary that
-was trained before (recipes with the same options share it), and only so many of the parts of a batch
-(`training.micro_batches`) as --parts says. Parts are as large as the recipe's and are computed one after another, so
-memory is that of the whole batch, and a whole update takes longer in proportion, but for the optimiser. gnmt_rl starts
-from what gnmt left; since samples of an untrained model hardly ever end, they are cut at the length of the source,
-which is about where those of a trained one end. deq goes without pretraining, whose updates are cheap, so that what is
-measured are fixed points.
+Real text (Multi30k, and for German also the Europarl sample; see NMT_DATA) is packed into archives of WMT14's layout
+and served over loopback HTTP. Then `nmt train` runs each shipped recipe in a separate process with one thread, one
+after another, with these changes: three updates instead of all, a validation set of two sentences, a vocabulary that
+was trained before (recipes with the same options share it), and only --parts of the parts of a batch
+(`training.micro_batches`). Parts have the recipe's size and are computed one after another, so memory is that of the
+complete batch, and a complete update takes proportionally longer, except for the optimiser. gnmt_rl starts from the
+model of gnmt; since an untrained model hardly ever ends its samples, they are cut at the length of the source, about
+where a trained model would end them. deq skips pretraining, whose updates are cheap, so the updates solve for fixed
+points.
 
-So little text does not give 32,000 to 40,000 pieces in every case. What is missing is filled up with symbols that occur
-nowhere (`padding` says how many), so that the matrices have their full size; a step costs the same.
+So little text does not always support 32,000 to 40,000 pieces. Missing pieces are replaced by symbols that do not occur
+in the text (`padding` gives their number), so the matrices have their full size; a step costs the same.
 
 Prints a Markdown table: parameters and the published count; pieces and how many of them are padding; the recipe's batch
-in tokens and its parts; target tokens of the three updates; seconds of the second and third, by the processor's clock
-(which other programs hardly disturb) and by the wall's; the precision that the processor gets; and the peak of the
-resident memory of the whole run, of which training is the largest part. The last line says how much other programs took
-of the cores meanwhile.
+in tokens and its parts; target tokens of the three updates; seconds of the second and third, in processor time (which
+other programs hardly affect) and wall time; the precision used on this processor; and the peak resident memory of the
+whole run, most of which is training. The last line gives the share of the cores that other programs used meanwhile.
 """
 
 from __future__ import annotations
@@ -72,14 +71,14 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command line says."""
+    """Settings from the command line."""
 
     directory: Path
     parts: int
 
 
 def real_pairs(name: str, other: str) -> list[Pair]:
-    """Lines of Multi30k or of the Europarl sample, whose escapes are undone."""
+    """Lines of Multi30k, or unescaped lines of the Europarl sample."""
     data = Path(os.environ.get("NMT_DATA", ROOT.parent / "shared" / "data"))
     sides = [map(html.unescape, read_lines(data / f"{name}.{language}.gz")) for language in ("en", other)]
     return list(zip(*sides, strict=True))
@@ -109,7 +108,7 @@ def overrides_of(path: Path, settings: Settings, checksums: Checksums, address: 
 
 
 def with_few_parts(recipe: Recipe, parts: int) -> Recipe:
-    """Only so many parts of each batch."""
+    """Overrides that reduce the number of parts of each batch."""
     own = recipe.training.micro_batches
     kept = min(parts, own)
     changed = {"micro_batches": kept, "batch_tokens": recipe.training.batch_tokens * kept // own}
@@ -117,9 +116,9 @@ def with_few_parts(recipe: Recipe, parts: int) -> Recipe:
 
 
 def trained_tokenizer(options: SentencePieceOptions, text: tuple[Path, Path], folder: Path) -> tuple[Path, int]:
-    """The folder of a vocabulary of the full size, and how many symbols that never occur it was filled up with.
+    """The folder of a vocabulary of full size, and the number of unused symbols that pad it.
 
-    Recipes with the same options share it: on so little text that takes longer than all else.
+    Recipes with the same options share it, because training it takes longer than everything else here.
     """
     directory = folder / hashlib.sha256(f"{text[0].parent} {options.model_dump_json()}".encode()).hexdigest()[:12]
     padding = directory / "padding"
@@ -164,7 +163,7 @@ def measure(path: Path, settings: Settings, checksums: Checksums, address: str) 
 
 
 def all_text(recipe: Recipe, directory: Path) -> tuple[Path, Path]:
-    """All that there is, uncleaned, in two files."""
+    """All text, uncleaned, in two files."""
     raw = recipe.corpus.fetch(directory)
     sides = directory / "all.source", directory / "all.target"
     for number, side in enumerate(sides):
@@ -173,7 +172,7 @@ def all_text(recipe: Recipe, directory: Path) -> tuple[Path, Path]:
 
 
 def processor_seconds_by_update(process: int, log: Path) -> list[float]:
-    """What a process had computed, on all its threads, when each update was logged; ends with the last, or with it."""
+    """Processor seconds of a process, over all threads, at each logged update until the last or the process's end."""
     clock: list[float] = []
     while len(clock) < UPDATES and not os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT):
         done = log.read_text(encoding="utf-8").count('"event": "progress"') if log.exists() else 0
@@ -193,7 +192,7 @@ def row(
     clock: list[float],
     used: resource.struct_rusage,
 ) -> str:
-    """From what the run left."""
+    """The table's row, from the files of the run."""
     report = json.loads((run / "report.json").read_text(encoding="utf-8"))
     lines = [json.loads(line) for line in (run / "train" / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     steps = [line for line in lines if line["event"] == "progress"]
@@ -220,8 +219,8 @@ def row(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipes", nargs="*", type=Path, default=RECIPES)
-    parser.add_argument("--directory", type=Path, help="where the runs go; left out: a temporary folder")
-    parser.add_argument("--parts", type=int, default=2, help="parts of a batch that are computed")
+    parser.add_argument("--directory", type=Path, help="folder for the runs; default: a temporary folder")
+    parser.add_argument("--parts", type=int, default=2, help="parts of a batch to compute")
     arguments = parser.parse_args()
     other_work = OtherWork()
     print(f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}", flush=True)

@@ -1,18 +1,18 @@
-"""int8 (and bf16) against fp32 at full size: each backend's decoding speed with random weights, as a Markdown table.
+"""int8 (and bf16) compared with fp32 at full size: decoding speed of each backend with random weights, as a table.
 
     python tests/benchmarks/int8_full_size.py [RECIPE ...] [--beams 1 4] [--rounds 3] [--sentences 32] [--length 25]
         [--precisions bf16 int8] [--profile]
 
-Models are what WMT14's recipes build, with the vocabulary that they name. A batch of random source ids, of lengths
-between 0.8 and 1.2 of --length, is translated by beam search; translations are forced to --length tokens, EOS included,
-so that all do the same work. One thread. In a round each backend translates the batch once in each precision and at
-each beam, in turns; before the first round once without being counted. Seconds are the processor's, which other
-programs hardly disturb; figures are medians of the rounds, ratios the medians of the ratios within a round.
+The models are those of the WMT14 recipes, with their vocabulary sizes. A batch of random source ids, with lengths
+between 0.8 and 1.2 times --length, is translated by beam search with one thread; translations are forced to --length
+tokens, including EOS, so all models do the same work. In a round each backend translates the batch once in each
+precision and at each beam, in turns, after an uncounted warm-up. Seconds are processor time, which other programs
+hardly affect; figures are medians of the rounds, ratios the medians of the ratios within a round.
 
-A DEQ solves, as after its pretraining. Its work depends on its weights, even on their rounding: `applications` is how
-often its decoder's block was applied to the newest position of a live hypothesis, on average.
+A DEQ solves, as after its pretraining. Its work depends on its weights, even on their rounding: `applications` is the
+mean number of times its decoder's block was applied to the newest position of a live hypothesis.
 
-With --profile the operations that take longest follow, of the encoder and of the rest apart.
+With --profile, the slowest operations follow, separately for the encoder and the rest.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ COLUMNS = (
     "applications",
 )
 SPREAD = 0.2
-"""Source lengths are within this part of the middle one."""
+"""Source lengths deviate from the mean by at most this fraction."""
 
 
 @dataclass
 class Watched:
-    """A `StepModel` that tells the time of the encoder and the applications of a DEQ's block."""
+    """A `StepModel` that measures the time of the encoder and the applications of a DEQ's block."""
 
     model: Any
     encoder_seconds: float = 0.0
@@ -83,9 +83,9 @@ class Timed:
     tokens: int
     seconds: float
     encoder: float
-    """Seconds of the encoder."""
+    """Seconds in the encoder."""
     step: float
-    """Seconds of a step of the search, on average."""
+    """Mean seconds per step of the search."""
     applications: float
 
 
@@ -124,7 +124,7 @@ class Entry:
 
 
 def gain(entry: Entry, plain: Entry, part: str) -> float:
-    """How many times as fast an entry is as another; the median of the rounds."""
+    """Ratio of an entry's speed to another's, median of the rounds."""
     pairs = zip(plain.timed, entry.timed, strict=True)
     return float(statistics.median(getattr(one, part) / getattr(other, part) for one, other in pairs))
 
@@ -143,7 +143,7 @@ def entries(path: Path, precisions: Sequence[Precision], beams: Sequence[int]) -
 
 
 def batch(sentences: int, length: int) -> tuple[Tensor, Tensor]:
-    """Random source ids that every vocabulary has."""
+    """Random source ids that are in every vocabulary."""
     generator = torch.Generator().manual_seed(1)
     low, high = round(length * (1 - SPREAD)), round(length * (1 + SPREAD))
     lengths = torch.randint(low, high + 1, (sentences,), generator=generator).tolist()
@@ -151,7 +151,7 @@ def batch(sentences: int, length: int) -> tuple[Tensor, Tensor]:
 
 
 def profiled(entry: Entry, source: Tensor, mask: Tensor, length: int) -> str:
-    """What takes longest in the encoder, and in all of a translation."""
+    """Prints the slowest operations in the encoder, and in a complete translation."""
     parts = []
     with torch.inference_mode(), profile(activities=[ProfilerActivity.CPU]) as encoder:
         entry.model.encode(source, mask)
@@ -164,7 +164,7 @@ def profiled(entry: Entry, source: Tensor, mask: Tensor, length: int) -> str:
 
 
 def compare(entries_of_all: Sequence[Entry]) -> list[str]:
-    """ConvS2S against GNMT, where both are there."""
+    """Prints the speed of ConvS2S relative to GNMT, if both were measured."""
     lines = []
     by_key = {(entry.name, entry.beam, entry.precision): entry for entry in entries_of_all}
     for (name, beam, precision), entry in by_key.items():

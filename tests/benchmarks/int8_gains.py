@@ -1,20 +1,19 @@
-"""What 8-bit weights cost and buy a trained model: quality, size, memory and speed against fp32, as a Markdown table.
+"""Quality, size, memory and speed of trained models with 8-bit weights compared with fp32, as a Markdown table.
 
     python tests/benchmarks/int8_gains.py [MODEL ...] [--figures quality memory speed] [--lines N] [--rounds 3]
         [--speed-lines 200] [--memory-lines 300]
 
-A MODEL is a model directory; left out: those of the shipped Multi30k recipes of each backend, under runs/. Each is
-quantised as `nmt quantize` does, into a temporary folder, and that directory is what is measured as int8. The text is
-test_2016_flickr.
+A MODEL is a model directory; default: those of each backend's shipped Multi30k recipe, under runs/. Each is quantised
+into a temporary folder, as by `nmt quantize`, and that directory is measured as int8. The text is test_2016_flickr.
 
-- BLEU: of the translations by the recipe's search.
-- log-perplexity: minus the mean log-probability (natural) of a token of the references, EOS included.
-- weights: the size of the file.
-- memory: the largest resident memory of a process that runs `nmt translate` without workers on the first
-  --memory-lines lines; the last line of the output says what importing torch and the toolkit takes of that.
-- tokens/s: target pieces of the translations and their EOS by seconds of processor time, which other programs hardly
-  disturb; one thread, the first --speed-lines lines. In a round each model translates them in fp32 and in int8 in
-  turns; the median of the rounds, and the median of the ratios within a round.
+- BLEU: of the translations with the recipe's search.
+- log-perplexity: minus the mean natural log-probability of a reference token, including EOS.
+- weights: size of the weights file.
+- memory: peak resident memory of a process that runs `nmt translate` without workers on the first --memory-lines lines;
+  the last line of the output gives the share of importing torch and the toolkit.
+- tokens/s: target pieces of the translations, including EOS, per second of processor time, which other programs hardly
+  affect; one thread, the first --speed-lines lines. In a round each model translates them in fp32 and in int8 in turns.
+  The table has the median of the rounds, and the median of the ratios within a round.
 """
 
 from __future__ import annotations
@@ -59,13 +58,13 @@ if sys.argv[1:]:
 else:
     import torch, sentencepiece, nmt.bundle, nmt.inference.translator
 """
-"""A program that runs `nmt` and says its largest resident memory in KiB. (What the system tells a parent of its child
-starts from the parent's own.)"""
+"""A program that runs `nmt` and prints its peak resident memory in KiB. (The system's figure for a child process
+would start from the parent's memory.)"""
 
 
 @dataclass
 class Side:
-    """A model in one precision, and what was found out about it."""
+    """A model in one precision, and its measurements."""
 
     directory: Path
     precision: Precision
@@ -87,7 +86,7 @@ class Side:
         )
 
     def judge(self, sources: Sequence[str], references: Sequence[str]) -> str:
-        """Finds BLEU and log-perplexity; returns BLEU's signature."""
+        """Measures BLEU and log-perplexity; returns BLEU's signature."""
         bleu = Bleu().metric()
         hypotheses = [translation.text for translation in self.translator.translate(sources)]
         self.bleu = bleu.corpus_score(hypotheses, [list(references)]).score
@@ -97,7 +96,7 @@ class Side:
         return str(bleu.get_signature())
 
     def race(self, sources: Sequence[str]) -> None:
-        """Translates once more; adds target tokens per second of processor time."""
+        """Translates once more and records target tokens per second of processor time."""
         start = time.process_time()
         texts = [translation.text for translation in self.translator.translate(sources)]
         seconds = time.process_time() - start
@@ -105,7 +104,7 @@ class Side:
         self.speeds.append(sum(len(encode(text)) + 1 for text in texts) / seconds)
 
     def weigh(self, sources: Sequence[str]) -> None:
-        """Finds the memory of `nmt translate`."""
+        """Measures the memory of `nmt translate`."""
         with tempfile.TemporaryDirectory() as folder:
             text = Path(folder) / "text"
             text.write_text("".join(f"{line}\n" for line in sources), encoding="utf-8")
@@ -114,7 +113,7 @@ class Side:
 
 
 def largest_memory(*arguments: str) -> float:
-    """MiB of a process that runs `nmt` with these arguments; without any, of one that only imports it."""
+    """Peak MiB of a process that runs `nmt` with these arguments, or that only imports it if there are none."""
     command = [sys.executable, "-c", MEMORY, *arguments]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True, check=False)
@@ -150,7 +149,7 @@ class Pair:
 
 
 def compared(name: str, plain: float, small: float, form: str, comparison: str) -> dict[str, str]:
-    """Three columns: fp32, int8, and the latter minus, or over, the former."""
+    """Three columns: fp32, int8, and their difference or ratio."""
     third = f"{small / plain:.3f}" if comparison == "ratio" else f"{small - plain:+.4f}"
     columns = (f"{name}: fp32", "int8", comparison)
     values = (form.format(plain), form.format(small), third)
@@ -158,7 +157,7 @@ def compared(name: str, plain: float, small: float, form: str, comparison: str) 
 
 
 def run_directory_name(model: Path) -> str:
-    """What to call a model directory: runs call them all `model`."""
+    """A name for a model directory, because runs call them all `model`."""
     return model.parent.name if model.name == "model" else model.name
 
 
@@ -194,14 +193,14 @@ def main() -> None:
                 sources, _ = read_set(TEST_SET, pair.plain.bundle, arguments.speed_lines)
                 for side in (pair.plain, pair.small):
                     side.race(sources)
-                    if not number:  # the first time kernels are made
+                    if not number:  # kernels are compiled in the first pass
                         side.speeds.clear()
     rows = [pair.cells(figures) for pair in pairs]
     print(f"| {' | '.join(rows[0])} |\n|{' --- |' * len(rows[0])}")
     for row in rows:
         print(f"| {' | '.join(row.values())} |")
     print(f"\n{TEST_SET}, one thread on {processor_name()}, torch {torch.__version__}; BLEU `{signature}`.")
-    print(f"A process that has only imported all takes {largest_memory():,.0f} MiB.")
+    print(f"A process that only imports everything takes {largest_memory():,.0f} MiB.")
 
 
 if __name__ == "__main__":

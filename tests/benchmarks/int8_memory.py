@@ -2,9 +2,9 @@
 
     python tests/benchmarks/int8_memory.py [RECIPE ...] [--lines 64] [--beam 4]
 
-Models are what WMT14's recipes build, with 32,000 pieces. `memory` is the largest resident memory of a process that
+The models are those of the WMT14 recipes, with 32,000 pieces. `memory` is the peak resident memory of a process that
 runs `nmt translate` without workers on the first lines of newstest2014, as in int8_gains.py, and `quantising` that of
-`nmt quantize`. Translations of random weights have no end: as many tokens as their source has.
+`nmt quantize`. Random weights do not end translations, so each gets as many tokens as its source.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def main() -> None:
         print(f"| {' | '.join(row.values())} |")
     print(
         f"\n{arguments.lines} lines of newstest2014, beam {arguments.beam}; one thread on {processor_name()}, torch "
-        f"{torch.__version__}. A process that has only imported all takes {largest_memory():,.0f} MiB."
+        f"{torch.__version__}. A process that only imports everything takes {largest_memory():,.0f} MiB."
     )
 
 

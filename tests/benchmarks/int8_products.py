@@ -1,21 +1,21 @@
-"""Microseconds of one matrix product by each kernel that torch carries, one thread.
+"""Microseconds per matrix product for each kernel in torch, one thread.
 
-The table of nmt/nn/kernels/int8_product.py.
+Prints the table in nmt/nn/kernels/int8_product.py.
 
     python tests/benchmarks/int8_products.py [SHAPE ...] [--instructions default AVX512_CORE_VNNI AVX512_CORE AVX2]
 
-A SHAPE is ROWSxINPUTSxOUTPUTS. For each of --instructions a process of its own measures, whose oneDNN may use no more
-than these (ONEDNN_MAX_CPU_ISA; kernels that are not oneDNN's are not limited by it). Kernels take turns, shape by
-shape; a figure is the least of some turns, by the processor's clock, since all that disturbs only adds.
+A SHAPE is ROWSxINPUTSxOUTPUTS. Each of --instructions is measured in a separate process, whose oneDNN may use only
+these (ONEDNN_MAX_CPU_ISA; it does not limit kernels outside oneDNN). Kernels take turns, shape by shape; a figure is
+the minimum over several turns, in processor time, because disturbances can only add time.
 
 - fp32, bf16: `linear`; fp32 is MKL's, "fp32 oneDNN" the same product by oneDNN.
 - _int_mm: `torch._int_mm`, bytes to int32, weights as a transposed view.
 - u8, s8: `onednn.qlinear_pointwise` of packed weights with unsigned and signed activations, to fp32.
-- dynamic: `quantized::linear_dynamic` with the onednn engine; finds one activation scale for all rows, so a sentence's
-  translation would depend on its batch. It includes quantising, as no other column does.
-- ours: all of what translating takes, `Int8Product` from fp32 rows to fp32 rows.
+- dynamic: `quantized::linear_dynamic` with the onednn engine. It uses one activation scale for all rows, so a
+  sentence's translation would depend on its batch. It includes quantisation, as no other column of torch's does.
+- ours: everything that translation needs, `Int8Product` from fp32 rows to fp32 rows.
 
-A dash stands for what does not run, or would take longer than a second.
+A dash marks a kernel that does not run, or would take longer than a second.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ LIMIT = "ONEDNN_MAX_CPU_ISA"
 COLUMNS = ("fp32", "fp32 oneDNN", "bf16", "_int_mm", "u8", "s8", "dynamic", "ours")
 TURNS = 9
 TURN_SECONDS = 0.02
-"""A turn repeats a product for at least so long."""
+"""Minimum time for which a turn repeats a product."""
 SLOW = 1.0
-"""Seconds of a product that is not measured: without AMX signed activations are a plain loop."""
+"""Seconds above which a product is not measured: without AMX, signed activations use a plain loop."""
 
 Product = Callable[[], object]
 
@@ -63,7 +63,7 @@ def products(rows: int, inputs: int, outputs: int) -> dict[str, Product]:
     x_bf16, weight_bf16, unsigned = x.bfloat16(), weight.bfloat16(), (q.short() + 128).to(torch.uint8)
 
     def onednn(activations: torch.Tensor, zero: int) -> Product:
-        # the arguments after the weight: its scales and zero points, bias, output's scale, zero and type, what follows
+        # after the weight: its scales and zero points, bias, output scale, zero point and type, post-operation
         rest: tuple[Any, ...] = (packed, scale, zeros, None, 1.0, 0, torch.float32, "none", [], "")
         return lambda: torch.ops.onednn.qlinear_pointwise(activations, 1.0, zero, *rest)
 
@@ -84,7 +84,7 @@ def products(rows: int, inputs: int, outputs: int) -> dict[str, Product]:
 
 
 def measured(shape: str) -> dict[str, float]:
-    """Microseconds by column; what does not run is left out."""
+    """Microseconds by column, without kernels that do not run."""
     repeats, best = {}, {}
     kernels = products(*map(int, shape.split("x")))
     for name, product in kernels.items():
@@ -100,7 +100,7 @@ def measured(shape: str) -> dict[str, float]:
 
 
 def seconds(product: Product, count: int) -> float:
-    """Of one product, on average over `count`."""
+    """Mean time per product over `count` repetitions."""
     start = time.process_time()
     for _ in range(count):
         product()
@@ -108,7 +108,7 @@ def seconds(product: Product, count: int) -> float:
 
 
 def measure_here(shapes: Sequence[str]) -> None:
-    """Measures with this process's instructions; prints one line of JSON for each shape, after what they are."""
+    """Measures with this process's instructions; prints a line of JSON about them, then one for each shape."""
     torch.set_num_threads(1)
     print(json.dumps({"wide": has_wide_accumulation(), "amx": torch.cpu._is_amx_tile_supported()}), flush=True)
     for shape in shapes:

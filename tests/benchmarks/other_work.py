@@ -1,4 +1,4 @@
-"""What other programs do on the machine while a benchmark's child processes run: a figure to judge its figures by."""
+"""Share of the cores used by other programs during a benchmark, to judge its figures by."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from pathlib import Path
 
 
 class OtherWork:
-    """Counts the processor time that everything but our own finished child processes takes (Linux)."""
+    """Counts the processor time of everything except our own finished child processes (Linux)."""
 
     def __init__(self) -> None:
         self.before = self._seconds()
 
     def share(self) -> float:
-        """Share of all cores since the start; call when the children have ended."""
+        """Share of all cores since the start; call it after the child processes have ended."""
         everybody, everything, ours = (now - then for now, then in zip(self._seconds(), self.before, strict=True))
         return max(0.0, everybody - ours) / everything
 
     @staticmethod
     def _seconds() -> tuple[float, float, float]:
-        """Busy seconds of all cores, busy and idle ones, and those of our children."""
+        """Busy seconds of all cores, busy plus idle seconds, and the seconds of our child processes."""
         fields = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()[1:9]
         ticks = [int(field) / os.sysconf("SC_CLK_TCK") for field in fields]
         ours = resource.getrusage(resource.RUSAGE_CHILDREN)

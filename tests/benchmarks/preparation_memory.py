@@ -2,13 +2,13 @@
 
     python tests/benchmarks/preparation_memory.py [--factors 10 100] [--limit 1.2]
 
-Repeats the Multi30k training pairs (en-de, 29,000) `factor` times and runs each stage in a process of
-its own: cleaning with de-duplication, training the tokenizer, building the store, iterating over one
-epoch of batches, and 30 updates of the tiny Transformer with validation and a checkpoint. Repeats begin
-with their number as an extra word on both sides, so that they are distinct and de-duplication keeps
-them. `total` is the most that was resident (VmHWM: heap, libraries and mapped files); `heap` is the
-anonymous part (RssAnon, sampled every 10 ms), which is what the system cannot take back. Exits with
-status 1 when either grows by more than the limit.
+Repeats the Multi30k training pairs (en-de, 29,000) `factor` times and runs each stage in a separate
+process: cleaning with de-duplication, training the tokenizer, building the store, iterating over one
+epoch of batches, and 30 updates of the tiny Transformer with validation and a checkpoint. Each repeat
+starts with its number as an extra word on both sides, so repeats are distinct and survive de-duplication.
+`total` is the peak resident memory (VmHWM: heap, libraries and mapped files); `heap` is the anonymous
+part (RssAnon, sampled every 10 ms), which the system cannot reclaim. Exits with status 1 if either grows
+by more than the limit.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def train(directory: Path) -> int:
     tokenizers = load_tokenizers(directory / "tokenizer")
     size = tokenizers.source.vocabulary_size
     options = Training(updates=UPDATES, validate_every=UPDATES, save_every=UPDATES, log_every=UPDATES)
-    # The validation set is that of any corpus: its loss is enough.
+    # The validation set does not depend on the corpus size: its loss is enough.
     nothing = ValidationSet(PairStore(directory / "validation"), [], [], lambda _model, _lines: [])
     trainer = Trainer(
         options,
@@ -125,7 +125,7 @@ def train(directory: Path) -> int:
 
 
 class Silent:
-    """A reporter that says nothing."""
+    """A reporter without output."""
 
     def started(self, event: object) -> None: ...
 
@@ -173,7 +173,7 @@ def measure(run: Callable[[Path], int], directory: Path) -> dict[str, Any]:
 
 
 def measure_elsewhere(stage: str, directory: Path, script: str = __file__) -> dict[str, Any]:
-    """Runs one stage of a script in a process of its own."""
+    """Runs one stage of a script in a separate process."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, script, "--stage", stage, "--directory", str(directory)]
     output = subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, text=True).stdout
@@ -182,11 +182,11 @@ def measure_elsewhere(stage: str, directory: Path, script: str = __file__) -> di
 
 
 class Peaks:
-    """The figures of every stage, printed as they come, and how they grow.
+    """Prints the figures of every stage as they are measured, and their growth.
 
     Args:
-        stages: by name.
-        columns: the table's first ones; what stands in them is given with the figures.
+        stages: stages by name.
+        columns: the table's first columns; their values are given with the figures.
     """
 
     def __init__(self, stages: Iterable[str], *columns: str) -> None:
@@ -202,17 +202,17 @@ class Peaks:
         print(f"| {' | '.join([*row, format(figures['seconds'], '.1f')])} |", flush=True)
 
     def growth(self) -> float:
-        """Prints what each stage took at the last size over what it took at the first; returns the largest."""
+        """Prints the growth of each stage from the first size to the last; returns the largest."""
         ratios = {key: values[-1] / values[0] for key, values in self._peaks.items()}
         print("last over first:", ", ".join(f"{stage} {kind} {ratio:.2f}" for (stage, kind), ratio in ratios.items()))
         return max(ratios.values())
 
 
 def parse_arguments(description: str | None, factors: list[int], stages: Collection[str]) -> argparse.Namespace:
-    """The command line of such a benchmark; --stage and --directory are for the processes that it starts itself."""
+    """The command line of such a benchmark; --stage and --directory are for its own child processes."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--factors", type=int, nargs="+", default=factors, help="how often to repeat the corpus")
-    parser.add_argument("--limit", type=float, default=1.2, help="largest growth that passes")
+    parser.add_argument("--factors", type=int, nargs="+", default=factors, help="number of repetitions of the corpus")
+    parser.add_argument("--limit", type=float, default=1.2, help="largest growth allowed")
     parser.add_argument("--stage", choices=stages, help=argparse.SUPPRESS)
     parser.add_argument("--directory", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()

@@ -1,11 +1,11 @@
-"""Are the first updates of the shipped recipes, and the translations that follow, the same in two checkouts?
+"""Checks that two checkouts give identical first updates of the shipped recipes, and identical translations.
 
     python tests/benchmarks/same_losses.py BEFORE AFTER                             50 updates of each recipe as shipped
     python tests/benchmarks/same_losses.py BEFORE AFTER --updates 3 --lines 600 --batch-tokens 400 --vocabulary 600
 
-Trains in fp32 from the recipe's seed with each checkout's own `nmt`, compares every logged number exactly, then the
-weights and what `nmt translate` makes of some lines with beams of 1 and 4. Prints a line per recipe; ends with 1 where
-something differs.
+Trains in fp32 from the recipe's seed with each checkout's own `nmt`, and compares every logged number exactly, then the
+weights and some translations by `nmt translate` with beams 1 and 4. Prints a line per recipe; exits with status 1 if
+anything differs.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from safetensors.torch import load_file
 RECIPES = ("transformer_tiny", "gnmt_small", "luong_small", "convs2s_small", "deq_small")
 FOLDER = "multi30k_en_de"
 OWN = {"deq_small": ("model.pretraining.updates=1",)}
-"""What shows more of a recipe in few updates."""
+"""Overrides that exercise more of a recipe in few updates."""
 COMPARED = ("update", "loss", "perplexity", "gradient_norm", "target_tokens", "statistics")
 
 
 def corpus(folder: Path, lines: int) -> list[str]:
-    """The overrides for the first lines of Multi30k, validated on some more of them."""
+    """Overrides for the first lines of Multi30k, validated on some further lines."""
     data = Path(os.environ.get("NMT_DATA", "../shared/data")) / "multi30k"
     for side in ("en", "de"):
         with gzip.open(data / f"train.{side}.gz", "rt", encoding="utf-8") as file:
@@ -43,7 +43,7 @@ def corpus(folder: Path, lines: int) -> list[str]:
 
 
 def nmt(checkout: Path, *arguments: str, text: str = "") -> str:
-    """What its `nmt` prints."""
+    """Output of the checkout's `nmt`."""
     environment = {**os.environ, "PYTHONPATH": str(checkout)}
     command = [sys.executable, "-m", "nmt", *arguments]
     return subprocess.run(
@@ -70,13 +70,13 @@ def trained(checkout: Path, recipe: str, overrides: list[str], runs: Path, text:
 
 
 def main() -> None:
-    """Compares them recipe by recipe."""
+    """Compares the checkouts recipe by recipe."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("before", type=Path)
     parser.add_argument("after", type=Path)
     parser.add_argument("--updates", type=int, default=50)
     parser.add_argument("--recipes", nargs="+", default=RECIPES, metavar="NAME")
-    parser.add_argument("--lines", type=int, default=0, help="of the corpus; 0: the recipe's own")
+    parser.add_argument("--lines", type=int, default=0, help="lines of the corpus; 0: the recipe's own corpus")
     parser.add_argument("--batch-tokens", type=int, default=0, help="0: the recipe's own")
     parser.add_argument("--vocabulary", type=int, default=0, help="0: the recipe's own")
     arguments = parser.parse_args()

@@ -1,19 +1,19 @@
-"""Training speed in target tokens a second, ours over fairseq's: same batches, each at its best settings.
+"""Training speed in target tokens per second, relative to fairseq: same batches, each at its best settings.
 
     python tests/benchmarks/training_speed.py [--shape tiny] [--rounds 3] [--fairseq-python PATH] [--side both]
 
 The models are those of training_speed_shapes.py: the same Transformer (tiny, iwslt), ConvS2S (convs2s) or Luong model
-(luong) on both sides; for GNMT (gnmt, gnmt_even) what fairseq has nearest to it, which is not the same model. `--shape
-all` takes all in turn.
+(luong) on both sides; for GNMT (gnmt, gnmt_even) fairseq's closest model, which is a different one. `--shape all` runs
+all of them.
 
-Multi30k en→de from $NMT_DATA (default ../shared/data), joint SentencePiece BPE of 8,000 pieces. fairseq's side is
-`fairseq-train` itself on data that `fairseq-preprocess` made, and its speed is what it logs. Its batches (--max-tokens
-4096, in its own order) are read off its iterator and given to our trainer; the run stops if its log counts other tokens
-than these batches hold. The sides take turns with each of their settings, each round gives one ratio, and the settings
-that count are the best ones by the median.
+The text is Multi30k en→de from $NMT_DATA (default ../shared/data), with a joint SentencePiece BPE of 8,000 pieces.
+fairseq's side is `fairseq-train` itself on data from `fairseq-preprocess`, and its speed is the one it logs. Its
+batches (--max-tokens 4096, in its own order) are taken from its iterator and given to our trainer; the run stops if its
+log counts a different number of tokens than these batches have. The sides take turns with each of their settings, each
+round gives one ratio, and the settings with the best median count.
 
-Without --fairseq-python, fairseq is installed from the package registry into the working directory (it compiles:
-minutes). tcmalloc is preloaded where it is installed (Debian, Ubuntu: apt install libtcmalloc-minimal4).
+Without --fairseq-python, fairseq is installed from the package registry into the working directory, which takes minutes
+to compile. tcmalloc is preloaded if installed (Debian, Ubuntu: apt install libtcmalloc-minimal4).
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from training_speed_shapes import SHAPES
 from training_speed_sides import Fairseq, Ours
 
 QUIET = 0.05
-"""Share of the cores that other programs may take during a run; beyond it the run is repeated."""
+"""Share of the cores that other programs may use during a run; above it the run is repeated."""
 
 
 @dataclass(frozen=True)
 class Contender:
-    """A side with one of its settings."""
+    """One side with one of its settings."""
 
     side: Fairseq | Ours
     setting: Setting
@@ -52,11 +52,11 @@ class Contender:
 
     @property
     def by_hand(self) -> bool:
-        """Whether a user gets this setting only by starting several processes himself."""
+        """Whether users get this setting only by starting several processes themselves."""
         return isinstance(self.side, Fairseq) and self.setting.processes > 1
 
     def run(self, batches: Sequence[int], tries: int) -> Run:
-        """Run, again if other programs disturbed it, so many times at most; return the least disturbed run."""
+        """Run, and repeat up to a limit if other programs disturbed it; return the least disturbed run."""
         runs: list[Run] = []
         while not runs or (runs[-1].disturbance > QUIET and len(runs) < tries):
             others = OtherWork()
@@ -69,17 +69,17 @@ class Run:
     """One run of a contender."""
 
     speed: float
-    """Target tokens a second."""
+    """Target tokens per second."""
     disturbance: float
-    """What other programs took of the processor meanwhile: a share of all cores, from the start to the end."""
+    """Share of all cores that other programs used, from the start of the run to its end."""
 
 
 def compare(sides: Sequence[Fairseq | Ours], rounds: int, tries: int, batches: Sequence[int], tcmalloc: bool) -> None:
-    """Let all settings take turns, and print medians and ratios.
+    """Run all settings in turns, and print medians and ratios.
 
-    Ours count by precision, so that a reader sees what bf16 gives. fairseq counts as what it starts by itself, and as
-    its best of all, with several processes that a person must start by hand; it would be unfair to leave that out, and
-    unfair to call it what its users get.
+    Ours are reported by precision, to show the effect of bf16. fairseq is reported as it runs by itself, and at its
+    best, with several processes that a person must start by hand: leaving that out would be unfair, and so would
+    presenting it as what its users get.
     """
     cores = len(os.sched_getaffinity(0))
     everyone = [Contender(side, setting) for side in sides for setting in side.settings(cores, tcmalloc)]
@@ -100,7 +100,7 @@ def compare(sides: Sequence[Fairseq | Ours], rounds: int, tries: int, batches: S
     ours = [contender for contender in everyone if isinstance(contender.side, Ours)]
     if not ours or not theirs:
         return
-    print("ours over fairseq's, round by round, median (lowest–highest):")
+    print("ours relative to fairseq, round by round, median (lowest–highest):")
     for precision in ("bf16", "fp32"):
         mine = fastest([contender for contender in ours if contender.setting.precision == precision], speeds)
         for name, others in references.items():
@@ -111,13 +111,13 @@ def compare(sides: Sequence[Fairseq | Ours], rounds: int, tries: int, batches: S
 
 
 def fastest(some: Sequence[Contender], speeds: Mapping[Contender, Sequence[float]]) -> Contender:
-    """Return the one with the best median."""
+    """Return the contender with the best median."""
     return max(some, key=lambda contender: statistics.median(speeds[contender]))
 
 
 @contextlib.contextmanager
 def working_directory(given: Path | None) -> Iterator[Path]:
-    """Yield the folder that was asked for, or one that goes away afterwards."""
+    """Yield the requested folder, or a temporary one."""
     if given:
         given.mkdir(parents=True, exist_ok=True)
         yield given.resolve()
@@ -132,8 +132,10 @@ def main() -> None:
     parser.add_argument("--shape", choices=[*SHAPES, "all"], default="all")
     parser.add_argument("--side", choices=["both", "fairseq", "nmt"], default="both")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--tries", type=int, default=5, help="most runs of one setting in a round, if disturbed")
-    parser.add_argument("--fairseq-python", type=Path, help="an interpreter with fairseq-fixed installed beside it")
+    parser.add_argument(
+        "--tries", type=int, default=5, help="largest number of runs of a setting in a round, if disturbed"
+    )
+    parser.add_argument("--fairseq-python", type=Path, help="Python interpreter of an environment with fairseq-fixed")
     parser.add_argument("--work", type=Path, help="keep the prepared data (and fairseq's environment) in this folder")
     arguments = parser.parse_args()
     corpus = Path(os.environ.get("NMT_DATA", ROOT.parent / "shared" / "data")) / "multi30k"

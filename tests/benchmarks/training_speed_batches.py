@@ -1,9 +1,9 @@
-"""Run by fairseq's interpreter, for training_speed.py: what fairseq-train would train, and on which batches.
+"""Run by fairseq's interpreter for training_speed.py: finds the model and batches that fairseq-train would use.
 
-    python training_speed_batches.py OUTPUT [the arguments of fairseq-train]
+    python training_speed_batches.py OUTPUT [arguments of fairseq-train]
 
-Writes {"parameters": of the model, "batches": [[index of a sentence pair, ...], ...]}, the batches being those of the
-first epoch, in the order in which fairseq's own iterator hands them to its trainer.
+Writes {"parameters": number of parameters, "batches": [[index of a sentence pair, ...], ...]}, the batches of the first
+epoch in the order in which fairseq's own iterator passes them to its trainer.
 """
 
 from __future__ import annotations

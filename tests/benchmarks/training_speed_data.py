@@ -1,4 +1,4 @@
-"""What training_speed.py trains on: Multi30k as pieces, in our form and in fairseq's, and fairseq itself."""
+"""Data of training_speed.py: Multi30k as pieces, in our format and in fairseq's; and the installation of fairseq."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ ROOT = Path(__file__).resolve().parents[2]
 BATCH_TOKENS = 4096
 PIECES = 8000
 STORE = "store"
-"""Of the working directory: the same pieces as token ids, for our side."""
+"""Folder in the working directory with the same pieces as token ids, for our side."""
 BATCHES = "batches.json"
-"""Of the working directory: what training_speed_batches.py writes."""
+"""File in the working directory written by training_speed_batches.py."""
 
 
 def fairseq_python(work: Path) -> Path:
-    """Return an interpreter with fairseq in it, installed from the registry with the pinned versions."""
+    """Return an interpreter with fairseq, installed from the registry in the pinned versions."""
     environment = work / "fairseq"
     python = environment / "bin" / "python"
     if not (environment / "bin" / "fairseq-train").exists():
-        print(f"installing fairseq-fixed into {environment} (it compiles: minutes)", file=sys.stderr)
+        print(f"installing fairseq-fixed into {environment} (compiling takes minutes)", file=sys.stderr)
         venv.create(environment, with_pip=True, clear=True)
         pip = [str(python), "-m", "pip", "install", "--quiet", "--constraint", str(ROOT / "constraints.txt")]
         pins = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(), flags=re.MULTILINE))
-        # Its build needs torch and numpy, and isolated from this environment would download the newest of each.
+        # Its build needs torch and numpy; an isolated build would download the newest versions of both.
         finish(start([*pip, f"torch=={pins['torch']}", "numpy", "cython", "setuptools", "wheel"], dict(os.environ)))
         finish(start([*pip, "--no-build-isolation", "fairseq-fixed"], dict(os.environ)))
     return python
 
 
 def prepare(work: Path, corpus: Path, python: Path) -> None:
-    """Write the pieces of both sides, one sentence a line, and fairseq's binary form of the same."""
+    """Write the pieces of both sides, one sentence per line, and the same in fairseq's binary format."""
     if (work / "binarised" / "dict.de.txt").exists():
         return
     for language in ("en", "de"):

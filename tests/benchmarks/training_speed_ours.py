@@ -1,9 +1,9 @@
-"""Our side of training_speed.py: run in each of our processes, over the batches that fairseq made.
+"""Our side of training_speed.py: run in each of our processes, on fairseq's batches.
 
     python [-m torch.distributed.run --standalone --nproc-per-node=2] training_speed_ours.py WORK --shape tiny \
         --precision bf16 --warm-up 15 --updates 45
 
-Prints one line from the first process: {"tokens": target tokens of the timed updates, "seconds": what they took}.
+The first process prints one line: {"tokens": target tokens of the timed updates, "seconds": their duration}.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Indices = npt.NDArray[np.int64]
 
 
 class GivenBatches(BatchSampler):
-    """A sampler whose batches are given: each is the global one, of which every process takes its rows."""
+    """A sampler with given global batches, of which every process takes its rows."""
 
     def __init__(self, batches: Sequence[Indices]) -> None:
         self.given, self.left_out = batches, 0
@@ -46,7 +46,7 @@ class GivenBatches(BatchSampler):
 
 
 class Clock:
-    """Reads the time whenever the trainer reports: at the end of the warm-up and then at equal steps to the end."""
+    """Reads the time whenever the trainer reports: after the warm-up and then at equal intervals."""
 
     def __init__(self) -> None:
         self.readings: list[tuple[float, int]] = []
@@ -64,7 +64,7 @@ class Clock:
         pass
 
     def note(self, update: int, message: str) -> None:
-        raise AssertionError(message)  # a gradient that is not finite: nothing to time
+        raise AssertionError(message)  # about a gradient that is not finite; not timed
 
     def timed(self) -> dict[str, float]:
         """Target tokens and seconds from the first reading to the last."""
@@ -81,9 +81,9 @@ def trainer(
     world: World,
     clock: Clock,
 ) -> Trainer:
-    """The trainer as `nmt train` makes it, but for the batches and a validation set of almost nothing.
+    """The trainer of `nmt train`, except for the batches and a minimal validation set.
 
-    fairseq's validation is switched off; ours comes after the clock's last reading.
+    fairseq's validation is switched off; ours comes after the last reading of the clock.
     """
     (directory / "line").write_text("a\n", encoding="utf-8")
     build_store(ParallelFiles(directory / "line", directory / "line"), tokenizers(work), directory / "validation")
@@ -103,7 +103,7 @@ def trainer(
 
 
 def main() -> None:
-    """Warm up, then time."""
+    """Warm up, then measure."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("work", type=Path)
     parser.add_argument("--shape", choices=SHAPES, required=True)
@@ -117,7 +117,7 @@ def main() -> None:
     shape = SHAPES[arguments.shape]
     clock = Clock()
     with tempfile.TemporaryDirectory() as directory, join_world("cpu") as world:
-        # What fairseq is told as well: see Fairseq.arguments.
+        # The same settings as in Fairseq.arguments.
         options = Training(
             updates=updates,
             micro_batches=world.size,

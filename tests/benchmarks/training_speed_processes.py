@@ -1,4 +1,4 @@
-"""How the child processes of training_speed.py are started."""
+"""Starts the child processes of training_speed.py."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Setting:
-    """How a side is run."""
+    """Settings of a side."""
 
     processes: int
     threads: int
@@ -21,7 +21,7 @@ class Setting:
     precision: str = "fp32"
 
     def __str__(self) -> str:
-        """Return the setting as a person would say it."""
+        """Return the settings in words."""
         allocator = "tcmalloc" if self.tcmalloc else "malloc"
         return f"{self.processes} × {self.threads} threads, {self.precision}, {allocator}"
 
@@ -35,7 +35,7 @@ class Setting:
 
 
 def free_port() -> int:
-    """Return a TCP port of this machine that nobody listens on."""
+    """Return a free TCP port of this machine."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
@@ -43,12 +43,12 @@ def free_port() -> int:
 
 
 def start(command: Sequence[str], environment: dict[str, str]) -> subprocess.Popen[str]:
-    """Start a process whose output is kept."""
+    """Start a process and capture its output."""
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def finish(process: subprocess.Popen[str]) -> str:
-    """Wait for a process and return its output; a failure ends the benchmark with it."""
+    """Wait for a process and return its output; on failure, exit and show the output."""
     output, _ = process.communicate()
     if process.returncode:
         sys.exit(f"{process.args!r}\nfailed:\n{output[-4000:]}")

@@ -1,8 +1,8 @@
-"""The models that training_speed.py compares: each as our configuration and as fairseq's arguments.
+"""The models that training_speed.py compares, each as our configuration and as fairseq's arguments.
 
-Parameters, with 8,000 joint pieces (the benchmark prints them, counted): tiny 2,349,056 on either side, iwslt
-35,639,296, convs2s 7,655,232; luong 6,807,552 in nmt, 6,815,232 in fairseq, whose LSTM layers have two biases each;
-GNMT has 6,905,344 in nmt, its two stand-ins in fairseq 8,686,080 and 6,815,232.
+Parameters with 8,000 joint pieces (the benchmark counts and prints them): tiny 2,349,056 on both sides, iwslt
+35,639,296, convs2s 7,655,232; luong 6,807,552 in nmt and 6,815,232 in fairseq, whose LSTM layers have two biases each;
+GNMT 6,905,344 in nmt, and its two substitutes in fairseq 8,686,080 and 6,815,232.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ class Shape:
     """A model on both sides."""
 
     model: ModelConfig
-    """Ours; fairseq is given its dropout."""
+    """Our model; fairseq gets its dropout."""
     fairseq: tuple[str, ...]
-    """The arguments of fairseq-train that make its architecture."""
+    """Arguments of fairseq-train that set the architecture."""
     interval: int
-    """Updates between two readings of the clock; the first such interval warms up and is not counted."""
+    """Updates between two readings of the clock; the first interval is an uncounted warm-up."""
     clip_norm: float = 0.0
-    """Longest gradient, on both sides; 0 for any."""
+    """Gradient clipping norm on both sides; 0 for none."""
 
 
 def transformer(model: Transformer.Config, interval: int) -> Shape:
@@ -71,19 +71,19 @@ def luong(model: Luong.Config, interval: int) -> Shape:
 
 
 def gnmt(model: GNMT.Config, per_direction: int, interval: int) -> Shape:
-    """GNMT, and the nearest that fairseq has, its `lstm`: Luong's model, not GNMT's.
+    """GNMT, and fairseq's closest model, its `lstm`: Luong's model, not GNMT's.
 
-    The same: embeddings, all shared; numbers of layers; width of the decoder; dropout. fairseq's differs in that
+    Equal: embeddings, all shared; numbers of layers; width of the decoder; dropout. fairseq's model differs:
 
-    - either all layers of its encoder read in both directions or none; ours is bidirectional in the lowest layer only;
-    - attention is a dot product, driven by the decoder's highest layer, and its context is fed into the lowest layer of
-      the next step, so all layers go step by step; ours is additive, driven by the lowest layer, and feeds all layers,
-      of which those above the lowest go over the whole sentence at once;
-    - the decoder starts from the encoder's last states (two more projections), ours from zero;
-    - no layer has a residual connection.
+    - either all layers of its encoder are bidirectional or none; ours is bidirectional only in the lowest layer;
+    - its attention is a dot product, queried by the decoder's highest layer, with the context fed into the lowest layer
+      of the next step, so all layers run step by step; ours is additive, queried by the lowest layer, and feeds all
+      layers, and those above the lowest process the whole sentence at once;
+    - its decoder starts from the encoder's last states (two more projections), ours from zero;
+    - its layers have no residual connections.
 
     Args:
-        model: ours.
+        model: our model.
         per_direction: width of each direction of fairseq's encoder.
         interval: see Shape.
     """
@@ -91,7 +91,7 @@ def gnmt(model: GNMT.Config, per_direction: int, interval: int) -> Shape:
 
 
 def nearest(model: GNMT.Config, per_direction: int) -> Luong.Config:
-    """Return Luong's model with the sizes of a GNMT, but for those of the encoder's directions."""
+    """Return Luong's model with the sizes of a GNMT, except for the encoder's directions."""
     return Luong.Config(
         layers=model.encoder_layers,
         source_embedding_dim=model.model_dim,
@@ -135,6 +135,6 @@ SHAPES = {
     "gnmt": gnmt(GNMT_SMALL, per_direction=256, interval=8),
     "gnmt_even": gnmt(GNMT_SMALL, per_direction=192, interval=8),
 }
-"""gnmt: each direction of fairseq's encoder is as wide as ours, which makes its model a quarter larger; gnmt_even:
-it is narrower, so that the models have nearly the same number of parameters. luong: fairseq's model of gnmt_even, and
-ours the same."""
+"""gnmt: each direction of fairseq's encoder is as wide as ours, which makes its model a quarter larger. gnmt_even: it
+is narrower, so the models have nearly the same number of parameters. luong: fairseq's model of gnmt_even on both
+sides."""

@@ -1,4 +1,4 @@
-"""The two sides of training_speed.py: each trains a shape in processes of its own and tells its speed."""
+"""The two sides of training_speed.py: each trains a shape in its own processes and reports its speed."""
 
 from __future__ import annotations
 
@@ -22,33 +22,34 @@ TIMED_INTERVALS = 3
 
 @dataclass(frozen=True)
 class Timing:
-    """What a run measured after its warm-up."""
+    """Measurements of a run after its warm-up."""
 
     tokens: float
-    """Target tokens, EOS included."""
+    """Target tokens, including EOS."""
     seconds: float
 
     @property
     def speed(self) -> float:
-        """Target tokens a second."""
+        """Target tokens per second."""
         return self.tokens / self.seconds
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What fairseq would train."""
+    """The model and batches that fairseq would train on."""
 
     parameters: int
     """Of its model."""
     batches: Sequence[int]
-    """Target tokens of each, EOS included."""
+    """Target tokens of each batch, including EOS."""
 
 
 class Fairseq:
     """fairseq's side: `fairseq-train`, unmodified, without validation and checkpoints.
 
-    It refuses bf16 on a CPU ("implies --tpu"), and starts no second process there by itself; two of them, started by
-    hand with half the tokens each, are the third setting (their global batches are close to, not the same as, ours).
+    It refuses bf16 on a CPU ("implies --tpu"), and does not start a second process there by itself; two processes,
+    started by hand with half the tokens each, are the third setting (their global batches are close but not equal to
+    ours).
     """
 
     name = "fairseq"
@@ -57,12 +58,12 @@ class Fairseq:
         self.python, self.work, self.shape = python, work, shape
 
     def settings(self, cores: int, tcmalloc: bool) -> list[Setting]:
-        """Return the settings that it is tried with."""
+        """Return the settings to try."""
         alone = Setting(1, 1, tcmalloc)
         return [Setting(1, cores, tcmalloc), alone, Setting(cores, 1, tcmalloc)] if cores > 1 else [alone]
 
     def arguments(self, processes: int = 1) -> list[str]:
-        """Return the arguments of fairseq-train, but for the length of the run."""
+        """Return the arguments of fairseq-train, except for the length of the run."""
         return [
             *[str(self.work / "binarised"), "--cpu", "--task=translation", "--source-lang=en", "--target-lang=de"],
             *[*self.shape.fairseq, f"--dropout={self.shape.model.dropout}", "--seed=1"],
@@ -74,7 +75,7 @@ class Fairseq:
         ]
 
     def plan(self) -> Plan:
-        """Ask fairseq what it would train, and on which batches; our side reads them from the working directory."""
+        """Ask fairseq for its model and batches; our side reads them from the working directory."""
         path = self.work / BATCHES
         script = [str(self.python), str(HERE / "training_speed_batches.py"), str(path), *self.arguments()]
         finish(start(script, Setting(1, 1, False).environment()))
@@ -86,8 +87,8 @@ class Fairseq:
         """Train and read the log.
 
         Args:
-            setting: threads and so on.
-            batches: the target tokens of its batches, in its order; its log must agree.
+            setting: number of threads and so on.
+            batches: target tokens of its batches in order, which its log must confirm.
         """
         interval = self.shape.interval
         updates = interval * (1 + TIMED_INTERVALS)
@@ -100,7 +101,7 @@ class Fairseq:
         ranks = [[f"--distributed-rank={rank}"] if setting.processes > 1 else [] for rank in range(setting.processes)]
         running = [start([*command, *rank], setting.environment()) for rank in ranks]
         logs = [finish(process) for process in running]
-        # Each line covers the updates since the line before: words in a batch (wpb) on average, words a second (wps).
+        # Each line covers the updates since the previous one: mean words per batch (wpb), words per second (wps).
         lines = [json.loads(line[line.index("{") :]) for line in logs[0].splitlines() if '"wps"' in line]
         lines = [line for line in lines if "train_wps" not in line]
         means = [float(line["wpb"]) for line in lines]
@@ -114,7 +115,7 @@ class Fairseq:
 
 
 class Ours:
-    """Our side: the trainer that `nmt train` runs, fed with fairseq's batches, in processes of its own."""
+    """Our side: the trainer of `nmt train` in its own processes, on fairseq's batches."""
 
     name = "nmt"
 
@@ -122,16 +123,16 @@ class Ours:
         self.work, self.shape_name = work, shape_name
 
     def parameters(self) -> int:
-        """Count those of our model."""
+        """Count the parameters of our model."""
         return parameter_count(SHAPES[self.shape_name].model.build(PIECES, PIECES))
 
     def settings(self, cores: int, tcmalloc: bool) -> list[Setting]:
-        """Return what `nmt train` chooses by itself, in both precisions, and what tcmalloc makes of it."""
+        """Return the settings that `nmt train` chooses, in both precisions, with and without tcmalloc."""
         settings = [Setting(cores, 1, False, "bf16"), Setting(cores, 1, False, "fp32")]
         return [*settings, Setting(cores, 1, True, "bf16")] if tcmalloc else settings
 
     def run(self, setting: Setting, batches: Sequence[int]) -> Timing:
-        """Train in torchrun's processes and read the one line of JSON that the first of them prints."""
+        """Train in torchrun's processes and read the line of JSON that the first one prints."""
         shape = SHAPES[self.shape_name]
         driver = [str(HERE / "training_speed_ours.py"), str(self.work), "--shape", self.shape_name]
         driver += ["--precision", setting.precision, "--warm-up", str(shape.interval)]
@@ -139,7 +140,7 @@ class Ours:
         launcher = [sys.executable]
         if setting.processes > 1:
             launcher += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={setting.processes}"]
-        # The package of this checkout, installed or not.
+        # The package of this checkout, whether installed or not.
         environment = setting.environment() | {"PYTHONPATH": str(ROOT)}
         log = finish(start([*launcher, *driver], environment))
         measured = json.loads(re.findall(r'^\{"tokens".*\}$', log, flags=re.MULTILINE)[-1])

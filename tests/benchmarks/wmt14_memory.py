@@ -2,12 +2,12 @@
 
     python tests/benchmarks/wmt14_memory.py [--factors 5 50] [--limit 1.2]
 
-Makes archives in WMT14's layout out of `factor` times the Multi30k training pairs (en-de, 29,000; repeats begin with
-their number, so that they are distinct), serves them over loopback HTTP, and runs each stage of a recipe's preparation
-in a process of its own: `fetch` of the corpus, `prepare_corpus` with its cleaning (`clean`) and with de-duplication
-besides (`deduplicate`), the tokenizer on a capped sample, and the stores of token ids; then once more all of `nmt
-prepare recipes/wmt14_en_de/transformer_base.yaml` in one process (`together`), with a vocabulary that fits the text.
-Columns as in preparation_memory.py. Exits with status 1 when either grows by more than the limit.
+Makes archives in WMT14's layout from `factor` times the Multi30k training pairs (en-de, 29,000; each repeat starts with
+its number, so all are distinct), serves them over loopback HTTP, and runs each stage of a recipe's preparation in a
+separate process: `fetch` of the corpus, `prepare_corpus` with cleaning (`clean`) and also de-duplication
+(`deduplicate`), the tokenizer on a capped sample, and the stores of token ids; then the complete `nmt prepare
+recipes/wmt14_en_de/transformer_base.yaml` in one process (`together`), with a vocabulary size that fits the text.
+Columns as in preparation_memory.py. Exits with status 1 if either grows by more than the limit.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from tests.loopback import serving
 from tests.wmt14_archives import Checksums, Pair, write_archives
 
 SHARES = {"europarl-v7": 5, "commoncrawl": 4, "news-commentary-v9": 1}
-"""Tenths of the text that each part of the corpus is made of."""
+"""Tenths of the text in each part of the corpus."""
 CAP = 50_000
-"""Lines that train the tokenizer: fewer than the smaller corpus has, as a recipe's cap of a million is for WMT14."""
+"""Lines that train the tokenizer: fewer than the smaller corpus has, like a recipe's limit of a million for WMT14."""
 
 
 def real_pairs() -> list[Pair]:

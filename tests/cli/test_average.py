@@ -58,7 +58,7 @@ def test_mistakes(run: Path, tmp_path: Path) -> None:
     alone.write_bytes(one.read_bytes())
     for arguments, words in (
         ((one,), "at least two"),
-        ((one, tmp_path / "missing"), "nothing of this name"),
+        ((one, tmp_path / "missing"), "no such file or folder"),
         ((alone, one), "--like"),
         ((tmp_path, one), "a folder of weights_"),
     ):

@@ -58,7 +58,7 @@ def test_a_model_that_is_there_is_replaced_only_by_force(folder: Path) -> None:
 def test_another_folder_is_never_replaced(folder: Path) -> None:
     (folder / "out").mkdir()
     (folder / "out" / "thesis.txt").write_text("years of work")
-    with pytest.raises(UserError, match="something else that is there"):
+    with pytest.raises(UserError, match="an existing path that is not a model"):
         run(folder, "--force")
     assert (folder / "out" / "thesis.txt").exists()
 

@@ -55,7 +55,7 @@ def test_nothing_is_written_where_something_is_wrong(directory: Path) -> None:
     assert not out.exists()
     out.mkdir()
     (out / "thesis.txt").write_text("years of work")
-    with pytest.raises(UserError, match="something else"):
+    with pytest.raises(UserError, match="not a model"):
         run(directory, "--force")
 
 

@@ -144,7 +144,7 @@ def test_what_a_language_model_cannot_do_is_refused(run: Path, text: Path, tmp_p
         (("translate", run, text), "expected a translation model, got a language model. `nmt score MODEL"),
         (("export", "ctranslate2", run, tmp_path / "out"), "expected a translation model, got a language model"),
         (("score", run, "--source", text, "--target", text), "--source: expected no source with a language model"),
-        (("score", other, "--target", text), "--source: expected the text that --target translates, got nothing"),
+        (("score", other, "--target", text), "--source: expected the source text of --target, got nothing"),
         (("generate", other), "expected a language model, got a translation model"),
         (("evaluate", run, "--source", text, "--reference", text), "--source: expected nothing with a language model"),
         (("evaluate", run, "--reference", text, "--beam", 3), "--beam: expected nothing with a language model"),
@@ -190,14 +190,14 @@ MISTAKES = {
     "corpus.training=[{text: train.txt, tsv: train.txt}]": "give both source and target, or tsv alone, or for a lang",
     "corpus.source=en": "text is for a language model, but source is en: give pairs, or leave source out",
     "corpus={kind: multi30k, source: en, target: de}": "corpus.source: expected no source: a language model",
-    "task=translation": "model.kind: expected task language_model, which is what the model recurrent_lm is for, got "
+    "task=translation": "model.kind: expected task language_model, the task of the model recurrent_lm, got "
     "translation. Write the line `task: language_model` at the top",
     "task=language": "task: expected translation or language_model, got 'language'",
-    "model={kind: transformer}": "expected task translation, which is what the model transformer is for, got lang",
+    "model={kind: transformer}": "expected task translation, the task of the model transformer, got language",
     "tokenizer.joint=false": "tokenizer.joint: expected one vocabulary",
     "tokenizer.apostrophes=plain": "tokenizer.apostrophes: expected keep",
-    "training.best_by=bleu": "training.best_by: expected what can be measured of a language model: loss, tok",
-    "evaluation.measures=[perplexity, chrf]": "evaluation.measures: expected what can be measured of a language",
+    "training.best_by=bleu": "training.best_by: expected a measure of a language model: loss, tok",
+    "evaluation.measures=[perplexity, chrf]": "evaluation.measures: expected a measure of a language",
     "training.objective={kind: refinement}": "training.objective, ",
     "search.kind=beam": "search.kind: expected sampling",
 }

@@ -32,7 +32,7 @@ def test_it_translates_the_same_bytes(beam: int) -> None:
 
 def test_a_half_done_run_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     work = shutil.copytree(HALF_DONE, tmp_path / "work")
-    assert "going on after update 15" in succeed("train", work / "recipe.yaml", "--runs", work / "kept")
+    assert "resuming after update 15" in succeed("train", work / "recipe.yaml", "--runs", work / "kept")
     run = work / "kept" / "mine_en_de" / "half_done"
     found = load_file(run / "train" / "checkpoints" / "weights_00000040.safetensors")
     expected = load_file(HALF_DONE / "weights_00000040.safetensors")

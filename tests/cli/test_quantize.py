@@ -177,7 +177,7 @@ def test_the_model_itself_is_never_written_over(model: Path, tmp_path: Path, pla
 
 
 def test_quantising_twice_is_refused(small: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="floating-point.*8-bit.*Quantise the model that it was made from"):
+    with pytest.raises(UserError, match="floating-point.*8-bit.*Use the model that it was quantised from"):
         quantize(small, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

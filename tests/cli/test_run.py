@@ -155,7 +155,7 @@ def test_prepare_then_train_then_more_updates_then_another_rate(recipe: Path) ->
     assert str(directory(recipe) / "model") in output
     output = nmt(recipe, "train", "training.updates=10", "training.log_every=5")
     assert "updates 8 → 10; continuing" in output
-    assert "going on after update 8" in output
+    assert "resuming after update 8" in output
     output = nmt(recipe, "train", "training.updates=10", "training.seed=2")
     assert "training.seed 1 → 2; starting anew; the old train/ is kept in previous/train-" in output
     (kept,) = (directory(recipe) / "previous").glob("train-*/final.safetensors")
@@ -203,11 +203,11 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(
     process.send_signal(number)
     output, _ = process.communicate()
     assert process.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 130)
-    assert ("the same command goes on from there" in output) == (number != signal.SIGKILL)
+    assert ("the same command resumes from there" in output) == (number != signal.SIGKILL)
     assert not (directory(recipe) / "model").exists()
     output = nmt(recipe, "train", *LONG)
     assert "it was interrupted; continuing" in output
-    assert "going on after update" in output
+    assert "resuming after update" in output
     assert final_weights(recipe) == uninterrupted
 
 
@@ -377,13 +377,13 @@ def test_limits_and_choices_do_not_train_anew(recipe: Path) -> None:
     expected = final_weights(recipe)
     output = nmt(recipe, "train", "training.updates=4")
     assert "train" in reused(output)
-    assert "done further than is asked for" in output
+    assert "already further than requested" in output
     assert final_weights(recipe) == expected
     assert "starting anew" not in nmt(recipe, "train", "training.validate_every=3")
     assert final_weights(recipe) == expected
     output = nmt(recipe, "train", "training.best_by=loss", "training.average_checkpoints=1")
     assert "starting anew" not in output
-    assert "going on after update 8" in output
+    assert "resuming after update 8" in output
     assert not (directory(recipe) / "previous").exists()
 
 

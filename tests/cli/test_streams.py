@@ -75,7 +75,7 @@ def test_output_that_cannot_be_written_is_a_mistake(name: str, commands: dict[st
     assert "No space left" in errors
     status, _, errors = run(commands[name], {1: None})
     assert (status, errors.count("\n")) == (2, 1)
-    assert "standard output: expected to be open" in errors
+    assert "standard output: expected an open stream" in errors
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -99,7 +99,7 @@ def test_streams_that_are_not_needed_may_be_closed(name: str, commands: dict[str
 def test_input_that_is_closed(model: Path) -> None:
     status, _, errors = run(("translate", model), {0: None})
     assert (status, errors.count("\n")) == (2, 1)
-    assert "standard input: expected to be open, or a file named as INPUT" in errors
+    assert "standard input: expected an open stream, or a file as INPUT" in errors
 
 
 @pytest.mark.slow

@@ -85,7 +85,9 @@ def test_what_does_not_go_with_the_model_is_refused(model: Path, rest: str, word
 
 def test_training_starts_from_no_8_bit_model(model: Path) -> None:
     quantize_model(model, model.with_name("small"))
-    with pytest.raises(UserError, match=r"start_from.*floating-point.*8-bit.*Start from the model that it was made"):
+    with pytest.raises(
+        UserError, match=r"start_from.*floating-point.*8-bit.*Start from the model that it was quantised from"
+    ):
         load_recipe(recipe(model), [f"training.start_from={model.with_name('small')}"])
 
 

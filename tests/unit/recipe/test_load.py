@@ -257,7 +257,7 @@ def test_a_section_with_a_default_may_leave_its_kind_out(tmp_path: Path) -> None
         ("training.updates=many", ["training.updates", "valid integer", "'many'"]),
         ("training.updats=3", ["training.updats", "Did you mean `updates`?"]),
         ("trainin.updates=3", ["trainin", "Did you mean `training`?"]),
-        ("name.first=x", ["name to be a mapping", "'r'"]),
+        ("name.first=x", ["a mapping at name", "'r'"]),
         ("items.1.path=x", ["an index from 0 to 0", "'1'"]),
         ("items.path=x", ["an index from 0 to 0", "'path'"]),
         ("model.kind=x", ["model.kind", "one of adam, sgd"]),
