@@ -141,7 +141,7 @@ def test_it_is_averaged_quantised_and_shown(run: Path, text: Path, tmp_path: Pat
 def test_what_a_language_model_cannot_do_is_refused(run: Path, text: Path, tmp_path: Path) -> None:
     other = save_tiny_model(tmp_path / "translates")
     for arguments, words in (
-        (("translate", run, text), "expected a translation model, got a language model. `nmt score MODEL"),
+        (("translate", run, text), "expected a translation model, got a language model. Use `nmt score MODEL"),
         (("export", "ctranslate2", run, tmp_path / "out"), "expected a translation model, got a language model"),
         (("score", run, "--source", text, "--target", text), "--source: expected no source with a language model"),
         (("score", other, "--target", text), "--source: expected the source text of --target, got nothing"),
@@ -168,7 +168,7 @@ def test_python_of_the_documentation(run: Path, monkeypatch: pytest.MonkeyPatch)
         model.score(target="one").log_probability
     ] * 2
     assert model.generate(2, seed=5) == model.generate(3, seed=5)[:2]
-    with pytest.raises(error, match=r"expected a translation model, got a language model. Model.score"):
+    with pytest.raises(error, match=r"expected a translation model, got a language model. Use Model.score"):
         model.translate("one")
     with pytest.raises(error, match="source: expected None with a language model"):
         model.score("one", "one")

@@ -148,7 +148,7 @@ def test_several_references(files: dict[str, str]) -> None:
     for flag, times in (("--hypothesis", 3), ("--compare", 2)):
         done = run(evaluate, *both, "--hypothesis", files["good"], flag, files["bad"], flag, files["good"])
         assert done.exit_code == 2
-        assert f"{flag}: given {times} times" in done.stderr.replace("'", "")
+        assert f"{flag}: expected once, but given {times} times" in done.stderr.replace("'", "")
 
 
 def test_identical_text_scores_100_whatever_the_language(tmp_path: Path) -> None:

@@ -35,5 +35,5 @@ def test_a_killed_run_leaves_no_lock(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="can be written"), locked(tmp_path / "file" / "run"):
+    with pytest.raises(UserError, match="a writable folder"), locked(tmp_path / "file" / "run"):
         pass
