@@ -12,7 +12,7 @@ from nmt.cli.options import with_changes
 from nmt.cli.watched import busy
 from nmt.errors import UserError
 from nmt.evaluation.measures import MEASURES, OF_LANGUAGE_MODELS, MeasureName
-from nmt.evaluation.scores import scores, text_measures
+from nmt.evaluation.scores import scores, text_measures, token_measures
 from nmt.inference.options import TranslationOptions
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def language_model_scores(
     if len(references) > 1:
         raise UserError("--reference", "one text for a language model", f"{len(references)} of them")
     if strange := text_measures(measures):
-        known = ", ".join(name for name, measure in MEASURES.items() if measure.reads == "tokens")
+        known = ", ".join(token_measures(MEASURES))
         raise UserError(
             f"--measure {strange[0]}", f"a measure of a language model ({known})", "a measure of translations"
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,12 +112,12 @@ def check_measures(names: Sequence[str]) -> None:
         raise UserError("measures", f"one or more of {', '.join(MEASURES)}", repr(strange[0]) if strange else "none")
 
 
-def text_measures(names: Sequence[MeasureName]) -> list[MeasureName]:
+def text_measures(names: Iterable[MeasureName]) -> list[MeasureName]:
     """The measures that need translations."""
     return [name for name in names if MEASURES[name].reads == "text"]
 
 
-def token_measures(names: Sequence[MeasureName]) -> list[MeasureName]:
+def token_measures(names: Iterable[MeasureName]) -> list[MeasureName]:
     """The measures that need the model's probabilities of the references."""
     return [name for name in names if MEASURES[name].reads == "tokens"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, get_args
 
 from pydantic import Field
 
@@ -18,3 +18,10 @@ ModelConfig = Annotated[
     Transformer.Config | GNMT.Config | ConvS2S.Config | Luong.Config | DEQ.Config | RecurrentLM.Config | StackLM.Config,
     Field(discriminator="kind"),
 ]
+
+LANGUAGE_MODELS: tuple[str, ...] = tuple(
+    config.model_fields["kind"].default
+    for config in get_args(get_args(ModelConfig)[0])
+    if config.task == "language_model"
+)
+"""Kinds of the language models among them."""

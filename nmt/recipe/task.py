@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from nmt.conflict import Conflict
 from nmt.evaluation.measures import MEASURES
+from nmt.evaluation.scores import text_measures, token_measures
+from nmt.models import LANGUAGE_MODELS
 
 if TYPE_CHECKING:
     from nmt.recipe.recipe import Recipe
@@ -55,7 +57,7 @@ def _another_task(recipe: Recipe) -> Conflict:
     if recipe.task == "translation":
         fix = "Write the line `task: language_model` at the top of the recipe."
     else:
-        fix = "Choose recurrent_lm or stack_lm as model.kind, or leave the line `task: language_model` out."
+        fix = f"Choose {' or '.join(LANGUAGE_MODELS)} as model.kind, or leave the line `task: language_model` out."
     return Conflict(
         keys=(("task",), ("model", "kind")),
         expected=f"task {recipe.model.task}, the task of the model {kind}",
@@ -78,12 +80,12 @@ def _without_source(recipe: Recipe) -> Iterator[Conflict]:
 
 def _without_translations(recipe: Recipe) -> Iterator[Conflict]:
     """Settings that need translations, which a language model does not make."""
-    known = ", ".join(name for name, measure in MEASURES.items() if measure.reads == "tokens")
+    known = ", ".join(token_measures(MEASURES))
     for key, names in (
         (("evaluation", "measures"), recipe.evaluation.measures or ()),
         (("training", "best_by"), () if recipe.training.best_by == "loss" else (recipe.training.best_by,)),
     ):
-        if strange := [name for name in names if MEASURES[name].reads == "text"]:
+        if strange := text_measures(names):
             yield Conflict(
                 keys=(key,),
                 expected=f"a measure of a language model: {'loss, ' if key[0] == 'training' else ''}{known}",
