@@ -17,7 +17,7 @@ runs/<corpus>_<source>_<target>/<recipe name>/          (a language model's: run
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,8 @@ class RunResult:
     report: Mapping[str, Any]
     lines: Sequence[str] = ()
     """Lines drawn from a language model."""
+    references: Mapping[str, Path] = field(default_factory=dict)
+    """The references of each test set, one line per line of the translation in `translate/<test>`."""
 
 
 def run_directory(recipe: Recipe, runs: Path) -> Path:
@@ -110,7 +112,8 @@ def run(recipe: Recipe, runs: Path, reporter: Reporter) -> RunResult:
             for sample in samples(files, directory / TRANSLATE / name, recipe.evaluation.samples)
         ]
         lines = _drawn(recipe, trained.directory) if recipe.task == "language_model" else []
-    return RunResult(directory, trained.directory, scores, shown, report, lines)
+    references = {name: files.target for name, files in tests.items()}
+    return RunResult(directory, trained.directory, scores, shown, report, lines, references)
 
 
 def _scores(

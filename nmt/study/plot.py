@@ -1,0 +1,196 @@
+"""Figures of a study, as PNG and SVG: learning curves, and bars or lines of the measure. Needs matplotlib."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import cycle, islice
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING
+
+from nmt.output import write_bytes_atomically
+from nmt.study.measure import LOSS, label_of
+from nmt.study.results import Results, RunFigures, SystemResult, score_label
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from nmt.training.options import BestBy
+
+_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
+"""Okabe and Ito's palette, which people with any kind of colour blindness can tell apart; without its yellow, which is
+too faint on white."""
+_DASHES = ("-", "--", "-.", ":")
+_MARKERS = "osD^vPX"
+_MOST_LINES = 14
+"""Systems in one figure of curves; more could not be told apart."""
+_DOTS_PER_INCH = 150
+_STYLE = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#dddddd",
+    "svg.hashsalt": "nmt",  # the same figure gives the same file
+    "svg.fonttype": "none",
+}
+
+
+def draw(results: Results, directory: Path) -> list[Path]:
+    """Writes the figures of what has finished.
+
+    Returns:
+        Their paths; none of a figure without data.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+    """
+    from matplotlib import rc_context
+
+    with rc_context(_STYLE):
+        drawn = [("curves", _curves(results))]
+        axis = results.plan.study.plot.x
+        drawn.append(("bars", _bars(results)) if axis is None else ("lines", _lines(results, axis)))
+        return [path for name, figure in drawn if figure is not None for path in _write(figure, directory / name)]
+
+
+def _write(figure: Figure, path: Path) -> Iterator[Path]:
+    for kind, metadata in (("png", {}), ("svg", {"Date": None})):
+        file = path.with_suffix(f".{kind}")
+        with write_bytes_atomically(file) as handle:
+            figure.savefig(handle, format=kind, dpi=_DOTS_PER_INCH, metadata=metadata)
+        yield file
+
+
+def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def _looks() -> Iterator[dict[str, str]]:
+    """Colour, line and marker of each system: they differ in more than colour."""
+    for number, colour in enumerate(cycle(_COLOURS)):
+        turn = number // len(_COLOURS)
+        yield {
+            "color": colour,
+            "linestyle": _DASHES[(number + turn) % len(_DASHES)],
+            "marker": _MARKERS[number % len(_MARKERS)],
+        }
+
+
+def _curves(results: Results) -> Figure | None:
+    """A validation measure over updates: the mean over the seeds, and a band of one standard deviation."""
+    shown = [system for system in results.systems if system.finished][:_MOST_LINES]
+    name = _curve_measure(results, shown)
+    curves = [(system, list(_band(system.finished, name))) for system in shown]
+    curves = [(system, band) for system, band in curves if band]
+    if not curves:
+        return None
+    figure, axes = _figure(7.0, 4.2)
+    for (system, band), look in zip(curves, _looks(), strict=False):
+        updates, means, deviations = zip(*band, strict=True)
+        low = [mean - deviation for mean, deviation in zip(means, deviations, strict=True)]
+        high = [mean + deviation for mean, deviation in zip(means, deviations, strict=True)]
+        axes.plot(updates, means, label=system.variant.name, markersize=4, markevery=0.1, **look)
+        if any(deviations):
+            axes.fill_between(updates, low, high, color=look["color"], alpha=0.15, linewidth=0)
+    axes.set_xlabel("updates")
+    axes.set_ylabel(f"validation {label_of(name)}")
+    _legend(figure, axes, len(curves))
+    return figure
+
+
+def _curve_measure(results: Results, shown: Sequence[SystemResult]) -> BestBy:
+    """The study's measure if every run has it at its validations, else the loss."""
+    name = results.plan.study.measure.name
+    runs = [run for system in shown for run in system.finished]
+    return name if runs and all(any(run.curve.points(name)) for run in runs) else LOSS
+
+
+def _band(runs: Sequence[RunFigures], name: str) -> Iterator[tuple[int, float, float]]:
+    """Update, mean and standard deviation, at the updates that all runs have validated."""
+    points: list[Mapping[int, float]] = [dict(run.curve.points(name)) for run in runs]
+    for update in sorted(set[int].intersection(*(set(found) for found in points))):
+        values = [found[update] for found in points]
+        yield update, fmean(values), stdev(values) if len(values) > 1 else 0.0
+
+
+def _bars(results: Results) -> Figure | None:
+    """The measure of each system: bar, deviation, and a dot for each seed; a diamond for a published value."""
+    measure, study = results.plan.study.measure, results.plan.study
+    rows = [(s, s.summaries[0].mean) for s in results.systems if s.summaries[0].mean is not None]
+    if not rows:
+        return None
+    figure, axes = _figure(7.0, 1.1 + 0.42 * len(rows))
+    published: list[tuple[float, int]] = []
+    for height, (system, mean) in enumerate(rows):
+        assert mean is not None
+        deviation = system.summaries[0].deviation
+        own = system.difference is None
+        axes.barh(height, mean, height=0.62, color="#a6bddb" if own else "#56B4E9", xerr=deviation, capsize=3)
+        values = [value for run in system.finished if (value := run.value(measure)) is not None]
+        axes.plot(values, [height] * len(values), "o", color="black", markersize=3.5)
+        end = max([mean + (deviation or 0.0), *values])
+        axes.annotate(score_label(measure, mean), (end, height), xytext=(6, 0), textcoords="offset points", va="center")
+        if system.variant.name in study.published:
+            published.append((study.published[system.variant.name].value, height))
+    if published:
+        axes.plot(*zip(*published, strict=True), "D", markersize=7, mfc="none", mec="#D55E00", label="published")
+        axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1))
+    axes.set_yticks(range(len(rows)), [_short(system.variant.name) for system, _ in rows])
+    axes.invert_yaxis()
+    axes.grid(axis="y", visible=False)
+    axes.margins(x=0.12)
+    axes.set_xlabel(_axis_label(results))
+    return figure
+
+
+def _lines(results: Results, axis: str) -> Figure | None:
+    """The measure over an axis of the grid, with a line for each combination of everything else."""
+    lines: dict[str, list[tuple[float, float, float]]] = {}
+    for system in results.systems:
+        found, rest = system.summaries[0], [label for key, label in system.variant.point.items() if key != axis]
+        if found.mean is not None:
+            name = ", ".join(filter(None, (system.variant.system, *rest)))
+            point = float(system.variant.values[axis]), found.mean, found.deviation or 0.0
+            lines.setdefault(name, []).append(point)
+    if not lines:
+        return None
+    figure, axes = _figure(7.0, 4.2)
+    for (name, points), look in zip(islice(lines.items(), _MOST_LINES), _looks(), strict=False):
+        places, means, deviations = zip(*sorted(points), strict=True)
+        axes.errorbar(places, means, yerr=deviations, label=name, capsize=3, markersize=5, **look)
+    places_all = sorted({place for points in lines.values() for place, _, _ in points})
+    if places_all[0] > 0 and places_all[-1] / places_all[0] >= 16:
+        axes.set_xscale("log", base=2)
+    axes.set_xticks(places_all, [f"{place:g}" for place in places_all])
+    axes.minorticks_off()
+    axes.set_xlabel(axis.rpartition(".")[2].replace("_", " "))
+    axes.set_ylabel(_axis_label(results))
+    if any(lines):  # a single line needs no name
+        _legend(figure, axes, len(lines))
+    return figure
+
+
+def _axis_label(results: Results) -> str:
+    measure = results.plan.study.measure
+    arrow = "lower is better" if measure.lower_is_better else "higher is better"
+    return f"{measure.described(results.test_set)} ({arrow})"
+
+
+def _legend(figure: Figure, axes: Axes, lines: int) -> None:
+    """Inside the axes if it is small, else beside them, where it hides nothing."""
+    handles, labels = axes.get_legend_handles_labels()
+    labels = [_short(label) for label in labels]
+    if lines <= 4:
+        axes.legend(handles, labels, frameon=False)
+    else:
+        figure.legend(handles, labels, frameon=False, loc="outside right upper")
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 40 else name[:39] + "…"
