@@ -35,6 +35,9 @@ class Curve:
                 yield update, value
 
 
+NO_CURVE = Curve((), {})
+
+
 @dataclass(frozen=True)
 class Measured:
     """What a finished run measured."""

@@ -10,6 +10,7 @@ from nmt.output import write_atomically
 from nmt.pipeline.environment import versions
 from nmt.study.results import Results, SystemResult
 from nmt.study.table import Table
+from nmt.study.yardsticks import yardsticks_of
 
 RESULTS = "study.json"
 TABLE = "table.md"
@@ -38,6 +39,7 @@ def as_json(results: Results) -> dict[str, Any]:
         "measure": study.measure.described(results.test_set),
         "lower_is_better": study.measure.lower_is_better,
         "systems": [_system(results, system) for system in results.systems],
+        "yardsticks": [{"name": row.name, "values": list(row.values)} for row in yardsticks_of(results)],
         "versions": versions(),
     }
 

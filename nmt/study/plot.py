@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nmt.output import write_bytes_atomically
 from nmt.study.measure import LOSS, label_of
 from nmt.study.results import Results, RunFigures, SystemResult, score_label
+from nmt.study.yardsticks import yardsticks_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,6 +27,7 @@ _MARKERS = "osD^vPX"
 _MOST_LINES = 14
 """Systems in one figure of curves; more could not be told apart."""
 _DOTS_PER_INCH = 150
+_BESIDE: dict[str, Any] = {"textcoords": "offset points", "va": "center", "annotation_clip": False}
 _STYLE = {
     "font.size": 10,
     "axes.spines.top": False,
@@ -120,33 +122,43 @@ def _band(runs: Sequence[RunFigures], name: str) -> Iterator[tuple[int, float, f
 
 
 def _bars(results: Results) -> Figure | None:
-    """The measure of each system: bar, deviation, and a dot for each seed; a diamond for a published value."""
+    """The measure of each system: a bar, its deviation, a dot for each seed, and a diamond for a published value."""
     measure, study = results.plan.study.measure, results.plan.study
     rows = [(s, s.summaries[0].mean) for s in results.systems if s.summaries[0].mean is not None]
     if not rows:
         return None
-    figure, axes = _figure(7.0, 1.1 + 0.42 * len(rows))
+    figure, axes = _figure(7.0, 1.3 + 0.42 * len(rows))
+    seeds: list[tuple[float, int]] = []
     published: list[tuple[float, int]] = []
     for height, (system, mean) in enumerate(rows):
         assert mean is not None
         deviation = system.summaries[0].deviation
-        own = system.difference is None
-        axes.barh(height, mean, height=0.62, color="#a6bddb" if own else "#56B4E9", xerr=deviation, capsize=3)
-        values = [value for run in system.finished if (value := run.value(measure)) is not None]
-        axes.plot(values, [height] * len(values), "o", color="black", markersize=3.5)
-        end = max([mean + (deviation or 0.0), *values])
-        axes.annotate(score_label(measure, mean), (end, height), xytext=(6, 0), textcoords="offset points", va="center")
+        axes.barh(height, mean, height=0.62, color="#56B4E9", xerr=deviation, capsize=3)
+        seeds += [(value, height) for run in system.finished if (value := run.value(measure)) is not None]
+        text = score_label(measure, mean) + ("" if deviation is None else f" ± {score_label(measure, deviation)}")
+        axes.annotate(text, (1, height), xytext=(6, 0), xycoords=("axes fraction", "data"), **_BESIDE)
         if system.variant.name in study.published:
             published.append((study.published[system.variant.name].value, height))
+    axes.plot(*zip(*seeds, strict=True), "o", color="black", markersize=3.5, label="one seed")
     if published:
         axes.plot(*zip(*published, strict=True), "D", markersize=7, mfc="none", mec="#D55E00", label="published")
-        axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1))
+    for (name, value), style in zip(_common_yardsticks(results), ("--", ":", "-."), strict=False):
+        axes.axvline(value, color="#666666", linestyle=style, linewidth=1.2, label=_short(name))
+    axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0)
     axes.set_yticks(range(len(rows)), [_short(system.variant.name) for system, _ in rows])
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
-    axes.margins(x=0.12)
+    if axes.get_xlim()[0] > -0.1 * axes.get_xlim()[1]:
+        axes.set_xlim(left=0)  # bars begin at the axis, unless a deviation reaches beyond it
     axes.set_xlabel(_axis_label(results))
     return figure
+
+
+def _common_yardsticks(results: Results) -> Iterator[tuple[str, float]]:
+    """Name and value of the strategies that are the same for all systems."""
+    for row in yardsticks_of(results):
+        if row.common and row.values[0] is not None:
+            yield row.name, row.values[0]
 
 
 def _lines(results: Results, axis: str) -> Figure | None:

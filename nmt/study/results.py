@@ -15,7 +15,7 @@ from nmt.evaluation.measures import MEASURES
 from nmt.evaluation.tokenization import tokenizer_name
 from nmt.pipeline.report import REPORT, recipe_digest
 from nmt.pipeline.training import TRAIN
-from nmt.study.measure import Curve, Measured, StudyMeasure, finite, is_resampled
+from nmt.study.measure import NO_CURVE, Curve, Measured, StudyMeasure, finite, is_resampled
 from nmt.study.plan import Cell, Plan, Variant
 from nmt.study.state import State
 from nmt.study.statistics import Summary, combined_p, pooled_deviation, summary
@@ -23,7 +23,6 @@ from nmt.text import read_lines
 
 RESAMPLES = 1000
 """Resamples of each paired bootstrap."""
-NO_CURVE = Curve((), {})
 _LOG = "log.jsonl"
 _NOT_MEASURES = {"event", "update", "best", "samples", "what", "statistics"}
 

@@ -9,6 +9,7 @@ from nmt.pipeline.reporter import duration
 from nmt.study.measure import StudyMeasure
 from nmt.study.results import RESAMPLES, Results, SystemResult, better, score_label, signatures
 from nmt.study.statistics import Summary
+from nmt.study.yardsticks import yardsticks_of
 
 _MOST_SHOWN = 20
 """Failed runs that are listed; the others are counted."""
@@ -62,6 +63,10 @@ def table_of(results: Results) -> Table:
             published = study.published.get(system.variant.name)
             row.append("" if published is None else f"{published.value:g} [{sources.index(published.source) + 1}]")
         rows.append(row)
+    for yardstick in yardsticks_of(results):
+        values = [_value(value, m) for value, m in zip(yardstick.values, results.measures, strict=True)]
+        between = [""] * (differs + resampled)
+        rows.append([yardstick.name, values[0], *between, *values[1:], *[""] * (2 + bool(sources))])
     return Table(study.claim, _heading(results), columns, rows, [*_notes(results), *_sources(sources)])
 
 
@@ -70,6 +75,10 @@ def _measured(system: SystemResult, number: int, measure: StudyMeasure) -> str:
     found = system.summaries[number]
     words = _mean(found, measure)
     return words if found.count == len(system.runs) else f"{words} ({found.count} of {len(system.runs)} runs)"
+
+
+def _value(value: float | None, measure: StudyMeasure) -> str:
+    return "" if value is None else score_label(measure, value)
 
 
 def _mean(found: Summary, measure: StudyMeasure) -> str:
@@ -83,9 +92,8 @@ def _heading(results: Results) -> str:
     study = results.plan.study
     seeds = ", ".join(map(str, study.seeds))
     over = f"mean ± standard deviation over the seeds {seeds}" if len(study.seeds) > 1 else f"seed {seeds}"
-    what = study.measure.described(results.test_set)
     equal = f" Compared at equal {_EQUAL[study.compare]}." if study.compare else ""
-    return f"{what[:1].upper()}{what[1:]} ({better(study.measure)}), {over}.{equal}"
+    return f"{study.measure.described(results.test_set)} ({better(study.measure)}), {over}.{equal}"
 
 
 _EQUAL = {"updates": "numbers of updates", "parameters": "numbers of parameters", "time": "training times"}
