@@ -209,7 +209,7 @@ def validation_measures(recipe: Recipe) -> set[str]:
     return found
 
 
-def _spelled_out(value: object) -> object:
+def spelled_out(value: object) -> object:
     """A measure given by its name alone: `loss` is of validations, all others of a test set."""
     if isinstance(value, str):
         return {"kind": "validation" if value == LOSS else "test", "name": value}
@@ -217,7 +217,7 @@ def _spelled_out(value: object) -> object:
 
 
 AnyMeasure = Annotated[
-    Annotated[OfTest | OfValidation | UpdatesTo, Field(discriminator="kind")], BeforeValidator(_spelled_out)
+    Annotated[OfTest | OfValidation | UpdatesTo, Field(discriminator="kind")], BeforeValidator(spelled_out)
 ]
 """A measure by its name alone, or with its kind."""
 

@@ -121,11 +121,25 @@ def make_plan(study: Study, document: Document, folder: Path, runs: Path) -> Pla
         try:
             recipe = load_recipe(variant.recipe, variant.settings)
         except UserError as error:
-            mistakes.setdefault(str(error), error)  # a recipe's own mistake is every system's
+            told = _attributed(error, variant, document)
+            mistakes.setdefault(str(told), told)  # a recipe's own mistake is every system's
         else:
             recipes[variant.name] = _seeded(recipe, variant, study.seeds[0])
     raise_study(list(mistakes.values()), document.where)
     return Plan(study, document, runs / STUDIES / study.name, variants, recipes)
+
+
+def _attributed(error: UserError, variant: Variant, document: Document) -> UserError:
+    """A mistake of a recipe, with the system at fault unless the recipe is wrong without its settings too."""
+    if error.where.startswith(document.where) or not variant.settings:
+        return error
+    try:
+        load_recipe(variant.recipe)
+    except UserError as own:
+        if str(own) == str(error):
+            return error
+    where = f"{variant.where}: {variant.name}: {error.where}"
+    return UserError(where, error.expected, error.got, error.fix)
 
 
 def raise_study(mistakes: Sequence[UserError], file: str) -> None:

@@ -17,7 +17,7 @@ from nmt.study.plan import Plan, Variant
 from nmt.tokenizer import load_tokenizers
 
 _WIDTH = "model_dim"
-_NEAR = range(50, 201)
+_NEAR = range(25, 401)
 """Widths that are tried to match a number of parameters, in percent of the present one."""
 
 

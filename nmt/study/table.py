@@ -142,7 +142,8 @@ def _time_notes(results: Results) -> Iterator[str]:
             continue
         share = system.seconds / base.seconds - 1
         if abs(share) > results.plan.study.time_tolerance:
-            yield f"Not at equal times: {system.variant.name} took {share:+.0%} of the time of {base.variant.name}."
+            less = "less" if share < 0 else "more"
+            yield f"Unequal times: {system.variant.name} took {abs(share):.0%} {less} than {base.variant.name}."
 
 
 def _failure_notes(results: Results) -> Iterator[str]:
