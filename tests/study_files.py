@@ -53,7 +53,7 @@ TRANSLATIONS = {"good": LINES[5:45], "bad": [" ".join(line.split()[::-1]) for li
 def write_study(folder: Path, study: str = STUDY) -> Path:
     """A study with its recipe and text."""
     for name, chosen in (("train", LINES), ("validation", LINES[:4]), ("test", LINES[5:45])):
-        text = "".join(f"{line}\t{line}\n" for line in chosen)
+        text = "".join(f"{line}\t{line[::-1]}\n" for line in chosen)
         (folder / f"{name}.tsv").write_text(text, encoding="utf-8")
     (folder / "small.yaml").write_text(RECIPE, encoding="utf-8")
     path = folder / "widths.yaml"

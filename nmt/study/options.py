@@ -50,7 +50,7 @@ class Published(Options):
 
 
 class Plot(Options):
-    """The figure of the results."""
+    """Options of the figure of the results."""
 
     x: str | None = None
     """Axis of the grid with numbers as values: the measure is drawn over it, with one line per system. null: bars."""
@@ -96,7 +96,7 @@ class Study(Options):
     published: dict[str, Published] = {}
     """Published results, by the system's name in the table."""
     plot: Plot = Plot()
-    """The figure of the results."""
+    """How the results are drawn, beside the learning curves."""
 
     @field_validator("seeds")
     @classmethod

@@ -111,12 +111,8 @@ def test_systems_are_trained_and_compared(study: Path) -> None:
     assert plain["systems"][1]["parameters"] > plain["systems"][0]["parameters"]
     log = (results(study) / "logs/wide_seed_1.log").read_text(encoding="utf-8")
     assert "tokenizer: reused (" in log
-    run = results(study) / "tiny_en_xx/narrow_seed_1"
-    assert (
-        succeed("run", study.with_name("small.yaml"), "name=narrow_seed_1", "--runs", results(study)).count("reused")
-        >= 7
-    )
-    assert (run / "model/metadata.json").exists()
+    by_hand = succeed("run", study.with_name("small.yaml"), "name=narrow_seed_1", "--runs", results(study))
+    assert by_hand.count("reused (") == 7  # it is an ordinary run
     study.write_text(STUDY.replace("[1, 2]", "[1]"), encoding="utf-8")
     assert succeed("study", study).count("reused (finished before, unchanged)") == 2
 
