@@ -48,9 +48,11 @@ def command() -> None:
     """Compare systems: train each with several seeds, then show the measures, their deviations and significance.
 
     \b
-    nmt study STUDY.yaml            # runs what is missing, then prints the table
-    nmt study check STUDY.yaml      # checks the study, counts parameters; does not train
-    nmt study show STUDY.yaml       # the table of what has finished so far
+    nmt study STUDY.yaml             # runs what is missing, then prints the table
+    nmt study STUDY.yaml --jobs 2    # two runs at a time
+    nmt study check STUDY.yaml       # checks the study, counts parameters; does not train
+    nmt study show STUDY.yaml        # the table of what has finished so far
+    nmt study schema                 # the JSON schema of studies, which describes every key
 
     \b
     A STUDY is a YAML file, such as:
@@ -60,8 +62,6 @@ def command() -> None:
         2,000 pieces: {tokenizer.vocabulary_size: 2000}
       seeds: [1, 2, 3]
       measure: bleu
-
-    docs/studies.md explains it; `nmt study schema` describes every key.
     """
 
 

@@ -73,7 +73,7 @@ def _figure(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, figure.add_subplot()
 
 
-def _looks() -> Iterator[dict[str, str]]:
+def _looks() -> Iterator[dict[str, Any]]:
     """Colour, line and marker of each system: they differ in more than colour."""
     for number, colour in enumerate(cycle(_COLOURS)):
         turn = number // len(_COLOURS)

@@ -126,13 +126,13 @@ def test_an_interrupted_study_saves_a_checkpoint_and_ends_as_run_does(study: Pat
         [sys.executable, "-m", "nmt", "study", study], env=environment, stdout=subprocess.PIPE, text=True
     )
     last = results(study) / "tiny_en_xx/narrow_seed_1/train/checkpoints/last.safetensors"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while not last.exists():
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.05)
     process.send_signal(number)
-    process.communicate(timeout=60)
+    process.communicate(timeout=120)
     assert process.returncode == 128 + number
     log = (results(study) / "logs/narrow_seed_1.log").read_text(encoding="utf-8")
     assert "the same command resumes from there" in log

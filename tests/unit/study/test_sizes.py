@@ -27,7 +27,7 @@ def test_a_width_that_fits_is_named_and_fits(tmp_path: Path) -> None:
         check(load(tmp_path, f"{study}compare: parameters\nparameter_tolerance: 0.05\n"))
     width = caught.value.fix.split()[1]
     study = study.replace("model_dim: 32", f"model_dim: {width}")
-    assert check(load(tmp_path, f"{study}compare: parameters\nparameter_tolerance: 0.1\n"))
+    assert check(load(tmp_path, f"{study}compare: parameters\nparameter_tolerance: 0.1\n")).sizes
 
 
 def test_a_bound_is_compared_once_the_text_has_been_read(tmp_path: Path) -> None:
