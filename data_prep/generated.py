@@ -35,7 +35,7 @@ def generate_files(
     if _up_to_date(directory, made_by, {f"{split}.{language}" for split in splits for language in languages}):
         return
     directory.mkdir(parents=True, exist_ok=True)
-    digests = {}
+    digests = dict[str, str]()
     for split, rows in generate().items():
         text = text_at(directory, split, languages)
         with row_writer(text) as write:

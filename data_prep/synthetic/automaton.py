@@ -38,7 +38,8 @@ class Automaton:
         """One of these strings, each equally probable; there must be one."""
         completions, state, string = _completions(self, accepted, length), 0, list[str]()
         for left in reversed(range(length)):
-            chosen = random.randrange(completions[left + 1][state])
+            strings = completions[left + 1][state]
+            chosen = random.randrange(strings) if strings > 1 else 0  # the only one: nothing to draw
             for symbol, after in zip(self.symbols, self.transitions[state], strict=True):
                 if chosen < completions[left][after]:
                     string.append(symbol)

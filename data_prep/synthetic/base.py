@@ -22,7 +22,7 @@ BLANK, MARKER = "_", "?"
 ACCEPT, REJECT = "accept", "reject"
 """Answers of tasks that ask whether the input belongs to a language."""
 
-_ATTEMPTS = 50
+_ATTEMPTS = 20
 """Draws of an example until one is accepted that a held-out set has."""
 
 Distribution = Mapping[str, float]
@@ -123,10 +123,8 @@ class Synthetic(CorpusOptions):
 
     def _splits(self) -> Mapping[str, Iterable[tuple[str, str]]]:
         splits, held = dict[str, Iterable[tuple[str, str]]](), set[str]()
-        for split, size in {
-            **dict.fromkeys(self.test_sets, self.test_pairs),
-            "validation": self.validation_pairs,
-        }.items():
+        sizes = {**dict.fromkeys(self.test_sets, self.test_pairs), "validation": self.validation_pairs}
+        for split, size in sizes.items():
             rows = list(self._drawn(split, size, frozenset(held)))
             held.update(source for source, _ in rows)
             splits[split] = rows

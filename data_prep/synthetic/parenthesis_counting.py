@@ -1,4 +1,4 @@
-"""Counting open brackets of several kinds among noise (the parenthesis task, Foerster et al. 2017; Jing et al. 2019)."""
+"""Counting open brackets among noise: the parenthesis task (Foerster et al. 2017; Jing et al. 2019)."""
 
 from __future__ import annotations
 
