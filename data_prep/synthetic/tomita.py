@@ -46,7 +46,7 @@ class Tomita(Synthetic):
 
     Without reading the input, half of the answers are right; the perplexity is 2^(1/2) = 1.41 with the end of the
     answer, the token accuracy 75 %. The optimum is exact match 100 %, perplexity 1. (Accepted strings of grammars 2
-    and 5 have an even number of bits; an odd number tells about a quarter of the rejected ones at least.)
+    and 5 have an even number of bits, so looking at the length alone gives about 62 % there.)
     """
 
     kind: Literal["tomita"] = "tomita"
