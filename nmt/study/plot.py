@@ -25,10 +25,14 @@ too faint on white."""
 _DASHES = ("-", "--", "-.", ":")
 _MARKERS = "osD^vPX"
 _MOST_LINES = 14
-"""Systems in one figure of curves; more could not be told apart."""
+"""Lines in one panel; more could not be told apart."""
+_FEW_LINES = 4
+"""Lines whose legend has room among them."""
+_MOST_PANELS = 12
+_PANELS_BESIDE = 3
 _DOTS_PER_INCH = 150
 _BESIDE: dict[str, Any] = {"textcoords": "offset points", "va": "center", "annotation_clip": False}
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -76,34 +80,56 @@ def _figure(width: float, height: float) -> tuple[Figure, Axes]:
 def _looks() -> Iterator[dict[str, Any]]:
     """Colour, line and marker of each system: they differ in more than colour."""
     for number, colour in enumerate(cycle(_COLOURS)):
-        turn = number // len(_COLOURS)
-        yield {
-            "color": colour,
-            "linestyle": _DASHES[(number + turn) % len(_DASHES)],
-            "marker": _MARKERS[number % len(_MARKERS)],
-        }
+        dash = _DASHES[(number + 2 * (number // len(_COLOURS))) % len(_DASHES)]
+        yield {"color": colour, "linestyle": dash, "marker": _MARKERS[number % len(_MARKERS)]}
 
 
 def _curves(results: Results) -> Figure | None:
-    """A validation measure over updates: the mean over the seeds, and a band of one standard deviation."""
-    shown = [system for system in results.systems if system.finished][:_MOST_LINES]
+    """A validation measure over updates: the mean over the seeds, and a band of one standard deviation.
+
+    In a grid of systems, each point of the grid, at which the systems are compared, has a panel.
+    """
+    from matplotlib.figure import Figure
+
+    shown = [system for system in results.systems if system.finished]
     name = _curve_measure(results, shown)
-    curves = [(system, list(_band(system.finished, name))) for system in shown]
-    curves = [(system, band) for system, band in curves if band]
-    if not curves:
+    panels: dict[str, list[tuple[str, list[tuple[int, float, float]]]]] = {}
+    for system in shown:
+        variant = system.variant
+        panel, label = (", ".join(variant.point.values()), variant.system) if variant.system else ("", variant.name)
+        if band := list(_band(system.finished, name)):
+            panels.setdefault(panel, []).append((label, band))
+    panels = {title: lines[:_MOST_LINES] for title, lines in islice(panels.items(), _MOST_PANELS)}
+    if not panels:
         return None
-    figure, axes = _figure(7.0, 4.2)
-    for (system, band), look in zip(curves, _looks(), strict=False):
-        updates, means, deviations = zip(*band, strict=True)
+    columns = min(len(panels), _PANELS_BESIDE)
+    rows = -(-len(panels) // columns)
+    size = (7.0, 4.2) if len(panels) == 1 else (1.5 + 2.8 * columns, 0.6 + 2.4 * rows)
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    looks: dict[str, dict[str, Any]] = {}
+    for axes, (title, lines) in zip(grid.flat, panels.items(), strict=False):
+        for label, band in lines:
+            if label not in looks:
+                looks[label] = next(islice(_looks(), len(looks), None))
+            _draw_band(axes, label, band, looks[label])
+        axes.set_title(title, fontsize="medium")
+    for number, axes in enumerate(grid.flat):
+        axes.set_visible(number < len(panels))
+        axes.tick_params(labelbottom=number + columns >= len(panels))  # the lowest of its column
+    figure.supxlabel("updates", fontsize="medium")
+    figure.supylabel(f"validation {label_of(name)}", fontsize="medium")
+    _legend(figure, grid.flat[0], len(looks), beside=len(panels) > 1)
+    return figure
+
+
+def _draw_band(axes: Axes, label: str, band: Sequence[tuple[int, float, float]], look: dict[str, Any]) -> None:
+    updates, means, deviations = zip(*band, strict=True)
+    axes.plot(updates, means, label=label, markersize=4, markevery=0.1, **look)
+    if any(deviations):
         low = [mean - deviation for mean, deviation in zip(means, deviations, strict=True)]
         high = [mean + deviation for mean, deviation in zip(means, deviations, strict=True)]
-        axes.plot(updates, means, label=system.variant.name, markersize=4, markevery=0.1, **look)
-        if any(deviations):
-            axes.fill_between(updates, low, high, color=look["color"], alpha=0.15, linewidth=0)
-    axes.set_xlabel("updates")
-    axes.set_ylabel(f"validation {label_of(name)}")
-    _legend(figure, axes, len(curves))
-    return figure
+        axes.fill_between(updates, low, high, color=look["color"], alpha=0.15, linewidth=0)
 
 
 def _curve_measure(results: Results, shown: Sequence[SystemResult]) -> BestBy:
@@ -183,8 +209,8 @@ def _lines(results: Results, axis: str) -> Figure | None:
     axes.minorticks_off()
     axes.set_xlabel(axis.rpartition(".")[2].replace("_", " "))
     axes.set_ylabel(_axis_label(results))
-    if any(lines):  # a single line needs no name
-        _legend(figure, axes, len(lines))
+    if any(lines):  # a single line without a name needs none
+        _legend(figure, axes, len(lines), beside=False)
     return figure
 
 
@@ -194,11 +220,11 @@ def _axis_label(results: Results) -> str:
     return f"{measure.described(results.test_set)} ({arrow})"
 
 
-def _legend(figure: Figure, axes: Axes, lines: int) -> None:
+def _legend(figure: Figure, axes: Axes, lines: int, *, beside: bool) -> None:
     """Inside the axes if it is small, else beside them, where it hides nothing."""
     handles, labels = axes.get_legend_handles_labels()
     labels = [_short(label) for label in labels]
-    if lines <= 4:
+    if lines <= _FEW_LINES and not beside:
         axes.legend(handles, labels, frameon=False)
     else:
         figure.legend(handles, labels, frameon=False, loc="outside right upper")

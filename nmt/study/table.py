@@ -128,9 +128,9 @@ def _seed_notes(results: Results) -> Iterator[str]:
             share = f"{found.value:+.{measure.decimals}f} at ± {found.pooled_deviation:.{measure.decimals}f}"
             exceeds[abs(found.value) > found.pooled_deviation].append(f"{system.variant.name} ({share})")
     if exceeds[True]:
-        yield f"Differences larger than the standard deviation over the seeds: {', '.join(exceeds[True])}."
+        yield f"Differences larger than the standard deviation over the seeds: {'; '.join(exceeds[True])}."
     if exceeds[False]:
-        yield f"Differences no larger than the standard deviation over the seeds: {', '.join(exceeds[False])}."
+        yield f"Differences no larger than the standard deviation over the seeds: {'; '.join(exceeds[False])}."
 
 
 def _time_notes(results: Results) -> Iterator[str]:
