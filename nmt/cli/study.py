@@ -192,7 +192,7 @@ def _show_table(results: Results, console: Console) -> None:
     console.print(found.heading, soft_wrap=whole)
     table = Table(*found.columns, box=box.SIMPLE_HEAD, pad_edge=False)
     for column in table.columns[1:]:
-        column.justify, column.no_wrap = "right", True
+        column.justify, column.no_wrap = "right", whole
     for row in found.rows:
         table.add_row(*row)
     console.print(table)

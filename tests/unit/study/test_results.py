@@ -140,6 +140,14 @@ def test_results_are_plain_data(tmp_path: Path) -> None:
     assert (plan.directory / "table.md").read_text(encoding="utf-8").startswith("# A wider model is better.\n\n")
 
 
+def test_equal_translations_differ_by_chance(tmp_path: Path) -> None:
+    plan = load(tmp_path, STUDY)
+    state = State(plan.directory)
+    for cell in plan.cells():
+        finish(cell, state, {"chrf": 40.0})
+    assert table(plan, state).rows[1][2:4] == ["+0.0", "1.000"]
+
+
 def test_p_values_are_kept(tmp_path: Path) -> None:
     plan = load(tmp_path, STUDY)
     state = finished(plan)
