@@ -13,12 +13,12 @@ from nmt.models.language.stack import StackLM
 from nmt.models.luong import Luong
 from nmt.models.transformer import Transformer
 from nmt.nn.cells import GRU, LSTM, CellConfig, CellNormConfig, TanhCell
-from nmt.nn.cells.norms import AssortedTimeNorm, InputBatchNorm, SiteLayerNorm
+from nmt.nn.cells.norms import AssortedTimeNorm, InputBatchLayerNorm, InputBatchNorm, SiteLayerNorm
 from nmt.nn.clipping import Clipping
 from nmt.nn.equilibrium import Implicit, Phantom
 from nmt.nn.fixed_point import Anderson, Broyden, Picard
 from nmt.nn.mixers import SSRU, Attention, CausalMixerConfig, MixerConfig
-from nmt.nn.norm import BatchNorm, LayerNorm, NormConfig
+from nmt.nn.norm import BatchLayerNorm, BatchNorm, LayerNorm, NormConfig
 from tests.solver_limits import Limits
 
 _transformer = partial(
@@ -69,6 +69,7 @@ MODELS: dict[str, ModelConfig] = {
         normalized_embeddings=True,
     ),
     "transformer-batch-norm": _transformer(norm="pre", encoder_norm=BatchNorm.Config()),
+    "transformer-batch-layer-norm": _transformer(encoder_norm=BatchLayerNorm.Config()),
     "transformer-ssru": _transformer(decoder_mixer=SSRU.Config()),
     "gnmt": _deep(),
     "gnmt-current-context": _deep(
@@ -118,6 +119,13 @@ MODELS: dict[str, ModelConfig] = {
         cell=LSTM.Config(norm=AssortedTimeNorm.Config(window=3)),
         encoder_cell=LSTM.Config(norm=InputBatchNorm.Config()),
     ),
+    "luong-recurrent-batch-norm": _recurrent(
+        layers=1,
+        encoder_dim=9,
+        decoder_dim=12,
+        bidirectional=True,
+        encoder_cell=LSTM.Config(norm=InputBatchNorm.Config(sites=None)),
+    ),
     "deq": _equilibrium(
         encoder_solver=Broyden(**_EXACT, memory=100),
         decoder_solver=Anderson(**_EXACT, window=12),
@@ -148,6 +156,8 @@ CELLS: dict[str, CellConfig] = {
 CELL_NORMS: dict[str, CellNormConfig] = {
     "layer": SiteLayerNorm.Config(),
     "batch": InputBatchNorm.Config(momentum=0.3),
+    "recurrent-batch": InputBatchNorm.Config(momentum=0.3, sites=None, least_rows=2, most_steps=4),
+    "batch-layer": InputBatchLayerNorm.Config(momentum=0.3),
     "assorted-time": AssortedTimeNorm.Config(window=3),
 }
 """The norms within cells that tests/contract/test_cells.py runs over, each with every cell."""
@@ -155,8 +165,12 @@ CELL_NORMS: dict[str, CellNormConfig] = {
 NORMS: dict[str, NormConfig] = {
     "layer": LayerNorm.Config(),
     "batch": BatchNorm.Config(momentum=0.3),
+    "batch-layer": BatchLayerNorm.Config(momentum=0.3),
+    "batch-layer-of-a-size": BatchLayerNorm.Config(momentum=0.3, batch_size=5, scaled=True),
 }
 """The norms that tests/contract/test_norms.py runs over."""
+COUNTING_SEQUENCES = {"batch-layer"}
+"""Those of them whose training depends on how the tokens of a batch are cut into sequences."""
 
 MIXERS: dict[str, MixerConfig] = {
     "attention": Attention.Config(),
