@@ -101,6 +101,7 @@ def test_one_step_without_padding_is_torchs_batch_norm() -> None:
         torch.testing.assert_close(found, expected)
         found.pow(3).sum().backward()
         expected.pow(3).sum().backward()
+        assert mine.grad is not None
         torch.testing.assert_close(mine.grad[:, 0], other.grad, atol=1e-5, rtol=1e-5)
         end_update(ours)
     torch.testing.assert_close(ours.running_mean[0], theirs.running_mean)
