@@ -99,24 +99,35 @@ class BatchLayerNorm(PooledStatistics, Norm):
         with torch.autocast(x.device.type, enabled=False):  # sums over many tokens need more than half precision
             rows = x.to(torch.promote_types(x.dtype, torch.float32)).reshape(len(x), -1, x.shape[-1])  # [B, T, D]
             real = torch.ones_like(rows[..., 0], dtype=torch.bool) if mask is None else mask.reshape(len(x), -1)
-            own_variance, own_mean = torch.var_mean(rows, dim=-1, correction=0, keepdim=True)
             if self.training:
-                share = self._share(real)
-                tokens = rows[real]  # [n, D]
+                share, tokens = self._share(real), rows[real]  # [n, D]
                 variance, mean = torch.var_mean(tokens, dim=0, correction=0)
                 self.gather(len(tokens), mean, variance)
-                self._gather_tokens(share.expand_as(own_mean)[real], own_mean[real], own_variance[real])
+                by_feature, *own = self._by_own(rows)
+                self._gather_tokens(*(part.expand_as(own[0])[real] for part in (share, *own)))
             else:
-                share = self.running_share
+                by_feature, share = self._by_feature(rows), self.running_share
                 mean, variance = self._of_population_or_sentences(rows, real)
-                origin = self.inference
-                own_mean = own_mean if origin.feature_mean == "batch" else self.running_feature_mean
-                own_variance = own_variance if origin.feature_variance == "batch" else self.running_feature_var
-            by_feature = (rows - own_mean) * torch.rsqrt(own_variance + self.epsilon)
-            by_batch = (rows - mean) * torch.rsqrt(variance + self.epsilon)
             shares = (share - self.zeta).clamp_min(0.0), (1.0 - share - self.zeta).clamp_min(0.0)
-            blended = shares[0] * by_feature + shares[1] * by_batch
-            return (blended * (self.weight * self.scale) + self.bias).view_as(x).to(x.dtype)
+            weight = self.weight * self.scale
+            by_batch = (rows - mean) * (weight * shares[1] * torch.rsqrt(variance + self.epsilon))
+            return torch.addcmul(by_batch + self.bias, by_feature, weight * shares[0]).view_as(x).to(x.dtype)
+
+    def _by_own(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Vectors [B, T, D] normalised by their own statistics, and these, [B, T, 1], without gradients."""
+        by_feature, mean, inverse = torch.native_layer_norm(rows, rows.shape[-1:], None, None, self.epsilon)
+        variance = inverse.detach().pow(-2) - self.epsilon
+        return by_feature, mean.detach(), variance.clamp_min(0.0)
+
+    def _by_feature(self, rows: Tensor) -> Tensor:
+        """Vectors [B, T, D] normalised over their features in inference."""
+        origin = self.inference
+        if (origin.feature_mean, origin.feature_variance) == ("batch", "batch"):
+            return self._by_own(rows)[0]
+        variance, mean = torch.var_mean(rows, dim=-1, correction=0, keepdim=True)
+        mean = mean if origin.feature_mean == "batch" else self.running_feature_mean
+        variance = variance if origin.feature_variance == "batch" else self.running_feature_var
+        return (rows - mean) * torch.rsqrt(variance + self.epsilon)
 
     def _share(self, real: Tensor) -> Tensor:
         """1/B of a micro-batch with these real positions [B, T]: a single float."""
@@ -139,7 +150,7 @@ class BatchLayerNorm(PooledStatistics, Norm):
         return mean, variance
 
     def _gather_tokens(self, *parts: Tensor) -> None:
-        sums = torch.stack([part.detach().sum(dtype=torch.float64) for part in parts])
+        sums = torch.stack([part.sum(dtype=torch.float64) for part in parts])
         self._token_sums[:] = [sum(self._token_sums, sums)]
 
     def statistics(self) -> dict[str, Tensor]:
