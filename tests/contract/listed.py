@@ -119,6 +119,7 @@ MODELS: dict[str, ModelConfig] = {
         decoder_dim=12,
         cell=ARMA.Config(p=2, q=1),
         encoder_cell=ARMA.Config(p=1, q=2, activation="relu"),
+        initial_range=0.4,  # with more, two lags of random matrices enlarge every rounding
     ),
     "luong-assorted-time-norm": _recurrent(
         layers=1,
