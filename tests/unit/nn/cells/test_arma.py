@@ -110,21 +110,6 @@ def test_diagonal_it_is_the_cell_with_diagonal_matrices() -> None:
     assert sum(part.numel() for part in diagonal.recurrent.parameters()) == 3 * 5
 
 
-@pytest.mark.parametrize("diagonal", [False, True])
-def test_its_gradient_is_that_of_the_equations(diagonal: bool) -> None:
-    torch.manual_seed(9)
-    cell = ARMA.Config(p=2, q=3, diagonal=diagonal).build(2, 3).double()
-    cell.initialise(Uniform(0.7, biases=0.5))
-    names = [name for name, _ in cell.named_parameters()]
-
-    def read(x: Tensor, *weights: Tensor) -> Tensor:
-        outputs: Tensor = torch.func.functional_call(cell, dict(zip(names, weights, strict=True)), (x,))
-        return outputs
-
-    x = torch.randn(2, 5, 2, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(read, (x, *cell.parameters()))
-
-
 @torch.no_grad()
 def test_a_limit_holds_a_recurrence_that_diverges() -> None:
     x = torch.ones(1, 200, 2)
@@ -143,7 +128,7 @@ def test_training_finds_the_parameters_of_a_process() -> None:
     cell.initialise(Uniform(0.05))
     shocks = functional.pad(torch.ones(1, 1, 1, dtype=torch.float64), (0, 0, 0, 39))
     series = simulated(beta[:, None, None], gamma[:, None, None], shocks)
-    optimiser = torch.optim.LBFGS(cell.parameters(), max_iter=100, tolerance_change=0.0, line_search_fn="strong_wolfe")
+    optimiser = torch.optim.LBFGS(cell.parameters(), max_iter=50, line_search_fn="strong_wolfe")
 
     def loss() -> float:
         optimiser.zero_grad()

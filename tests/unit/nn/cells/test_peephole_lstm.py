@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from nmt.nn.cells import PeepholeLSTM
 from nmt.nn.cells.lstm import LSTMState
@@ -54,17 +54,3 @@ def test_a_closed_input_gate_and_an_open_forget_gate_keep_the_memory() -> None:
         cell.input.bias[:3], cell.input.bias[3:6] = -1e4, 1e4
     memory = torch.randn(4, 3)
     assert torch.equal(cell.step(torch.randn(4, 2), LSTMState(torch.randn(4, 3), memory)).memory, memory)
-
-
-def test_its_gradient_is_that_of_the_equations() -> None:
-    torch.manual_seed(6)
-    cell = PeepholeLSTM.Config().build(2, 3).double()
-    cell.initialise(Uniform(0.7, biases=0.5))
-    names = [name for name, _ in cell.named_parameters()]
-
-    def read(x: Tensor, *weights: Tensor) -> Tensor:
-        outputs: Tensor = torch.func.functional_call(cell, dict(zip(names, weights, strict=True)), (x,))
-        return outputs
-
-    x = torch.randn(2, 4, 2, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(read, (x, *cell.parameters()))
