@@ -12,7 +12,7 @@ from nmt.models.language.recurrent import RecurrentLM
 from nmt.models.language.stack import StackLM
 from nmt.models.luong import Luong
 from nmt.models.transformer import Transformer
-from nmt.nn.cells import GRU, LSTM, CellConfig, CellNormConfig, TanhCell
+from nmt.nn.cells import GRU, LSTM, NCGRU, CellConfig, CellNormConfig, TanhCell
 from nmt.nn.cells.norms import AssortedTimeNorm, InputBatchNorm, SiteLayerNorm
 from nmt.nn.clipping import Clipping
 from nmt.nn.equilibrium import Implicit, Phantom
@@ -42,6 +42,7 @@ LANGUAGE_MODELS: dict[str, RecurrentLM.Config | StackLM.Config] = {
     "recurrent-lm-gru": _recurrent_lm(cell=GRU.Config()),
     "recurrent-lm-gru-reset-after": _recurrent_lm(cell=GRU.Config(reset_after=True)),
     "recurrent-lm-tanh": _recurrent_lm(layers=1, cell=TanhCell.Config()),
+    "recurrent-lm-nc-gru": _recurrent_lm(cell=NCGRU.Config(orthogonal=("candidate", "reset"))),
     "recurrent-lm-layer-norm": _recurrent_lm(cell=LSTM.Config(norm=SiteLayerNorm.Config())),
     "recurrent-lm-assorted-time-norm": _recurrent_lm(cell=GRU.Config(norm=AssortedTimeNorm.Config(window=3))),
     "stack-lm": _stack_lm(),
@@ -109,6 +110,7 @@ MODELS: dict[str, ModelConfig] = {
         layers=2, encoder_dim=8, decoder_dim=14, bidirectional=True, cell=LSTM.Config(output_tanh=False)
     ),
     "luong-gru": _recurrent(layers=2, encoder_dim=9, decoder_dim=12, cell=GRU.Config(reset_after=True)),
+    "luong-nc-gru": _recurrent(layers=2, encoder_dim=9, decoder_dim=12, cell=NCGRU.Config()),
     "luong-tanh": _recurrent(layers=1, encoder_dim=12, decoder_dim=12, cell=TanhCell.Config()),
     "luong-assorted-time-norm": _recurrent(
         layers=1,
@@ -143,6 +145,8 @@ CELLS: dict[str, CellConfig] = {
     "gru": GRU.Config(),
     "gru-reset-after": GRU.Config(reset_after=True),
     "tanh": TanhCell.Config(),
+    "nc-gru": NCGRU.Config(),
+    "nc-gru-reset": NCGRU.Config(orthogonal=("candidate", "reset"), reset_after=True),
 }
 
 CELL_NORMS: dict[str, CellNormConfig] = {

@@ -9,11 +9,12 @@ from pydantic import AfterValidator, Field
 from nmt.nn.cells.base import AnyCell, Cell, CellState
 from nmt.nn.cells.gru import GRU
 from nmt.nn.cells.lstm import LSTM
+from nmt.nn.cells.nc_gru import NCGRU
 from nmt.nn.cells.norms import CellNormConfig
 from nmt.nn.cells.options import CellOptions
 from nmt.nn.cells.tanh import TanhCell
 
-CellConfig = Annotated[LSTM.Config | GRU.Config | TanhCell.Config, Field(discriminator="kind")]
+CellConfig = Annotated[LSTM.Config | GRU.Config | TanhCell.Config | NCGRU.Config, Field(discriminator="kind")]
 """All cells. One that wraps another has a field of this type, its name in quotes, and calls `model_rebuild` here."""
 
 
@@ -32,6 +33,7 @@ CausalCellConfig = Annotated[CellConfig, AfterValidator(_check_causal)]
 __all__ = [
     "GRU",
     "LSTM",
+    "NCGRU",
     "AnyCell",
     "CausalCellConfig",
     "Cell",
