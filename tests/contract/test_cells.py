@@ -12,7 +12,6 @@ from nmt.models.luong import Luong
 from nmt.models.quantization import packed, quantized
 from nmt.models.weights import load_weights, named_weights
 from nmt.nn.cells import AnyCell, CellState
-from nmt.nn.cells.nc_gru import ModReLU
 from nmt.nn.cells.options import CellOptions
 from nmt.nn.clipping import AnnealedLimit, Clipping
 from nmt.nn.initial import Uniform
@@ -20,7 +19,7 @@ from nmt.nn.kernels.int8_product import is_supported
 from nmt.nn.linear.cayley import CayleyLinear
 from nmt.nn.norm.running import RunningStatistics, running_statistics
 from tests.contract.listed import CELL_NORMS, CELLS
-from tests.contract.random_models import batch_of, pad_source, random_model, teacher_forced
+from tests.contract.random_models import batch_of, pad_source, random_model, teacher_forced, without_jumps
 from tests.contract.trace_cell import TraceCell
 
 INPUTS, WIDTH = 5, 7
@@ -45,9 +44,7 @@ def built(name: str, *, limited: bool = False) -> AnyCell:
             gain.uniform_(0.5, 1.5)
         for statistic in running_statistics(cell).values():
             statistic.uniform_(0.5, 1.5)
-        for part in cell.modules():
-            if isinstance(part, ModReLU):  # above 0 it jumps, and which way is then a matter of rounding
-                part.bias.copy_(-part.bias.abs())
+    without_jumps(cell)
     return cell.eval()
 
 

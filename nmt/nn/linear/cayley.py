@@ -32,7 +32,6 @@ class _Solution:
     """[H, H]: P = (I + A)^-1."""
     matrix: Tensor
     """[H, H]: W."""
-    exact: bool
     node: Tensor | None = None
     """W as a function of the parameter, for autograd."""
 
@@ -81,7 +80,9 @@ class CayleyLinear(Foldable, Annealed):
         self.register_buffer("signs", signs)
         # P, allocated by training only; on the CPU even if the model is built on the meta device
         self.register_buffer("inverse", torch.empty(0, device="cpu"), persistent=False)
-        self._solution: _Solution | None = None
+        self._annealed: _Solution | None = None
+        """That of the last update."""
+        self._exact: _Solution | None = None
 
     @property
     def weight(self) -> Tensor:
@@ -115,34 +116,36 @@ class CayleyLinear(Foldable, Annealed):
         due = self.order == 0 or (update - 1) % self.exact_every == 0
         with _plain_arithmetic(self.skew):
             refreshed = None if due else self._refreshed()
-            self._solution = self._solved() if refreshed is None else refreshed
+            self._annealed = self._solved() if refreshed is None else refreshed
             if self.order:
-                self._carried_inverse().copy_(self._solution.inverse)
+                self._carried_inverse().copy_(self._annealed.inverse)
         return False
 
     def carried(self) -> dict[str, Tensor]:
         return {"inverse": self._carried_inverse()} if self.order else {}
 
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_solution": None}  # a copy is not tied to this one's parameter
+        return {**self.__dict__, "_annealed": None, "_exact": None}  # they belong to this one's parameter
 
     def _carried_inverse(self) -> Tensor:
         if self.inverse.shape != (self.width, self.width):
-            self.inverse = self.skew.new_zeros(self.width, self.width)
+            self.inverse = self.skew.new_full((self.width, self.width), math.nan)  # no series until it is solved once
         return self.inverse
 
     def _current(self) -> _Solution:
         """The solution for the present A; in evaluation an exact one."""
-        found = self._solution  # read once: another thread may replace it, by an equal one
-        if found is None or not (found.exact or self.training) or not found.holds_for(self.skew):
-            with _plain_arithmetic(self.skew):
-                self._solution = found = self._solved()
-        return found
+        for known in (self._annealed if self.training else None, self._exact):
+            if known is not None and known.holds_for(self.skew):
+                return known
+        with _plain_arithmetic(self.skew):
+            exact = self._solved()
+        self._exact = exact  # threads that come here together each compute the same
+        return exact
 
     def _solved(self) -> _Solution:
         """Exactly, in float64."""
         inverse, _ = torch.linalg.inv_ex(self._shifted(torch.float64))  # exists for any finite A
-        return self._solution_of(inverse, exact=True)
+        return self._solution_of(inverse)
 
     def _refreshed(self) -> _Solution | None:
         """By Neumann's series; None if it leaves too much drift."""
@@ -152,16 +155,16 @@ class CayleyLinear(Foldable, Annealed):
         inverse = before
         for _ in range(self.order):
             inverse = torch.addmm(before, residual, inverse)
-        solution = self._solution_of(inverse, exact=False)
+        solution = self._solution_of(inverse)
         drift = (solution.matrix.t() @ solution.matrix).sub_(identity).abs().amax()
         return solution if drift <= LARGEST_DRIFT else None
 
-    def _solution_of(self, inverse: Tensor, *, exact: bool) -> _Solution:
+    def _solution_of(self, inverse: Tensor) -> _Solution:
         matrix = 2.0 * inverse
         matrix.diagonal().sub_(1.0)
         matrix *= self.signs
         dtype = self.skew.dtype
-        return _Solution(self.skew, self.skew.detach().clone(), inverse.to(dtype), matrix.to(dtype), exact)
+        return _Solution(self.skew, self.skew.detach().clone(), inverse.to(dtype), matrix.to(dtype))
 
     def _shifted(self, dtype: torch.dtype) -> Tensor:
         """[H, H]: I + A."""
