@@ -22,7 +22,7 @@ from nmt.cli.translate import command as translate
 from nmt.errors import UserError
 from nmt.inference.options import TranslationOptions
 from nmt.inference.translator import TrainingText, Translator
-from nmt.models.luong import Luong
+from nmt.models.gnmt import GNMT
 from nmt.models.transformer import Transformer
 from nmt.nn.cells import NCGRU
 from nmt.nn.kernels.int8_product import has_wide_accumulation, is_supported
@@ -60,10 +60,11 @@ def text_of(count: int) -> str:
 
 
 def test_matrices_that_are_computed_become_ordinary_ones(tmp_path: Path) -> None:
-    dims = {"source_embedding_dim": 32, "target_embedding_dim": 32, "encoder_dim": 32, "decoder_dim": 32}
-    model = save_tiny_model(tmp_path, Luong.Config(layers=1, cell=NCGRU.Config(), **dims))
+    model = save_tiny_model(
+        tmp_path, GNMT.Config(model_dim=32, encoder_layers=2, decoder_layers=2, cell=NCGRU.Config())
+    )
     quantize(model, tmp_path / "small")
-    assert {"decoder.0.candidate.skew", "decoder.0.candidate.signs"} <= load_file(model / WEIGHTS).keys()
+    assert {"decoder.0.candidate.skew", "decoder.layers.0.candidate.signs"} <= load_file(model / WEIGHTS).keys()
     stored = load_file(tmp_path / "small" / WEIGHTS)
     assert stored["decoder.0.candidate.weight"].dtype == torch.int8
     assert not any("skew" in name for name in stored)

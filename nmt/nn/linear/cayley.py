@@ -188,7 +188,7 @@ class _OfSkew(torch.autograd.Function):
         return matrix.clone()
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx, gradient: Tensor):  # type: ignore[no-untyped-def]
         """V^T - V with V = P^T G (D + W^T)."""
         with _plain_arithmetic(gradient):

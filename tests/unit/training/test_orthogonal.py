@@ -21,7 +21,6 @@ from tests.unit.training.driver import final_weights, options, prepared, trainer
 from tests.unit.training.runs import ALONE, Prepared, interrupting, logged
 
 CELL = NCGRU.Config(orthogonal=("candidate", "reset"), exact_every=4)
-UPDATES = 10
 INVERSE = "decoder.0.candidate.inverse"
 
 

@@ -31,7 +31,8 @@ def published(cayley: CayleyLinear, skew: Tensor | None = None) -> Tensor:
     a[rows, columns] = skew.double()
     a = a - a.t()
     identity = torch.eye(width, dtype=torch.float64)
-    return torch.linalg.solve(identity + a, identity - a) @ torch.diag(cayley.signs.double())
+    matrix: Tensor = torch.linalg.solve(identity + a, identity - a) * cayley.signs
+    return matrix
 
 
 def drift(matrix: Tensor) -> float:
@@ -40,7 +41,7 @@ def drift(matrix: Tensor) -> float:
 
 @torch.no_grad()
 def moved(cayley: CayleyLinear, by: float) -> None:
-    cayley.skew += by * torch.randn_like(cayley.skew)
+    cayley.skew.add_(torch.randn_like(cayley.skew), alpha=by)
 
 
 @pytest.fixture
@@ -48,7 +49,12 @@ def solved(monkeypatch: pytest.MonkeyPatch) -> list[CayleyLinear]:
     """A layer for each exact solution."""
     seen: list[CayleyLinear] = []
     solve: Callable[[CayleyLinear], object] = CayleyLinear._solved
-    monkeypatch.setattr(CayleyLinear, "_solved", lambda self: seen.append(self) or solve(self))
+
+    def noted(self: CayleyLinear) -> object:
+        seen.append(self)
+        return solve(self)
+
+    monkeypatch.setattr(CayleyLinear, "_solved", noted)
     return seen
 
 
@@ -146,7 +152,7 @@ def test_the_steps_of_a_pass_share_one_matrix_and_its_gradients_accumulate(monke
     cayley, passes = layer(), [torch.randn(3, 6) for _ in range(2)]
     anneal(cayley, 1)
     backwards: list[Tensor] = []
-    cayley.matrix().register_hook(backwards.append)  # type: ignore[no-untyped-call]
+    cayley.matrix().register_hook(backwards.append)
     losses = [cayley(cayley(cayley(x)) * x).square().sum() for x in passes]  # two passes before the first goes back
     for loss in losses:
         loss.backward()
@@ -253,20 +259,20 @@ def test_weight_decay_shrinks_a_and_leaves_w_orthogonal() -> None:
 
 
 def test_exact_at_each_update_it_learns_as_torchs_parametrization() -> None:
-    """Whose map is (I - X / 2)^-1 (I + X / 2), so its X is -2 A, and its rate four times ours."""
+    """Whose map is (I - X / 2)^-1 (I + X / 2), and whose layer transposes: its X is 2 A, and its rate four times ours."""
     cayley, width = layer(6, 2, order=0), 6
     theirs = orthogonal(nn.Linear(width, width, bias=False), orthogonal_map="cayley", use_trivialization=False)
-    original = theirs.parametrizations.weight.original
+    original = theirs.get_parameter("parametrizations.weight.original")
     rows, columns = torch.triu_indices(width, width, 1)
     with torch.no_grad():
         original.zero_()
-        original[columns, rows] = 2 * cayley.skew
+        original[columns, rows] = -2 * cayley.skew
     ours, other = torch.optim.SGD(cayley.parameters(), lr=0.05), torch.optim.SGD(theirs.parameters(), lr=0.2)
     x, y = torch.randn(20, width), torch.randn(20, width)
     curves: tuple[list[float], list[float]] = ([], [])
     for update in range(1, 41):
         anneal(cayley, update)
-        losses = (cayley(x) - y).square().mean(), (x @ theirs.weight * cayley.signs - y).square().mean()
+        losses = (cayley(x) - y).square().mean(), (theirs(x) * cayley.signs - y).square().mean()
         for loss, optimizer, curve in zip(losses, (ours, other), curves, strict=True):
             optimizer.zero_grad()
             loss.backward()
