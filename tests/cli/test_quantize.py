@@ -60,11 +60,10 @@ def text_of(count: int) -> str:
 
 
 def test_matrices_that_are_computed_become_ordinary_ones(tmp_path: Path) -> None:
-    model = save_tiny_model(
-        tmp_path, GNMT.Config(model_dim=32, encoder_layers=2, decoder_layers=2, cell=NCGRU.Config())
-    )
+    config = GNMT.Config(model_dim=32, encoder_layers=2, decoder_layers=2, cell=NCGRU.Config())
+    model = save_tiny_model(tmp_path, config)
     quantize(model, tmp_path / "small")
-    assert {"decoder.0.candidate.skew", "decoder.layers.0.candidate.signs"} <= load_file(model / WEIGHTS).keys()
+    assert {"decoder.0.candidate.skew", "decoder.0.candidate.signs"} <= load_file(model / WEIGHTS).keys()
     stored = load_file(tmp_path / "small" / WEIGHTS)
     assert stored["decoder.0.candidate.weight"].dtype == torch.int8
     assert not any("skew" in name for name in stored)

@@ -32,13 +32,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 
 def made(data: Prepared, name: str, cell: NCGRU.Config = CELL, **changes: Any) -> Trainer:
     directory, store, tokenizers = data
-    settings: dict[str, Any] = {
-        "updates": UPDATES,
-        "validate_every": 4,
-        "best_by": "loss",
-        "batch_tokens": 200,
-        "micro_batches": 2,
-    }
+    settings: dict[str, Any] = {"updates": 10, "validate_every": 4, "best_by": "loss", "batch_tokens": 200}
+    settings |= {"micro_batches": 2}
     return trainer(directory / name, store, tokenizers, ALONE, options(**(settings | changes)), config=config(cell))
 
 

@@ -244,8 +244,6 @@ def test_folded_it_is_a_plain_layer() -> None:
     folded = fold(model)
     assert type(folded[0]) is nn.Linear
     torch.testing.assert_close(folded(x), model(x))
-    with torch.device("meta"):
-        assert fold(nn.Sequential(CayleyLinear(4, 2, 2, 50)))[0].weight.shape == (4, 4)
 
 
 def test_weight_decay_shrinks_a_and_leaves_w_orthogonal() -> None:
@@ -259,7 +257,7 @@ def test_weight_decay_shrinks_a_and_leaves_w_orthogonal() -> None:
 
 
 def test_exact_at_each_update_it_learns_as_torchs_parametrization() -> None:
-    """Whose map is (I - X / 2)^-1 (I + X / 2), and whose layer transposes: its X is 2 A, and its rate four times ours."""
+    """Its map is (I - X / 2)^-1 (I + X / 2), and its layer transposes: so X is 2 A, and its rate four times ours."""
     cayley, width = layer(6, 2, order=0), 6
     theirs = orthogonal(nn.Linear(width, width, bias=False), orthogonal_map="cayley", use_trivialization=False)
     original = theirs.get_parameter("parametrizations.weight.original")
