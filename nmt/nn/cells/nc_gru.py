@@ -8,6 +8,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
+from nmt.errors import UserError
 from nmt.nn.cells.base import CellState, input_product
 from nmt.nn.cells.norms import CellNorms, NormStep
 from nmt.nn.cells.options import CellOptions
@@ -63,13 +64,19 @@ class NCGRU(OutputCell):
             """A layer with fresh weights.
 
             Raises:
-                ValueError: more `negative_ones` than the width.
+                UserError: more `negative_ones` than the width.
             """
             return NCGRU(self, inputs, width, limit)
 
         def matrix(self, width: int) -> CayleyLinear:
-            """An orthogonal matrix with these options."""
+            """An orthogonal matrix with these options.
+
+            Raises:
+                UserError: more `negative_ones` than the width.
+            """
             negative_ones = width // 2 if self.negative_ones is None else self.negative_ones
+            if negative_ones > width:
+                raise UserError("cell.negative_ones", f"at most the cell's width, {width}", str(negative_ones))
             return CayleyLinear(width, negative_ones, self.neumann_order, self.exact_every)
 
     def __init__(self, config: Config, inputs: int, width: int, limit: AnnealedLimit | None) -> None:

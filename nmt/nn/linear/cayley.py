@@ -58,12 +58,9 @@ class CayleyLinear(Foldable, Annealed):
 
     Args:
         width: H.
-        negative_ones: number of -1s in D.
+        negative_ones: number of -1s in D, at most H.
         order: highest power in the series; 0 solves exactly at each update.
         exact_every: number of updates from one exact solution to the next.
-
-    Raises:
-        ValueError: more -1s than H.
     """
 
     signs: Tensor
@@ -71,8 +68,7 @@ class CayleyLinear(Foldable, Annealed):
 
     def __init__(self, width: int, negative_ones: int, order: int, exact_every: int) -> None:
         super().__init__()
-        if negative_ones > width:
-            raise ValueError(f"negative_ones must be at most the width, {width}, but it is {negative_ones}")
+        assert negative_ones <= width
         self.width, self.order, self.exact_every = width, order, exact_every
         self.skew = nn.Parameter(_initial_skew(width))
         signs = torch.ones(width)

@@ -9,6 +9,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
+from nmt.errors import UserError
 from nmt.nn.cells import GRU, NCGRU, CellState
 from nmt.nn.cells.nc_gru import ModReLU
 from nmt.nn.cells.norms import SiteLayerNorm
@@ -91,7 +92,7 @@ def test_gradients_of_a_pass_are_those_of_its_steps_matrices(monkeypatch: pytest
 def test_half_of_the_diagonal_is_negative_unless_said_otherwise() -> None:
     assert (built().candidate.signs < 0).sum() == 3
     assert (built(negative_ones=0).candidate.signs < 0).sum() == 0
-    with pytest.raises(ValueError, match="at most the width, 6, but it is 7"):
+    with pytest.raises(UserError, match="negative_ones: expected at most the cell's width, 6, got 7"):
         built(negative_ones=7)
 
 
