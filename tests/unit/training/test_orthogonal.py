@@ -15,7 +15,6 @@ from nmt.nn.annealing import carried
 from nmt.nn.cells import NCGRU
 from nmt.nn.linear.cayley import CayleyLinear
 from nmt.training.checkpoint import LAST
-from nmt.training.optimizer import AdamW
 from nmt.training.trainer import Trainer
 from tests.unit.training.driver import final_weights, options, prepared, trainer
 from tests.unit.training.runs import ALONE, Prepared, interrupting, logged
@@ -103,12 +102,3 @@ def test_the_final_model_has_orthogonal_matrices_and_not_their_inverses(
         matrix = theirs.matrix().detach()
         assert torch.equal(ours.matrix(), matrix)
         torch.testing.assert_close(matrix.t() @ matrix, torch.eye(8), atol=1e-6, rtol=0)
-
-
-def test_weight_decay_acts_on_the_skew_matrix(data: Prepared) -> None:
-    sizes = []
-    for decay in (0.0, 30.0):
-        training = made(data, f"decay_{decay}", optimizer=AdamW(weight_decay=decay))
-        training.train()
-        sizes.append(float(training.flat.named(training.flat.values)["decoder.0.candidate.skew"].norm()))
-    assert sizes[1] < 0.6 * sizes[0]
