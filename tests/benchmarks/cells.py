@@ -40,11 +40,7 @@ def everything() -> dict[str, CellOptions]:
     cells: list[CellOptions] = [kind() for kind in kinds(CellConfig)]
     norms: list[CellNormConfig] = [kind() for kind in kinds(CellNormConfig)]
     named = {f"`{cell.kind}`": cell for cell in sorted(cells, key=lambda cell: not isinstance(cell, LSTM.Config))}
-    named |= {
-        f"`lstm`, norm `{norm.kind}`": LSTM.Config(norm=norm)
-        for norm in norms
-        if not isinstance(norm, Nothing)
-    }
+    named |= {f"`lstm`, norm `{norm.kind}`": LSTM.Config(norm=norm) for norm in norms if not isinstance(norm, Nothing)}
     return named
 
 

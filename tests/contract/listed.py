@@ -13,7 +13,7 @@ from nmt.models.language.recurrent import RecurrentLM
 from nmt.models.language.stack import StackLM
 from nmt.models.luong import Luong
 from nmt.models.transformer import Transformer
-from nmt.nn.cells import ARMA, GRU, LSTM, CellConfig, CellNormConfig, PeepholeLSTM, TanhCell
+from nmt.nn.cells import ARMA, GRU, LSTM, NCGRU, CellConfig, CellNormConfig, PeepholeLSTM, TanhCell
 from nmt.nn.cells.norms import AssortedTimeNorm, InputBatchLayerNorm, InputBatchNorm, SiteLayerNorm
 from nmt.nn.clipping import Clipping
 from nmt.nn.equilibrium import Implicit, Phantom
@@ -45,6 +45,7 @@ LANGUAGE_MODELS: dict[str, RecurrentLM.Config | StackLM.Config] = {
     "recurrent-lm-tanh": _recurrent_lm(layers=1, cell=TanhCell.Config()),
     "recurrent-lm-peephole-lstm": _recurrent_lm(cell=PeepholeLSTM.Config()),
     "recurrent-lm-arma": _recurrent_lm(cell=ARMA.Config()),
+    "recurrent-lm-nc-gru": _recurrent_lm(cell=NCGRU.Config(orthogonal=("candidate", "reset"))),
     "recurrent-lm-layer-norm": _recurrent_lm(cell=LSTM.Config(norm=SiteLayerNorm.Config())),
     "recurrent-lm-assorted-time-norm": _recurrent_lm(cell=GRU.Config(norm=AssortedTimeNorm.Config(window=3))),
     "stack-lm": _stack_lm(),
@@ -114,6 +115,7 @@ MODELS: dict[str, ModelConfig] = {
         layers=2, encoder_dim=8, decoder_dim=14, bidirectional=True, cell=LSTM.Config(output_tanh=False)
     ),
     "luong-gru": _recurrent(layers=2, encoder_dim=9, decoder_dim=12, cell=GRU.Config(reset_after=True)),
+    "luong-nc-gru": _recurrent(layers=2, encoder_dim=9, decoder_dim=12, cell=NCGRU.Config()),
     "luong-tanh": _recurrent(layers=1, encoder_dim=12, decoder_dim=12, cell=TanhCell.Config()),
     "luong-arma": _recurrent(
         layers=2,
@@ -169,6 +171,8 @@ CELLS: dict[str, CellConfig] = {
     "arma": ARMA.Config(),
     "arma-diagonal": ARMA.Config(p=2, q=3, activation="linear", diagonal=True),
     "arma-relu": ARMA.Config(p=1, q=1, activation="relu"),
+    "nc-gru": NCGRU.Config(),
+    "nc-gru-reset": NCGRU.Config(orthogonal=("candidate", "reset"), reset_after=True),
 }
 
 CELL_NORMS: dict[str, CellNormConfig] = {

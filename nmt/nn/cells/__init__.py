@@ -10,13 +10,15 @@ from nmt.nn.cells.arma import ARMA
 from nmt.nn.cells.base import AnyCell, Cell, CellState
 from nmt.nn.cells.gru import GRU
 from nmt.nn.cells.lstm import LSTM
+from nmt.nn.cells.nc_gru import NCGRU
 from nmt.nn.cells.norms import CellNormConfig
 from nmt.nn.cells.options import CellOptions
 from nmt.nn.cells.peephole_lstm import PeepholeLSTM
 from nmt.nn.cells.tanh import TanhCell
 
 CellConfig = Annotated[
-    LSTM.Config | PeepholeLSTM.Config | GRU.Config | TanhCell.Config | ARMA.Config, Field(discriminator="kind")
+    LSTM.Config | PeepholeLSTM.Config | GRU.Config | NCGRU.Config | TanhCell.Config | ARMA.Config,
+    Field(discriminator="kind"),
 ]
 """All cells. One that wraps another has a field of this type, its name in quotes, and calls `model_rebuild` here."""
 
@@ -37,6 +39,7 @@ __all__ = [
     "ARMA",
     "GRU",
     "LSTM",
+    "NCGRU",
     "AnyCell",
     "CausalCellConfig",
     "Cell",
