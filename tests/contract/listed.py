@@ -13,13 +13,13 @@ from nmt.models.language.recurrent import RecurrentLM
 from nmt.models.language.stack import StackLM
 from nmt.models.luong import Luong
 from nmt.models.transformer import Transformer
-from nmt.nn.cells import GRU, LSTM, CellConfig, CellNormConfig, TanhCell
-from nmt.nn.cells.norms import AssortedTimeNorm, InputBatchNorm, SiteLayerNorm
+from nmt.nn.cells import ARMA, GRU, LSTM, NCGRU, CellConfig, CellNormConfig, PeepholeLSTM, TanhCell
+from nmt.nn.cells.norms import AssortedTimeNorm, InputBatchLayerNorm, InputBatchNorm, SiteLayerNorm
 from nmt.nn.clipping import Clipping
 from nmt.nn.equilibrium import Implicit, Phantom
 from nmt.nn.fixed_point import Anderson, Broyden, Picard
 from nmt.nn.mixers import SSRU, Attention, CausalMixerConfig, MixerConfig
-from nmt.nn.norm import BatchNorm, LayerNorm, NormConfig
+from nmt.nn.norm import BatchLayerNorm, BatchNorm, LayerNorm, NormConfig
 from tests.solver_limits import Limits
 
 _transformer = partial(
@@ -43,6 +43,9 @@ LANGUAGE_MODELS: dict[str, RecurrentLM.Config | StackLM.Config] = {
     "recurrent-lm-gru": _recurrent_lm(cell=GRU.Config()),
     "recurrent-lm-gru-reset-after": _recurrent_lm(cell=GRU.Config(reset_after=True)),
     "recurrent-lm-tanh": _recurrent_lm(layers=1, cell=TanhCell.Config()),
+    "recurrent-lm-peephole-lstm": _recurrent_lm(cell=PeepholeLSTM.Config()),
+    "recurrent-lm-arma": _recurrent_lm(cell=ARMA.Config()),
+    "recurrent-lm-nc-gru": _recurrent_lm(cell=NCGRU.Config(orthogonal=("candidate", "reset"))),
     "recurrent-lm-layer-norm": _recurrent_lm(cell=LSTM.Config(norm=SiteLayerNorm.Config())),
     "recurrent-lm-assorted-time-norm": _recurrent_lm(cell=GRU.Config(norm=AssortedTimeNorm.Config(window=3))),
     "stack-lm": _stack_lm(),
@@ -70,6 +73,7 @@ MODELS: dict[str, ModelConfig] = {
         normalized_embeddings=True,
     ),
     "transformer-batch-norm": _transformer(norm="pre", encoder_norm=BatchNorm.Config()),
+    "transformer-batch-layer-norm": _transformer(encoder_norm=BatchLayerNorm.Config()),
     "transformer-ssru": _transformer(decoder_mixer=SSRU.Config()),
     "gnmt": _deep(),
     "gnmt-current-context": _deep(
@@ -80,6 +84,7 @@ MODELS: dict[str, ModelConfig] = {
         clipping=Clipping(start=0.5, end=0.5, until_update=1),
     ),
     "gnmt-gru": _shallow(cell=GRU.Config()),
+    "gnmt-peephole-lstm": _shallow(cell=PeepholeLSTM.Config()),
     "gnmt-tanh": _shallow(cell=TanhCell.Config()),
     "gnmt-layer-norm": _shallow(
         cell=LSTM.Config(norm=SiteLayerNorm.Config()), encoder_cell=GRU.Config(norm=InputBatchNorm.Config())
@@ -110,7 +115,16 @@ MODELS: dict[str, ModelConfig] = {
         layers=2, encoder_dim=8, decoder_dim=14, bidirectional=True, cell=LSTM.Config(output_tanh=False)
     ),
     "luong-gru": _recurrent(layers=2, encoder_dim=9, decoder_dim=12, cell=GRU.Config(reset_after=True)),
+    "luong-nc-gru": _recurrent(layers=2, encoder_dim=9, decoder_dim=12, cell=NCGRU.Config()),
     "luong-tanh": _recurrent(layers=1, encoder_dim=12, decoder_dim=12, cell=TanhCell.Config()),
+    "luong-arma": _recurrent(
+        layers=2,
+        encoder_dim=9,
+        decoder_dim=12,
+        cell=ARMA.Config(p=2, q=1),
+        encoder_cell=ARMA.Config(p=1, q=2, activation="relu"),
+        initial_range=0.4,  # with more, two lags of random matrices enlarge every rounding
+    ),
     "luong-assorted-time-norm": _recurrent(
         layers=1,
         encoder_dim=9,
@@ -118,6 +132,13 @@ MODELS: dict[str, ModelConfig] = {
         bidirectional=True,
         cell=LSTM.Config(norm=AssortedTimeNorm.Config(window=3)),
         encoder_cell=LSTM.Config(norm=InputBatchNorm.Config()),
+    ),
+    "luong-recurrent-batch-norm": _recurrent(
+        layers=1,
+        encoder_dim=9,
+        decoder_dim=12,
+        bidirectional=True,
+        encoder_cell=LSTM.Config(norm=InputBatchNorm.Config(sites=None)),
     ),
     "deq": _equilibrium(
         encoder_solver=Broyden(**_EXACT, memory=100),
@@ -146,11 +167,19 @@ CELLS: dict[str, CellConfig] = {
     "gru": GRU.Config(),
     "gru-reset-after": GRU.Config(reset_after=True),
     "tanh": TanhCell.Config(),
+    "peephole-lstm": PeepholeLSTM.Config(),
+    "arma": ARMA.Config(),
+    "arma-diagonal": ARMA.Config(p=2, q=3, activation="linear", diagonal=True),
+    "arma-relu": ARMA.Config(p=1, q=1, activation="relu"),
+    "nc-gru": NCGRU.Config(),
+    "nc-gru-reset": NCGRU.Config(orthogonal=("candidate", "reset"), reset_after=True),
 }
 
 CELL_NORMS: dict[str, CellNormConfig] = {
     "layer": SiteLayerNorm.Config(),
     "batch": InputBatchNorm.Config(momentum=0.3),
+    "recurrent-batch": InputBatchNorm.Config(momentum=0.3, sites=None, least_rows=2, most_steps=4),
+    "batch-layer": InputBatchLayerNorm.Config(momentum=0.3),
     "assorted-time": AssortedTimeNorm.Config(window=3),
 }
 """The norms within cells that tests/contract/test_cells.py runs over, each with every cell."""
@@ -158,8 +187,12 @@ CELL_NORMS: dict[str, CellNormConfig] = {
 NORMS: dict[str, NormConfig] = {
     "layer": LayerNorm.Config(),
     "batch": BatchNorm.Config(momentum=0.3),
+    "batch-layer": BatchLayerNorm.Config(momentum=0.3),
+    "batch-layer-of-a-size": BatchLayerNorm.Config(momentum=0.3, batch_size=5, scaled=True),
 }
 """The norms that tests/contract/test_norms.py runs over."""
+COUNTING_SEQUENCES = {"batch-layer"}
+"""Those of them whose training depends on how the tokens of a batch are cut into sequences."""
 
 MIXERS: dict[str, MixerConfig] = {
     "attention": Attention.Config(),

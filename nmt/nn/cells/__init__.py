@@ -6,14 +6,20 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from nmt.nn.cells.arma import ARMA
 from nmt.nn.cells.base import AnyCell, Cell, CellState
 from nmt.nn.cells.gru import GRU
 from nmt.nn.cells.lstm import LSTM
+from nmt.nn.cells.nc_gru import NCGRU
 from nmt.nn.cells.norms import CellNormConfig
 from nmt.nn.cells.options import CellOptions
+from nmt.nn.cells.peephole_lstm import PeepholeLSTM
 from nmt.nn.cells.tanh import TanhCell
 
-CellConfig = Annotated[LSTM.Config | GRU.Config | TanhCell.Config, Field(discriminator="kind")]
+CellConfig = Annotated[
+    LSTM.Config | PeepholeLSTM.Config | GRU.Config | NCGRU.Config | TanhCell.Config | ARMA.Config,
+    Field(discriminator="kind"),
+]
 """All cells. One that wraps another has a field of this type, its name in quotes, and calls `model_rebuild` here."""
 
 
@@ -30,13 +36,16 @@ CausalCellConfig = Annotated[CellConfig, AfterValidator(_check_causal)]
 """Cells whose step depends on no later one, even in training, as a decoder requires."""
 
 __all__ = [
+    "ARMA",
     "GRU",
     "LSTM",
+    "NCGRU",
     "AnyCell",
     "CausalCellConfig",
     "Cell",
     "CellConfig",
     "CellNormConfig",
     "CellState",
+    "PeepholeLSTM",
     "TanhCell",
 ]

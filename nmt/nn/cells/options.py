@@ -33,6 +33,11 @@ class CellOptions(Options):
         """Whether a step depends on no later one, even in training, as a decoder requires."""
         return self.norm.causal
 
+    @property
+    def state_kind(self) -> str:
+        """The kind of the cell's state, in words: cells that agree on it can begin from each other's states."""
+        return self.kind
+
     @abstractmethod
     def build(self, inputs: int, width: int, limit: AnnealedLimit | None = None) -> Cell[Any]:
         """A layer with fresh weights."""
