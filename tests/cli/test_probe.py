@@ -10,12 +10,13 @@ from tests.command import nmt, succeed
 RECIPE = Path(__file__).resolve().parents[2] / "recipes/studies/tasks/memorization.yaml"
 SMALL = (
     "corpus.vocabulary=2",
+    "corpus.distance=1",
     "corpus.longest_distance=2",
     "corpus.pairs=640",
     "corpus.test_pairs=30",
     "corpus.validation_pairs=10",
     "model.decoder.model_dim=8",
-    "training.updates=30",
+    "training.updates=80",
     "training.schedule.warmup_updates=2",
     "training.batch_tokens=320",
     "training.processes=1",

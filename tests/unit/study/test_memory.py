@@ -32,10 +32,10 @@ def test_every_combination_is_an_architecture(tmp_path: Path) -> None:
     axes = ["model.decoder.model_dim=[8, 16]", "model.decoder.cell=[{kind: gru}, {kind: tanh}]"]
     plan = memory_plan(RECIPE, ["corpus.vocabulary=5"], axes, 2, tmp_path)
     assert [variant.name for variant in plan.variants] == [
-        "model_dim 8, gru",
-        "model_dim 8, tanh",
-        "model_dim 16, gru",
-        "model_dim 16, tanh",
+        "model_dim 8, cell gru",
+        "model_dim 8, cell tanh",
+        "model_dim 16, cell gru",
+        "model_dim 16, cell tanh",
     ]
     assert {corpus.vocabulary for corpus in memorization_of(plan).values()} == {5}
     assert plan.study.seeds == (1, 2)
