@@ -12,7 +12,7 @@ class BuildWithRecipes(build_py):
     def run(self) -> None:
         super().run()
         if not self.editable_mode:
-            for recipe in sorted(Path("recipes").glob("*/*.yaml")):
+            for recipe in sorted(Path("recipes").rglob("*.yaml")):
                 copy = Path(self.build_lib, "nmt", recipe)
                 self.mkpath(str(copy.parent))
                 self.copy_file(str(recipe), str(copy))

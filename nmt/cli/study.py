@@ -11,6 +11,7 @@ import click
 
 from nmt.cli.arguments import runs_option_into
 from nmt.imports import quick_imports
+from nmt.shipped import shipped_studies, shipped_study
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,8 +40,12 @@ class _StudyGroup(click.Group):
 
 def _study_argument(function: Callable[..., R]) -> Callable[..., R]:
     """STUDY and --runs, passed as `study` and `runs`."""
+
+    def found(context: click.Context, parameter: click.Parameter, path: Path) -> Path:
+        return path if path.exists() else shipped_study(path.as_posix()) or path
+
     function = runs_option_into("the study and its runs go into its subfolder studies/<study name>/")(function)
-    return click.argument("study", type=click.Path(path_type=Path))(function)
+    return click.argument("study", type=click.Path(path_type=Path), callback=found)(function)
 
 
 @click.group(cls=_StudyGroup, no_args_is_help=True)
@@ -53,6 +58,7 @@ def command() -> None:
     nmt study check STUDY.yaml       # checks the study, counts parameters; does not train
     nmt study show STUDY.yaml        # the table of what has finished so far
     nmt study schema                 # the JSON schema of studies, which describes every key
+    nmt study list                   # the studies shipped with nmt, which can be named in place of a file
 
     \b
     A STUDY is a YAML file, such as:
@@ -129,6 +135,25 @@ def show(study: Path, runs: Path) -> None:
     state = State(plan.directory)
     figures = {cell.recipe.name: read_run(cell, state) for cell in plan.cells()}
     _show_table(results_of(plan, state, figures), stdout_console())
+
+
+@command.command("list")
+def list_studies() -> None:
+    """List the studies shipped with nmt: name and claim.
+
+    Run one by its name, as in `nmt study studies/gated_against_tanh/adding`.
+    """
+    from rich import box
+    from rich.table import Table
+
+    from nmt.cli.console import stdout_console
+    from nmt.documents import read_yaml
+
+    table = Table("name", "claim", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.columns[0].no_wrap = True
+    for name, path in shipped_studies().items():
+        table.add_row(name, " ".join(read_yaml(path, "a study")[0]["claim"].split()))
+    stdout_console().print(table)
 
 
 @command.command()

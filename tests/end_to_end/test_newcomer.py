@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from nmt.shipped import shipped_recipes
+from nmt.shipped import shipped_recipes, shipped_studies
 from nmt.text import read_lines
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,7 +58,7 @@ def test_the_wheel_has_what_it_needs_and_no_more(wheel: Path) -> None:
         (metadata,) = [name for name in names if name.endswith("/METADATA")]
         described = HeaderParser().parsestr(archive.read(metadata).decode())
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"nmt", "data_prep"}
-    assert {f"nmt/recipes/{name}.yaml" for name in shipped_recipes()} <= names
+    assert {f"nmt/recipes/{name}.yaml" for name in (*shipped_recipes(), *shipped_studies())} <= names
     assert "nmt/py.typed" in names
     modules = {
         path.relative_to(ROOT).as_posix() for folder in ("nmt", "data_prep") for path in (ROOT / folder).rglob("*.py")
