@@ -105,10 +105,10 @@ class Luong(EncoderDecoder[LuongMemory, LuongState]):
 
         @model_validator(mode="after")
         def _check_cells(self) -> Self:
-            if self.encoder_cell and self.encoder_cell.kind != self.cell.kind:
+            if self.encoder_cell and self.encoder_cell.state_kind != self.cell.state_kind:
                 raise ValueError(
-                    f"encoder_cell must be of the same kind as cell, {self.cell.kind}, since its states initialise the "
-                    f"decoder, but it is {self.encoder_cell.kind}"
+                    f"encoder_cell must be of the same kind as cell, {self.cell.state_kind}, since its states "
+                    f"initialise the decoder, but it is {self.encoder_cell.state_kind}"
                 )
             return self
 

@@ -11,17 +11,22 @@ from nmt.nn.cells.gru import GRU
 from nmt.nn.cells.lstm import LSTM
 from nmt.nn.cells.norms import CellNormConfig
 from nmt.nn.cells.options import CellOptions
+from nmt.nn.cells.state_regularized import StateRegularized
 from nmt.nn.cells.tanh import TanhCell
 
-CellConfig = Annotated[LSTM.Config | GRU.Config | TanhCell.Config, Field(discriminator="kind")]
+CellConfig = Annotated[
+    LSTM.Config | GRU.Config | TanhCell.Config | StateRegularized.Config,
+    Field(discriminator="kind"),
+]
 """All cells. One that wraps another has a field of this type, its name in quotes, and calls `model_rebuild` here."""
+StateRegularized.Config.model_rebuild()
 
 
 def _check_causal(cell: CellOptions) -> CellOptions:
     if not cell.causal:
         raise ValueError(
-            f"norm: {cell.norm.kind} cannot be used in a decoder: its statistics over whole target sentences would "
-            "leak the tokens to be predicted. Use it in the encoder only"
+            f"norm: {cell.effective_norm.kind} cannot be used in a decoder: its statistics over whole target sentences "
+            "would leak the tokens to be predicted. Use it in the encoder only"
         )
     return cell
 
@@ -38,5 +43,6 @@ __all__ = [
     "CellConfig",
     "CellNormConfig",
     "CellState",
+    "StateRegularized",
     "TanhCell",
 ]

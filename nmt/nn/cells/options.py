@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 from pydantic import model_validator
 
 from nmt.nn.cells.base import Cell
-from nmt.nn.cells.norms import CellNormConfig, Nothing, Site
+from nmt.nn.cells.norms import CellNormConfig, CellNormOptions, Nothing, Site
 from nmt.nn.clipping import AnnealedLimit
 from nmt.options import Options
 
@@ -31,7 +31,17 @@ class CellOptions(Options):
     @property
     def causal(self) -> bool:
         """Whether a step depends on no later one, even in training, as a decoder requires."""
-        return self.norm.causal
+        return self.effective_norm.causal
+
+    @property
+    def effective_norm(self) -> CellNormOptions:
+        """The normalisation within each step; that of the wrapped cell if the cell wraps another."""
+        return self.norm
+
+    @property
+    def state_kind(self) -> str:
+        """Cells with the same one can start from each other's states."""
+        return self.kind
 
     @abstractmethod
     def build(self, inputs: int, width: int, limit: AnnealedLimit | None = None) -> Cell[Any]:
