@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 from pydantic import model_validator
 
 from nmt.nn.cells.base import Cell
-from nmt.nn.cells.norms import CellNormConfig, CellNormOptions, Nothing, Site
+from nmt.nn.cells.norms import CellNormConfig, Nothing, Site
 from nmt.nn.clipping import AnnealedLimit
 from nmt.options import Options
 
@@ -34,7 +34,7 @@ class CellOptions(Options):
         return self.effective_norm.causal
 
     @property
-    def effective_norm(self) -> CellNormOptions:
+    def effective_norm(self) -> CellNormConfig:
         """The normalisation within each step; that of the wrapped cell if the cell wraps another."""
         return self.norm
 

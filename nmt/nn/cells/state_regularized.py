@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from nmt.nn.cells.base import AnyCell, Cell, CellState
 from nmt.nn.cells.gru import GRU
-from nmt.nn.cells.norms import CellNormOptions, NormStep, Nothing
+from nmt.nn.cells.norms import CellNormConfig, NormStep, Nothing
 from nmt.nn.cells.options import CellOptions
 from nmt.nn.clipping import AnnealedLimit
 from nmt.nn.initial import Uniform
@@ -69,7 +69,7 @@ class StateRegularized(Cell[Any]):
             return self
 
         @property
-        def effective_norm(self) -> CellNormOptions:
+        def effective_norm(self) -> CellNormConfig:
             return self.cell.effective_norm
 
         @property

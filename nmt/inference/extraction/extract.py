@@ -1,0 +1,81 @@
+"""Two ways to extract the automaton of a model with a state-regularised cell."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, TypeVar
+
+from nmt.automata.automaton import Automaton
+from nmt.inference.extraction.reader import START, SymbolReader
+
+Method = Literal["count", "query"]
+
+Key = TypeVar("Key")
+
+UNSEEN = "(unseen)"
+"""Output of the state that stands for all transitions that no string took."""
+
+
+class Extraction(NamedTuple):
+    """An automaton, and what it was made of."""
+
+    automaton: Automaton
+    """Its states that some string reaches, not minimal."""
+    unseen: int
+    """Its transitions that no string took, to a state of its own with the output `(unseen)`."""
+
+
+def queried(reader: SymbolReader, symbols: Sequence[int], names: Sequence[str], pieces: Sequence[str]) -> Extraction:
+    """The automaton of a cell without memory at temperature zero: the successor of each centroid on each symbol.
+
+    Args:
+        reader: the model; its cell must have no memory.
+        symbols: token ids of the alphabet.
+        names: names of these symbols.
+        pieces: names of all token ids, for answers.
+    """
+    rows = reader.successors(symbols)
+    outputs = [pieces[answer] for answer in reader.answers()]
+    return Extraction(Automaton(tuple(names), tuple(map(tuple, rows)), tuple(outputs), START).reachable(), 0)
+
+
+def counted(
+    reader: SymbolReader,
+    symbols: Sequence[int],
+    names: Sequence[str],
+    pieces: Sequence[str],
+    strings: Sequence[Sequence[int]],
+) -> Extraction:
+    """The automaton of the most frequent transitions while a model reads strings.
+
+    The output of a centroid is the model's answer to it; if the cell has a memory as well, the most frequent answer to
+    the prefixes that end there.
+
+    Args:
+        reader: the model.
+        symbols: token ids of the alphabet.
+        names: names of these symbols.
+        pieces: names of all token ids, for answers.
+        strings: strings of these token ids.
+    """
+    moves: Counter[tuple[tuple[int, int], int]] = Counter()
+    answers: Counter[tuple[int, int]] = Counter()
+    for string, reading in zip(strings, reader.read_all(strings, every_answer=reader.has_memory), strict=True):
+        moves.update(zip(zip(reading.states, string, strict=False), reading.states[1:], strict=True))
+        if reader.has_memory:
+            answers.update(zip(reading.states, reading.answers, strict=True))
+    output = _most_frequent(answers) if reader.has_memory else dict(enumerate(reader.answers()))
+    successors, states = _most_frequent(moves), 1 + len(reader.cell.centroids)
+    rows = [[successors.get((state, symbol), states) for symbol in symbols] for state in range(states)]
+    outputs = [pieces[output[state]] if state in output else UNSEEN for state in range(states)]
+    whole = Automaton(tuple(names), (*map(tuple, rows), (states,) * len(symbols)), (*outputs, UNSEEN), START)
+    found = whole.reachable()
+    known = [row for row, output in zip(found.successors, found.outputs, strict=True) if output != UNSEEN]
+    return Extraction(found, sum(found.outputs[after] == UNSEEN for row in known for after in row))
+
+
+def _most_frequent(counts: Counter[tuple[Key, int]]) -> dict[Key, int]:
+    """The most frequent number of each key, the smaller of equally frequent ones."""
+    ascending = sorted(counts.items(), key=lambda item: (item[1], -item[0][1]))
+    return {key: number for (key, number), _ in ascending}
