@@ -9,13 +9,21 @@ from pydantic import Field
 from nmt.models.convs2s import ConvS2S
 from nmt.models.deq import DEQ
 from nmt.models.gnmt import GNMT
+from nmt.models.language.decoder_only import DecoderOnly
 from nmt.models.language.recurrent import RecurrentLM
 from nmt.models.language.stack import StackLM
 from nmt.models.luong import Luong
 from nmt.models.transformer import Transformer
 
 ModelConfig = Annotated[
-    Transformer.Config | GNMT.Config | ConvS2S.Config | Luong.Config | DEQ.Config | RecurrentLM.Config | StackLM.Config,
+    Transformer.Config
+    | GNMT.Config
+    | ConvS2S.Config
+    | Luong.Config
+    | DEQ.Config
+    | DecoderOnly.Config
+    | RecurrentLM.Config
+    | StackLM.Config,
     Field(discriminator="kind"),
 ]
 

@@ -157,3 +157,26 @@ class Decoder(nn.Module, ABC, Generic[StateT]):
             tokens: [B, K] int64, the last token of each hypothesis (BOS at first).
             state: state of the B*K hypotheses.
         """
+
+
+class PromptedDecoder(Decoder[StateT]):
+    """A language model that can also continue a prompt; `nmt.models.language.decoder_only` translates with it."""
+
+    @abstractmethod
+    def decode(self, target_input: Tensor, target_mask: Tensor, positions: Tensor | None = None) -> DecoderOutput:
+        """As `Decoder.decode`.
+
+        Args:
+            target_input: [B, T] int64, padded on the right.
+            target_mask: [B, T] bool, True on real tokens.
+            positions: [B, P] int64, the positions whose logits, [B, P, V], are wanted, less than T; None: all.
+        """
+
+    @abstractmethod
+    def read(self, prompt: Tensor, mask: Tensor, beam_size: int, max_length: int) -> StateT:
+        """The state of B*beam_size hypotheses that have read the prompt and will take at most `max_length` steps.
+
+        Args:
+            prompt: [B, S] int64, padded on either side.
+            mask: [B, S] bool, True on real tokens.
+        """

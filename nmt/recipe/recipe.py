@@ -122,12 +122,13 @@ def conflicts(recipe: Recipe) -> Sequence[Conflict]:
     """Conflicts between the sections."""
     found = list(task_conflicts(recipe))
     if recipe.model.tied_embeddings == "all" and not recipe.tokenizer.joint:
+        chosen = "tied_embeddings" in type(recipe.model).model_fields  # otherwise the kind of model implies it
         found.append(
             Conflict(
-                keys=(("model", "tied_embeddings"), ("tokenizer", "joint")),
+                keys=(("model", "tied_embeddings" if chosen else "kind"), ("tokenizer", "joint")),
                 expected="a joint vocabulary when all embeddings share one matrix",
-                got="tied_embeddings all and joint false",
-                fix="Set tokenizer.joint: true, or model.tied_embeddings: target.",
+                got=f"{'tied_embeddings all' if chosen else recipe.model.kind} and joint false",
+                fix="Set tokenizer.joint: true" + (", or model.tied_embeddings: target." if chosen else "."),
             )
         )
     if not recipe.training.start_from:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from nmt.models import ModelConfig
 from nmt.models.convs2s import Convolutions, ConvS2S, DecoderConvolutions
 from nmt.models.gnmt import GNMT
 from nmt.models.luong import Luong
@@ -20,7 +19,7 @@ from nmt.models.transformer import Transformer
 class Shape:
     """A model on both sides."""
 
-    model: ModelConfig
+    model: Transformer.Config | GNMT.Config | ConvS2S.Config | Luong.Config
     """Our model; fairseq gets its dropout."""
     fairseq: tuple[str, ...]
     """Arguments of fairseq-train that set the architecture."""

@@ -8,6 +8,7 @@ from nmt.models import ModelConfig
 from nmt.models.convs2s import Convolutions, ConvS2S, DecoderConvolutions
 from nmt.models.deq import DEQ
 from nmt.models.gnmt import GNMT
+from nmt.models.language.decoder_only import DecoderOnly
 from nmt.models.language.recurrent import RecurrentLM
 from nmt.models.language.stack import StackLM
 from nmt.models.luong import Luong
@@ -141,6 +142,8 @@ MODELS: dict[str, ModelConfig] = {
         attention_dropout=0.2,
     ),
     "deq-explicit": _equilibrium(explicit_steps=3, tied_embeddings="target"),
+    "decoder-only": DecoderOnly.Config(decoder=_recurrent_lm()),
+    "decoder-only-gru": DecoderOnly.Config(decoder=_recurrent_lm(layers=1, cell=GRU.Config(), output_bias=False)),
     **{name: LANGUAGE_MODELS[name] for name in ("recurrent-lm", "stack-lm")},
 }
 

@@ -43,7 +43,7 @@ class LanguageModel(EncoderDecoder[Memory, StateT]):
         self, target_input: Tensor, target_mask: Tensor, memory: Memory, *, need_attention: bool = False
     ) -> DecoderOutput:
         output = self.decoder.decode(target_input, target_mask)
-        return replace(output, attention=_even(memory, target_input) if need_attention else None)
+        return with_even_attention(output, memory, target_input) if need_attention else output
 
     def init_state(self, memory: Memory, beam_size: int, max_length: int) -> StateT:
         return self.decoder.init_state(len(memory.mask), beam_size, max_length)
@@ -52,10 +52,15 @@ class LanguageModel(EncoderDecoder[Memory, StateT]):
         self, tokens: Tensor, memory: Memory, state: StateT, *, need_attention: bool = False
     ) -> StepOutput[StateT]:
         output = self.decoder.step(tokens, state)
-        return output._replace(attention=_even(memory, tokens) if need_attention else None)
+        return output._replace(attention=even_attention(memory, tokens) if need_attention else None)
 
 
-def _even(memory: Memory, tokens: Tensor) -> Tensor:
+def with_even_attention(output: DecoderOutput, memory: Memory, target_input: Tensor) -> DecoderOutput:
+    """The output of teacher forcing with uniform attention."""
+    return replace(output, attention=even_attention(memory, target_input))
+
+
+def even_attention(memory: Memory, tokens: Tensor) -> Tensor:
     """Uniform attention of each token [B, T] over the real tokens of the source: [B, T, S]."""
     mask = memory.mask.float()
     weights = mask / mask.sum(1, keepdim=True)

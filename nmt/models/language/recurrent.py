@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from torch import Tensor, nn
 
-from nmt.models.base import Decoder, DecoderOutput, State, StepOutput
+from nmt.models.base import DecoderOutput, PromptedDecoder, State, StepOutput
 from nmt.models.language.model import LanguageModel, LanguageModelOptions
 from nmt.nn.cells import LSTM, AnyCell, CausalCellConfig, CellState
 from nmt.nn.dropout import Dropout
@@ -27,7 +27,7 @@ class RecurrentState(State):
     """One per layer."""
 
 
-class RecurrentLM(Decoder[RecurrentState]):
+class RecurrentLM(PromptedDecoder[RecurrentState]):
     """Recurrent layers between an embedding and an output layer."""
 
     class Config(LanguageModelOptions):
@@ -86,12 +86,22 @@ class RecurrentLM(Decoder[RecurrentState]):
         if config.tied_embeddings:
             self.output.weight = self.embedding.weight
 
-    def decode(self, target_input: Tensor, target_mask: Tensor) -> DecoderOutput:
+    def decode(self, target_input: Tensor, target_mask: Tensor, positions: Tensor | None = None) -> DecoderOutput:
         # padding is on the right, so it changes nothing before it
         x = self.embedding_dropout(self.embedding(target_input))
         for index, layer in enumerate(self.layers):
             x = self._upwards(index, layer(x if index == 0 else self.dropout(x)), x)
+        if positions is not None:
+            x = x.gather(1, positions[:, :, None].expand(-1, -1, x.shape[2]))
         return DecoderOutput(logits=self.output(self.output_dropout(x)))
+
+    def read(self, prompt: Tensor, mask: Tensor, beam_size: int, max_length: int) -> RecurrentState:
+        x, cells = self.embedding_dropout(self.embedding(prompt)), []
+        for index, layer in enumerate(self.layers):
+            outputs, state = layer.read(x if index == 0 else self.dropout(x), mask)
+            cells.append(state.map(lambda part: part.repeat_interleave(beam_size, dim=0)))
+            x = self._upwards(index, outputs, x)
+        return RecurrentState(cells)
 
     def init_state(self, sentences: int, beam_size: int, max_length: int) -> RecurrentState:
         like, rows = next(self.parameters()), sentences * beam_size

@@ -56,7 +56,7 @@ def test_a_path_that_only_the_current_folder_has(model: Path, tmp_path: Path, mo
 
 def test_what_is_given_stands(model: Path) -> None:
     resolved = load_recipe(recipe(model, "model: {dropout: 0.25}\nsearch: {beam: 9}\n"))
-    assert resolved.model.dropout == 0.25
+    assert resolved.model.model_dump()["dropout"] == 0.25
     assert isinstance(resolved.search, BeamSearch)
     assert resolved.search.beam == 9
     assert resolved.model.model_dump()["model_dim"] == 32
@@ -64,7 +64,7 @@ def test_what_is_given_stands(model: Path) -> None:
 
 def test_as_does_an_override(model: Path) -> None:
     resolved = load_recipe(recipe(model), ["model.dropout=0.5"])
-    assert resolved.model.dropout == 0.5
+    assert resolved.model.model_dump()["dropout"] == 0.5
 
 
 @pytest.mark.parametrize(
