@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from nmt.automata.automaton import Automaton
+from nmt.inference.extraction.alphabet import Alphabet
 from nmt.inference.extraction.reader import SymbolReader
 
 
@@ -36,8 +37,7 @@ class Agreement:
 def compare(
     reader: SymbolReader,
     automaton: Automaton,
-    names: Mapping[int, str],
-    pieces: Sequence[str],
+    alphabet: Alphabet,
     strings: Sequence[Sequence[int]],
     labels: Sequence[str] | None = None,
 ) -> Agreement:
@@ -46,8 +46,7 @@ def compare(
     Args:
         reader: the model.
         automaton: the automaton.
-        names: the automaton's symbol of each token id of the strings.
-        pieces: names of all token ids, for the model's answers.
+        alphabet: its symbols.
         strings: strings of token ids.
         labels: the right answer to each.
     """
@@ -55,10 +54,10 @@ def compare(
     usage: Counter[int] = Counter()
     weights = [torch.zeros(0)]
     for reading in reader.read_all(strings):
-        said.append(pieces[reading.answers[-1]])
+        said.append(alphabet.pieces[reading.answers[-1]])
         usage.update(reading.states[1:])
         weights.append(reading.weights)
-    found = [automaton.answer(names[symbol] for symbol in string) for string in strings]
+    found = [automaton.answer(alphabet.pieces[symbol] for symbol in string) for string in strings]
     totals, equal = Counter(said), Counter(one for one, other in zip(said, found, strict=True) if one == other)
     symbols = usage.total()
     return Agreement(

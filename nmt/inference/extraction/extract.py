@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeVar
 
 from nmt.automata.automaton import Automaton
+from nmt.inference.extraction.alphabet import Alphabet
 from nmt.inference.extraction.reader import START, SymbolReader
 
 Method = Literal["count", "query"]
@@ -26,27 +27,19 @@ class Extraction(NamedTuple):
     """Its transitions that no string took, to a state of its own with the output `(unseen)`."""
 
 
-def queried(reader: SymbolReader, symbols: Sequence[int], names: Sequence[str], pieces: Sequence[str]) -> Extraction:
+def queried(reader: SymbolReader, alphabet: Alphabet) -> Extraction:
     """The automaton of a cell without memory at temperature zero: the successor of each centroid on each symbol.
 
     Args:
         reader: the model; its cell must have no memory.
-        symbols: token ids of the alphabet.
-        names: names of these symbols.
-        pieces: names of all token ids, for answers.
+        alphabet: the symbols.
     """
-    rows = reader.successors(symbols)
-    outputs = [pieces[answer] for answer in reader.answers()]
-    return Extraction(Automaton(tuple(names), tuple(map(tuple, rows)), tuple(outputs), START).reachable(), 0)
+    rows = reader.successors(alphabet.symbols)
+    outputs = [alphabet.pieces[answer] for answer in reader.answers()]
+    return Extraction(Automaton(alphabet.names, tuple(map(tuple, rows)), tuple(outputs), START).reachable(), 0)
 
 
-def counted(
-    reader: SymbolReader,
-    symbols: Sequence[int],
-    names: Sequence[str],
-    pieces: Sequence[str],
-    strings: Sequence[Sequence[int]],
-) -> Extraction:
+def counted(reader: SymbolReader, alphabet: Alphabet, strings: Sequence[Sequence[int]]) -> Extraction:
     """The automaton of the most frequent transitions while a model reads strings.
 
     The output of a centroid is the model's answer to it; if the cell has a memory as well, the most frequent answer to
@@ -54,10 +47,8 @@ def counted(
 
     Args:
         reader: the model.
-        symbols: token ids of the alphabet.
-        names: names of these symbols.
-        pieces: names of all token ids, for answers.
-        strings: strings of these token ids.
+        alphabet: the symbols.
+        strings: strings of these symbols' token ids.
     """
     moves: Counter[tuple[tuple[int, int], int]] = Counter()
     answers: Counter[tuple[int, int]] = Counter()
@@ -67,10 +58,10 @@ def counted(
             answers.update(zip(reading.states, reading.answers, strict=True))
     output = _most_frequent(answers) if reader.has_memory else dict(enumerate(reader.answers()))
     successors, states = _most_frequent(moves), 1 + len(reader.cell.centroids)
-    rows = [[successors.get((state, symbol), states) for symbol in symbols] for state in range(states)]
-    outputs = [pieces[output[state]] if state in output else UNSEEN for state in range(states)]
-    whole = Automaton(tuple(names), (*map(tuple, rows), (states,) * len(symbols)), (*outputs, UNSEEN), START)
-    found = whole.reachable()
+    rows = [[successors.get((state, symbol), states) for symbol in alphabet.symbols] for state in range(states)]
+    rows.append([states] * len(alphabet.symbols))
+    outputs = [alphabet.pieces[output[state]] if state in output else UNSEEN for state in range(states)]
+    found = Automaton(alphabet.names, tuple(map(tuple, rows)), (*outputs, UNSEEN), START).reachable()
     known = [row for row, output in zip(found.successors, found.outputs, strict=True) if output != UNSEEN]
     return Extraction(found, sum(found.outputs[after] == UNSEEN for row in known for after in row))
 

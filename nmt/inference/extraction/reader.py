@@ -62,7 +62,8 @@ class SymbolReader:
             )
         self._decoder, self.cell = decoders[0], layers[0]
         reads_source = task == "translation"
-        self._before, self._after = ((), (SPECIAL.eos, SPECIAL.bos)) if reads_source else ((SPECIAL.bos,), ())
+        self._before: tuple[int, ...] = () if reads_source else (SPECIAL.bos,)
+        self._after: tuple[int, ...] = (SPECIAL.eos, SPECIAL.bos) if reads_source else ()
 
     @property
     def has_memory(self) -> bool:

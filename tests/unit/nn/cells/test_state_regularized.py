@@ -42,7 +42,7 @@ def weights_of(mixtures: Tensor, centroids: Tensor) -> Tensor:
     ones = torch.ones(len(centroids), 1)
     equations = torch.cat([centroids, ones], dim=1)  # [k, width + 1]
     values = torch.cat([mixtures, torch.ones_like(mixtures[..., :1])], dim=-1)
-    found = values @ torch.linalg.pinv(equations)
+    found: Tensor = values @ torch.linalg.pinv(equations)
     torch.testing.assert_close(found @ equations, values, atol=1e-5, rtol=0)
     return found
 
