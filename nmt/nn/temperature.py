@@ -9,7 +9,7 @@ from pydantic import model_validator
 from torch import Tensor, nn
 
 from nmt.nn.annealing import Annealed
-from nmt.options import Options, PositiveFloat, Size
+from nmt.options import Count, Options, PositiveFloat, Size
 
 
 class Temperature(Options):
@@ -19,10 +19,11 @@ class Temperature(Options):
     """
 
     start: PositiveFloat = 1.0
-    """Temperature at the beginning of training. Scores are divided by it, so a lower one makes the largest weight
-    larger."""
+    """Temperature up to `from_update`. Scores are divided by it, so a lower one makes the largest weight larger."""
     end: PositiveFloat | None = None
     """Temperature from `until_update` on; null for a constant one."""
+    from_update: Count = 0
+    """The update after which the temperature starts to move; once it is low, hardly anything new is learned."""
     until_update: Size | None = None
     """The update at which the temperature reaches `end`; choose it well before the last update, so that the model can
     settle. If the best weights are from before, they keep the temperature of their time."""
@@ -32,6 +33,10 @@ class Temperature(Options):
         if (self.end is None) != (self.until_update is None):
             missing = "until_update" if self.until_update is None else "end"
             raise ValueError(f"a changing temperature needs both end and until_update, but {missing} is missing")
+        if self.until_update is not None and self.from_update >= self.until_update:
+            raise ValueError(
+                f"until_update must be greater than from_update, but {self.until_update} <= {self.from_update}"
+            )
         return self
 
 
@@ -50,7 +55,8 @@ class AnnealedTemperature(nn.Module, Annealed):
         return scores / self.temperature
 
     def anneal(self, update: int) -> bool:
-        start, end, until = self.options.start, self.options.end, self.options.until_update
-        if end is not None and until is not None:
-            self.temperature.fill_(start * (end / start) ** min(update / until, 1.0))
+        options = self.options
+        if options.end is not None and options.until_update is not None:
+            done = (update - options.from_update) / (options.until_update - options.from_update)
+            self.temperature.fill_(options.start * (options.end / options.start) ** min(max(done, 0.0), 1.0))
         return False

@@ -42,8 +42,9 @@ def queried(reader: SymbolReader, alphabet: Alphabet) -> Extraction:
 def counted(reader: SymbolReader, alphabet: Alphabet, strings: Sequence[Sequence[int]]) -> Extraction:
     """The automaton of the most frequent transitions while a model reads strings.
 
-    The output of a centroid is the model's answer to it; if the cell has a memory as well, the most frequent answer to
-    the prefixes that end there.
+    The output of a state is the model's most frequent answer to the prefixes that end there. Published is its answer to
+    the centroid itself, as in `queried`; but a cell with a memory has none, and if the weights of the centroids are not
+    peaked, no prefix ends in a centroid.
 
     Args:
         reader: the model.
@@ -52,12 +53,10 @@ def counted(reader: SymbolReader, alphabet: Alphabet, strings: Sequence[Sequence
     """
     moves: Counter[tuple[tuple[int, int], int]] = Counter()
     answers: Counter[tuple[int, int]] = Counter()
-    for string, reading in zip(strings, reader.read_all(strings, every_answer=reader.has_memory), strict=True):
+    for string, reading in zip(strings, reader.read_all(strings, every_answer=True), strict=True):
         moves.update(zip(zip(reading.states, string, strict=False), reading.states[1:], strict=True))
-        if reader.has_memory:
-            answers.update(zip(reading.states, reading.answers, strict=True))
-    output = _most_frequent(answers) if reader.has_memory else dict(enumerate(reader.answers()))
-    successors, states = _most_frequent(moves), 1 + len(reader.cell.centroids)
+        answers.update(zip(reading.states, reading.answers, strict=True))
+    successors, output, states = _most_frequent(moves), _most_frequent(answers), 1 + len(reader.cell.centroids)
     rows = [[successors.get((state, symbol), states) for symbol in alphabet.symbols] for state in range(states)]
     rows.append([states] * len(alphabet.symbols))
     outputs = [alphabet.pieces[output[state]] if state in output else UNSEEN for state in range(states)]

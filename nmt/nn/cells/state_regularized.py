@@ -16,13 +16,15 @@ from nmt.nn.cells.options import CellOptions
 from nmt.nn.clipping import AnnealedLimit
 from nmt.nn.initial import Uniform
 from nmt.nn.temperature import AnnealedTemperature, Temperature
-from nmt.options import Width
+from nmt.options import PositiveFloat, Width
 
 if TYPE_CHECKING:
     from nmt.nn.cells import CellConfig
 
 Similarity = Literal["dot", "cosine", "l2"]
 Assignment = Literal["soft", "hard"]
+
+_RANGE = 0.5
 
 
 class StateRegularized(Cell[Any]):
@@ -49,6 +51,10 @@ class StateRegularized(Cell[Any]):
         centroids: Width = 50
         """Number of centroids. The output carries at most the logarithm of it in information; more than needed do no
         harm."""
+        centroid_range: PositiveFloat | None = _RANGE
+        """Initial centroids are uniform between minus this and this; null for the range of the model's other matrices.
+        Published are 0.1 and 0.5. From close centroids training starts slowly, since each step forgets most of what the
+        state was; distant ones may soon all give way to a single one."""
         assignment: Assignment = "soft"
         """`soft`: a mixture of all centroids, as published. `hard`: the most similar centroid alone; gradients are
         those of the mixture (straight-through)."""
@@ -83,14 +89,15 @@ class StateRegularized(Cell[Any]):
     def __init__(self, config: Config, cell: AnyCell) -> None:
         super().__init__(cell.inputs, cell.width, cell.projected, cell.norms, cell.limit)
         self.similarity, self.assignment = config.similarity, config.assignment
+        self.centroid_range = config.centroid_range
         self.cell = cell
         self.centroids = nn.Parameter(torch.empty(config.centroids, cell.width))
         self.temperature = AnnealedTemperature(config.temperature)
-        nn.init.uniform_(self.centroids, -0.5, 0.5)
+        nn.init.uniform_(self.centroids, -_RANGE, _RANGE)
 
     def initialise(self, start: Uniform) -> None:
         self.cell.initialise(start)
-        start.draw(self.centroids)
+        (start if self.centroid_range is None else Uniform(self.centroid_range)).draw(self.centroids)
 
     def empty(self, like: Tensor, rows: int) -> CellState:
         state: CellState = self.cell.empty(like, rows)

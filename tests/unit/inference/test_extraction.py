@@ -90,7 +90,7 @@ def test_what_a_cell_carries_besides_its_output_is_noticed() -> None:
     assert memory == [False, True, True]
 
 
-def test_with_a_memory_a_state_has_its_most_frequent_answer() -> None:
+def test_a_counted_state_has_its_most_frequent_answer() -> None:
     reader = reader_of(built(StateRegularized.Config(cell=LSTM.Config(), centroids=3), 2))
     strings = chosen_strings(ALPHABET.symbols, 1)[:300]
     votes: dict[int, list[int]] = {}

@@ -16,11 +16,11 @@ def test_it_divides_by_a_constant() -> None:
 
 
 def test_it_moves_by_the_same_factor_and_stays_at_the_end() -> None:
-    module, found = AnnealedTemperature(Temperature(start=1.0, end=0.01, until_update=100)), []
-    for update in (0, 50, 100, 5000):
+    module, found = AnnealedTemperature(Temperature(start=1.0, end=0.01, from_update=50, until_update=150)), []
+    for update in (1, 50, 100, 150, 5000):
         assert not module.anneal(update)
         found.append(module.temperature.item())
-    assert found == pytest.approx([1.0, 0.1, 0.01, 0.01])
+    assert found == pytest.approx([1.0, 1.0, 0.1, 0.01, 0.01])
 
 
 def test_it_is_saved() -> None:
@@ -31,3 +31,8 @@ def test_it_is_saved() -> None:
 def test_half_a_schedule_is_refused(half: dict[str, float]) -> None:
     with pytest.raises(ValidationError, match="needs both end and until_update"):
         Temperature.model_validate(half)
+
+
+def test_it_cannot_arrive_before_it_leaves() -> None:
+    with pytest.raises(ValidationError, match="until_update must be greater than from_update"):
+        Temperature(end=0.1, from_update=10, until_update=10)
