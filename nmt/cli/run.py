@@ -43,7 +43,7 @@ def command(recipe: Path, overrides: tuple[str, ...], runs: Path) -> None:
         result = run(resolved, runs, reporter)
     if result.scores:
         console.print()
-        show_scores(result.scores, console, resolved.evaluation.measures)
+        show_scores(result.scores, console, resolved.evaluation.measures, result.yardsticks)
     _show_samples(result, console)
     _show_topics(resolved.corpus.topics, console)
     _show_next_steps(result, resolved.task, next(iter(resolved.corpus.topics.values()), ""), console)

@@ -15,7 +15,10 @@ _USUAL: tuple[MeasureName, ...] = ("bleu", "chrf", "ter")
 
 
 def show_scores(
-    scores: Mapping[str, Mapping[str, Any]], console: Console, named: Sequence[MeasureName] | None = None
+    scores: Mapping[str, Mapping[str, Any]],
+    console: Console,
+    named: Sequence[MeasureName] | None = None,
+    yardsticks: Mapping[str, Mapping[str, Mapping[str, Any]]] | None = None,
 ) -> None:
     """Prints one row per test set, and the signatures that make the numbers comparable.
 
@@ -23,6 +26,7 @@ def show_scores(
         scores: scores by test set, as returned by `nmt.evaluation.scores.Scores.json`.
         console: the console to print on.
         named: the measures to show; None: the usual three and any non-default ones, as far as present.
+        yardsticks: scores of simple strategies, by test set and by name, shown below those of the test set.
     """
     from rich import box
     from rich.table import Table
@@ -38,7 +42,12 @@ def show_scores(
     for column in table.columns[1:]:
         column.justify = "right"
     signatures: dict[str, None] = {}  # in order, each once
-    for name, of_set in scores.items():
+    rows = [
+        row
+        for name, of_set in scores.items()
+        for row in ((name, of_set), *((f"  {other}", of) for other, of in (yardsticks or {}).get(name, {}).items()))
+    ]
+    for name, of_set in rows:
         found = {key: Score.from_json(of_set[key]) for key in named if key in of_set}
         values = (f"{found[key].value:.{MEASURES[key].decimals}f}" if key in found else "–" for key in named)
         table.add_row(name, *values, str(of_set.get("lines", "–")))

@@ -13,6 +13,7 @@ from nmt.data.clean import Cleaning, Unit
 from nmt.data.pairs import MonolingualFile, ParallelFiles, RawCorpus, Text, read_rows, row_writer, text_at
 from nmt.data.progress import ShowProgress, unseen
 from nmt.data.survey import NamedText
+from nmt.data.yardstick import Yardstick
 from nmt.options import Options
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "RawCorpus",
     "ShowProgress",
     "Text",
+    "Yardstick",
     "read_rows",
     "row_writer",
     "text_at",
@@ -86,6 +88,14 @@ class CorpusOptions(Options, ABC):
     def download(self) -> str:
         """How much `fetch` downloads if the files are missing, in words; empty if it never downloads."""
         return ""
+
+    def yardsticks(self, test: Text) -> Sequence[Yardstick]:
+        """Simple strategies for a test set, shown beside the model's scores; none for text that people wrote.
+
+        Args:
+            test: one of the test sets of `fetch`.
+        """
+        return ()
 
     @abstractmethod
     def fetch(self, directory: Path, progress: ShowProgress = unseen) -> RawCorpus:

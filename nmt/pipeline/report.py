@@ -33,6 +33,7 @@ def write_report(run: Path, name: str, recipe: Mapping[str, Any]) -> dict[str, A
         "recipe": name,
         "recipe_digest": recipe_digest(recipe),
         "scores": _facts(records, "evaluate"),
+        "yardsticks": _facts(records, "yardsticks"),
         "parameters": _facts(records, "model").get("parameters"),
         "training": _facts(records, "train"),
         "data": {stage: _facts(records, stage) for stage in ("prepare", "tokenizer", "ids")},

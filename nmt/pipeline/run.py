@@ -10,14 +10,15 @@ runs/<corpus>_<source>_<target>/<recipe name>/          (a language model's: run
     model/       the model directory: everything that translation needs
     translate/   translations of the test sets (not for a language model)
     evaluate/    scores of the test sets
+    yardsticks/  scores of simple strategies on them, for corpora that have any
     report.json  measurements
     stages/      records from which the next run decides what it can reuse
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ from nmt.pipeline.testing import TRANSLATE, Sample, ScoredModel, evaluate_tests,
 from nmt.pipeline.text import PreparedText, clean_text, find_corpus, prepare_text
 from nmt.pipeline.training import TrainedModel, TrainingSettings, follow, save_model
 from nmt.pipeline.training import train as train_weights
+from nmt.pipeline.yardsticks import measure_yardsticks
 from nmt.recipe import Recipe
 from nmt.recipe.show import as_yaml
 
@@ -56,6 +58,8 @@ class RunResult:
     report: Mapping[str, Any]
     lines: Sequence[str] = ()
     """Lines drawn from a language model."""
+    yardsticks: Mapping[str, Any] = field(default_factory=dict)
+    """Scores of the corpus's yardsticks, by test set and by strategy, for corpora that have any."""
 
 
 def run_directory(recipe: Recipe, runs: Path) -> Path:
@@ -103,6 +107,7 @@ def run(recipe: Recipe, runs: Path, reporter: Reporter) -> RunResult:
         tests = text.raw.tests
         to_translate = {name: files for name, files in tests.items() if isinstance(files, ParallelFiles)}
         scores = _scores(recipe, trained, tests, to_translate, directory, reporter) if tests else {}
+        yardsticks = _yardsticks(recipe, trained, tests, directory, reporter)
         report = write_report(directory, recipe.name, recipe.model_dump(mode="json"))
         shown = [
             sample
@@ -110,7 +115,7 @@ def run(recipe: Recipe, runs: Path, reporter: Reporter) -> RunResult:
             for sample in samples(files, directory / TRANSLATE / name, recipe.evaluation.samples)
         ]
         lines = _drawn(recipe, trained.directory) if recipe.task == "language_model" else []
-    return RunResult(directory, trained.directory, scores, shown, report, lines)
+    return RunResult(directory, trained.directory, scores, shown, report, lines, yardsticks)
 
 
 def _scores(
@@ -128,12 +133,24 @@ def _scores(
             trained.directory, trained.digests, recipe.search, options, to_translate, directory, reporter
         )
         translations = {name: record.outputs[name] for name in to_translate}
-    tokenize = partial(tokenizer_name, recipe.evaluation.tokenize, recipe.corpus.target)
     model = ScoredModel(trained.directory, trained.digests, options)
     measures = recipe.evaluation.measures
-    scores = evaluate_tests(translations, model, tests, tokenize, measures, directory, reporter)
+    scores = evaluate_tests(translations, model, tests, _tokenize(recipe), measures, directory, reporter)
     trained.add_scores(scores)
     return scores
+
+
+def _yardsticks(
+    recipe: Recipe, trained: TrainedModel, tests: Mapping[str, Text], directory: Path, reporter: Reporter
+) -> Mapping[str, Any]:
+    """Scores of the corpus's yardsticks on the test sets."""
+    model, measures = trained.directory, recipe.evaluation.measures
+    return measure_yardsticks(recipe.corpus, tests, model, _tokenize(recipe), measures, directory, reporter)
+
+
+def _tokenize(recipe: Recipe) -> Callable[[Iterable[str]], str]:
+    """Chooses the sacrebleu tokenizer for references."""
+    return partial(tokenizer_name, recipe.evaluation.tokenize, recipe.corpus.target)
 
 
 def _drawn(recipe: Recipe, model: Path) -> list[str]:

@@ -13,7 +13,7 @@ from nmt.models.language.recurrent import RecurrentLM
 from nmt.models.language.stack import StackLM
 from nmt.models.luong import Luong
 from nmt.models.transformer import Transformer
-from nmt.nn.cells import GRU, LSTM, CellConfig, CellNormConfig, StateRegularized, TanhCell
+from nmt.nn.cells import ARMA, GRU, LSTM, CellConfig, CellNormConfig, PeepholeLSTM, StateRegularized, TanhCell
 from nmt.nn.cells.norms import AssortedTimeNorm, InputBatchNorm, SiteLayerNorm
 from nmt.nn.clipping import Clipping
 from nmt.nn.equilibrium import Implicit, Phantom
@@ -46,6 +46,8 @@ LANGUAGE_MODELS: dict[str, RecurrentLM.Config | StackLM.Config] = {
     "recurrent-lm-gru": _recurrent_lm(cell=GRU.Config()),
     "recurrent-lm-gru-reset-after": _recurrent_lm(cell=GRU.Config(reset_after=True)),
     "recurrent-lm-tanh": _recurrent_lm(layers=1, cell=TanhCell.Config()),
+    "recurrent-lm-peephole-lstm": _recurrent_lm(cell=PeepholeLSTM.Config()),
+    "recurrent-lm-arma": _recurrent_lm(cell=ARMA.Config()),
     "recurrent-lm-layer-norm": _recurrent_lm(cell=LSTM.Config(norm=SiteLayerNorm.Config())),
     "recurrent-lm-assorted-time-norm": _recurrent_lm(cell=GRU.Config(norm=AssortedTimeNorm.Config(window=3))),
     "recurrent-lm-state-regularized": _recurrent_lm(layers=1, cell=_regularized()),
@@ -84,6 +86,7 @@ MODELS: dict[str, ModelConfig] = {
         clipping=Clipping(start=0.5, end=0.5, until_update=1),
     ),
     "gnmt-gru": _shallow(cell=GRU.Config()),
+    "gnmt-peephole-lstm": _shallow(cell=PeepholeLSTM.Config()),
     "gnmt-tanh": _shallow(cell=TanhCell.Config()),
     "gnmt-layer-norm": _shallow(
         cell=LSTM.Config(norm=SiteLayerNorm.Config()), encoder_cell=GRU.Config(norm=InputBatchNorm.Config())
@@ -115,6 +118,14 @@ MODELS: dict[str, ModelConfig] = {
     ),
     "luong-gru": _recurrent(layers=2, encoder_dim=9, decoder_dim=12, cell=GRU.Config(reset_after=True)),
     "luong-tanh": _recurrent(layers=1, encoder_dim=12, decoder_dim=12, cell=TanhCell.Config()),
+    "luong-arma": _recurrent(
+        layers=2,
+        encoder_dim=9,
+        decoder_dim=12,
+        cell=ARMA.Config(p=2, q=1),
+        encoder_cell=ARMA.Config(p=1, q=2, activation="relu"),
+        initial_range=0.4,  # with more, two lags of random matrices enlarge every rounding
+    ),
     "luong-state-regularized": _recurrent(
         layers=1, encoder_dim=9, decoder_dim=12, cell=_regularized(cell=LSTM.Config()), encoder_cell=LSTM.Config()
     ),
@@ -153,6 +164,10 @@ CELLS: dict[str, CellConfig] = {
     "gru": GRU.Config(),
     "gru-reset-after": GRU.Config(reset_after=True),
     "tanh": TanhCell.Config(),
+    "peephole-lstm": PeepholeLSTM.Config(),
+    "arma": ARMA.Config(),
+    "arma-diagonal": ARMA.Config(p=2, q=3, activation="linear", diagonal=True),
+    "arma-relu": ARMA.Config(p=1, q=1, activation="relu"),
     "state-regularized-gru": _peaked(),
     "state-regularized-lstm": _peaked(cell=LSTM.Config(), similarity="l2"),
     "state-regularized-hard": _peaked(assignment="hard", similarity="cosine"),

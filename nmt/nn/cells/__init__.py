@@ -6,16 +6,18 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from nmt.nn.cells.arma import ARMA
 from nmt.nn.cells.base import AnyCell, Cell, CellState
 from nmt.nn.cells.gru import GRU
 from nmt.nn.cells.lstm import LSTM
 from nmt.nn.cells.norms import CellNormConfig
 from nmt.nn.cells.options import CellOptions
+from nmt.nn.cells.peephole_lstm import PeepholeLSTM
 from nmt.nn.cells.state_regularized import StateRegularized
 from nmt.nn.cells.tanh import TanhCell
 
 CellConfig = Annotated[
-    LSTM.Config | GRU.Config | TanhCell.Config | StateRegularized.Config,
+    LSTM.Config | PeepholeLSTM.Config | GRU.Config | TanhCell.Config | ARMA.Config | StateRegularized.Config,
     Field(discriminator="kind"),
 ]
 """All cells. One that wraps another has a field of this type, its name in quotes, and calls `model_rebuild` here."""
@@ -35,6 +37,7 @@ CausalCellConfig = Annotated[CellConfig, AfterValidator(_check_causal)]
 """Cells whose step depends on no later one, even in training, as a decoder requires."""
 
 __all__ = [
+    "ARMA",
     "GRU",
     "LSTM",
     "AnyCell",
@@ -43,6 +46,7 @@ __all__ = [
     "CellConfig",
     "CellNormConfig",
     "CellState",
+    "PeepholeLSTM",
     "StateRegularized",
     "TanhCell",
 ]

@@ -40,7 +40,7 @@ class CellOptions(Options):
 
     @property
     def state_kind(self) -> str:
-        """Cells with the same one can start from each other's states."""
+        """The kind of the cell's state, in words: cells that agree on it can begin from each other's states."""
         return self.kind
 
     @abstractmethod
