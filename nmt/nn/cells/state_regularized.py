@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import torch
 from pydantic import model_validator
@@ -16,7 +16,7 @@ from nmt.nn.cells.options import CellOptions
 from nmt.nn.clipping import AnnealedLimit
 from nmt.nn.initial import Uniform
 from nmt.nn.temperature import AnnealedTemperature, Temperature
-from nmt.options import PositiveFloat, Width
+from nmt.options import Effect, NonNegativeFloat, PositiveFloat, Width
 
 if TYPE_CHECKING:
     from nmt.nn.cells import CellConfig
@@ -30,7 +30,7 @@ _RANGE = 0.5
 class StateRegularized(Cell[Any]):
     """A cell whose output u is replaced by a mixture of k learned centroids S.
 
-        a = softmax(similarity(u, S) / temperature)         h = a S
+        a = softmax(similarity(u, S) / temperature + noise)         h = a S
 
     So h stays in the convex hull of the centroids however long a sequence is, and with peaked weights the layer moves
     between k states, like an automaton. The cell's other state, such as the memory of an LSTM, is left alone. A limit
@@ -58,6 +58,10 @@ class StateRegularized(Cell[Any]):
         assignment: Assignment = "soft"
         """`soft`: a mixture of all centroids, as published. `hard`: the most similar centroid alone; gradients are
         those of the mixture (straight-through)."""
+        noise: Annotated[NonNegativeFloat, Effect.TRAINING] = 0.0
+        """Factor of Gumbel noise that training adds to the logarithms of the weights. With 1 and `hard`, centroids are
+        drawn by their weights, the published stochastic version; with 1 and `soft`, mixtures are drawn. Without noise a
+        model can hide information in tiny weights, and then no automaton agrees with it; use 1 to extract automata."""
         similarity: Similarity = "dot"
         """Similarity of an output and a centroid. `dot`: product, as published; long centroids attract. `cosine`:
         cosine of the angle, between -1 and 1, so temperatures should be 0.1 or lower. `l2`: negative squared
@@ -89,7 +93,7 @@ class StateRegularized(Cell[Any]):
     def __init__(self, config: Config, cell: AnyCell) -> None:
         super().__init__(cell.inputs, cell.width, cell.projected, cell.norms, cell.limit)
         self.similarity, self.assignment = config.similarity, config.assignment
-        self.centroid_range = config.centroid_range
+        self.centroid_range, self.noise = config.centroid_range, config.noise
         self.cell = cell
         self.centroids = nn.Parameter(torch.empty(config.centroids, cell.width))
         self.temperature = AnnealedTemperature(config.temperature)
@@ -126,7 +130,8 @@ class StateRegularized(Cell[Any]):
         states = self.states()
         # as all that is carried from step to step, in the weights' dtype
         with torch.autocast(states.device.type, enabled=False):
-            weights = torch.softmax(self.temperature(self._scores(after.output.to(states.dtype), states)), dim=-1)
+            scores: Tensor = self.temperature(self._scores(after.output.to(states.dtype), states))
+            weights = torch.softmax(self._noisy(scores), dim=-1)
             mixture = (self._hardened(weights) if self.assignment == "hard" else weights) @ states
         return weights, replace(after, output=mixture)
 
@@ -137,6 +142,14 @@ class StateRegularized(Cell[Any]):
         products = output @ states.mT
         # without the square of the output, which is the same for all centroids
         return products if self.similarity == "dot" else 2 * products - states.square().sum(dim=-1)
+
+    def _noisy(self, scores: Tensor) -> Tensor:
+        """In training, the scores with Gumbel noise: their argmax is then a draw from their softmax (for a factor of
+        1).
+        """
+        if not self.training or self.noise == 0.0:
+            return scores
+        return scores - self.noise * torch.empty_like(scores).exponential_().log()
 
     def _hardened(self, weights: Tensor) -> Tensor:
         """1 at the largest weight and 0 elsewhere, with the gradient of the weights."""

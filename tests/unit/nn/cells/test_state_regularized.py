@@ -21,7 +21,7 @@ WIDTH, CENTROIDS = 4, 3  # few enough for the weights to follow from the mixture
 
 def built(config: StateRegularized.Config, limit: AnnealedLimit | None = None) -> StateRegularized:
     torch.manual_seed(2)
-    cell = config.build(2, WIDTH, limit)
+    cell = config.build(2, WIDTH, limit).eval()
     nn.init.normal_(cell.centroids)
     return cell
 
@@ -112,6 +112,19 @@ def test_at_a_low_temperature_the_most_similar_centroid_is_looked_up(similarity:
     torch.testing.assert_close(cell.step(x, state).output, cell.centroids[nearest])
     hard = built(StateRegularized.Config.model_validate({**options, "assignment": "hard", "temperature": {}}))
     assert torch.equal(hard.step(x, state).output, hard.centroids[nearest])
+
+
+@torch.no_grad()
+def test_with_noise_training_draws_centroids_by_their_weights_and_inference_does_not() -> None:
+    cell = built(StateRegularized.Config(centroids=3, assignment="hard", noise=1.0, temperature=Temperature(start=2.0)))
+    x = torch.ones(1, 2)
+    weights, _ = cell.assigned_step(x, cell.empty(x, 1))
+    many = x.expand(20_000, 2)
+    drawn = cell.train().step(many, cell.empty(x, len(many))).output
+    shares = torch.stack([(drawn == centroid).all(-1).float().mean() for centroid in cell.centroids])
+    torch.testing.assert_close(shares, weights[0], atol=0.02, rtol=0)
+    largest = cell.centroids[weights.argmax()]
+    torch.testing.assert_close(cell.eval().step(x, cell.empty(x, 1)).output, largest[None])
 
 
 def test_a_hard_assignment_has_the_gradient_of_the_soft_one() -> None:
