@@ -26,9 +26,12 @@ def symbol_tokenizers(directory: Path) -> TokenizerPair:
     return SymbolsOptions().train(text, text, directory / "tokenizer")
 
 
-def decoder_only(cell: CellConfig, dim: int, layers: int = 1, *, tied: bool = False) -> DecoderOnly.Config:
-    decoder = RecurrentLM.Config(model_dim=dim, layers=layers, cell=cell, dropout=0.0, tied_embeddings=tied)
-    return DecoderOnly.Config(decoder=decoder)
+def decoder_only(cell: CellConfig, dim: int, layers: int = 1, initial_range: float = 0.1) -> DecoderOnly.Config:
+    return DecoderOnly.Config(
+        decoder=RecurrentLM.Config(
+            model_dim=dim, layers=layers, cell=cell, dropout=0.0, tied_embeddings=False, initial_range=initial_range
+        )
+    )
 
 
 def save_symbol_model(

@@ -12,7 +12,7 @@ from nmt.automata.automaton import Automaton
 from nmt.data.batch import Batch, collate
 from nmt.inference.extraction.agreement import compare
 from nmt.inference.extraction.alphabet import Alphabet
-from nmt.inference.extraction.extract import UNSEEN, counted, queried
+from nmt.inference.extraction.extract import UNSEEN, Method, counted, queried
 from nmt.inference.extraction.reader import SymbolReader
 from nmt.inference.extraction.report import extracted
 from nmt.inference.extraction.strings import chosen_strings
@@ -24,6 +24,7 @@ from nmt.training.objectives.likelihood import cross_entropy
 from tests.cli.symbol_models import decoder_only
 
 ALPHABET = Alphabet((4, 5), ("<pad>", "<unk>", "<s>", "</s>", "0", "1", "accept", "reject"))
+METHODS: tuple[Method, ...] = ("count", "query")
 SIZE, ACCEPT, REJECT = len(ALPHABET.pieces), 6, 7
 HARD = {"assignment": "hard", "centroids": 9, "similarity": "l2"}
 
@@ -129,32 +130,38 @@ def balanced_batch(draw: random.Random) -> Batch:
     found: dict[bool, list[tuple[int, ...]]] = {True: [], False: []}
     while min(map(len, found.values())) < 16:
         share = draw.random()
-        string = tuple(draw.choices((4, 5), (share, 1 - share), k=draw.randint(0, 12)))
+        string = tuple(draw.choices((4, 5), (share, 1 - share), k=draw.randint(0, 8)))
         found[accepts(string)].append(string)
     strings = found[True][:16] + found[False][:16]
     return collate([list(string) for string in strings], [[ACCEPT]] * 16 + [[REJECT]] * 16)
 
 
-@pytest.mark.slow
-def test_a_grammar_is_learned_and_its_minimal_automaton_extracted() -> None:
-    torch.manual_seed(1)
-    draw = random.Random(1)
-    cell = StateRegularized.Config(centroids=10, similarity="l2")
-    model = decoder_only(cell, 24, tied=True).build(SIZE, SIZE)
-    optimizer, recent = torch.optim.Adam(model.parameters(), lr=0.01), 1.0
-    for _ in range(600):
-        objective = cross_entropy(model, balanced_batch(draw), 0.0)
+def train(model: DecoderOnly[RecurrentState], updates: int, draw: random.Random) -> float:
+    """Returns the mean loss per token."""
+    optimizer, losses = torch.optim.Adam(model.train().parameters(), lr=0.01), []
+    for _ in range(updates):
+        objective = cross_entropy(model, batch := balanced_batch(draw), 0.0)
         optimizer.zero_grad()
         objective.loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        recent = 0.9 * recent + 0.1 * float(objective.likelihood) / 64
-        if recent < 0.003:
+        losses.append(float(objective.likelihood) / batch.target_tokens)
+    model.eval()
+    return sum(losses) / len(losses)
+
+
+@pytest.mark.slow
+def test_a_grammar_is_learned_from_short_strings_and_its_minimal_automaton_extracted() -> None:
+    torch.manual_seed(1)
+    cell = StateRegularized.Config(centroids=10, centroid_range=1.0, noise=1.0)
+    model, draw = decoder_only(cell, 16, initial_range=0.6).build(SIZE, SIZE), random.Random(1)
+    for _ in range(5):
+        if train(model, 200, draw) < 0.06:
             break
-    reader = reader_of(model.eval())
-    for method in ("count", "query"):
+    reader = reader_of(model)
+    for method in METHODS:
         report = extracted(reader, ALPHABET, method, None, 1)
         assert report.minimal.difference(TOMITA_4) is None
         assert report.minimal == TOMITA_4.minimal()
-        assert report.agreement.equal == report.agreement.strings
-        assert report.agreement.mean_largest_weight > 0.9
+        assert report.agreement.equal == report.agreement.strings  # of up to 200 symbols
+        assert report.agreement.mean_largest_weight > 0.98
