@@ -9,6 +9,7 @@ from data_prep.synthetic.denoise import Denoise
 from data_prep.synthetic.memorization import Memorization
 from data_prep.synthetic.palindromes import Palindromes
 from data_prep.synthetic.parenthesis_counting import ParenthesisCounting
+from data_prep.synthetic.time_series import TimeSeries
 from data_prep.synthetic.tomita import Tomita
 from data_prep.synthetic.xor_at_distance import XorAtDistance
 
@@ -21,6 +22,7 @@ __all__ = [
     "Palindromes",
     "ParenthesisCounting",
     "SyntheticConfig",
+    "TimeSeries",
     "Tomita",
     "XorAtDistance",
 ]
@@ -35,4 +37,5 @@ SyntheticConfig = (
     | Palindromes
     | XorAtDistance
     | Memorization
+    | TimeSeries
 )

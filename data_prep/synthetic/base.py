@@ -121,17 +121,17 @@ class Synthetic(CorpusOptions):
         tests = {name: files[name] for name in self.test_sets}
         return RawCorpus(training=(files["training"],), validation=files["validation"], tests=tests)
 
-    def _splits(self) -> Mapping[str, Iterable[tuple[str, str]]]:
-        splits, held = dict[str, Iterable[tuple[str, str]]](), set[str]()
+    def _splits(self) -> Mapping[str, Iterable[tuple[str, ...]]]:
+        splits, held = dict[str, Iterable[tuple[str, ...]]](), set[str]()
         sizes = {**dict.fromkeys(self.test_sets, self.test_pairs), "validation": self.validation_pairs}
         for split, size in sizes.items():
             rows = list(self._drawn(split, size, frozenset(held)))
-            held.update(source for source, _ in rows)
+            held.update(row[0] for row in rows)
             splits[split] = rows
         return {**splits, "training": self._drawn("training", self.pairs, held)}
 
-    def _drawn(self, split: str, size: int, held: Container[str]) -> Iterator[tuple[str, str]]:
-        """Examples of one split, drawn again while another split has their input."""
+    def _drawn(self, split: str, size: int, held: Container[str]) -> Iterator[tuple[str, ...]]:
+        """Rows of one split, drawn again while another split has their first side."""
         random = Random(f"{self.kind} {split} {self.seed}")
         for number in range(size):
             row = self._row(random, split, number)
@@ -141,7 +141,7 @@ class Synthetic(CorpusOptions):
                 row = self._row(random, split, number)
             yield row
 
-    def _row(self, random: Random, split: str, number: int) -> tuple[str, str]:
+    def _row(self, random: Random, split: str, number: int) -> tuple[str, ...]:
         example = self.example(random, split, number)
         return " ".join(example.source), " ".join(example.answer)
 

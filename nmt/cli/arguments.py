@@ -52,8 +52,8 @@ def shipped(name: str) -> Path:
     return path
 
 
-def runs_option(function: Callable[..., R]) -> Callable[..., R]:
-    """--runs or $NMT_RUNS, passed as `runs`."""
+def runs_option_into(subfolder: str) -> Callable[[Callable[..., R]], Callable[..., R]]:
+    """--runs or $NMT_RUNS, passed as `runs`; the help names the subfolder that the command writes to."""
     return click.option(
         "--runs",
         type=click.Path(path_type=Path, file_okay=False),
@@ -61,8 +61,13 @@ def runs_option(function: Callable[..., R]) -> Callable[..., R]:
         show_envvar=True,
         default=Path("runs"),
         show_default=True,
-        help="Folder of all runs; this run goes into its subfolder <corpus>_<source>_<target>/<recipe name>/.",
-    )(function)
+        help=f"Folder of all runs; {subfolder}.",
+    )
+
+
+def runs_option(function: Callable[..., R]) -> Callable[..., R]:
+    """The option of a command that makes one run."""
+    return runs_option_into("this run goes into its subfolder <corpus>_<source>_<target>/<recipe name>/")(function)
 
 
 def refuse_existing_file(path: Path, force: bool) -> None:

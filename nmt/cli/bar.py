@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
-from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn
 from rich.table import Column
 from rich.text import Text
 
@@ -40,20 +40,20 @@ class Pace:
         return (now - self._start) / (done - self._first) * (total - done)
 
 
-class Bar:
-    """A spinner that becomes a bar once the total amount is known; `close` removes it.
+class Bars:
+    """Several progress lines; each is a spinner that becomes a bar once its total amount is known.
 
     Args:
         console: a terminal.
-        name: name of the work.
     """
 
-    def __init__(self, console: Console, name: str) -> None:
+    def __init__(self, console: Console) -> None:
         wide = console.width >= _WIDE
         whole, rest = Column(no_wrap=True), Column(no_wrap=True, overflow="ellipsis", ratio=1)
+        self._name_width = _NAME_WIDTH if wide else 0
         self._progress = _NarrowProgress(
             _Spinner("dots" if console.encoding.startswith("utf") else "line"),
-            TextColumn(f"{name:<{_NAME_WIDTH if wide else 0}}", style="bold", markup=False, table_column=whole),
+            TextColumn("{task.description}", style="bold", markup=False, table_column=whole),
             BarColumn(bar_width=30 if wide else 8),
             _Share(table_column=whole),
             _Time(table_column=whole),
@@ -63,24 +63,53 @@ class Bar:
             refresh_per_second=4,
             expand=True,
         )
-        self._task = self._progress.add_task(name, total=None, note="", ends=None)
         self._progress.start()
 
-    def show(self, done: int, total: int, note: str, seconds_left: float | None) -> None:
-        """Updates the bar.
+    def add(self, name: str) -> TaskID:
+        """A new line at the bottom, with the name of its work."""
+        return self._progress.add_task(f"{name:<{self._name_width}}", total=None, note="", ends=None)
+
+    def show(self, line: TaskID, done: int, total: int, note: str, seconds_left: float | None) -> None:
+        """Updates a line.
 
         Args:
+            line: as `add` returned it.
             done: amount done so far.
             total: total amount; 0 if unknown.
             note: further information.
             seconds_left: estimated time until the end; None if unknown.
         """
         ends = None if seconds_left is None else time.monotonic() + seconds_left
-        self._progress.update(self._task, completed=done, total=total or None, note=note, ends=ends)
+        self._progress.update(line, completed=done, total=total or None, note=note, ends=ends)
+
+    def remove(self, line: TaskID) -> None:
+        """Removes a line."""
+        self._progress.remove_task(line)
 
     def close(self) -> None:
-        """Removes the bar."""
+        """Removes all lines."""
         self._progress.stop()
+
+
+class Bar:
+    """A single progress line; `close` removes it.
+
+    Args:
+        console: a terminal.
+        name: name of the work.
+    """
+
+    def __init__(self, console: Console, name: str) -> None:
+        self._bars = Bars(console)
+        self._line = self._bars.add(name)
+
+    def show(self, done: int, total: int, note: str, seconds_left: float | None) -> None:
+        """Updates the line; see `Bars.show`."""
+        self._bars.show(self._line, done, total, note, seconds_left)
+
+    def close(self) -> None:
+        """Removes the line."""
+        self._bars.close()
 
 
 class _NarrowProgress(Progress):

@@ -65,8 +65,11 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         ),
     ),
     (
-        "Recipes",
-        (Entry("recipe", "Check, show, list and copy recipes, or print their JSON schema."),),
+        "Recipes and comparisons",
+        (
+            Entry("recipe", "Check, show, list and copy recipes, or print their JSON schema."),
+            Entry("study", "Compare systems over several seeds: runs, table, significance, figures."),
+        ),
     ),
 )
 

@@ -12,7 +12,7 @@ from nmt.errors import UserError
 from nmt.inference.options import Precision
 from nmt.models.quantization import dequantized, is_quantized, packed, quantized
 from nmt.nn.kernels.int8_product import has_wide_accumulation, is_supported
-from nmt.nn.weight_norm import fold_weight_norm
+from nmt.nn.linear.folding import fold
 
 ModelT = TypeVar("ModelT", bound=nn.Module)
 
@@ -31,7 +31,7 @@ def fastest_precision(model: nn.Module) -> Precision:
 
 
 def with_precision(model: ModelT, precision: Precision) -> ModelT:
-    """The model in this precision, with weight norm folded in; a copy if its weights change.
+    """The model in this precision, with computed weights folded in; a copy if its weights change.
 
     "bf16" converts the weights once. (Autocast would convert them again at every step of the search,
     which costs more than the products save.) The search's own sums stay in fp32.
@@ -41,7 +41,7 @@ def with_precision(model: ModelT, precision: Precision) -> ModelT:
     Raises:
         UserError: int8 was requested on a GPU, or on a CPU without the instructions.
     """
-    folded = fold_weight_norm(model)
+    folded = fold(model)
     small = is_quantized(folded)
     if precision == "auto":
         precision = "int8" if small and is_supported() and not _on_gpu(folded) else "fp32"

@@ -8,14 +8,14 @@ from torch import Tensor, nn
 
 from nmt.nn.embedding import TokenEmbedding
 from nmt.nn.int8 import Int8Embedding, Int8Linear, quantized_weight
+from nmt.nn.linear.folding import fold
 from nmt.nn.twin import twin
-from nmt.nn.weight_norm import fold_weight_norm
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
 def quantized(model: ModuleT) -> ModuleT:
-    """A copy of the model with 8-bit weights, weight norm folded in; it shares everything else with the model.
+    """A copy of the model with 8-bit weights, computed weights folded in; it shares everything else with the model.
 
     Quantises every linear layer with more than one output and every embedding; tied matrices stay tied. Layer
     normalisations, biases, learned positions, centroids and the vector of an additive attention stay in floating point.
@@ -33,7 +33,7 @@ def quantized(model: ModuleT) -> ModuleT:
         assert isinstance(part, nn.Linear)
         return Int8Linear(*weights_of(part.weight), part.bias).train(part.training)
 
-    return twin(fold_weight_norm(model), _quantizable, replacement)
+    return twin(fold(model), _quantizable, replacement)
 
 
 def packed(model: ModuleT) -> ModuleT:

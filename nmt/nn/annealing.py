@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from torch import nn
+from torch import Tensor, nn
 
 
 class Annealed(ABC):
@@ -22,8 +22,25 @@ class Annealed(ABC):
             then not comparable with later ones.
         """
 
+    def carried(self) -> dict[str, Tensor]:
+        """Tensors by name that `anneal` reads and sets in place, but the trained model does not need.
+
+        Checkpoints of a training contain them, for exact resumption; models do not.
+        """
+        return {}
+
 
 def anneal(model: nn.Module, update: int) -> bool:
     """Anneals all parts of a model, itself included; returns whether it is now a different function."""
     changed = [part.anneal(update) for part in model.modules() if isinstance(part, Annealed)]
     return any(changed)
+
+
+def carried(model: nn.Module) -> dict[str, Tensor]:
+    """The tensors that training carries from update to update, by name. Shares the model's memory."""
+    return {
+        f"{path}.{name}" if path else name: tensor
+        for path, part in model.named_modules()
+        if isinstance(part, Annealed)
+        for name, tensor in part.carried().items()
+    }

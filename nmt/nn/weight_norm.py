@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import torch
 from torch import Tensor, nn
 
-from nmt.nn.twin import twin
-
-ModuleT = TypeVar("ModuleT", bound=nn.Module)
+from nmt.nn.linear.folding import Foldable
 
 
-class WeightNormLinear(nn.Module):
+class WeightNormLinear(Foldable):
     """y = Wx + b with W = g v / |v|, the norm over the inputs of each output; initially g = |v|, so W = v.
 
     Args:
@@ -39,26 +35,11 @@ class WeightNormLinear(nn.Module):
         return nn.functional.linear(x, self.weight, self.bias)
 
     def folded(self) -> nn.Linear:
-        """The plain linear layer with the present weight."""
         outputs, inputs = self.direction.shape
         linear = nn.Linear(inputs, outputs, bias=self.bias is not None, device="meta")
         linear.weight = nn.Parameter(self.weight.detach())
         linear.register_parameter("bias", self.bias)
         return linear.train(self.training)
-
-
-def fold_weight_norm(module: ModuleT) -> ModuleT:
-    """The module with every `WeightNormLinear` replaced by a plain linear layer.
-
-    A copy that shares all other tensors with the module, which stays as it is; the module itself if there is nothing to
-    fold. It is for inference: further training of the module does not change the folded weights.
-    """
-
-    def folded(part: nn.Module) -> nn.Module:
-        assert isinstance(part, WeightNormLinear)
-        return part.folded()
-
-    return twin(module, lambda part: isinstance(part, WeightNormLinear), folded)
 
 
 def use_weight_norm(module: nn.Module, std: float) -> None:

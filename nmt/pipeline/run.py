@@ -60,6 +60,8 @@ class RunResult:
     """Lines drawn from a language model."""
     yardsticks: Mapping[str, Any] = field(default_factory=dict)
     """Scores of the corpus's yardsticks, by test set and by strategy, for corpora that have any."""
+    references: Mapping[str, Path] = field(default_factory=dict)
+    """The references of each test set, one line per line of the translation in `translate/<test>`."""
 
 
 def run_directory(recipe: Recipe, runs: Path) -> Path:
@@ -115,7 +117,8 @@ def run(recipe: Recipe, runs: Path, reporter: Reporter) -> RunResult:
             for sample in samples(files, directory / TRANSLATE / name, recipe.evaluation.samples)
         ]
         lines = _drawn(recipe, trained.directory) if recipe.task == "language_model" else []
-    return RunResult(directory, trained.directory, scores, shown, report, lines, yardsticks)
+    references = {name: files.target for name, files in tests.items()}
+    return RunResult(directory, trained.directory, scores, shown, report, lines, yardsticks, references)
 
 
 def _scores(

@@ -10,10 +10,10 @@ from typing import Any
 
 from nmt.bundle import TOKENIZER
 from nmt.data.corpus import CorpusOptions, Yardstick
-from nmt.data.pairs import Text
+from nmt.data.pairs import ParallelFiles, Text
 from nmt.digest import file_digest
 from nmt.evaluation.measure import TokenTotals
-from nmt.evaluation.measures import OF_TESTS, MeasureName
+from nmt.evaluation.measures import OF_LANGUAGE_MODELS, OF_TESTS, MeasureName
 from nmt.evaluation.scores import scores, text_measures
 from nmt.output import write_atomically
 from nmt.pipeline.reporter import Reporter
@@ -44,7 +44,7 @@ def measure_yardsticks(
         tests: test sets by name.
         model: the model directory, for its tokenizers.
         tokenize: chooses the sacrebleu tokenizer for given references.
-        measures: measures to compute; None: BLEU, chrF, TER and GLEU.
+        measures: measures to compute; None: those of translations or of language models.
         run: the run directory.
         reporter: receives the events.
 
@@ -55,7 +55,8 @@ def measure_yardsticks(
     if not found:
         return {}
     references = {name: list(read_lines(tests[name].target)) for name in found}
-    named: Sequence[MeasureName] = measures or OF_TESTS
+    translated = all(isinstance(tests[name], ParallelFiles) for name in found)
+    named: Sequence[MeasureName] = measures or (OF_TESTS if translated else OF_LANGUAGE_MODELS)
     if not all(_is_split_at_blanks(lines, load_tokenizers(model / TOKENIZER).target) for lines in references.values()):
         named = text_measures(named)
     words = {name: tokenize(lines) for name, lines in references.items()}

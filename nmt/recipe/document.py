@@ -22,22 +22,28 @@ class Document:
     """The line of each key and list item, from 1."""
 
 
-def read_document(path: Path) -> Document:
+def read_document(
+    path: Path,
+    expected: str = "a recipe",
+    sections: str = "corpus, model, …",
+    fix: str = "`nmt init` writes one for your files; `nmt recipe copy NAME` gives a shipped one.",
+) -> Document:
     """Reads one YAML mapping.
+
+    Args:
+        path: the file.
+        expected: what it should be, for errors.
+        sections: some of its keys, for errors.
+        fix: how to get one, for errors.
 
     Raises:
         UserError: the file is missing, not text, not YAML, too large, has a duplicate key, or is not a mapping.
     """
-    data, lines = read_yaml(path, "a recipe, which is a YAML file")
+    data, lines = read_yaml(path, f"{expected}, which is a YAML file")
     if data is None:
-        raise UserError(
-            str(path),
-            "a recipe",
-            "an empty file",
-            "`nmt init` writes one for your files; `nmt recipe copy NAME` gives a shipped one.",
-        )
+        raise UserError(str(path), expected, "an empty file", fix)
     if not isinstance(data, dict):
-        raise UserError(str(path), "a mapping of sections (corpus, model, …) at the top level", shown(data))
+        raise UserError(str(path), f"a mapping of sections ({sections}) at the top level", shown(data))
     return Document(str(path), data, lines)
 
 

@@ -14,6 +14,7 @@ from nmt.errors import UserError
 from nmt.languages import base_code, known_code, language_name, languages_of_pair, languages_of_table
 from nmt.recipe.fit import held_out, vocabulary_that_surely_trains
 from nmt.recipe.load import locate_keys
+from nmt.recipe.overrides import Overrides
 from nmt.recipe.problems import raise_all
 from nmt.recipe.recipe import Recipe
 from nmt.recipe.task import without_effect
@@ -38,7 +39,7 @@ class Findings:
     """Settings that are probably not intended."""
 
 
-def examine(recipe: Recipe, path: Path, overrides: Sequence[str], most: int | None = None) -> Findings:
+def examine(recipe: Recipe, path: Path, overrides: Overrides, most: int | None = None) -> Findings:
     """Checks the files that a recipe names, and whether its settings make sense.
 
     Files that a corpus downloads or generates are not checked.

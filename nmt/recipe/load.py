@@ -22,7 +22,7 @@ from nmt.recipe.problems import problems_of, raise_all
 OptionsT = TypeVar("OptionsT", bound=Options)
 
 
-def locate_keys(path: Path, overrides: Sequence[str] = ()) -> Callable[[KeyPath], str]:
+def locate_keys(path: Path, overrides: Overrides = ()) -> Callable[[KeyPath], str]:
     """A function that names a key of a recipe and who set it: the file and line, or the override."""
     _, origins = apply_overrides(read_document(path), overrides)
     return lambda key: _where(key, origins, str(path))

@@ -12,8 +12,22 @@ from nmt.errors import UserError
 from nmt.recipe.document import Document, dotted, shown
 from nmt.recipe.plain import plain
 
-Overrides = Sequence[str] | Mapping[str, Any]
-"""`key=value` strings with the value in YAML, or a mapping of keys to values. Dots separate the parts of a key."""
+
+@dataclass(frozen=True)
+class Setting:
+    """An override that a file gives."""
+
+    where: str
+    """The file and line, for errors."""
+    key: str
+    """The dotted key."""
+    value: Any
+    """The value, as parsed from YAML."""
+
+
+Overrides = Sequence[str] | Sequence[Setting] | Mapping[str, Any]
+"""`key=value` strings with the value in YAML, settings of a file, or a mapping of keys to values. Dots separate the
+parts of a key."""
 
 Origins = dict[KeyPath, str]
 """Who set each key: `file:line`, or the override as typed."""
@@ -78,6 +92,10 @@ def _parsed(overrides: Overrides, given: Given) -> Iterator[tuple[str, list[str]
             yield where, _parts(str(key), where, given.example), plain(value)
         return
     for override in overrides:
+        if isinstance(override, Setting):
+            parts = _parts(override.key, override.where, given.example)
+            yield override.where, parts, plain(override.value)
+            continue
         where = f"{given.name} {_short(override)!r}"
         key, equals, text = override.partition("=")
         parts = _parts(key if equals else "", where, given.example)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
+from nmt.options import Options
 from nmt.recipe.recipe import Recipe
 
 EDITOR_HINT = "# yaml-language-server: $schema="
@@ -13,7 +15,17 @@ EDITOR_HINT = "# yaml-language-server: $schema="
 
 def recipe_schema() -> str:
     """JSON Schema 2020-12."""
-    schema: dict[str, Any] = {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Recipe.model_json_schema()
     # name defaults to the file's name, model to that of training.start_from
-    schema["required"] = [key for key in schema["required"] if key not in ("name", "model")]
+    return schema_of(Recipe, optional=("name", "model"))
+
+
+def schema_of(options: type[Options], optional: Sequence[str] = ()) -> str:
+    """The JSON Schema 2020-12 of a file with these options.
+
+    Args:
+        options: the class of the whole file.
+        optional: required options that the file may leave out.
+    """
+    schema: dict[str, Any] = {"$schema": "https://json-schema.org/draft/2020-12/schema"} | options.model_json_schema()
+    schema["required"] = [key for key in schema["required"] if key not in optional]
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nmt.models.weights import named_weights
+from nmt.nn.annealing import carried
 from nmt.nn.parameter_groups import ParameterGroup, parameter_groups
 
 _ALIGNMENT = 16  # floats: each parameter starts on a cache line
@@ -54,8 +55,9 @@ class FlatParameters:
         """[P] all parameters; alignment gaps stay zero."""
         self.summed = torch.zeros(end + extra, device=device)
         """[P + extra] the gradients, then the extra floats."""
-        self.others = {name: tensor for name, tensor in named_weights(model).items() if name not in parameters}
-        """Weights that are not trained: buffers and frozen parameters."""
+        untrained = {name: tensor for name, tensor in named_weights(model).items() if name not in parameters}
+        self.others = untrained | carried(model)
+        """Tensors that are not trained: buffers, frozen parameters, and what training carries from update to update."""
         self.gradients = self.summed[:end]
         self.extra = self.summed[end:]
         self.groups = tuple(self._group(group, layout) for group, layout in layouts.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -37,13 +38,13 @@ def decoder_only(cell: CellConfig, dim: int, layers: int = 1, initial_range: flo
 def save_symbol_model(
     directory: Path,
     config: DecoderOnly.Config | RecurrentLM.Config,
-    model: EncoderDecoder[object, RecurrentState] | None = None,
+    model: EncoderDecoder[Any, Any] | None = None,
 ) -> Path:
     """Saves a model, or one with random weights."""
     tokenizers = symbol_tokenizers(directory)
     size = tokenizers.target.vocabulary_size
     torch.manual_seed(5)
-    model = config.build(size, size) if model is None else model
+    made: EncoderDecoder[Any, Any] = config.build(size, size) if model is None else model
     metadata = Metadata(
         nmt_version="0",
         source_language="" if config.task == "language_model" else "symbols",
@@ -51,10 +52,10 @@ def save_symbol_model(
         source_vocabulary=size,
         target_vocabulary=size,
         tokenizer_digests={"source": tokenizers.source.digest, "target": tokenizers.target.digest},
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        parameters=sum(parameter.numel() for parameter in made.parameters()),
         created="2000-01-01T00:00:00Z",
     )
-    save_bundle(directory / "model", model, tokenizers, {"model": config.model_dump(mode="json")}, metadata)
+    save_bundle(directory / "model", made, tokenizers, {"model": config.model_dump(mode="json")}, metadata)
     return directory / "model"
 
 

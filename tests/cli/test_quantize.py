@@ -12,6 +12,7 @@ import click
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from safetensors.torch import load_file
 
 from nmt.bundle import METADATA, WEIGHTS, load_bundle, read_metadata, save_bundle
 from nmt.cli.info import command as info
@@ -21,7 +22,9 @@ from nmt.cli.translate import command as translate
 from nmt.errors import UserError
 from nmt.inference.options import TranslationOptions
 from nmt.inference.translator import TrainingText, Translator
+from nmt.models.gnmt import GNMT
 from nmt.models.transformer import Transformer
+from nmt.nn.cells import NCGRU
 from nmt.nn.kernels.int8_product import has_wide_accumulation, is_supported
 from nmt.search import BeamSearch
 from tests.cli.hostile_lines import hostile_lines
@@ -54,6 +57,18 @@ def nmt(called: click.Command, *arguments: Path | str, given: bytes | str = "") 
 
 def text_of(count: int) -> str:
     return "".join(ordinary_line(n) + "\n" for n in range(count))
+
+
+def test_matrices_that_are_computed_become_ordinary_ones(tmp_path: Path) -> None:
+    config = GNMT.Config(model_dim=32, encoder_layers=2, decoder_layers=2, cell=NCGRU.Config())
+    model = save_tiny_model(tmp_path, config)
+    quantize(model, tmp_path / "small")
+    assert {"decoder.0.candidate.skew", "decoder.0.candidate.signs"} <= load_file(model / WEIGHTS).keys()
+    stored = load_file(tmp_path / "small" / WEIGHTS)
+    assert stored["decoder.0.candidate.weight"].dtype == torch.int8
+    assert not any("skew" in name for name in stored)
+    lines = nmt(translate, tmp_path / "small", given=text_of(3)).stdout.splitlines()
+    assert len(lines) == 3
 
 
 def test_a_person_quantises_and_translates(model: Path, tmp_path: Path) -> None:

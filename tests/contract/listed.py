@@ -13,13 +13,23 @@ from nmt.models.language.recurrent import RecurrentLM
 from nmt.models.language.stack import StackLM
 from nmt.models.luong import Luong
 from nmt.models.transformer import Transformer
-from nmt.nn.cells import ARMA, GRU, LSTM, CellConfig, CellNormConfig, PeepholeLSTM, StateRegularized, TanhCell
-from nmt.nn.cells.norms import AssortedTimeNorm, InputBatchNorm, SiteLayerNorm
+from nmt.nn.cells import (
+    ARMA,
+    GRU,
+    LSTM,
+    NCGRU,
+    CellConfig,
+    CellNormConfig,
+    PeepholeLSTM,
+    StateRegularized,
+    TanhCell,
+)
+from nmt.nn.cells.norms import AssortedTimeNorm, InputBatchLayerNorm, InputBatchNorm, SiteLayerNorm
 from nmt.nn.clipping import Clipping
 from nmt.nn.equilibrium import Implicit, Phantom
 from nmt.nn.fixed_point import Anderson, Broyden, Picard
 from nmt.nn.mixers import SSRU, Attention, CausalMixerConfig, MixerConfig
-from nmt.nn.norm import BatchNorm, LayerNorm, NormConfig
+from nmt.nn.norm import BatchLayerNorm, BatchNorm, LayerNorm, NormConfig
 from nmt.nn.temperature import Temperature
 from tests.solver_limits import Limits
 
@@ -48,6 +58,7 @@ LANGUAGE_MODELS: dict[str, RecurrentLM.Config | StackLM.Config] = {
     "recurrent-lm-tanh": _recurrent_lm(layers=1, cell=TanhCell.Config()),
     "recurrent-lm-peephole-lstm": _recurrent_lm(cell=PeepholeLSTM.Config()),
     "recurrent-lm-arma": _recurrent_lm(cell=ARMA.Config()),
+    "recurrent-lm-nc-gru": _recurrent_lm(cell=NCGRU.Config(orthogonal=("candidate", "reset"))),
     "recurrent-lm-layer-norm": _recurrent_lm(cell=LSTM.Config(norm=SiteLayerNorm.Config())),
     "recurrent-lm-assorted-time-norm": _recurrent_lm(cell=GRU.Config(norm=AssortedTimeNorm.Config(window=3))),
     "recurrent-lm-state-regularized": _recurrent_lm(layers=1, cell=_regularized()),
@@ -76,6 +87,7 @@ MODELS: dict[str, ModelConfig] = {
         normalized_embeddings=True,
     ),
     "transformer-batch-norm": _transformer(norm="pre", encoder_norm=BatchNorm.Config()),
+    "transformer-batch-layer-norm": _transformer(encoder_norm=BatchLayerNorm.Config()),
     "transformer-ssru": _transformer(decoder_mixer=SSRU.Config()),
     "gnmt": _deep(),
     "gnmt-current-context": _deep(
@@ -117,6 +129,7 @@ MODELS: dict[str, ModelConfig] = {
         layers=2, encoder_dim=8, decoder_dim=14, bidirectional=True, cell=LSTM.Config(output_tanh=False)
     ),
     "luong-gru": _recurrent(layers=2, encoder_dim=9, decoder_dim=12, cell=GRU.Config(reset_after=True)),
+    "luong-nc-gru": _recurrent(layers=2, encoder_dim=9, decoder_dim=12, cell=NCGRU.Config()),
     "luong-tanh": _recurrent(layers=1, encoder_dim=12, decoder_dim=12, cell=TanhCell.Config()),
     "luong-arma": _recurrent(
         layers=2,
@@ -136,6 +149,13 @@ MODELS: dict[str, ModelConfig] = {
         bidirectional=True,
         cell=LSTM.Config(norm=AssortedTimeNorm.Config(window=3)),
         encoder_cell=LSTM.Config(norm=InputBatchNorm.Config()),
+    ),
+    "luong-recurrent-batch-norm": _recurrent(
+        layers=1,
+        encoder_dim=9,
+        decoder_dim=12,
+        bidirectional=True,
+        encoder_cell=LSTM.Config(norm=InputBatchNorm.Config(sites=None)),
     ),
     "deq": _equilibrium(
         encoder_solver=Broyden(**_EXACT, memory=100),
@@ -168,6 +188,8 @@ CELLS: dict[str, CellConfig] = {
     "arma": ARMA.Config(),
     "arma-diagonal": ARMA.Config(p=2, q=3, activation="linear", diagonal=True),
     "arma-relu": ARMA.Config(p=1, q=1, activation="relu"),
+    "nc-gru": NCGRU.Config(),
+    "nc-gru-reset": NCGRU.Config(orthogonal=("candidate", "reset"), reset_after=True),
     "state-regularized-gru": _peaked(),
     "state-regularized-lstm": _peaked(cell=LSTM.Config(), similarity="l2"),
     "state-regularized-hard": _peaked(assignment="hard", similarity="cosine"),
@@ -176,6 +198,8 @@ CELLS: dict[str, CellConfig] = {
 CELL_NORMS: dict[str, CellNormConfig] = {
     "layer": SiteLayerNorm.Config(),
     "batch": InputBatchNorm.Config(momentum=0.3),
+    "recurrent-batch": InputBatchNorm.Config(momentum=0.3, sites=None, least_rows=2, most_steps=4),
+    "batch-layer": InputBatchLayerNorm.Config(momentum=0.3),
     "assorted-time": AssortedTimeNorm.Config(window=3),
 }
 """The norms within cells that tests/contract/test_cells.py runs over, each with every cell."""
@@ -183,8 +207,12 @@ CELL_NORMS: dict[str, CellNormConfig] = {
 NORMS: dict[str, NormConfig] = {
     "layer": LayerNorm.Config(),
     "batch": BatchNorm.Config(momentum=0.3),
+    "batch-layer": BatchLayerNorm.Config(momentum=0.3),
+    "batch-layer-of-a-size": BatchLayerNorm.Config(momentum=0.3, batch_size=5, scaled=True),
 }
 """The norms that tests/contract/test_norms.py runs over."""
+COUNTING_SEQUENCES = {"batch-layer"}
+"""Those of them whose training depends on how the tokens of a batch are cut into sequences."""
 
 MIXERS: dict[str, MixerConfig] = {
     "attention": Attention.Config(),

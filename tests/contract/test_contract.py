@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from nmt.data.batch import Batch
 from nmt.models.weights import load_weights, named_weights
 from nmt.nn.dropout import Dropout
-from nmt.nn.weight_norm import fold_weight_norm
+from nmt.nn.linear.folding import fold
 from nmt.search.dispatch import find_hypotheses
 from nmt.search.options import Sampling
 from nmt.training.objectives.likelihood import cross_entropy
@@ -109,9 +109,9 @@ def test_samples_are_those_of_the_sentence_alone_with_the_probability_of_teacher
         assert [hypothesis.log_probability for hypothesis in found] == pytest.approx(expected, abs=1e-3)
 
 
-def test_folded_weight_norm_gives_the_same_logits(model: Model) -> None:
+def test_folded_weights_give_the_same_logits(model: Model) -> None:
     batch = batch_of([([5, 6, 7], [8, 9]), ([10], [11, 12])])
-    folded = fold_weight_norm(model)
+    folded = fold(model)
     torch.testing.assert_close(teacher_forced(folded, batch)[0], teacher_forced(model, batch)[0])
 
 

@@ -17,7 +17,8 @@ from nmt.models.deq import DEQ
 from nmt.models.quantization import dequantized, packed, quantized
 from nmt.models.weights import named_weights, put_weights
 from nmt.nn.kernels.int8_product import is_supported
-from nmt.nn.weight_norm import fold_weight_norm
+from nmt.nn.linear.folding import fold
+from nmt.nn.norm.running import running_statistics
 from tests.contract import int8_laws
 from tests.contract.listed import MODELS
 from tests.contract.quantized import Quantized, examples, logits_of
@@ -63,12 +64,13 @@ def test_8_bits_give_the_logits_up_to_their_rounding(forms: Quantized) -> None:
 
 
 def test_every_matrix_is_of_bytes_within_half_a_step_of_its_row(forms: Quantized) -> None:
-    """Only positions, centroids and the vector of an additive attention stay."""
+    """Only positions, centroids, statistics and the vector of an additive attention stay."""
     weights = named_weights(forms.stored)
-    kept = [name for name, tensor in weights.items() if tensor.is_floating_point() and tensor.dim() > 1]
+    wide = {name for name, tensor in weights.items() if tensor.is_floating_point() and tensor.dim() > 1}
+    kept = wide - running_statistics(forms.stored).keys()
     floating = ("positions", "centroids")
     assert all(any(part in name for part in floating) or weights[name].shape[0] == 1 for name in kept), kept
-    plain, back = named_weights(fold_weight_norm(forms.model)), named_weights(dequantized(forms.stored))
+    plain, back = named_weights(fold(forms.model)), named_weights(dequantized(forms.stored))
     assert plain.keys() <= back.keys()
     for name, tensor in plain.items():
         if weights[name].dtype == torch.int8:

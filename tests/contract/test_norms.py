@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from nmt.models.weights import averaged_names, load_weights, named_weights
 from nmt.nn.norm import BatchNorm, Norm, RunningStatistics
-from tests.contract.listed import CELL_NORMS, NORMS
+from nmt.nn.norm.running import running_statistics
+from tests.contract.listed import CELL_NORMS, COUNTING_SEQUENCES, NORMS
 
 DIM = 6
 
@@ -70,8 +71,9 @@ def test_padding_never_changes_a_result(
     wider = nn.functional.pad(x, (0, 0, left, 2), value=-3e3)
     padded = other(wider, nn.functional.pad(mask, (left, 2)))[:, left : left + length][mask]
     torch.testing.assert_close(found, padded)
-    alone = trained(name).train(training)(x[mask])
-    torch.testing.assert_close(found, alone)
+    if not (training and name in COUNTING_SEQUENCES):
+        alone = trained(name).train(training)(x[mask])
+        torch.testing.assert_close(found, alone)
     end_update(norm)
     end_update(other)
     torch.testing.assert_close(stored(norm), stored(other))
@@ -137,7 +139,9 @@ def test_an_update_read_in_two_parts_is_remembered_as_one(name: str, seed: int, 
         first = other.take_sums()
         other(x[cut:], mask[cut:])
         other.store(first + other.take_sums())
-    torch.testing.assert_close(stored(other), stored(norm))
+    own = {"running_share"} if name in COUNTING_SEQUENCES else set()  # a part has another batch size
+    found, expected = ({key: kept for key, kept in stored(each).items() if key not in own} for each in (other, norm))
+    torch.testing.assert_close(found, expected)
 
 
 @names
@@ -155,7 +159,9 @@ def test_half_precision_comes_back_as_it_was_and_is_summed_up_in_more(name: str)
 @given(seed=seeds, length=st.integers(1, 6), left=st.integers(0, 3))
 def test_within_cells_its_steps_are_what_it_reads_at_once(name: str, seed: int, length: int, left: int) -> None:
     """And a row goes on from its own past, wherever it stands."""
-    norm = CELL_NORMS[name].build(DIM).eval()
+    norm = CELL_NORMS[name].build_at("ih", DIM).eval()
+    for statistic in running_statistics(norm).values():
+        statistic.uniform_(0.5, 1.5)
     x, rows = drawn(seed, 3, length + 1), torch.tensor([2, 0, 0])
     mask = nn.functional.pad(torch.ones(3, length, dtype=torch.bool), (left, 1))
     read, after = norm.read(nn.functional.pad(x[:, :-1], (0, 0, left, 1), value=1e3), mask, norm.begin(x, 3))

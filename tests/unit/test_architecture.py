@@ -140,7 +140,7 @@ def imported(arguments: list[str], names: tuple[str, ...]) -> list[str]:
     return result.stdout.splitlines()[-1].removeprefix("imported:").split()
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["translate", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["translate", "--help"], ["study", "--help"]])
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     """`--help` answers at once: torch alone takes seconds to import."""
     assert imported(arguments, HEAVY) == []

@@ -10,6 +10,7 @@ from nmt.nn.cells.arma import ARMA
 from nmt.nn.cells.base import AnyCell, Cell, CellState
 from nmt.nn.cells.gru import GRU
 from nmt.nn.cells.lstm import LSTM
+from nmt.nn.cells.nc_gru import NCGRU
 from nmt.nn.cells.norms import CellNormConfig
 from nmt.nn.cells.options import CellOptions
 from nmt.nn.cells.peephole_lstm import PeepholeLSTM
@@ -17,7 +18,13 @@ from nmt.nn.cells.state_regularized import StateRegularized
 from nmt.nn.cells.tanh import TanhCell
 
 CellConfig = Annotated[
-    LSTM.Config | PeepholeLSTM.Config | GRU.Config | TanhCell.Config | ARMA.Config | StateRegularized.Config,
+    LSTM.Config
+    | PeepholeLSTM.Config
+    | GRU.Config
+    | NCGRU.Config
+    | TanhCell.Config
+    | ARMA.Config
+    | StateRegularized.Config,
     Field(discriminator="kind"),
 ]
 """All cells. One that wraps another has a field of this type, its name in quotes, and calls `model_rebuild` here."""
@@ -40,6 +47,7 @@ __all__ = [
     "ARMA",
     "GRU",
     "LSTM",
+    "NCGRU",
     "AnyCell",
     "CausalCellConfig",
     "Cell",

@@ -9,6 +9,7 @@ from typing import Any, Generic, Self, TypeVar
 import torch
 from torch import Tensor, nn
 
+from nmt.nn.cells.moved import MovedToStart
 from nmt.nn.cells.norms.base import NormPast
 from nmt.nn.cells.norms.sites import CellNorms, NormStep
 from nmt.nn.clipping import AnnealedLimit
@@ -114,7 +115,11 @@ class Cell(nn.Module, ABC, Generic[StateT]):
         Returns:
             [B, T, width], undefined at padding, and the states after the last real position of each sequence.
         """
-        return self._run(x, mask)
+        if not self.norms.aligned:
+            return self._run(x, mask)
+        moved = MovedToStart(mask)
+        outputs, state = self._run(moved.to_start(x), moved.mask)
+        return moved.back(outputs), state
 
     def bounded(self, carried: Tensor) -> Tensor:
         """The carried tensor, clipped if there is a limit."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from nmt.nn.cells.base import Cell, CellState
+from nmt.nn.cells.moved import MovedToStart, vectors_at
 
 
 class OutputCell(Cell[CellState]):
@@ -33,17 +34,11 @@ class OutputCell(Cell[CellState]):
             return super().read(x, mask)
         # A kernel takes no mask, so each sequence is shifted to the start of its row: padding then comes after it and
         # cannot change it.
-        length = mask.shape[1]
-        positions, first = torch.arange(length, device=mask.device), mask.int().argmax(dim=1, keepdim=True)
-        outputs = kernel(_moved(x, (positions + first) % length))
+        moved = MovedToStart(mask)
+        outputs = kernel(moved.to_start(x))
         last = (mask.sum(dim=1, keepdim=True) - 1).clamp(min=0)
-        state = _moved(outputs, last).squeeze(1).masked_fill(~mask.any(dim=1, keepdim=True), 0.0)
-        return _moved(outputs, (positions - first) % length), CellState(state)
-
-
-def _moved(x: Tensor, positions: Tensor) -> Tensor:
-    """The vectors at `positions` [B, P] of x [B, T, D]: [B, P, D]."""
-    return x.gather(1, positions[:, :, None].expand(-1, -1, x.shape[2]))
+        state = vectors_at(outputs, last).squeeze(1).masked_fill(~mask.any(dim=1, keepdim=True), 0.0)
+        return moved.back(outputs), CellState(state)
 
 
 Kernel = Callable[..., tuple[Tensor, Tensor]]

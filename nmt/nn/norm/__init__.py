@@ -8,10 +8,11 @@ from pydantic import Field
 
 from nmt.nn.norm.base import Norm, Unchanged
 from nmt.nn.norm.batch import BatchNorm
+from nmt.nn.norm.batch_layer import BatchLayerNorm
 from nmt.nn.norm.layer import LayerNorm
 from nmt.nn.norm.running import RunningStatistics
 
-NormConfig = Annotated[LayerNorm.Config | BatchNorm.Config, Field(discriminator="kind")]
+NormConfig = Annotated[LayerNorm.Config | BatchNorm.Config | BatchLayerNorm.Config, Field(discriminator="kind")]
 """All norms."""
 
 CausalNormConfig = LayerNorm.Config
@@ -19,4 +20,13 @@ CausalNormConfig = LayerNorm.Config
 over whole target sentences would leak the tokens to be predicted, and a search, which uses stored statistics, would
 miss that information."""
 
-__all__ = ["BatchNorm", "CausalNormConfig", "LayerNorm", "Norm", "NormConfig", "RunningStatistics", "Unchanged"]
+__all__ = [
+    "BatchLayerNorm",
+    "BatchNorm",
+    "CausalNormConfig",
+    "LayerNorm",
+    "Norm",
+    "NormConfig",
+    "RunningStatistics",
+    "Unchanged",
+]

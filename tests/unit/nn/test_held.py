@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from nmt.nn.dropout import Dropout
 from nmt.nn.held import MaskShape, hold
 from nmt.nn.injected_attention import InjectedSelfAttention
-from nmt.nn.weight_norm import WeightNormLinear, fold_weight_norm, use_weight_norm
+from nmt.nn.linear.folding import fold
+from nmt.nn.weight_norm import WeightNormLinear, use_weight_norm
 
 
 class Network(nn.Module):
@@ -74,7 +75,7 @@ def test_without_dropout_it_computes_what_the_module_computes() -> None:
 def test_a_fixed_function_is_held_as_it_is() -> None:
     network = Network().eval()
     assert hold(network) is not network  # its weight norm would be computed at each call
-    folded = fold_weight_norm(network)
+    folded = fold(network)
     assert hold(folded) is folded
     with torch.autocast("cpu", torch.bfloat16):
         assert hold(folded) is not folded

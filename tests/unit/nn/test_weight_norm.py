@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from nmt.nn.weight_norm import WeightNormLinear, fold_weight_norm
+from nmt.nn.linear.folding import fold
+from nmt.nn.weight_norm import WeightNormLinear
 
 
 def test_it_starts_as_its_direction_and_is_normed_per_output() -> None:
@@ -22,7 +23,7 @@ def test_folding_leaves_the_result_and_the_original() -> None:
     model = nn.ModuleDict({"inner": nn.Sequential(WeightNormLinear(4, 4, std=1.0), shared), "shared": shared}).eval()
     x = torch.randn(2, 4)
     before = model["inner"](x)
-    folded = fold_weight_norm(model)
+    folded = fold(model)
     torch.testing.assert_close(folded["inner"](x), before)
     assert not any(isinstance(part, WeightNormLinear) for part in folded.modules())
     assert any(isinstance(part, WeightNormLinear) for part in model.modules())
@@ -33,4 +34,4 @@ def test_folding_leaves_the_result_and_the_original() -> None:
 
 def test_without_weight_norm_there_is_nothing_to_copy() -> None:
     model = nn.Sequential(nn.Linear(2, 2))
-    assert fold_weight_norm(model) is model
+    assert fold(model) is model

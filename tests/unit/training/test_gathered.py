@@ -14,8 +14,8 @@ from nmt.models.gnmt import GNMT
 from nmt.models.transformer import Transformer
 from nmt.models.weights import named_weights
 from nmt.nn.cells import GRU
-from nmt.nn.cells.norms import InputBatchNorm, SiteLayerNorm
-from nmt.nn.norm import BatchNorm
+from nmt.nn.cells.norms import CellNormOptions, InputBatchNorm, SiteLayerNorm
+from nmt.nn.norm import BatchLayerNorm, BatchNorm, NormConfig
 from nmt.training.checkpoint import LAST
 from nmt.training.distributed import World
 from nmt.training.gathered import GatheredStatistics
@@ -38,8 +38,12 @@ class OneOfTwo(World):
             tensor += other
 
 
-def norms() -> nn.Sequential:
-    return nn.Sequential(BatchNorm.Config().build(4), BatchNorm.Config().build(4))
+def norms(options: CellNormOptions | NormConfig) -> nn.Sequential:
+    return nn.Sequential(*(_built(options) for _ in range(2)))
+
+
+def _built(options: CellNormOptions | NormConfig) -> nn.Module:
+    return options.build_at("hh", 4) if isinstance(options, CellNormOptions) else options.build(4)
 
 
 def first_of(norms: nn.Sequential) -> BatchNorm:
@@ -48,9 +52,13 @@ def first_of(norms: nn.Sequential) -> BatchNorm:
     return norm
 
 
-def test_two_processes_store_what_one_does() -> None:
-    x = torch.randn(10, 4) * 3 + 2
-    alone, first, second = norms(), norms(), norms()
+@pytest.mark.parametrize(
+    "options", [BatchNorm.Config(), BatchLayerNorm.Config(), InputBatchNorm.Config(sites=("hh",), least_rows=4)]
+)
+def test_two_processes_store_what_one_does(options: CellNormOptions | NormConfig) -> None:
+    """It reads their parts one after the other."""
+    x = torch.randn(10, 3, 4) * 3 + 2
+    alone, first, second = norms(options), norms(options), norms(options)
     alone[0](x[:7]), alone[1](x[:2]), alone[0](x[7:]), alone[1](x[2:])
     GatheredStatistics(alone, ALONE).store(usable=True)
     other = OneOfTwo(1, 2, torch.device("cpu"))
@@ -59,11 +67,11 @@ def test_two_processes_store_what_one_does() -> None:
     first[0](x[:7]), first[1](x[:2])
     GatheredStatistics(first, OneOfTwo(0, 2, torch.device("cpu"), received=other.sent)).store(usable=True)
     torch.testing.assert_close(named_weights(first), named_weights(alone))
-    assert first_of(first).running_mean.any()
+    assert named_weights(first)["0.running_mean"].any()
 
 
 def test_what_a_skipped_update_has_read_is_forgotten() -> None:
-    model = norms()
+    model = norms(BatchNorm.Config())
     model(torch.full((3, 4), torch.inf))
     gathered = GatheredStatistics(model, ALONE)
     gathered.store(usable=False)
@@ -121,7 +129,7 @@ def test_norms_within_cells_go_on_where_they_were_and_a_moving_average_takes_sta
         encoder_layers=2,
         decoder_layers=1,
         cell=GRU.Config(norm=SiteLayerNorm.Config()),
-        encoder_cell=GRU.Config(norm=InputBatchNorm.Config()),
+        encoder_cell=GRU.Config(norm=InputBatchNorm.Config(sites=None)),
     )
 
     def train(name: str, updates: int) -> None:

@@ -25,6 +25,9 @@ class NormPast(Rows):
 class SiteNorm(Norm):
     """The norm of vectors [D] that follow each other in time. This base remembers no earlier steps."""
 
+    aligned: ClassVar[bool] = False
+    """Whether sequences have to start at the first position, so that all rows take the same step at the same time."""
+
     bias: nn.Parameter
     """[D], added last."""
 
@@ -73,6 +76,10 @@ class CellNormOptions(Options):
     @abstractmethod
     def build(self, dim: int) -> SiteNorm:
         """A norm of vectors of `dim` values."""
+
+    def build_at(self, site: Site, dim: int) -> SiteNorm:
+        """A norm of vectors of `dim` values for one of the chosen sites, if it matters which."""
+        return self.build(dim)
 
 
 class Nothing(CellNormOptions):

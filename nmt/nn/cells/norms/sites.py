@@ -30,7 +30,9 @@ class CellNorms(nn.Module):
         wanted = config.sites_of(tuple(widths))
         chosen = [site for site in widths if site in wanted]
         self.widths = widths
-        self.sites = nn.ModuleDict({site: Layers(map(config.build, widths[site])) for site in chosen})
+        self.sites = nn.ModuleDict(
+            {site: Layers(config.build_at(site, width) for width in widths[site]) for site in chosen}
+        )
         numbers = accumulate((len(widths[site]) for site in chosen), initial=0)
         self.first = dict(zip(chosen, numbers, strict=False))
         """The index of the first norm of each site that has norms."""
@@ -42,6 +44,11 @@ class CellNorms(nn.Module):
     def present(self) -> bool:
         """Whether the cell has any norms."""
         return bool(self.first)
+
+    @property
+    def aligned(self) -> bool:
+        """Whether sequences have to start at the first position."""
+        return any(norm.aligned for norm in self.every())
 
     def at(self, site: Site) -> Layers[SiteNorm]:
         """The norms of a site that has some."""

@@ -1,0 +1,1 @@
+"""Linear layers that compute their weight from other parameters, and their plain forms."""
