@@ -41,7 +41,7 @@ _shallow = partial(GNMT.Config, model_dim=12, encoder_layers=2, decoder_layers=2
 _convolutional = partial(ConvS2S.Config, embedding_dim=12, output_dim=12)
 _recurrent = partial(Luong.Config, source_embedding_dim=12, target_embedding_dim=12, initial_range=0.6)
 _equilibrium = partial(DEQ.Config, model_dim=16, feedforward_dim=24, heads=2, initial_std=0.1)
-_regularized = partial(StateRegularized.Config, centroids=20)
+_regularized = partial(StateRegularized.Config, centroids=20, centroid_range=1.0)
 _peaked = partial(StateRegularized.Config, centroids=3, centroid_range=None, temperature=Temperature(start=0.5))
 _EXACT: Limits = {"tolerance": 3e-7, "max_iterations": 300}  # blocks with random weights hardly contract
 
