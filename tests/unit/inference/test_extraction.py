@@ -8,6 +8,7 @@ from itertools import product
 import pytest
 import torch
 
+from data_prep.synthetic.tomita import GRAMMARS
 from nmt.automata.automaton import Automaton
 from nmt.data.batch import Batch, collate
 from nmt.inference.extraction.agreement import compare
@@ -119,9 +120,9 @@ def accepts(string: tuple[int, ...]) -> bool:
 
 
 TOMITA_4 = Automaton(
-    ALPHABET.names,
-    ((1, 0), (2, 0), (3, 0), (3, 3)),
-    ("accept", "accept", "accept", "reject"),
+    GRAMMARS[4].symbols,
+    GRAMMARS[4].transitions,
+    tuple("accept" if state in GRAMMARS[4].accepting else "reject" for state in range(4)),
 )
 
 
