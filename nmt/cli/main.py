@@ -69,6 +69,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("recipe", "Check, show, list and copy recipes, or print their JSON schema."),
             Entry("study", "Compare systems over several seeds: runs, table, significance, figures."),
+            Entry("probe", "Measure what an architecture is capable of, as the distance over which it remembers."),
         ),
     ),
 )

@@ -71,6 +71,16 @@ def apply_overrides(
     return data, origins
 
 
+def parsed_setting(text: str, given: Given = _OVERRIDES) -> Setting:
+    """An override typed as `key=value`.
+
+    Raises:
+        UserError: it is not of this form.
+    """
+    ((where, parts, value),) = _parsed([text], given)
+    return Setting(where, ".".join(parts), value)
+
+
 def origin_of(path: KeyPath, origins: Origins, otherwise: str) -> str:
     """Who set this key or anything inside it, else who set the nearest enclosing section."""
     inside = [origin for known, origin in origins.items() if known[: len(path)] == path]

@@ -32,7 +32,7 @@ _MOST_PANELS = 12
 _PANELS_BESIDE = 3
 _DOTS_PER_INCH = 150
 _BESIDE: dict[str, Any] = {"textcoords": "offset points", "va": "center", "annotation_clip": False}
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -55,14 +55,20 @@ def draw(results: Results, directory: Path) -> list[Path]:
     """
     from matplotlib import rc_context
 
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         drawn = [("curves", _curves(results))]
         axis = results.plan.study.plot.x
         drawn.append(("bars", _bars(results)) if axis is None else ("lines", _lines(results, axis)))
-        return [path for name, figure in drawn if figure is not None for path in _write(figure, directory / name)]
+        return [path for name, figure in drawn if figure is not None for path in write_figure(figure, directory / name)]
 
 
-def _write(figure: Figure, path: Path) -> Iterator[Path]:
+def write_figure(figure: Figure, path: Path) -> Iterator[Path]:
+    """Writes PNG and SVG.
+
+    Args:
+        figure: the figure.
+        path: path of the files without suffix.
+    """
     for kind, metadata in (("png", {}), ("svg", {"Date": None})):
         file = path.with_suffix(f".{kind}")
         with write_bytes_atomically(file) as handle:
@@ -70,14 +76,15 @@ def _write(figure: Figure, path: Path) -> Iterator[Path]:
         yield file
 
 
-def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure of this size in inches with one pair of axes."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.add_subplot()
 
 
-def _looks() -> Iterator[dict[str, Any]]:
+def line_styles() -> Iterator[dict[str, Any]]:
     """Colour, line and marker of each system: they differ in more than colour."""
     for number, colour in enumerate(cycle(_COLOURS)):
         dash = _DASHES[(number + 2 * (number // len(_COLOURS))) % len(_DASHES)]
@@ -111,7 +118,7 @@ def _curves(results: Results) -> Figure | None:
     for axes, (title, lines) in zip(grid.flat, panels.items(), strict=False):
         for label, band in lines:
             if label not in looks:
-                looks[label] = next(islice(_looks(), len(looks), None))
+                looks[label] = next(islice(line_styles(), len(looks), None))
             _draw_band(axes, label, band, looks[label])
         axes.set_title(title, fontsize="medium")
     for number, axes in enumerate(grid.flat):
@@ -153,7 +160,7 @@ def _bars(results: Results) -> Figure | None:
     rows = [(s, s.summaries[0].mean) for s in results.systems if s.summaries[0].mean is not None]
     if not rows:
         return None
-    figure, axes = _figure(7.0, 1.3 + 0.42 * len(rows))
+    figure, axes = new_figure(7.0, 1.3 + 0.42 * len(rows))
     seeds: list[tuple[float, int]] = []
     published: list[tuple[float, int]] = []
     for height, (system, mean) in enumerate(rows):
@@ -198,8 +205,8 @@ def _lines(results: Results, axis: str) -> Figure | None:
             lines.setdefault(name, []).append(point)
     if not lines:
         return None
-    figure, axes = _figure(7.0, 4.2)
-    for (name, points), look in zip(islice(lines.items(), _MOST_LINES), _looks(), strict=False):
+    figure, axes = new_figure(7.0, 4.2)
+    for (name, points), look in zip(islice(lines.items(), _MOST_LINES), line_styles(), strict=False):
         places, means, deviations = zip(*sorted(points), strict=True)
         axes.errorbar(places, means, yerr=deviations, label=name, capsize=3, markersize=5, **look)
     places_all = sorted({place for points in lines.values() for place, _, _ in points})

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from nmt.documents import KeyPath
 from nmt.errors import UserError
 from nmt.models import ModelConfig
 from nmt.models.empty import empty_model
 from nmt.models.weights import parameter_count
-from nmt.options import Options
 from nmt.pipeline.ids import TOKENIZER
 from nmt.recipe import Recipe
 from nmt.study.plan import Plan, Variant
 from nmt.tokenizer import load_tokenizers
 
-_WIDTH = "model_dim"
+_WIDTHS: tuple[KeyPath, ...] = (("model_dim",), ("decoder", "model_dim"))
+"""Where the options of models have their width."""
 _NEAR = range(25, 401)
 """Widths that are tried to match a number of parameters, in percent of the present one."""
 
@@ -27,6 +30,8 @@ class Size:
 
     parameters: int
     updates: int
+    vocabularies: tuple[int, int]
+    """Sizes of the source and target vocabulary."""
     bound: bool = False
     """Whether the text determines the vocabulary, so that `parameters` is only an upper bound."""
 
@@ -66,7 +71,7 @@ def unequal(plan: Plan, sizes: Mapping[str, Size]) -> Iterator[UserError]:
                     f"parameters within {plan.study.parameter_tolerance:.1%} of the {reference.parameters:,} of "
                     f"{base.name}, because of `compare: parameters`",
                     f"{own.parameters:,} ({share:+.1%})",
-                    _fitting_width(plan.recipes[variant.name], own, reference.parameters),
+                    _fitting_width(plan.recipes[variant.name].model, own, reference.parameters),
                 )
 
 
@@ -86,37 +91,45 @@ def _size(recipe: Recipe, variant: Variant, run: Path | None) -> Size:
         parameters = _parameters(recipe.model, vocabularies)
     except ValueError as error:
         raise UserError(f"{variant.where}: {variant.name}", "a model that can be built", str(error)) from None
-    return Size(parameters, recipe.training.updates, bound)
+    return Size(parameters, recipe.training.updates, vocabularies, bound)
 
 
 def _parameters(model: ModelConfig, vocabularies: Sequence[int]) -> int:
     return parameter_count(empty_model(model, *vocabularies))
 
 
-def _fitting_width(recipe: Recipe, own: Size, wanted: int) -> str:
-    """A sentence with the `model_dim` that comes closest to a number of parameters; empty if the model has none.
-
-    Vocabularies are those of the recipe, so it is only for systems whose size is known before their data is prepared.
-    """
-    width = getattr(recipe.model, _WIDTH, None)
-    if not isinstance(width, int) or recipe.tokenizer.sizes_are_bounds:
+def _fitting_width(model: ModelConfig, own: Size, wanted: int) -> str:
+    """A sentence with the width that comes closest to a number of parameters; empty if the model has no single one."""
+    plain = model.model_dump(mode="json")
+    path = next((path for path in _WIDTHS if isinstance(_at(plain, path), int)), None)
+    if path is None:
         return ""
+    width = _at(plain, path)
     best, found = own.parameters, width
     low, high = width * _NEAR.start // 100, width * _NEAR.stop // 100
     for candidate in range(max(low, 1), high, max((high - low) // 200, 1)):
-        parameters = _with_width(recipe, candidate)
+        parameters = _with_width(model, plain, path, candidate, own.vocabularies)
         if parameters is not None and abs(parameters - wanted) < abs(best - wanted):
             best, found = parameters, candidate
     if found == width:
         return ""
-    return f"model.{_WIDTH}: {found} (now {width}) would give {best:,} ({best / wanted - 1:+.1%})."
+    key = ".".join(("model", *map(str, path)))
+    return f"{key}: {found} (now {width}) would give {best:,} ({best / wanted - 1:+.1%})."
 
 
-def _with_width(recipe: Recipe, width: int) -> int | None:
+def _with_width(
+    model: ModelConfig, plain: dict[str, Any], path: KeyPath, width: int, vocabularies: Sequence[int]
+) -> int | None:
     """Parameters of the model with another width; None if there is no such model."""
-    model: Options = recipe.model
+    changed = copy.deepcopy(plain)
+    _at(changed, path[:-1])[path[-1]] = width
     try:
-        changed = type(recipe.model).model_validate({**model.model_dump(), _WIDTH: width})
-        return _parameters(changed, recipe.tokenizer.vocabulary_sizes)
+        return _parameters(type(model).model_validate(changed), vocabularies)
     except ValueError:  # heads that do not divide the width, for example
         return None
+
+
+def _at(plain: Any, path: KeyPath) -> Any:  # noqa: ANN401 -- plain options
+    for key in path:
+        plain = plain.get(key) if isinstance(plain, dict) else None
+    return plain
