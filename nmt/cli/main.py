@@ -54,6 +54,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("info", "Show a model directory's languages, sizes, scores and provenance."),
             Entry("quantize", "Convert a model to 8-bit weights: a quarter of the size, fast on a CPU."),
             Entry("average", "Average the weights of several checkpoints or models into one."),
+            Entry("automaton", "Extract the finite automaton of a model with a state-regularised cell."),
         ),
     ),
     (

@@ -13,13 +13,24 @@ from nmt.models.language.recurrent import RecurrentLM
 from nmt.models.language.stack import StackLM
 from nmt.models.luong import Luong
 from nmt.models.transformer import Transformer
-from nmt.nn.cells import ARMA, GRU, LSTM, NCGRU, CellConfig, CellNormConfig, PeepholeLSTM, TanhCell
+from nmt.nn.cells import (
+    ARMA,
+    GRU,
+    LSTM,
+    NCGRU,
+    CellConfig,
+    CellNormConfig,
+    PeepholeLSTM,
+    StateRegularized,
+    TanhCell,
+)
 from nmt.nn.cells.norms import AssortedTimeNorm, InputBatchLayerNorm, InputBatchNorm, SiteLayerNorm
 from nmt.nn.clipping import Clipping
 from nmt.nn.equilibrium import Implicit, Phantom
 from nmt.nn.fixed_point import Anderson, Broyden, Picard
 from nmt.nn.mixers import SSRU, Attention, CausalMixerConfig, MixerConfig
 from nmt.nn.norm import BatchLayerNorm, BatchNorm, LayerNorm, NormConfig
+from nmt.nn.temperature import Temperature
 from tests.solver_limits import Limits
 
 _transformer = partial(
@@ -30,6 +41,8 @@ _shallow = partial(GNMT.Config, model_dim=12, encoder_layers=2, decoder_layers=2
 _convolutional = partial(ConvS2S.Config, embedding_dim=12, output_dim=12)
 _recurrent = partial(Luong.Config, source_embedding_dim=12, target_embedding_dim=12, initial_range=0.6)
 _equilibrium = partial(DEQ.Config, model_dim=16, feedforward_dim=24, heads=2, initial_std=0.1)
+_regularized = partial(StateRegularized.Config, centroids=20, centroid_range=1.0)
+_peaked = partial(StateRegularized.Config, centroids=3, centroid_range=None, temperature=Temperature(start=0.5))
 _EXACT: Limits = {"tolerance": 3e-7, "max_iterations": 300}  # blocks with random weights hardly contract
 
 _recurrent_lm = partial(RecurrentLM.Config, model_dim=12, initial_range=0.6)
@@ -48,6 +61,7 @@ LANGUAGE_MODELS: dict[str, RecurrentLM.Config | StackLM.Config] = {
     "recurrent-lm-nc-gru": _recurrent_lm(cell=NCGRU.Config(orthogonal=("candidate", "reset"))),
     "recurrent-lm-layer-norm": _recurrent_lm(cell=LSTM.Config(norm=SiteLayerNorm.Config())),
     "recurrent-lm-assorted-time-norm": _recurrent_lm(cell=GRU.Config(norm=AssortedTimeNorm.Config(window=3))),
+    "recurrent-lm-state-regularized": _recurrent_lm(layers=1, cell=_regularized()),
     "stack-lm": _stack_lm(),
     "stack-lm-post-norm": _stack_lm(
         norm="post", positions="learned", learned_positions=5, tied_embeddings=False, activation="relu"
@@ -125,6 +139,9 @@ MODELS: dict[str, ModelConfig] = {
         encoder_cell=ARMA.Config(p=1, q=2, activation="relu"),
         initial_range=0.4,  # with more, two lags of random matrices enlarge every rounding
     ),
+    "luong-state-regularized": _recurrent(
+        layers=1, encoder_dim=9, decoder_dim=12, cell=_regularized(cell=LSTM.Config()), encoder_cell=LSTM.Config()
+    ),
     "luong-assorted-time-norm": _recurrent(
         layers=1,
         encoder_dim=9,
@@ -173,6 +190,9 @@ CELLS: dict[str, CellConfig] = {
     "arma-relu": ARMA.Config(p=1, q=1, activation="relu"),
     "nc-gru": NCGRU.Config(),
     "nc-gru-reset": NCGRU.Config(orthogonal=("candidate", "reset"), reset_after=True),
+    "state-regularized-gru": _peaked(),
+    "state-regularized-lstm": _peaked(cell=LSTM.Config(), similarity="l2"),
+    "state-regularized-hard": _peaked(assignment="hard", similarity="cosine"),
 }
 
 CELL_NORMS: dict[str, CellNormConfig] = {

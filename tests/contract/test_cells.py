@@ -11,7 +11,7 @@ from nmt.models.gnmt import GNMT
 from nmt.models.luong import Luong
 from nmt.models.quantization import packed, quantized
 from nmt.models.weights import load_weights, named_weights
-from nmt.nn.cells import AnyCell, CellState
+from nmt.nn.cells import AnyCell, CellNormConfig, CellState, StateRegularized
 from nmt.nn.cells.options import CellOptions
 from nmt.nn.clipping import AnnealedLimit, Clipping
 from nmt.nn.initial import Uniform
@@ -27,9 +27,15 @@ LENGTHS, LONGEST = [6, 1, 4], 6  # as many rows as a trace has entries: a mask o
 DELTA = 0.3
 
 PLAIN: dict[str, CellOptions] = {**CELLS, "trace": TraceCell.Config()}
-NORMED = {
-    f"{name}-{norm}": PLAIN[name].model_copy(update={"norm": CELL_NORMS[norm]}) for name in PLAIN for norm in CELL_NORMS
-}
+
+
+def with_norm(cell: CellOptions, norm: CellNormConfig) -> CellOptions:
+    if isinstance(cell, StateRegularized.Config):
+        return cell.model_copy(update={"cell": with_norm(cell.cell, norm)})
+    return cell.model_copy(update={"norm": norm})
+
+
+NORMED = {f"{name}-{norm}": with_norm(PLAIN[name], CELL_NORMS[norm]) for name in PLAIN for norm in CELL_NORMS}
 BUILDERS = PLAIN | NORMED
 
 
@@ -195,7 +201,7 @@ def test_of_8_bits_it_reads_as_it_steps_and_nearly_as_in_floating_point(name: st
     cell, x = built(name), torch.randn(3, LONGEST, INPUTS)
     for small in (quantized(cell), packed(quantized(cell))):
         assert (small(x) - cell(x)).abs().max() < 0.08  # a layer norm enlarges differences of small products
-        assert not torch.equal(small(x), cell(x))
+        assert "hard" in name or not torch.equal(small(x), cell(x))  # the same centroids are chosen
         for mask in masks():
             outputs, state = small.read(x, mask)
             for row, real in enumerate(mask):

@@ -14,20 +14,28 @@ from nmt.nn.cells.nc_gru import NCGRU
 from nmt.nn.cells.norms import CellNormConfig
 from nmt.nn.cells.options import CellOptions
 from nmt.nn.cells.peephole_lstm import PeepholeLSTM
+from nmt.nn.cells.state_regularized import StateRegularized
 from nmt.nn.cells.tanh import TanhCell
 
 CellConfig = Annotated[
-    LSTM.Config | PeepholeLSTM.Config | GRU.Config | NCGRU.Config | TanhCell.Config | ARMA.Config,
+    LSTM.Config
+    | PeepholeLSTM.Config
+    | GRU.Config
+    | NCGRU.Config
+    | TanhCell.Config
+    | ARMA.Config
+    | StateRegularized.Config,
     Field(discriminator="kind"),
 ]
 """All cells. One that wraps another has a field of this type, its name in quotes, and calls `model_rebuild` here."""
+StateRegularized.Config.model_rebuild()
 
 
 def _check_causal(cell: CellOptions) -> CellOptions:
     if not cell.causal:
         raise ValueError(
-            f"norm: {cell.norm.kind} cannot be used in a decoder: its statistics over whole target sentences would "
-            "leak the tokens to be predicted. Use it in the encoder only"
+            f"norm: {cell.effective_norm.kind} cannot be used in a decoder: its statistics over whole target sentences "
+            "would leak the tokens to be predicted. Use it in the encoder only"
         )
     return cell
 
@@ -47,5 +55,6 @@ __all__ = [
     "CellNormConfig",
     "CellState",
     "PeepholeLSTM",
+    "StateRegularized",
     "TanhCell",
 ]

@@ -31,7 +31,12 @@ class CellOptions(Options):
     @property
     def causal(self) -> bool:
         """Whether a step depends on no later one, even in training, as a decoder requires."""
-        return self.norm.causal
+        return self.effective_norm.causal
+
+    @property
+    def effective_norm(self) -> CellNormConfig:
+        """The normalisation within each step; that of the wrapped cell if the cell wraps another."""
+        return self.norm
 
     @property
     def state_kind(self) -> str:

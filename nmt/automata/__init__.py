@@ -1,0 +1,1 @@
+"""Finite automata: their minimal form, their equivalence, and drawings of them."""
