@@ -17,7 +17,7 @@ SHORT = {
     "copy_memory": (*MADE, "corpus.delay=20"),
     "denoise": (*MADE, "corpus.length=20"),
     "tomita": (*MADE, "corpus.test_lengths=[20, 30]"),
-    "translation": ("tokenizer.vocabulary_size=300",),
+    "translation": ("tokenizer.vocabulary_size=400",),
     "characters": (),
 }
 
