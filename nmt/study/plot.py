@@ -177,7 +177,8 @@ def _bars(results: Results) -> Figure | None:
         axes.plot(*zip(*published, strict=True), "D", markersize=7, mfc="none", mec="#D55E00", label="published")
     for (name, value), style in zip(_common_yardsticks(results), ("--", ":", "-."), strict=False):
         axes.axvline(value, color="#666666", linestyle=style, linewidth=1.2, label=_short(name))
-    axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0)
+    # below the axes: names of strategies are long
+    figure.legend(frameon=False, loc="outside lower center", ncols=2, fontsize="small")
     axes.set_yticks(range(len(rows)), [_short(system.variant.name) for system, _ in rows])
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
