@@ -22,6 +22,7 @@ from nmt.inference.options import TranslationOptions
 from nmt.inference.stream import translate_stream
 from nmt.models.deq import DEQ
 from nmt.models.gnmt import GNMT
+from nmt.models.language.decoder_only import DecoderOnly
 from nmt.nn.clipping import Clipping
 from nmt.nn.fixed_point import Anderson, Picard
 from nmt.pipeline.quantizing import quantize_model
@@ -130,8 +131,13 @@ def test_the_last_of_several_changes_of_a_key_stands(model: Path) -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_what_is_not_changed_stays_for_every_model(name: str) -> None:
-    changed, _ = changed_options(MODELS[name], ["dropout=0.25"], "recipe.yaml")
-    assert changed == MODELS[name].model_copy(update={"dropout": 0.25})
+    model = MODELS[name]
+    if isinstance(model, DecoderOnly.Config):
+        changed, _ = changed_options(model, ["decoder.dropout=0.25"], "recipe.yaml")
+        assert changed == model.model_copy(update={"decoder": model.decoder.model_copy(update={"dropout": 0.25})})
+    else:
+        changed, _ = changed_options(model, ["dropout=0.25"], "recipe.yaml")
+        assert changed == model.model_copy(update={"dropout": 0.25})
 
 
 def test_another_solver_keeps_what_both_kinds_have(model: Path) -> None:

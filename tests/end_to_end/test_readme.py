@@ -102,7 +102,7 @@ COMMANDS = {" ".join(words): words for page in PAGES for words in commands(page.
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_pages_name_options_that_exist(command: str) -> None:
     words = COMMANDS[command]
-    name = " ".join(words[: 2 if words[0] in ("recipe", "import", "export") else 1])
+    name = " ".join(words[: 2 if words[0] in ("recipe", "import", "export", "probe") else 1])
     known = succeed(*name.split(), "--help")
     options = [word for word in words if word.startswith("-") and word not in known]
     assert options == []
