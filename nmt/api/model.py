@@ -17,7 +17,7 @@ from nmt.evaluation.scores import Scores, check_lines, check_measures, scores, t
 from nmt.evaluation.tokenization import Tokenization, tokenizer_name
 from nmt.inference.device import chosen_device
 from nmt.inference.generating import generated_lines
-from nmt.inference.options import Precision, Split, TranslationOptions
+from nmt.inference.options import LongLines, Precision, Split, TranslationOptions
 from nmt.inference.own_search import own_sampling, own_search
 from nmt.inference.precision import fastest_precision, with_precision
 from nmt.inference.scoring import LineScore, score_lines, token_totals
@@ -48,6 +48,7 @@ def load(
     device: str = "auto",
     precision: Precision = "auto",
     split: Split = "auto",
+    long_lines: LongLines = "cut",
     batch_tokens: int = 2048,
     model_options: Mapping[str, Any] | None = None,
 ) -> Model:
@@ -61,6 +62,8 @@ def load(
             precision of the stored weights.
         split: whether to translate the sentences of a line one by one: "on", "off", or "auto", which splits if the
             training text had one sentence per line.
+        long_lines: whether lines longer than every line of the training text are translated in parts, "cut", or as
+            they are, "whole".
         batch_tokens: source tokens in a batch, including padding and end of sentence.
         model_options: changes to model options that leave the weights as they are, by dotted key within the recipe's
             section `model`, as in {"decoder_solver.max_iterations": 4}.
@@ -69,7 +72,7 @@ def load(
         UserError: this is not a model directory, something in it is damaged, or a setting is wrong.
     """
     path, chosen = model_directory(Path(directory)).absolute(), chosen_device(device)
-    given = {"precision": precision, "split": split, "batch_tokens": batch_tokens}
+    given = {"precision": precision, "split": split, "long_lines": long_lines, "batch_tokens": batch_tokens}
     options = changed(TranslationOptions(), given)
     model = changed_model(path, model_options) if model_options else None
     return Model(path, load_bundle(path, chosen, model), options)

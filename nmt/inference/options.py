@@ -8,6 +8,7 @@ from nmt.options import Options, Size
 
 Precision = Literal["auto", "fp32", "bf16", "int8"]
 Split = Literal["auto", "on", "off"]
+LongLines = Literal["cut", "whole"]
 
 FEW_LINES = 0.001
 """Share of multi-sentence lines in the training text up to which a model cannot be expected to handle them."""
@@ -22,6 +23,9 @@ class TranslationOptions(Options):
     split: Split = "auto"
     """Translate the sentences of a line one by one. "auto": if the model's training text had one sentence per line, so
     that the model knows nothing else."""
+    long_lines: LongLines = "cut"
+    """Lines longer than every line of the training text. "cut": translate them in parts. "whole": translate them as
+    they are; most models fail at lengths that they have not seen, and memory grows with the length."""
     precision: Precision = "auto"
     """Precision of computation: "fp32", "bf16" or "int8". "auto": in `nmt translate` the fastest on this machine, which
     it reports; for scores the precision of the stored weights, so that scores do not depend on the machine."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self, cast
@@ -137,7 +138,7 @@ class Translator:
         known = training_text or TrainingText()
         self.cutter = Cutter(
             tokenizers.source,
-            chunk_limit(known.longest_source),
+            chunk_limit(known.longest_source) if self.options.long_lines == "cut" else sys.maxsize,
             known.language,
             split=self.options.splits(known.several_sentences),
         )

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nmt.inference.options import TranslationOptions
+from nmt.inference.options import LongLines, TranslationOptions
 from nmt.inference.translator import TrainingText, Translator
 from nmt.search import BeamSearch
 from nmt.text import clean_line, is_blank
@@ -21,13 +21,19 @@ anything = st.one_of(
 )
 
 
-def translator(batch_tokens: int = 200, beam: int = 2, n_best: int = 1, need_attention: bool = False) -> Translator:
+def translator(
+    batch_tokens: int = 200,
+    beam: int = 2,
+    n_best: int = 1,
+    need_attention: bool = False,
+    long_lines: LongLines = "cut",
+) -> Translator:
     tokenizer = CharacterTokenizer()
     return Translator(
         Backwards(tokenizer.vocabulary_size),
         TokenizerPair(tokenizer, tokenizer),
         BeamSearch(beam=beam, n_best=n_best),
-        TranslationOptions(batch_tokens=batch_tokens),
+        TranslationOptions(batch_tokens=batch_tokens, long_lines=long_lines),
         training_text=TrainingText(longest_source=60),
         need_attention=need_attention,
     )
@@ -68,6 +74,12 @@ def test_a_long_line_is_translated_in_parts_and_nothing_is_lost() -> None:
     assert found.parts > 100
     assert sorted(found.text.replace(" ", "")) == sorted(line.replace(" ", ""))
     assert found.log_probability < 0
+
+
+def test_a_long_line_is_not_cut_if_it_is_to_stay_whole() -> None:
+    line = "".join(random.Random(3).choices(string.ascii_letters, k=150))
+    (found,) = translator(long_lines="whole").translate([line])
+    assert (found.parts, found.too_long, found.text) == (1, False, backwards(line))
 
 
 def test_batches_stay_within_the_budget() -> None:
