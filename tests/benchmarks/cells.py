@@ -21,7 +21,7 @@ from torch import Tensor
 
 from nmt.models.quantization import packed, quantized
 from nmt.nn.cells import LSTM, AnyCell, CellConfig, CellNormConfig
-from nmt.nn.cells.norms import Nothing
+from nmt.nn.cells.norms import InputBatchNorm, Nothing
 from nmt.nn.cells.options import CellOptions
 from nmt.nn.initial import Uniform
 from nmt.nn.kernels.int8_product import is_supported
@@ -41,6 +41,7 @@ def everything() -> dict[str, CellOptions]:
     norms: list[CellNormConfig] = [kind() for kind in kinds(CellNormConfig)]
     named = {f"`{cell.kind}`": cell for cell in sorted(cells, key=lambda cell: not isinstance(cell, LSTM.Config))}
     named |= {f"`lstm`, norm `{norm.kind}`": LSTM.Config(norm=norm) for norm in norms if not isinstance(norm, Nothing)}
+    named["`lstm`, norm `batch`, all sites"] = LSTM.Config(norm=InputBatchNorm.Config(sites=None))
     return named
 
 

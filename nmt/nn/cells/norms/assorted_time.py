@@ -68,8 +68,12 @@ class AssortedTimeNorm(SiteNorm):
         return WindowPast(nothing, nothing, torch.zeros_like(nothing, dtype=torch.bool))
 
     def step(self, x: Tensor, past: NormPast, mask: Tensor | None) -> tuple[Tensor, NormPast]:
-        normalized, after = self._read(x[:, None], x.new_ones(len(x), 1, dtype=torch.bool), past)
-        return normalized[:, 0], after
+        assert isinstance(past, WindowPast)
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))
+        variance, mean = torch.var_mean(wide, dim=-1, correction=0, keepdim=True)  # [rows, 1]
+        real = torch.ones_like(past.real[:, :1])
+        window = WindowPast(_shifted(past.means, mean), _shifted(past.variances, variance), _shifted(past.real, real))
+        return self._normalized(wide, window).to(x.dtype), window
 
     def read(self, x: Tensor, mask: Tensor | None, past: NormPast) -> tuple[Tensor, NormPast]:
         return self._read(x, x.new_ones(x.shape[:2], dtype=torch.bool) if mask is None else mask, past)
@@ -86,15 +90,24 @@ class AssortedTimeNorm(SiteNorm):
         windows = WindowPast(  # [B, T, window], each ending at its position
             self._windows(past.means, means), self._windows(past.variances, variances), self._windows(past.real, mask)
         )
-        count = windows.real.sum(dim=-1, keepdim=True).clamp(min=1)
-        mean = windows.means.sum(dim=-1, keepdim=True) / count  # [B, T, 1]
-        spread = windows.variances + (windows.means - mean).square()
-        variance = spread.masked_fill(~windows.real, 0.0).sum(dim=-1, keepdim=True) / count
-        normalized = (wide - mean) * torch.rsqrt(variance + self.epsilon) * self.weight + self.bias
+        normalized = self._normalized(wide, windows)
         positions = torch.arange(mask.shape[1], device=mask.device)
         last = torch.where(mask, positions, 0).amax(dim=1)[:, None, None].expand(-1, 1, self.window)
         return normalized.to(x.dtype), windows.map(lambda part: part.gather(1, last).squeeze(1))
 
+    def _normalized(self, wide: Tensor, windows: WindowPast) -> Tensor:
+        """The vectors [..., D] by the statistics of the windows, [..., window], that end with them."""
+        count = windows.real.sum(dim=-1, keepdim=True).clamp(min=1)
+        mean = windows.means.sum(dim=-1, keepdim=True) / count  # [..., 1]
+        spread = windows.variances + (windows.means - mean).square()
+        variance = spread.masked_fill(~windows.real, 0.0).sum(dim=-1, keepdim=True) / count
+        return (wide - mean) * torch.rsqrt(variance + self.epsilon) * self.weight + self.bias
+
     def _windows(self, before: Tensor, now: Tensor) -> Tensor:
         """The last `window` entries at each of T positions, [B, T, window], from [B, window] and [B, T]."""
         return torch.cat([before, now], dim=1).unfold(1, self.window, 1)[:, 1:]
+
+
+def _shifted(entries: Tensor, newest: Tensor) -> Tensor:
+    """A window [rows, window] one step later, with a new entry [rows, 1]."""
+    return torch.cat([entries[:, 1:], newest], dim=1)
