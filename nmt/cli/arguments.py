@@ -70,6 +70,18 @@ def runs_option(function: Callable[..., R]) -> Callable[..., R]:
     return runs_option_into("this run goes into its subfolder <corpus>_<source>_<target>/<recipe name>/")(function)
 
 
+def jobs_option(function: Callable[..., R]) -> Callable[..., R]:
+    """--jobs, passed as `jobs`."""
+    return click.option(
+        "--jobs",
+        type=click.IntRange(1, 1024),
+        default=1,
+        show_default=True,
+        help="Runs at the same time, each on an equal share of the cores. For small models, one run per core is "
+        "fastest.",
+    )(function)
+
+
 def refuse_existing_file(path: Path, force: bool) -> None:
     """Refuses to overwrite a file that may be the user's work.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nmt.cli.arguments import recipe_arguments, runs_option_into
+from nmt.cli.arguments import jobs_option, recipe_arguments, runs_option_into
 from nmt.imports import quick_imports
 
 if TYPE_CHECKING:
@@ -48,13 +48,7 @@ def command() -> None:
     show_default=True,
     help="Trainings of each distance: seeds 1, 2, …",
 )
-@click.option(
-    "--jobs",
-    type=click.IntRange(1, 1024),
-    default=1,
-    show_default=True,
-    help="Runs at the same time, each on an equal share of the cores.",
-)
+@jobs_option
 @runs_option_into("the probe and its runs go into its subfolder studies/memory_of_<recipe name>/")
 def memory(
     recipe: Path,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from nmt.cli.arguments import runs_option_into
+from nmt.cli.arguments import jobs_option, runs_option_into
 from nmt.imports import quick_imports
 from nmt.shipped import shipped_studies, shipped_study
 
@@ -73,13 +73,7 @@ def command() -> None:
 
 @command.command(_RUN)
 @_study_argument
-@click.option(
-    "--jobs",
-    type=click.IntRange(1, 1024),
-    default=1,
-    show_default=True,
-    help="Runs at the same time, each on an equal share of the cores. For small models, one run per core is fastest.",
-)
+@jobs_option
 def run_study(study: Path, runs: Path, jobs: int) -> int:
     """Run what is missing of STUDY, then print the table. `nmt study STUDY` is short for this.
 
