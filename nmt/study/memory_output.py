@@ -142,7 +142,7 @@ def _distances(probed: Sequence[Probed], axis: str) -> Figure:
         axes.plot(*zip(*sorted(points), strict=True), label=name or None, markersize=5, **look)
     axes.set_xlabel(axis)
     axes.set_ylabel("largest distance reproduced (tokens)")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.05 * max(1, *(one.search.reproduced for one in probed)))
     if len(lines) > 1:
         axes.legend(frameon=False)
     return figure
