@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from nmt.study.memory import Probed
-    from nmt.study.plan import Plan
 
 
 @click.group(no_args_is_help=True)
@@ -74,8 +74,9 @@ def memory(
     with quick_imports():
         from nmt.cli.console import stdout_console
         from nmt.cli.study_progress import watching
+        from nmt.cli.study_results import draw_figures
         from nmt.study.memory import probe_memory
-        from nmt.study.memory_output import write_memory
+        from nmt.study.memory_output import draw_memory, write_memory
         from nmt.study.memory_plan import memory_plan
 
     plan = memory_plan(recipe, overrides, axes, seeds, runs)
@@ -85,34 +86,15 @@ def memory(
     write_memory(plan, probed, threshold)
     _show(probed, threshold, console)
     console.print(f"\nResults: {plan.directory}", soft_wrap=True)
-    _draw(plan, probed, console)
+    draw_figures(partial(draw_memory, plan, probed), console)
 
 
 def _show(probed: Sequence[Probed], threshold: float, console: Console) -> None:
-    from rich import box
-    from rich.table import Table
-
+    from nmt.cli.study_results import show_rows
     from nmt.study.memory_output import COLUMNS, TRIED_COLUMNS, rows_of, tried_rows_of
 
     for columns, rows in ((TRIED_COLUMNS, tried_rows_of(probed)), (COLUMNS, rows_of(probed))):
-        table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
-        for column in table.columns[1:]:
-            column.justify = "right"
-        for row in rows:
-            table.add_row(*row)
-        console.print(table)
+        show_rows(columns, rows, console)
     guess = 100 / max(one.vocabulary for one in probed)
     note = f"Reproduced: an exact match of {threshold:g} % or more, the mean over the seeds. A guess has {guess:.3g} %."
     console.print(note, style="dim", soft_wrap=True)
-
-
-def _draw(plan: Plan, probed: Sequence[Probed], console: Console) -> None:
-    from nmt.study.memory_output import draw_memory
-
-    try:
-        figures = draw_memory(plan, probed)
-    except ImportError:
-        fix = "`pip install 'nmt-toolkit[plot]'` adds it; the same command then draws it."
-        console.print(f"No figure was drawn: matplotlib is not installed. {fix}", soft_wrap=True)
-    else:
-        console.print(f"Figure: {', '.join(path.name for path in figures)}", soft_wrap=True)

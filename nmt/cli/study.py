@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -83,7 +84,9 @@ def run_study(study: Path, runs: Path, jobs: int) -> int:
     with quick_imports():
         from nmt.cli.console import stdout_console
         from nmt.cli.study_progress import watching
+        from nmt.cli.study_results import draw_figures
         from nmt.study.conduct import conduct
+        from nmt.study.plot import draw
 
     plan, checked = _checked(study, runs)
     console = stdout_console()
@@ -91,7 +94,7 @@ def run_study(study: Path, runs: Path, jobs: int) -> int:
         results = conduct(plan, checked, jobs, watcher)
     _show_table(results, console)
     console.print(f"\nResults: {plan.directory}", soft_wrap=True)
-    _draw(results, console)
+    draw_figures(partial(draw, results, plan.directory), console)
     return _FAILED if results.failures else 0
 
 
@@ -198,9 +201,7 @@ def _show_sizes(plan: Plan, checked: Checked, console: Console) -> None:
 
 
 def _show_table(results: Results, console: Console) -> None:
-    from rich import box
-    from rich.table import Table
-
+    from nmt.cli.study_results import show_rows
     from nmt.study.table import table_of
 
     found = table_of(results)
@@ -209,25 +210,6 @@ def _show_table(results: Results, console: Console) -> None:
     if found.title:
         console.print(found.title, style="bold", soft_wrap=whole)
     console.print(found.heading, soft_wrap=whole)
-    table = Table(*found.columns, box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in table.columns[1:]:
-        column.justify, column.no_wrap = "right", whole
-    for row in found.rows:
-        table.add_row(*row)
-    console.print(table)
+    show_rows(found.columns, found.rows, console)
     for note in found.notes:
         console.print(note, style="dim", soft_wrap=whole)
-
-
-def _draw(results: Results, console: Console) -> None:
-    from nmt.study.plot import draw
-
-    try:
-        figures = draw(results, results.plan.directory)
-    except ImportError:
-        fix = "`pip install 'nmt-toolkit[plot]'` adds it; the same command then draws them."
-        console.print(f"No figures were drawn: matplotlib is not installed. {fix}", soft_wrap=True)
-        return
-    if figures:
-        names = ", ".join(path.name for path in figures)
-        console.print(f"Figures: {names}", soft_wrap=True)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from nmt.errors import UserError
 from nmt.pipeline.lock import locked
 from nmt.study.check import Checked
 from nmt.study.events import Failed, Finished
+from nmt.study.missing import LOGS, Figures, run_missing
 from nmt.study.output import write_results
 from nmt.study.plan import Cell, Plan, raise_study
-from nmt.study.results import Results, RunFigures, read_run, results_of
+from nmt.study.results import Results, results_of
 from nmt.study.running import Watcher, run_cells
 from nmt.study.sharing import share_data
 from nmt.study.sizes import sizes_of, unequal
 from nmt.study.state import State
 from nmt.study.table import table_of
-
-_LOGS = "logs"
 
 
 def conduct(plan: Plan, checked: Checked, jobs: int, watcher: Watcher) -> Results:
@@ -38,37 +36,16 @@ def conduct(plan: Plan, checked: Checked, jobs: int, watcher: Watcher) -> Result
         cells = plan.cells()
         if plan.study.compare == "parameters" and any(size.bound for size in checked.sizes.values()):
             _check_real_sizes(plan, cells, jobs, watcher)
-        figures = {cell.recipe.name: read_run(cell, state) for cell in cells}
-        for number, cell in enumerate(cells, start=1):
-            if figures[cell.recipe.name].finished:
-                watcher.reused(cell, number, len(cells))
-        _run(plan, cells, figures, state, jobs, watcher)
+
+        def changed(figures: Figures) -> None:
+            results = results_of(plan, state, figures)
+            write_results(results, table_of(results), plan.directory)
+
+        figures = run_missing(cells, state, jobs, plan.directory, watcher, changed=changed)
         results = results_of(plan, state, figures, watcher.tested)
         state.write()
         write_results(results, table_of(results), plan.directory)
     return results
-
-
-def _run(
-    plan: Plan, cells: Sequence[Cell], figures: dict[str, RunFigures], state: State, jobs: int, watcher: Watcher
-) -> None:
-    """Runs the cells that have no figures, and adds theirs."""
-    began, numbers = dict[str, float](), {cell.recipe.name: number for number, cell in enumerate(cells, start=1)}
-
-    def started(cell: Cell) -> None:
-        began[cell.recipe.name] = time.monotonic()
-        share_data(cell, cells)
-        watcher.started(cell, numbers[cell.recipe.name], len(cells))
-
-    def ended(cell: Cell, outcome: Finished | Failed) -> None:
-        state.record(cell, outcome)
-        figures[cell.recipe.name] = read_run(cell, state)
-        watcher.ended(cell, outcome, time.monotonic() - began[cell.recipe.name])
-        results = results_of(plan, state, figures)
-        write_results(results, table_of(results), plan.directory)
-
-    waiting = [cell for cell in cells if not figures[cell.recipe.name].finished]
-    run_cells(waiting, jobs, plan.directory / _LOGS, started, watcher.moved, ended)
 
 
 def _check_real_sizes(plan: Plan, cells: Sequence[Cell], jobs: int, watcher: Watcher) -> None:
@@ -83,7 +60,7 @@ def _check_real_sizes(plan: Plan, cells: Sequence[Cell], jobs: int, watcher: Wat
     def started(cell: Cell) -> None:
         share_data(cell, cells)
 
-    run_cells(first, jobs, plan.directory / _LOGS, started, watcher.moved, ended, only_prepare=True)
+    run_cells(first, jobs, plan.directory / LOGS, started, watcher.moved, ended, only_prepare=True)
     raise_study(failed, plan.document.where)
     sizes = sizes_of(plan, {cell.variant.name: cell.directory for cell in first})
     raise_study(list(unequal(plan, sizes)), plan.document.where)

@@ -8,25 +8,21 @@ it takes for granted that what is lost at one distance is lost at every larger o
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from data_prep.synthetic import Memorization
 from nmt.errors import UserError
 from nmt.pipeline.lock import locked
-from nmt.recipe import Recipe
-from nmt.study.events import Failed, Finished
 from nmt.study.measure import OfTest
-from nmt.study.plan import Cell, Plan, Variant, raise_study
-from nmt.study.results import RunFigures, read_run
-from nmt.study.running import Watcher, run_cells
-from nmt.study.sharing import share_data
+from nmt.study.missing import run_missing
+from nmt.study.plan import Cell, Plan, Variant, raise_study, seeded
+from nmt.study.results import RunFigures
+from nmt.study.running import Watcher
 from nmt.study.state import State
 from nmt.study.statistics import Summary, summary
 
 MEASURE = OfTest(name="exact_match")
-_LOGS = "logs"
 
 
 class DistanceSearch:
@@ -126,10 +122,14 @@ def probe_memory(plan: Plan, threshold: float, jobs: int, watcher: Watcher) -> l
     ]
     with locked(plan.directory):
         state = State(plan.directory)
-        rounds = _Rounds(plan, state, jobs, watcher)
+        shown = 0
         while asked := [(one, distance) for one in probed if (distance := one.search.next()) is not None]:
             cells = {one.variant.name: list(_cells(plan, one.variant, distance)) for one, distance in asked}
-            figures = rounds.run([cell for group in cells.values() for cell in group])
+            together = [cell for group in cells.values() for cell in group]
+            figures = run_missing(together, state, jobs, plan.directory, watcher, before=shown)
+            if failed := [run for run in figures.values() if run.why]:
+                raise UserError(f"{failed[0].cell}", "a training that ends", failed[0].why)
+            shown += len(together)
             for one, distance in asked:
                 one.runs[distance] = [figures[cell.recipe.name] for cell in cells[one.variant.name]]
                 mean = one.accuracy(distance).mean
@@ -139,54 +139,10 @@ def probe_memory(plan: Plan, threshold: float, jobs: int, watcher: Watcher) -> l
 
 
 def _cells(plan: Plan, variant: Variant, distance: int) -> Iterator[Cell]:
-    shown = replace(variant, name=f"{variant.name}, distance {distance}")
+    at_distance = replace(
+        variant, name=f"{variant.name}, distance {distance}", stem=f"{variant.stem}_distance_{distance}"
+    )
+    recipe = plan.recipes[variant.name]
+    recipe = recipe.model_copy(update={"corpus": recipe.corpus.model_copy(update={"distance": distance})})
     for seed in plan.study.seeds:
-        yield Cell(shown, seed, _at(plan.recipes[variant.name], variant, distance, seed), plan.directory)
-
-
-def _at(recipe: Recipe, variant: Variant, distance: int, seed: int) -> Recipe:
-    corpus = recipe.corpus.model_copy(update={"distance": distance})
-    training = recipe.training.model_copy(update={"seed": seed})
-    name = f"{variant.stem}_distance_{distance}_seed_{seed}"
-    return recipe.model_copy(update={"name": name, "corpus": corpus, "training": training})
-
-
-class _Rounds:
-    """Runs one round of cells after the other.
-
-    Args:
-        plan: for the folder.
-        state: which runs have finished.
-        jobs: runs at the same time.
-        watcher: shows the progress.
-    """
-
-    def __init__(self, plan: Plan, state: State, jobs: int, watcher: Watcher) -> None:
-        self._directory, self._state, self._jobs, self._watcher = plan.directory, state, jobs, watcher
-        self._count = 0
-
-    def run(self, cells: Sequence[Cell]) -> Mapping[str, RunFigures]:
-        """The figures of these cells, by the names of their recipes; those that have not finished are run."""
-        numbers = {cell.recipe.name: self._count + number for number, cell in enumerate(cells, start=1)}
-        self._count = total = self._count + len(cells)
-        figures = {cell.recipe.name: read_run(cell, self._state) for cell in cells}
-        began = dict[str, float]()
-
-        def started(cell: Cell) -> None:
-            began[cell.recipe.name] = time.monotonic()
-            share_data(cell, cells)
-            self._watcher.started(cell, numbers[cell.recipe.name], total)
-
-        def ended(cell: Cell, outcome: Finished | Failed) -> None:
-            self._state.record(cell, outcome)
-            figures[cell.recipe.name] = read_run(cell, self._state)
-            self._watcher.ended(cell, outcome, time.monotonic() - began[cell.recipe.name])
-
-        for cell in cells:
-            if figures[cell.recipe.name].finished:
-                self._watcher.reused(cell, numbers[cell.recipe.name], total)
-        waiting = [cell for cell in cells if not figures[cell.recipe.name].finished]
-        run_cells(waiting, self._jobs, self._directory / _LOGS, started, self._watcher.moved, ended)
-        if failed := [run for run in figures.values() if run.why]:
-            raise UserError(f"{failed[0].cell}", "a training that ends", failed[0].why)
-        return figures
+        yield Cell(at_distance, seed, seeded(recipe, at_distance, seed), plan.directory)

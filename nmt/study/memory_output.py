@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from nmt.output import write_atomically
 from nmt.pipeline.environment import versions
 from nmt.study.memory import Probed
-from nmt.study.plan import Plan
+from nmt.study.plan import Plan, are_numbers
 from nmt.study.plot import STYLE, line_styles, new_figure, write_figure
+from nmt.study.table import markdown_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,7 +71,8 @@ def write_memory(plan: Plan, probed: Sequence[Probed], threshold: float) -> None
         json.dump(content, handle, indent=2, ensure_ascii=False)
         handle.write("\n")
     with write_atomically(plan.directory / TABLE) as handle:
-        handle.write(_markdown(COLUMNS, rows_of(probed)) + "\n" + _markdown(TRIED_COLUMNS, tried_rows_of(probed)))
+        tables = (COLUMNS, rows_of(probed)), (TRIED_COLUMNS, tried_rows_of(probed))
+        handle.write("\n\n".join(markdown_table(*table) for table in tables) + "\n")
 
 
 def _as_json(one: Probed) -> dict[str, Any]:
@@ -93,11 +95,6 @@ def _as_json(one: Probed) -> dict[str, Any]:
     }
 
 
-def _markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
-
-
 def draw_memory(plan: Plan, probed: Sequence[Probed]) -> list[Path]:
     """Draws the largest distance over the first axis with numbers, or exact match over distance if there is none.
 
@@ -106,14 +103,10 @@ def draw_memory(plan: Plan, probed: Sequence[Probed]) -> list[Path]:
     """
     from matplotlib import rc_context
 
-    axis = next((key for key, values in plan.study.grid.items() if all(_is_number(value) for value in values)), None)
+    axis = next((key for key, values in plan.study.grid.items() if are_numbers(values)), None)
     with rc_context(STYLE):
         figure = _accuracies(probed) if axis is None else _distances(probed, axis)
         return list(write_figure(figure, plan.directory / FIGURE))
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _accuracies(probed: Sequence[Probed]) -> Figure:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -95,7 +95,7 @@ class Plan:
     def cells(self) -> list[Cell]:
         """All runs: every system with the first seed, then with the second, so early results cover all systems."""
         return [
-            Cell(variant, seed, _seeded(self.recipes[variant.name], variant, seed), self.directory)
+            Cell(variant, seed, seeded(self.recipes[variant.name], variant, seed), self.directory)
             for seed in self.study.seeds
             for variant in self.variants
         ]
@@ -124,7 +124,7 @@ def make_plan(study: Study, document: Document, folder: Path, runs: Path) -> Pla
             told = _attributed(error, variant, document)
             mistakes.setdefault(str(told), told)  # a recipe's own mistake is every system's
         else:
-            recipes[variant.name] = _seeded(recipe, variant, study.seeds[0])
+            recipes[variant.name] = seeded(recipe, variant, study.seeds[0])
     raise_study(list(mistakes.values()), document.where)
     return Plan(study, document, runs / STUDIES / study.name, variants, recipes)
 
@@ -158,7 +158,8 @@ def _line(document: Document, key: KeyPath) -> str:
     return document.where if line is None else f"{document.where}:{line}"
 
 
-def _seeded(recipe: Recipe, variant: Variant, seed: int) -> Recipe:
+def seeded(recipe: Recipe, variant: Variant, seed: int) -> Recipe:
+    """The recipe of a system's run with a seed."""
     training = recipe.training.model_copy(update={"seed": seed})
     return recipe.model_copy(update={"name": f"{variant.stem}_seed_{seed}", "training": training})
 
@@ -280,9 +281,14 @@ def _check_names(study: Study, document: Document, variants: Sequence[Variant]) 
     for axis in plot:
         values = study.grid[axis]
         numbers = list(values.values()) if isinstance(values, dict) else values
-        if not all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in numbers):
+        if not are_numbers(numbers):
             where = _line(document, ("plot", "x"))
             raise UserError(f"{where}: plot.x", "an axis of the grid whose values are numbers", repr(axis))
+
+
+def are_numbers(values: Iterable[object]) -> bool:
+    """Whether values of an axis are numbers, over which a measure can be drawn."""
+    return all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
 
 
 def _some(names: Sequence[str]) -> str:

@@ -30,11 +30,15 @@ class Table:
 
     def markdown(self) -> str:
         """The table as a Markdown document."""
-        rule = ["---", *["---:"] * (len(self.columns) - 1)]
-        lines = [_row(self.columns), _row(rule), *map(_row, self.rows)]
         title = [f"# {_escaped(self.title)}"] if self.title else []
         notes = ["\n".join(f"- {_escaped(note)}" for note in self.notes)] if self.notes else []
-        return "\n\n".join([*title, _escaped(self.heading), "\n".join(lines), *notes]) + "\n"
+        return "\n\n".join([*title, _escaped(self.heading), markdown_table(self.columns, self.rows), *notes]) + "\n"
+
+
+def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table, all columns but the first flush right; without a line break at its end."""
+    rule = ["---", *["---:"] * (len(columns) - 1)]
+    return "\n".join(map(_row, [columns, rule, *rows]))
 
 
 def table_of(results: Results) -> Table:
