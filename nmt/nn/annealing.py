@@ -30,6 +30,11 @@ class Annealed(ABC):
         return {}
 
 
+def share_done(update: int, first: int, last: int) -> float:
+    """How much of a change between two updates is done, from 0 to 1."""
+    return min(max((update - first) / (last - first), 0.0), 1.0)
+
+
 def anneal(model: nn.Module, update: int) -> bool:
     """Anneals all parts of a model, itself included; returns whether it is now a different function."""
     changed = [part.anneal(update) for part in model.modules() if isinstance(part, Annealed)]

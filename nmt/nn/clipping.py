@@ -8,7 +8,7 @@ import torch
 from pydantic import model_validator
 from torch import Tensor, nn
 
-from nmt.nn.annealing import Annealed
+from nmt.nn.annealing import Annealed, share_done
 from nmt.options import Count, Options, PositiveFloat, Size
 
 
@@ -55,7 +55,6 @@ class AnnealedLimit(nn.Module, Annealed):
 
     def anneal(self, update: int) -> bool:
         options = self.options
-        done = (update - options.from_update) / (options.until_update - options.from_update)
-        done = min(max(done, 0.0), 1.0)
+        done = share_done(update, options.from_update, options.until_update)
         self.delta.fill_(options.start + done * (options.end - options.start))
         return False

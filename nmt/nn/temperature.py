@@ -8,7 +8,7 @@ import torch
 from pydantic import model_validator
 from torch import Tensor, nn
 
-from nmt.nn.annealing import Annealed
+from nmt.nn.annealing import Annealed, share_done
 from nmt.options import Count, Options, PositiveFloat, Size
 
 
@@ -57,6 +57,6 @@ class AnnealedTemperature(nn.Module, Annealed):
     def anneal(self, update: int) -> bool:
         options = self.options
         if options.end is not None and options.until_update is not None:
-            done = (update - options.from_update) / (options.until_update - options.from_update)
-            self.temperature.fill_(options.start * (options.end / options.start) ** min(max(done, 0.0), 1.0))
+            done = share_done(update, options.from_update, options.until_update)
+            self.temperature.fill_(options.start * (options.end / options.start) ** done)
         return False
