@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from functools import cache
 from random import Random
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from data_prep.synthetic.automaton import Automaton
-from data_prep.synthetic.base import EITHER, Distribution, Example, Synthetic, accepted, verdict
+from data_prep.synthetic.base import ACCEPT, EITHER, REJECT, Distribution, Example, Synthetic, accepted, verdict
+from data_prep.synthetic.strings import count_strings, draw_string
+from nmt.automata.automaton import Automaton
 
 _BITS = ("0", "1")
 
+
+def _recogniser(successors: tuple[tuple[int, ...], ...], accepting: Set[int]) -> Automaton:
+    outputs = (ACCEPT if state in accepting else REJECT for state in range(len(successors)))
+    return Automaton(_BITS, successors, tuple(outputs))
+
+
 GRAMMARS: Mapping[int, Automaton] = {
     # 1*
-    1: Automaton(_BITS, ((1, 0), (1, 1)), frozenset({0})),
+    1: _recogniser(((1, 0), (1, 1)), {0}),
     # (10)*
-    2: Automaton(_BITS, ((2, 1), (0, 2), (2, 2)), frozenset({0})),
+    2: _recogniser(((2, 1), (0, 2), (2, 2)), {0}),
     # no odd number of consecutive 1s followed later by an odd number of consecutive 0s
-    3: Automaton(_BITS, ((0, 1), (2, 0), (3, 4), (2, 3), (4, 4)), frozenset({0, 1, 3})),
+    3: _recogniser(((0, 1), (2, 0), (3, 4), (2, 3), (4, 4)), {0, 1, 3}),
     # no 000
-    4: Automaton(_BITS, ((1, 0), (2, 0), (3, 0), (3, 3)), frozenset({0, 1, 2})),
+    4: _recogniser(((1, 0), (2, 0), (3, 0), (3, 3)), {0, 1, 2}),
     # an even number of 0s and an even number of 1s
-    5: Automaton(_BITS, ((1, 2), (0, 3), (3, 0), (2, 1)), frozenset({0})),
+    5: _recogniser(((1, 2), (0, 3), (3, 0), (2, 1)), {0}),
     # the number of 1s minus the number of 0s is divisible by 3
-    6: Automaton(_BITS, ((2, 1), (0, 2), (1, 0)), frozenset({0})),
+    6: _recogniser(((2, 1), (0, 2), (1, 0)), {0}),
     # 0*1*0*1*
-    7: Automaton(_BITS, ((0, 1), (2, 1), (2, 3), (4, 3), (4, 4)), frozenset({0, 1, 2, 3})),
+    7: _recogniser(((0, 1), (2, 1), (2, 3), (4, 3), (4, 4)), {0, 1, 2, 3}),
 }
 """The smallest automaton of each grammar."""
 
@@ -90,15 +97,15 @@ class Tomita(Synthetic):
         if not answer and random.random() < 0.5 and (string := self._near_miss(random, *lengths)):
             return Example(string, verdict(False))
         length = random.choice(_lengths_with(self.grammar, *lengths, answer))
-        return Example(self.automaton.draw(random, length, answer), verdict(answer))
+        return Example(draw_string(random, self.automaton, length, *verdict(answer)), verdict(answer))
 
     def _near_miss(self, random: Random, shortest: int, longest: int) -> list[str]:
         """An accepted string with one bit changed so that it is rejected; empty if the one drawn has no such bit."""
         length = random.choice(_lengths_with(self.grammar, shortest, longest, True))
-        string = self.automaton.draw(random, length, accepted=True)
+        string = draw_string(random, self.automaton, length, ACCEPT)
         for position in random.sample(range(length), length):
             changed = [*string[:position], "10"[int(string[position])], *string[position + 1 :]]
-            if not self.automaton.accepts(changed):
+            if self.automaton.answer(changed) == REJECT:
                 return changed
         return []
 
@@ -110,4 +117,5 @@ class Tomita(Synthetic):
 @cache
 def _lengths_with(grammar: int, shortest: int, longest: int, answer: bool) -> tuple[int, ...]:
     """The lengths that have accepted strings, or rejected ones."""
-    return tuple(length for length in range(shortest, longest + 1) if GRAMMARS[grammar].strings(length, answer))
+    automaton, lengths = GRAMMARS[grammar], range(shortest, longest + 1)
+    return tuple(length for length in lengths if count_strings(automaton, length, *verdict(answer)))

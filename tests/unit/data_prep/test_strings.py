@@ -10,11 +10,13 @@ from random import Random
 
 import pytest
 
-from data_prep.synthetic.automaton import Automaton
+from data_prep.synthetic.base import verdict
+from data_prep.synthetic.strings import count_strings, draw_string
 from data_prep.synthetic.tomita import GRAMMARS
+from nmt.automata.automaton import Automaton
 
 STRINGS = ["".join(bits) for length in range(11) for bits in product("01", repeat=length)]
-EVEN_ONES = Automaton(("0", "1"), ((0, 1), (1, 0)), frozenset({0}))
+EVEN_ONES = Automaton(("0", "1"), ((0, 1), (1, 0)), ("accept", "reject"))
 
 
 def odd_zeros_after_odd_ones(string: str) -> bool:
@@ -39,7 +41,7 @@ DEFINITIONS: dict[int, Callable[[str], bool]] = {
 
 @pytest.mark.parametrize("grammar", sorted(GRAMMARS))
 def test_an_automaton_agrees_with_the_definition_of_its_grammar(grammar: int) -> None:
-    assert [s for s in STRINGS if GRAMMARS[grammar].accepts(s) != DEFINITIONS[grammar](s)] == []
+    assert [s for s in STRINGS if GRAMMARS[grammar].answer(s) != verdict(DEFINITIONS[grammar](s))[0]] == []
 
 
 @pytest.mark.parametrize("grammar", sorted(GRAMMARS))
@@ -48,23 +50,24 @@ def test_no_smaller_automaton_has_the_same_language(grammar: int) -> None:
     automaton, accepts = GRAMMARS[grammar], DEFINITIONS[grammar]
     short = [s for s in STRINGS if len(s) <= 5]
     behaviours = {tuple(accepts(start + rest) for rest in short) for start in short}
-    assert len(behaviours) == len(automaton.transitions)
+    assert len(behaviours) == len(automaton)
 
 
 def test_symbols_that_are_not_in_the_alphabet_are_refused() -> None:
-    with pytest.raises(ValueError, match="not in tuple"):
-        EVEN_ONES.accepts("012")
+    with pytest.raises(ValueError, match="not in the alphabet"):
+        EVEN_ONES.answer("012")
 
 
 @pytest.mark.parametrize("grammar", sorted(GRAMMARS))
 @pytest.mark.parametrize("accepted", [True, False])
 def test_strings_are_counted(grammar: int, accepted: bool) -> None:
     of_length = [s for s in STRINGS if len(s) == 7]
-    assert GRAMMARS[grammar].strings(7, accepted) == sum(DEFINITIONS[grammar](s) == accepted for s in of_length)
+    expected = sum(DEFINITIONS[grammar](s) == accepted for s in of_length)
+    assert count_strings(GRAMMARS[grammar], 7, *verdict(accepted)) == expected
 
 
 def test_strings_are_drawn_uniformly() -> None:
     random = Random(1)
-    drawn = Counter("".join(EVEN_ONES.draw(random, 4, accepted=False)) for _ in range(4000))
+    drawn = Counter("".join(draw_string(random, EVEN_ONES, 4, "reject")) for _ in range(4000))
     assert set(drawn) == {s for s in STRINGS if len(s) == 4 and s.count("1") % 2}
     assert all(400 < count < 600 for count in drawn.values())

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from data_prep.synthetic.tomita import GRAMMARS
-from nmt.automata.automaton import Automaton
 from nmt.data.batch import Batch, collate
 from nmt.inference.extraction.agreement import compare
 from nmt.inference.extraction.alphabet import Alphabet
@@ -119,11 +118,7 @@ def accepts(string: tuple[int, ...]) -> bool:
     return "444" not in "".join(map(str, string))
 
 
-TOMITA_4 = Automaton(
-    GRAMMARS[4].symbols,
-    GRAMMARS[4].transitions,
-    tuple("accept" if state in GRAMMARS[4].accepting else "reject" for state in range(4)),
-)
+TOMITA_4 = GRAMMARS[4]
 
 
 def balanced_batch(draw: random.Random) -> Batch:
