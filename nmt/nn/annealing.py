@@ -30,6 +30,16 @@ class Annealed(ABC):
         return {}
 
 
+def check_period(from_update: int, until_update: int) -> None:
+    """Checks that a change ends after it begins.
+
+    Raises:
+        ValueError: it does not.
+    """
+    if from_update >= until_update:
+        raise ValueError(f"until_update must be greater than from_update, but {until_update} <= {from_update}")
+
+
 def share_done(update: int, first: int, last: int) -> float:
     """How much of a change between two updates is done, from 0 to 1."""
     return min(max((update - first) / (last - first), 0.0), 1.0)

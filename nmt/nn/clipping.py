@@ -8,7 +8,7 @@ import torch
 from pydantic import model_validator
 from torch import Tensor, nn
 
-from nmt.nn.annealing import Annealed, share_done
+from nmt.nn.annealing import Annealed, check_period, share_done
 from nmt.options import Count, Options, PositiveFloat, Size
 
 
@@ -32,10 +32,7 @@ class Clipping(Options):
 
     @model_validator(mode="after")
     def _check_order(self) -> Self:
-        if self.from_update >= self.until_update:
-            raise ValueError(
-                f"until_update must be greater than from_update, but {self.until_update} <= {self.from_update}"
-            )
+        check_period(self.from_update, self.until_update)
         return self
 
 

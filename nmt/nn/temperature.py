@@ -8,7 +8,7 @@ import torch
 from pydantic import model_validator
 from torch import Tensor, nn
 
-from nmt.nn.annealing import Annealed, share_done
+from nmt.nn.annealing import Annealed, check_period, share_done
 from nmt.options import Count, Options, PositiveFloat, Size
 
 
@@ -33,10 +33,8 @@ class Temperature(Options):
         if (self.end is None) != (self.until_update is None):
             missing = "until_update" if self.until_update is None else "end"
             raise ValueError(f"a changing temperature needs both end and until_update, but {missing} is missing")
-        if self.until_update is not None and self.from_update >= self.until_update:
-            raise ValueError(
-                f"until_update must be greater than from_update, but {self.until_update} <= {self.from_update}"
-            )
+        if self.until_update is not None:
+            check_period(self.from_update, self.until_update)
         return self
 
 

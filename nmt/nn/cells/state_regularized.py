@@ -9,6 +9,7 @@ import torch
 from pydantic import model_validator
 from torch import Tensor, nn
 
+from nmt.nn.annealing import Annealed, check_period, share_done
 from nmt.nn.cells.base import AnyCell, Cell, CellState
 from nmt.nn.cells.gru import GRU
 from nmt.nn.cells.norms import CellNormConfig, NormStep, Nothing
@@ -16,7 +17,7 @@ from nmt.nn.cells.options import CellOptions
 from nmt.nn.clipping import AnnealedLimit
 from nmt.nn.initial import Uniform
 from nmt.nn.temperature import AnnealedTemperature, Temperature
-from nmt.options import Effect, NonNegativeFloat, PositiveFloat, Width
+from nmt.options import Count, Effect, NonNegativeFloat, Options, PositiveFloat, Size, Width
 
 if TYPE_CHECKING:
     from nmt.nn.cells import CellConfig
@@ -27,7 +28,31 @@ Assignment = Literal["soft", "hard"]
 _RANGE = 0.5
 
 
-class StateRegularized(Cell[Any]):
+class Introduction(Options):
+    """The updates in which centroids gradually replace the outputs of a cell.
+
+    Until `from_update` the cell learns as if it had no centroids; from then on, each output of each sequence is replaced
+    with a probability that reaches 1 at `until_update`. Outside training all outputs are replaced, so validation is
+    meaningless before.
+    """
+
+    from_update: Count = 0
+    """The update after which outputs are replaced; choose it late enough for the cell to have learned the task."""
+    until_update: Size
+    """The update from which all outputs are replaced; choose it well before the last update, so that the model can
+    settle."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        check_period(self.from_update, self.until_update)
+        return self
+
+    def share(self, update: int) -> float:
+        """The probability that an output is replaced."""
+        return share_done(update, self.from_update, self.until_update)
+
+
+class StateRegularized(Cell[Any], Annealed):
     """A cell whose output u is replaced by a mixture of k learned centroids S.
 
         a = softmax(similarity(u, S) / temperature + noise)         h = a S
@@ -58,10 +83,14 @@ class StateRegularized(Cell[Any]):
         assignment: Assignment = "soft"
         """`soft`: a mixture of all centroids, as published. `hard`: the most similar centroid alone; gradients are
         those of the mixture (straight-through)."""
+        introduction: Annotated[Introduction | None, Effect.TRAINING] = None
+        """The updates in which training gradually brings in the centroids; null to have them from the start, as
+        published. Since the mixture forgets most of what the output was, counting and parity are hardly ever learned
+        through fresh centroids; a cell that knows them already adapts."""
         noise: Annotated[NonNegativeFloat, Effect.TRAINING] = 0.0
         """Factor of Gumbel noise that training adds to the logarithms of the weights. With 1 and `hard`, centroids are
         drawn by their weights, the published stochastic version; with 1 and `soft`, mixtures are drawn. Without noise a
-        model can hide information in tiny weights, and then no automaton agrees with it; use 1 to extract automata."""
+        model can hide information in tiny weights, and then no automaton agrees with it; use 0.5 to extract automata."""
         similarity: Similarity = "dot"
         """Similarity of an output and a centroid. `dot`: product, as published; long centroids attract. `cosine`:
         cosine of the angle, between -1 and 1, so temperatures should be 0.1 or lower. `l2`: negative squared
@@ -94,6 +123,7 @@ class StateRegularized(Cell[Any]):
         super().__init__(cell.inputs, cell.width, cell.projected, cell.norms, cell.limit)
         self.similarity, self.assignment = config.similarity, config.assignment
         self.centroid_range, self.noise = config.centroid_range, config.noise
+        self.introduction, self.share = config.introduction, 0.0 if config.introduction else 1.0
         self.cell = cell
         self.centroids = nn.Parameter(torch.empty(config.centroids, cell.width))
         self.temperature = AnnealedTemperature(config.temperature)
@@ -102,6 +132,11 @@ class StateRegularized(Cell[Any]):
     def initialise(self, start: Uniform) -> None:
         self.cell.initialise(start)
         (start if self.centroid_range is None else Uniform(self.centroid_range)).draw(self.centroids)
+
+    def anneal(self, update: int) -> bool:
+        if self.introduction is not None:
+            self.share = self.introduction.share(update)
+        return False
 
     def empty(self, like: Tensor, rows: int) -> CellState:
         state: CellState = self.cell.empty(like, rows)
@@ -133,7 +168,7 @@ class StateRegularized(Cell[Any]):
             scores: Tensor = self.temperature(self._scores(after.output.to(states.dtype), states))
             weights = torch.softmax(self._noisy(scores), dim=-1)
             mixture = (self._hardened(weights) if self.assignment == "hard" else weights) @ states
-        return weights, replace(after, output=mixture)
+        return weights, replace(after, output=self._introduced(mixture, after.output))
 
     def _scores(self, output: Tensor, states: Tensor) -> Tensor:
         """Similarities of outputs [rows, width] and centroids [k, width]: [rows, k]."""
@@ -150,6 +185,12 @@ class StateRegularized(Cell[Any]):
         if not self.training or self.noise == 0.0:
             return scores
         return scores - self.noise * torch.empty_like(scores).exponential_().log()
+
+    def _introduced(self, mixture: Tensor, output: Tensor) -> Tensor:
+        """The mixture [rows, width]; in training, the cell's own output in those rows that are not replaced yet."""
+        if not self.training or self.share == 1.0:
+            return mixture
+        return torch.where(torch.rand_like(mixture[:, :1]) < self.share, mixture, output.to(mixture.dtype))
 
     def _hardened(self, weights: Tensor) -> Tensor:
         """1 at the largest weight and 0 elsewhere, with the gradient of the weights."""

@@ -13,6 +13,7 @@ from nmt.models.luong import Luong
 from nmt.nn.annealing import anneal
 from nmt.nn.cells import GRU, LSTM, CellConfig, CellState, StateRegularized, TanhCell
 from nmt.nn.cells.norms import SiteLayerNorm
+from nmt.nn.cells.state_regularized import Introduction
 from nmt.nn.clipping import AnnealedLimit, Clipping
 from nmt.nn.temperature import Temperature
 
@@ -125,6 +126,28 @@ def test_with_noise_training_draws_centroids_by_their_weights_and_inference_does
     torch.testing.assert_close(shares, weights[0], atol=0.02, rtol=0)
     largest = cell.centroids[weights.argmax()]
     torch.testing.assert_close(cell.eval().step(x, cell.empty(x, 1)).output, largest[None])
+
+
+@torch.no_grad()
+def test_centroids_replace_more_and_more_outputs_while_they_are_introduced() -> None:
+    cell = built(StateRegularized.Config(introduction=Introduction(from_update=10, until_update=20))).train()
+    x = torch.ones(2000, 2)
+    plain = cell.cell.step(x, state := cell.empty(x, len(x))).output
+    mixed = cell.eval().step(x, state).output
+    assert not torch.equal(plain, mixed)
+    for update, share in ((1, 0.0), (10, 0.0), (13, 0.3), (20, 1.0), (30, 1.0)):
+        anneal(cell, update)
+        assert torch.equal(cell.eval().step(x, state).output, mixed)
+        found = cell.train().step(x, state).output
+        replaced = (found == mixed).all(-1)
+        assert torch.equal(found[~replaced], plain[~replaced])
+        assert replaced.float().mean().item() == pytest.approx(share, abs=0.05)
+    assert StateRegularized.Config().introduction is None
+
+
+def test_an_introduction_ends_after_it_begins() -> None:
+    with pytest.raises(ValidationError, match="until_update must be greater than from_update, but 5 <= 5"):
+        Introduction(from_update=5, until_update=5)
 
 
 def test_a_hard_assignment_has_the_gradient_of_the_soft_one() -> None:
