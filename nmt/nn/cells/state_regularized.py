@@ -31,9 +31,9 @@ _RANGE = 0.5
 class Introduction(Options):
     """The updates in which centroids gradually replace the outputs of a cell.
 
-    Until `from_update` the cell learns as if it had no centroids; from then on, each output of each sequence is replaced
-    with a probability that reaches 1 at `until_update`. Outside training all outputs are replaced, so validation is
-    meaningless before.
+    Until `from_update` the cell learns as if it had no centroids; from then on, each output of each sequence is
+    replaced with a probability that reaches 1 at `until_update`. Outside training all outputs are replaced, so
+    validation is meaningless before.
     """
 
     from_update: Count = 0
@@ -90,7 +90,7 @@ class StateRegularized(Cell[Any], Annealed):
         noise: Annotated[NonNegativeFloat, Effect.TRAINING] = 0.0
         """Factor of Gumbel noise that training adds to the logarithms of the weights. With 1 and `hard`, centroids are
         drawn by their weights, the published stochastic version; with 1 and `soft`, mixtures are drawn. Without noise a
-        model can hide information in tiny weights, and then no automaton agrees with it; use 0.5 to extract automata."""
+        model can hide information in tiny weights, and no automaton agrees with it; use 0.5 to extract automata."""
         similarity: Similarity = "dot"
         """Similarity of an output and a centroid. `dot`: product, as published; long centroids attract. `cosine`:
         cosine of the angle, between -1 and 1, so temperatures should be 0.1 or lower. `l2`: negative squared
