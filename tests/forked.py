@@ -12,6 +12,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import IO, NoReturn
 
 
@@ -34,10 +35,11 @@ class Forked:
         self._out, self._err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 -- `wait` closes them
         self.returncode: int | None = None
         """As subprocess has it; None while it runs."""
-        self.peak_bytes = 0
-        """Its largest resident memory, that of the original included, when it has ended."""
+        self.grown_bytes = 0
+        """By how much its resident memory grew at most over that of the original, when it has ended."""
         sys.stdout.flush()
         sys.stderr.flush()
+        self._inherited = _resident_bytes()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of newer Pythons, about threads: none of ours run
             self.pid = os.fork()
@@ -50,7 +52,8 @@ class Forked:
         if self.returncode is None:
             pid, status, used = os.wait4(self.pid, os.WNOHANG)
             if pid:
-                self.returncode, self.peak_bytes = os.waitstatus_to_exitcode(status), used.ru_maxrss * 1024
+                self.returncode = os.waitstatus_to_exitcode(status)
+                self.grown_bytes = max(0, used.ru_maxrss * 1024 - self._inherited)
         return self.returncode
 
     def send_signal(self, number: int) -> None:
@@ -106,6 +109,15 @@ def _run(work: Callable[[], object], environment: Mapping[str, str], streams: Ma
             with suppress(Exception):
                 written.flush()
         os._exit(status)
+
+
+def _resident_bytes() -> int:
+    """This process's; 0 where the system does not tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _read(file: IO[bytes]) -> str:

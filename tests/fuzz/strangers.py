@@ -4,7 +4,7 @@
 
 Right: exit status 0 and as many lines out as in. Refused: exit status 2 and a message on standard error that begins
 with "nmt: " (where that is open). Everything else is a fault: a traceback, a signal, more than 20 s (of a process that
-has imported torch already) or 1 GiB, something half-written.
+has imported torch already), 1 GiB more than at its start, something half-written.
 """
 
 from __future__ import annotations
@@ -83,9 +83,9 @@ class Tally:
             self.faults.append(f"{case}: more than {SECONDS:.0f} s: {' '.join(map(str, arguments[:2]))}")
             return
         self.slowest = max(self.slowest, time.monotonic() - start)
-        self.largest = max(self.largest, process.peak_bytes)
-        if process.peak_bytes > BYTES:
-            self.faults.append(f"{case}: {process.peak_bytes / 2**20:.0f} MiB")
+        self.largest = max(self.largest, process.grown_bytes)
+        if process.grown_bytes > BYTES:
+            self.faults.append(f"{case}: {process.grown_bytes / 2**20:.0f} MiB")
         elif process.returncode == 0 and (lines is None or output.count("\n") == lines):
             self.right += 1
         elif process.returncode == 2 and ("nmt: " in errors or 2 in streams) and "Traceback" not in errors + output:
