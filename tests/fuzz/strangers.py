@@ -278,7 +278,7 @@ def main() -> None:
             with opened(*kinds_of_streams) as streams:
                 tally.count(case, arguments, None, streams)
     rows: list[tuple[str, ...]] = [
-        ("cases", "right", "refused in words", "anything else", "slowest", "largest"),
+        ("cases", "right", "refused in words", "anything else", "slowest", "most memory"),
         ("---", *("---:",) * 5),
     ]
     for kind, tally in tallies.items():
