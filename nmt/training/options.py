@@ -64,6 +64,9 @@ class Training(Options):
     for a model that is already trained (`start_from`). null uses `objective`."""
     max_length: Size = 1024
     """Longest sentence to train on, in pieces on either side; longer pairs are left out and counted."""
+    pool_pairs: Size = 100_000
+    """Number of pairs that are drawn together, sorted by length and cut into batches. The many of the default keep
+    padding low; as few as one batch has mix short and long sentences in every update."""
     seed: Seed = 1
     """Random seed of the initial weights, the order of the data and all random draws."""
     validate_every: Annotated[Size, Effect.NOTHING] = 500

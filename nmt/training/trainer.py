@@ -118,7 +118,7 @@ class Trainer:
         self.tally, self.stopping = TallyTensor(self.flat.extra[:-1], objective.figures), self.flat.extra[-1]
         self.gathered = GatheredStatistics(self.model, world)
         self.optimizer = options.optimizer.build(self.flat.groups)
-        self.sampler = BatchSampler(store, options.batch_tokens, options.seed, options.max_length)
+        self.sampler = BatchSampler(store, options.batch_tokens, options.seed, options.max_length, options.pool_pairs)
         self.checkpoints = Checkpoints(directory / "checkpoints", options.average_checkpoints)
         self.ema = self._moving_average() if options.ema_decay else None
         self.position = self.checkpoints.load(self.flat, self.optimizer, self.ema)
