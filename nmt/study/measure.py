@@ -118,6 +118,11 @@ class OfTest(StudyMeasure):
     """Test set, by its name in the recipe; empty for the recipe's first."""
 
     @property
+    def label(self) -> str:
+        """`BLEU`, or `BLEU on test_2016_flickr` if the study names the set: it may have columns of several."""
+        return self.described(self.set) if self.set else label_of(self.name)
+
+    @property
     def test_set(self) -> str | None:
         """The name in the recipe; empty for its first."""
         return self.set
@@ -130,7 +135,7 @@ class OfTest(StudyMeasure):
 
     def described(self, test_set: str) -> str:
         """`BLEU on test_2016_flickr`."""
-        return f"{self.label} on {test_set or 'the test set'}"
+        return f"{label_of(self.name)} on {test_set or 'the test set'}"
 
     def missing(self, recipe: Recipe) -> str:
         """The measure, if the recipe does not compute it on test sets."""

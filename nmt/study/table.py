@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from nmt.pipeline.reporter import duration
-from nmt.study.measure import StudyMeasure
+from nmt.study.measure import StudyMeasure, label_of
 from nmt.study.results import RESAMPLES, Results, SystemResult, better, score_label, signatures
 from nmt.study.statistics import Summary
 from nmt.study.yardsticks import yardsticks_of
@@ -114,7 +114,7 @@ def _notes(results: Results) -> Iterator[str]:
             note += "their mean, in the direction of the mean difference)"
         yield f"{note}. It tells whether another test set would show the same order of these models."
     for signature in signatures(results):
-        yield f"{study.measure.label} {signature}"
+        yield f"{label_of(study.measure.name)} {signature}"
     if study.measure.kind == "updates_to" and any(s.summaries[0].count < len(s.finished) for s in results.systems):
         yield "Runs that did not reach the value are left out of the mean."
     if study.compare == "time":
