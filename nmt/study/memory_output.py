@@ -125,15 +125,22 @@ def _accuracies(probed: Sequence[Probed]) -> Figure:
 
 
 def _distances(probed: Sequence[Probed], axis: str) -> Figure:
+    from matplotlib.ticker import MaxNLocator
+
     figure, axes = new_figure(7.0, 4.2)
     lines = dict[str, list[tuple[float, int]]]()
     for one in probed:
         others = [label for key, label in one.variant.point.items() if key != axis]
         name = ", ".join(filter(None, (one.variant.system if one.variant.system != one.variant.name else "", *others)))
         lines.setdefault(name, []).append((one.variant.values[axis], one.search.reproduced))
-    for (name, points), look in zip(lines.items(), line_styles(), strict=False):
-        axes.plot(*zip(*sorted(points), strict=True), label=name or None, markersize=5, **look)
+    for number, ((name, points), look) in enumerate(zip(lines.items(), line_styles(), strict=False)):
+        # Lines of whole numbers often coincide: earlier ones are broader, so they show below later ones.
+        broader = len(lines) - 1 - number
+        size = {"markersize": 5 + 3 * broader, "linewidth": 1.5 + broader}
+        axes.plot(*zip(*sorted(points), strict=True), label=name or None, **size, **look)
     axes.set_xlabel(axis)
+    axes.set_xticks(sorted({value for points in lines.values() for value, _ in points}))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel("largest distance reproduced (tokens)")
     axes.set_ylim(0, 1.05 * max(1, *(one.search.reproduced for one in probed)))
     if len(lines) > 1:
