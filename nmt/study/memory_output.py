@@ -136,7 +136,7 @@ def _distances(probed: Sequence[Probed], axis: str) -> Figure:
     for number, ((name, points), look) in enumerate(zip(lines.items(), line_styles(), strict=False)):
         # Lines of whole numbers often coincide: earlier ones are broader, so they show below later ones.
         broader = len(lines) - 1 - number
-        size = {"markersize": 5 + 3 * broader, "linewidth": 1.5 + broader}
+        size: dict[str, Any] = {"markersize": 5 + 3 * broader, "linewidth": 1.5 + broader}
         axes.plot(*zip(*sorted(points), strict=True), label=name or None, **size, **look)
     axes.set_xlabel(axis)
     axes.set_xticks(sorted({value for points in lines.values() for value, _ in points}))
