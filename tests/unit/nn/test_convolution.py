@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
-from torch.nn.functional import conv1d, glu, pad
+from torch.nn.functional import conv1d, glu, linear, pad
 
 from nmt.nn.convolution import Gate, GatedConvolution
 
@@ -53,9 +53,7 @@ def test_gates_combine_the_two_halves(gate: Gate, combined: Callable[[Tensor, Te
 def test_without_a_gate_there_is_no_second_half() -> None:
     layer = GatedConvolution(3, 4, 1, dropout=0.0, gate="linear")
     x = torch.randn(2, 5, 3)
-    torch.testing.assert_close(
-        layer(x, causal=True), torch.nn.functional.linear(x, layer.linear.weight, layer.linear.bias)
-    )
+    torch.testing.assert_close(layer(x, causal=True), linear(x, layer.linear.weight, layer.linear.bias))
 
 
 @pytest.mark.parametrize("gate", ["glu", "gtu", "bilinear", "linear"])
