@@ -16,6 +16,7 @@ from nmt.evaluation.measures import OF_LANGUAGE_MODELS, OF_TESTS, MeasureName
 from nmt.evaluation.scores import Scores, check_lines, check_measures, scores, text_measures, token_measures
 from nmt.evaluation.tokenization import Tokenization, tokenizer_name
 from nmt.inference.device import chosen_device
+from nmt.inference.fusion import load_language_model
 from nmt.inference.generating import generated_lines
 from nmt.inference.options import LongLines, Precision, Split, TranslationOptions
 from nmt.inference.own_search import own_sampling, own_search
@@ -50,6 +51,8 @@ def load(
     split: Split = "auto",
     long_lines: LongLines = "cut",
     batch_tokens: int = 2048,
+    language_model: str | os.PathLike[str] | None = None,
+    language_model_weight: float = 0.2,
     model_options: Mapping[str, Any] | None = None,
 ) -> Model:
     """Loads a model directory.
@@ -65,6 +68,9 @@ def load(
         long_lines: whether lines longer than every line of the training text are translated in parts, "cut", or as
             they are, "whole".
         batch_tokens: source tokens in a batch, including padding and end of sentence.
+        language_model: a language model with the same target tokenizer, whose log-probabilities are added in
+            translation (shallow fusion).
+        language_model_weight: the factor of its log-probabilities.
         model_options: changes to model options that leave the weights as they are, by dotted key within the recipe's
             section `model`, as in {"decoder_solver.max_iterations": 4}.
 
@@ -72,7 +78,14 @@ def load(
         UserError: this is not a model directory, something in it is damaged, or a setting is wrong.
     """
     path, chosen = model_directory(Path(directory)).absolute(), chosen_device(device)
-    given = {"precision": precision, "split": split, "long_lines": long_lines, "batch_tokens": batch_tokens}
+    given = {
+        "precision": precision,
+        "split": split,
+        "long_lines": long_lines,
+        "batch_tokens": batch_tokens,
+        "language_model": None if language_model is None else Path(language_model),
+        "language_model_weight": language_model_weight,
+    }
     options = changed(TranslationOptions(), given)
     model = changed_model(path, model_options) if model_options else None
     return Model(path, load_bundle(path, chosen, model), options)
@@ -109,6 +122,9 @@ class Model:
         same = self.precision == options.precision
         self._fast = self._stored if same else evaluating(with_precision(bundle.model, self.precision))
         """The model that translates."""
+        device = next(self._fast.parameters()).device
+        fast = options.model_copy(update={"precision": self.precision})
+        self._language_model = load_language_model(fast, bundle.tokenizers.target, device)
         self._options = options.model_copy(update={"precision": "auto"})  # the models already have their precision
         self._tokenizers, self._model_options = bundle.tokenizers, bundle.recipe["model"]
         self._sampling = own_sampling(bundle.recipe)
@@ -337,7 +353,15 @@ class Model:
         self, model: EncoderDecoder[Any, Any], search: SearchConfig, *, attention: bool = False
     ) -> Translator:
         known = TrainingText.of(self.metadata)
-        return Translator(model, self._tokenizers, search, self._options, training_text=known, need_attention=attention)
+        return Translator(
+            model,
+            self._tokenizers,
+            search,
+            self._options,
+            training_text=known,
+            need_attention=attention,
+            language_model=self._language_model,
+        )
 
     def _search(self, search: SearchSettings | None, beam: int | None, n_best: int | None) -> SearchConfig:
         changes = {name: value for name, value in (("beam", beam), ("n_best", n_best)) if value is not None}

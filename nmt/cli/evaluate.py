@@ -26,7 +26,7 @@ from nmt.cli.watched import busy, watched_lines
 from nmt.errors import UserError
 from nmt.evaluation.measures import MEASURES, OF_LANGUAGE_MODELS, OF_TESTS, MeasureName
 from nmt.evaluation.tokenization import Tokenization
-from nmt.inference.options import TranslationOptions
+from nmt.inference.options import FUSION, TranslationOptions
 from nmt.search import SearchConfig
 
 if TYPE_CHECKING:
@@ -106,7 +106,8 @@ def command(
     check_one_dash((source, hypothesis, compare, *references))
     if model is not None and read_metadata(model).task == "language_model":
         files = (("--source", source), ("--hypothesis", hypothesis), ("--compare", compare))
-        refuse_translations((*files, *((f"--{name.replace('_', '-')}", value) for name, value in search.items())))
+        settings = {**search, **{name: value for name, value in translation.items() if name in FUSION}}
+        refuse_translations((*files, *((f"--{name.replace('_', '-')}", value) for name, value in settings.items())))
         _print(language_model_scores(model, references, measures, translation, model_options, device), [], as_json)
         return
     measures = measures or OF_TESTS

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from nmt.options import Options, Size
+from nmt.options import InputPath, NonNegativeFloat, Options, Size
 
 Precision = Literal["auto", "fp32", "bf16", "int8"]
 Split = Literal["auto", "on", "off"]
 LongLines = Literal["cut", "whole"]
 
+FUSION = ("language_model", "language_model_weight")
+"""The options of shallow fusion: only for what searches."""
 FEW_LINES = 0.001
 """Share of multi-sentence lines in the training text up to which a model cannot be expected to handle them."""
 
@@ -29,6 +31,15 @@ class TranslationOptions(Options):
     precision: Precision = "auto"
     """Precision of computation: "fp32", "bf16" or "int8". "auto": in `nmt translate` the fastest on this machine, which
     it reports; for scores the precision of the stored weights, so that scores do not depend on the machine."""
+    language_model: InputPath | None = None
+    """Model directory or run folder of a language model whose log-probabilities are added in the search, times the next
+    option (shallow fusion). It must have the model's target tokenizer. Validations during training do without."""
+    language_model_weight: NonNegativeFloat = 0.2
+    """Weight of the language model; 0.05 to 0.4 are usual. Choose it on a validation set, with the length penalty."""
+
+    def unfused(self) -> Self:
+        """The same without a language model."""
+        return self.model_copy(update={"language_model": None})
 
     def splits(self, several_sentences: float | None) -> bool:
         """Whether the sentences of a line are translated one by one.

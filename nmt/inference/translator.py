@@ -14,14 +14,16 @@ from nmt.bundle import Metadata
 from nmt.cpu import forget_old_kernels, keep_freed_memory
 from nmt.data.batch import batches_by_length, pad
 from nmt.inference.chunks import CutLine, Cutter, chunk_limit, join
+from nmt.inference.fusion import load_language_model
 from nmt.inference.options import TranslationOptions
 from nmt.inference.precision import with_precision
 from nmt.inference.windows import WINDOW_LINES, windows
-from nmt.models.base import EncoderDecoder
+from nmt.models.base import Decoder, EncoderDecoder
 from nmt.nn.twin import evaluating
 from nmt.search import SearchConfig
-from nmt.search.base import Hypothesis
+from nmt.search.base import Hypothesis, StepModel
 from nmt.search.dispatch import find_hypotheses
+from nmt.search.fusion import FusedModel
 from nmt.text import clean_line
 from nmt.tokenizer.base import Tokenizer, TokenizerPair
 
@@ -118,6 +120,10 @@ class Translator:
         options: settings of translation.
         training_text: the model's training text, which decides how lines are cut.
         need_attention: return attention.
+        language_model: the one that `options` name, if it is loaded already; None: it is loaded here.
+
+    Raises:
+        UserError: `options.language_model` does not fit the model.
     """
 
     def __init__(
@@ -129,11 +135,16 @@ class Translator:
         *,
         training_text: TrainingText | None = None,
         need_attention: bool = False,
+        language_model: Decoder[Any] | None = None,
     ) -> None:
         self.options = options or TranslationOptions()
         keep_freed_memory()
         forget_old_kernels()
-        self.model = evaluating(with_precision(model, self.options.precision))
+        self.device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+        self.model: StepModel[Any, Any] = evaluating(with_precision(model, self.options.precision))
+        helper = language_model or load_language_model(self.options, tokenizers.target, self.device)
+        if helper is not None:
+            self.model = FusedModel(self.model, helper, self.options.language_model_weight)
         self.tokenizers, self.search, self.need_attention = tokenizers, search, need_attention
         known = training_text or TrainingText()
         self.cutter = Cutter(
@@ -142,7 +153,6 @@ class Translator:
             known.language,
             split=self.options.splits(known.several_sentences),
         )
-        self.device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
 
     def translate(self, lines: Iterable[str], window: int = WINDOW_LINES) -> Iterator[Translation]:
         """Yields one translation per line, in order, each window as soon as it is done."""

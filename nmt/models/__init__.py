@@ -10,6 +10,7 @@ from nmt.models.convs2s import ConvS2S
 from nmt.models.deq import DEQ
 from nmt.models.gnmt import GNMT
 from nmt.models.language.decoder_only import DecoderOnly
+from nmt.models.language.gated_convolution import GatedConvolutionalLM
 from nmt.models.language.recurrent import RecurrentLM
 from nmt.models.language.stack import StackLM
 from nmt.models.luong import Luong
@@ -23,7 +24,8 @@ ModelConfig = Annotated[
     | DEQ.Config
     | DecoderOnly.Config
     | RecurrentLM.Config
-    | StackLM.Config,
+    | StackLM.Config
+    | GatedConvolutionalLM.Config,
     Field(discriminator="kind"),
 ]
 

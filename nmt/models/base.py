@@ -22,6 +22,7 @@ from typing import ClassVar, Generic, NamedTuple, TypeVar
 from torch import Tensor, nn
 
 from nmt.conflict import Conflict
+from nmt.nn.kernels.continuations import to_log_probabilities
 from nmt.nn.rows import Rows
 from nmt.options import Options, Task
 
@@ -77,6 +78,13 @@ class StepOutput(NamedTuple, Generic[StateT]):
     attention: Tensor | None
     """[B, K, S] if requested."""
     state: StateT
+    normalized: bool = False
+    """Whether the logits are scores that a search adds as they are: log-probabilities, or weighted sums of several
+    models'. Otherwise it normalises them by a softmax."""
+
+    def scores(self) -> Tensor:
+        """What a search adds to the score of a hypothesis, [B, K, V] float32; may overwrite the logits."""
+        return self.logits.float() if self.normalized else to_log_probabilities(self.logits)
 
 
 class EncoderDecoder(nn.Module, ABC, Generic[MemoryT, StateT]):

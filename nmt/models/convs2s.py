@@ -17,17 +17,16 @@ from torch import Tensor, nn
 
 from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, ModelOptions, State, StepOutput
 from nmt.models.tying import Tying, make_embeddings
-from nmt.nn.convolution import GatedConvolution
+from nmt.nn.convolution import GatedConvolution, R
 from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
 from nmt.nn.gradient import scale_gradient
 from nmt.nn.layers import Layers
 from nmt.nn.position import LearnedPositions, positions
-from nmt.nn.weight_norm import WeightNormLinear
+from nmt.nn.weight_norm import WeightNormLinear, variance_preserving
 from nmt.options import MOST_LAYERS, DropoutRate, Effect, LayerCount, Options, PositionCount, Width, fill_from_preset
 from nmt.tokenizer.base import SPECIAL
 
-R = math.sqrt(0.5)
 EMBEDDING_STD = 0.1
 
 
@@ -156,23 +155,23 @@ class ConvS2S(EncoderDecoder[ConvS2SMemory, ConvS2SState]):
         self.dropout = Dropout(dropout)
         widths = [block.width for block in config.encoder for _ in range(block.layers)]
         kernels = [block.kernel for block in config.encoder for _ in range(block.layers)]
-        self.encoder_input = _linear(dim, widths[0], dropout)
+        self.encoder_input = variance_preserving(dim, widths[0], dropout)
         self.encoder = Layers(
             EncoderLayer(inputs, outputs, kernel, dropout)
             for inputs, outputs, kernel in zip([widths[0], *widths], widths, kernels, strict=False)
         )
-        self.encoder_output = _linear(widths[-1], dim)
+        self.encoder_output = variance_preserving(widths[-1], dim)
         blocks = [block for block in config.decoder for _ in range(block.layers)]
         inputs = [blocks[0].width, *(block.width for block in blocks)]
-        self.decoder_input = _linear(dim, inputs[0], dropout)
+        self.decoder_input = variance_preserving(dim, inputs[0], dropout)
         self.decoder = Layers(
             DecoderLayer(width, block, dim, dropout) for width, block in zip(inputs, blocks, strict=False)
         )
-        self.decoder_output = _linear(inputs[-1], config.output_dim)
+        self.decoder_output = variance_preserving(inputs[-1], config.output_dim)
         self.attending = sum(block.attention for block in blocks)
         self.output: nn.Linear | WeightNormLinear
         if config.tied_embeddings == "none":
-            self.output = _linear(config.output_dim, target_vocabulary, dropout)
+            self.output = variance_preserving(config.output_dim, target_vocabulary, dropout)
         else:
             self.output = nn.Linear(dim, target_vocabulary)
             self.output.weight = self.target_embedding.weight
@@ -229,7 +228,7 @@ class EncoderLayer(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, kernel: int, dropout: float) -> None:
         super().__init__()
-        self.residual = _linear(inputs, outputs) if inputs != outputs else nn.Identity()
+        self.residual = variance_preserving(inputs, outputs) if inputs != outputs else nn.Identity()
         self.dropout = Dropout(dropout)
         self.convolution = GatedConvolution(inputs, outputs, kernel, dropout)
 
@@ -246,7 +245,7 @@ class DecoderLayer(nn.Module):
 
     def __init__(self, inputs: int, block: DecoderConvolutions, embedding_dim: int, dropout: float) -> None:
         super().__init__()
-        self.residual = _linear(inputs, block.width) if inputs != block.width else nn.Identity()
+        self.residual = variance_preserving(inputs, block.width) if inputs != block.width else nn.Identity()
         self.dropout = Dropout(dropout)
         self.convolution = GatedConvolution(inputs, block.width, block.kernel, dropout)
         self.attention = SourceAttention(block.width, embedding_dim) if block.attention else None
@@ -284,8 +283,8 @@ class SourceAttention(nn.Module):
 
     def __init__(self, width: int, embedding_dim: int) -> None:
         super().__init__()
-        self.query = _linear(width, embedding_dim)
-        self.output = _linear(embedding_dim, width)
+        self.query = variance_preserving(width, embedding_dim)
+        self.output = variance_preserving(embedding_dim, width)
 
     def forward(self, x: Tensor, embedded: Tensor, memory: ConvS2SMemory) -> tuple[Tensor, Tensor]:
         """Args:
@@ -303,11 +302,6 @@ class SourceAttention(nn.Module):
             weights = torch.softmax(query.float() @ memory.keys.mT + attention_bias[:, None], dim=-1)
             context = (weights @ memory.values).to(query.dtype)
         return (self.output(context) + x) * R, weights
-
-
-def _linear(inputs: int, outputs: int, dropout: float = 0.0) -> WeightNormLinear:
-    """A linear layer that preserves the variance of an input with dropout at this rate."""
-    return WeightNormLinear(inputs, outputs, math.sqrt((1 - dropout) / inputs))
 
 
 def _mean(attentions: Sequence[Tensor]) -> Tensor:

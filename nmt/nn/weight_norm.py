@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -40,6 +42,11 @@ class WeightNormLinear(Foldable):
         linear.weight = nn.Parameter(self.weight.detach())
         linear.register_parameter("bias", self.bias)
         return linear.train(self.training)
+
+
+def variance_preserving(inputs: int, outputs: int, dropout: float = 0.0) -> WeightNormLinear:
+    """A linear layer that preserves the variance of an input with dropout at this rate (Gehring et al. 2017)."""
+    return WeightNormLinear(inputs, outputs, math.sqrt((1 - dropout) / inputs))
 
 
 def use_weight_norm(module: nn.Module, std: float) -> None:

@@ -17,6 +17,7 @@ from nmt.evaluation.measure import TokenTotals
 from nmt.evaluation.measures import OF_LANGUAGE_MODELS, OF_TESTS, MeasureName
 from nmt.evaluation.scores import scores, token_measures
 from nmt.evaluation.tokenization import DEFAULT
+from nmt.inference.fusion import language_model_digests
 from nmt.inference.options import TranslationOptions
 from nmt.inference.scoring import token_totals
 from nmt.inference.stream import translate_stream
@@ -100,7 +101,11 @@ def translate_tests(
         }
 
     plain = {"search": search.model_dump(mode="json"), "translation": options.model_dump(mode="json")}
-    inputs = {**model_digests, **{f"test {name}": file_digest(files.source) for name, files in tests.items()}}
+    inputs = {
+        **model_digests,
+        **language_model_digests(options),
+        **{f"test {name}": file_digest(files.source) for name, files in tests.items()},
+    }
     stage = Stage(TRANSLATE, TRANSLATE_VERSION, plain, inputs, work, renewed=_renewed_translation)
     return run_stage(stage, run, reporter)
 

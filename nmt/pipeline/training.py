@@ -220,7 +220,7 @@ def _validation_set(settings: TrainingSettings, ids: PreparedIds) -> ValidationS
         facts, language = ids.facts, settings.languages[0]
         training_text = TrainingText(facts["longest_source"], facts.get("several_sentences"), language)
         translator = Translator(
-            model, ids.tokenizers, settings.search, settings.translation, training_text=training_text
+            model, ids.tokenizers, settings.search, settings.translation.unfused(), training_text=training_text
         )
         return (translation.text for translation in translator.translate(lines))
 

@@ -116,6 +116,9 @@ def without_effect(recipe: Recipe) -> Iterator[Conflict]:
     if recipe.evaluation.translation.split != "auto":
         path = ("evaluation", "translation", "split")
         yield _useless(path, recipe.evaluation.translation.split, "lines are measured unsplit")
+    if recipe.evaluation.translation.language_model is not None:
+        path = ("evaluation", "translation", "language_model")
+        yield _useless(path, recipe.evaluation.translation.language_model, "it helps translations")
 
 
 def _useless(path: tuple[str, ...], value: object, why: str) -> Conflict:

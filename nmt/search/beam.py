@@ -20,7 +20,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from nmt.nn.kernels.continuations import best_continuations, to_log_probabilities
+from nmt.models.base import StepOutput
+from nmt.nn.kernels.continuations import best_continuations
 from nmt.nn.rows import Rows
 from nmt.search.base import NONE, Hypothesis, MemoryT, StateT, StepModel
 from nmt.search.options import BeamSearch
@@ -105,7 +106,7 @@ def beam_search(
         output = model.step(beams.tokens, memory, state, need_attention=attend)
         if beams.coverage is not None and output.attention is not None:
             beams.coverage = beams.coverage + output.attention
-        continuations = _continue(output.logits, beams, length, options, special)
+        continuations = _continue(output, beams, length, options, special)
         _finish(beams, continuations, length, options)
         parents = _advance(beams, continuations)
         trellis.add(beams.sentence, parents, beams.tokens, output.attention if need_attention else None)
@@ -153,24 +154,28 @@ def _start(source: Tensor, source_mask: Tensor, options: BeamSearch, special: Sp
 
 
 def _continue(
-    logits: Tensor, beams: _Beams, length: int, options: BeamSearch, special: SpecialTokens
+    output: StepOutput[StateT], beams: _Beams, length: int, options: BeamSearch, special: SpecialTokens
 ) -> _Continuations:
-    """The 2K best continuations of each sentence by `logits` [B, K, V], which are overwritten.
+    """The 2K best continuations of each sentence by the output's logits, which are overwritten.
 
     `length` counts the new token.
     """
     last = beams.limit <= length
-    at_limit = logits[last] if last.any() else None  # a copy
+    at_limit = output._replace(logits=output.logits[last]) if last.any() else None  # a copy
     banned = (special.pad, special.bos, special.eos) if length <= options.min_length else (special.pad, special.bos)
-    sums, parents, tokens = best_continuations(logits, beams.live, 2 * options.beam, banned, options.token_margin)
+    sums, parents, tokens = best_continuations(
+        output.logits, beams.live, 2 * options.beam, banned, options.token_margin, normalized=output.normalized
+    )
     if at_limit is not None:
         sums[last], parents[last], tokens[last] = _ends(at_limit, beams.live[last], options, special)
     return _Continuations(sums, parents, tokens, tokens == special.eos)
 
 
-def _ends(logits: Tensor, live: Tensor, options: BeamSearch, special: SpecialTokens) -> tuple[Tensor, Tensor, Tensor]:
+def _ends(
+    output: StepOutput[StateT], live: Tensor, options: BeamSearch, special: SpecialTokens
+) -> tuple[Tensor, Tensor, Tensor]:
     """The continuations of sentences at their length limit, as from `best_continuations`: all hypotheses end."""
-    eos = to_log_probabilities(logits)[..., special.eos]
+    eos = output.scores()[..., special.eos]
     sums, parents = (live if options.free_end_at_limit else live + eos).sort(dim=1, descending=True, stable=True)
     nothing = (0, options.beam)
     tokens = pad(torch.full_like(parents, special.eos), nothing, value=special.pad)

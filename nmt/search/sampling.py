@@ -21,7 +21,6 @@ from torch.nn.functional import pad
 
 from nmt.data.order import derive_key, hash_numbers
 from nmt.errors import UserError
-from nmt.nn.kernels.continuations import to_log_probabilities
 from nmt.nn.rows import Rows
 from nmt.search.base import Hypothesis, MemoryT, StateT, StepModel
 from nmt.search.options import Sampling
@@ -124,7 +123,7 @@ def draw_samples(
     for length in range(longest):
         last = samples.last.view(len(sentences.limit), -1)  # [B', K']
         output = model.step(last, memory, state, need_attention=need_attention)
-        log_p = to_log_probabilities(output.logits).flatten(0, 1)  # [N, V]
+        log_p = output.scores().flatten(0, 1)  # [N, V]
         attention = None if output.attention is None else output.attention.flatten(0, 1)
         forced = (sentences.limit <= length + 1).repeat_interleave(last.size(1))
         if length < len(prefix):

@@ -40,7 +40,7 @@ def save_tiny_model(directory: Path, config: ModelConfig = TRANSFORMER) -> Path:
     model = config.build(VOCABULARY, VOCABULARY)
     metadata = Metadata(
         nmt_version="0",
-        source_language="en",
+        source_language="en" if config.task == "translation" else "",
         target_language="de",
         source_vocabulary=VOCABULARY,
         target_vocabulary=VOCABULARY,

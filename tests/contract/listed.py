@@ -9,6 +9,7 @@ from nmt.models.convs2s import Convolutions, ConvS2S, DecoderConvolutions
 from nmt.models.deq import DEQ
 from nmt.models.gnmt import GNMT
 from nmt.models.language.decoder_only import DecoderOnly
+from nmt.models.language.gated_convolution import Blocks, GatedConvolutionalLM
 from nmt.models.language.recurrent import RecurrentLM
 from nmt.models.language.stack import StackLM
 from nmt.models.luong import Luong
@@ -48,7 +49,7 @@ _EXACT: Limits = {"tolerance": 3e-7, "max_iterations": 300}  # blocks with rando
 _recurrent_lm = partial(RecurrentLM.Config, model_dim=12, initial_range=0.6)
 _stack_lm = partial(StackLM.Config, model_dim=16, feedforward_dim=24, heads=2, layers=2)
 
-LANGUAGE_MODELS: dict[str, RecurrentLM.Config | StackLM.Config] = {
+LANGUAGE_MODELS: dict[str, RecurrentLM.Config | StackLM.Config | GatedConvolutionalLM.Config] = {
     "recurrent-lm": _recurrent_lm(),
     "recurrent-lm-untied": _recurrent_lm(layers=3, tied_embeddings=False, output_bias=False, embedding_dropout=0.1),
     "recurrent-lm-published": _recurrent_lm(residual=False, scaled_embeddings=False),
@@ -67,6 +68,13 @@ LANGUAGE_MODELS: dict[str, RecurrentLM.Config | StackLM.Config] = {
         norm="post", positions="learned", learned_positions=5, tied_embeddings=False, activation="relu"
     ),
     "stack-lm-ssru": _stack_lm(mixer=SSRU.Config()),
+    "gated-conv-lm": GatedConvolutionalLM.Config(
+        embedding_dim=12,
+        blocks=(Blocks(width=16, kernel=3), Blocks(width=12, kernel=4, bottleneck=8, layers=2)),
+    ),
+    "gated-conv-lm-bilinear-tied": GatedConvolutionalLM.Config(
+        embedding_dim=12, blocks=(Blocks(width=10, kernel=2, layers=2),), gate="bilinear", tied_embeddings=True
+    ),
 }
 """The decoders without a source that tests/contract/test_decoders.py runs over."""
 GROWING_STATES = {"stack-lm", "stack-lm-post-norm"}

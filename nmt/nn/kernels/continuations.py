@@ -16,7 +16,13 @@ SMALLEST_VOCABULARY = 1024
 
 
 def best_continuations(
-    logits: Tensor, live: Tensor, count: int, banned: tuple[int, ...], margin: float | None = None
+    logits: Tensor,
+    live: Tensor,
+    count: int,
+    banned: tuple[int, ...],
+    margin: float | None = None,
+    *,
+    normalized: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The best sums of a hypothesis's log-probability and its next token's.
 
@@ -28,6 +34,7 @@ def best_continuations(
         count: number of continuations per sentence.
         banned: tokens that are never chosen, though they count in the softmax.
         margin: skip tokens whose log-probability is lower by more than this than that of a hypothesis's best token.
+        normalized: whether the logits are scores already, to be added as they are.
 
     Returns:
         sums [B, count] float32, best first, -inf where a sentence has fewer; hypotheses in 0..K-1 and tokens, int64
@@ -36,8 +43,8 @@ def best_continuations(
     if margin is None:
         functions = native.functions_for(logits, live)
         if functions is not None:
-            return _best_continuations(functions, logits, live, count, banned)
-    log_probabilities = to_log_probabilities(logits)
+            return _best_continuations(functions, logits, live, count, banned, normalized)
+    log_probabilities = logits.float() if normalized else to_log_probabilities(logits)
     for token in banned:
         log_probabilities[..., token] = -math.inf
     if margin is not None:
@@ -47,7 +54,7 @@ def best_continuations(
 
 
 def _best_continuations(
-    functions: ctypes.CDLL, logits: Tensor, live: Tensor, count: int, banned: tuple[int, ...]
+    functions: ctypes.CDLL, logits: Tensor, live: Tensor, count: int, banned: tuple[int, ...], normalized: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     """In C, which does not overwrite the logits."""
     sentences, beam, vocabulary = logits.shape
@@ -62,6 +69,7 @@ def _best_continuations(
         count,
         (ctypes.c_int64 * len(banned))(*banned),
         len(banned),
+        normalized,
         sums.data_ptr(),
         parents.data_ptr(),
         tokens.data_ptr(),

@@ -33,7 +33,7 @@ _ARGUMENTS = {
     "attend_to_source": (*[_POINTER] * 4, *[_INT64] * 5, _POINTER),
     "additive_scores": (*[_POINTER] * 3, *[_INT64] * 4, _POINTER),
     "add_and_normalize": (*[_POINTER] * 4, _INT64, _INT64, ctypes.c_float, _POINTER),
-    "best_continuations": (_POINTER, _POINTER, *[_INT64] * 4, _POINTER, _INT64, *[_POINTER] * 3),
+    "best_continuations": (_POINTER, _POINTER, *[_INT64] * 4, _POINTER, *[_INT64] * 2, *[_POINTER] * 3),
 }
 
 

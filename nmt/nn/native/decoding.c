@@ -242,9 +242,9 @@ FOR_EACH_CPU int32_t add_and_normalize(
     return 0;
 }
 
-/* The log of the sum of e^x; also writes the maximum of each block (the last one may be shorter). */
-INLINE float log_sum_exp(const float *x, int64_t size, float *maxima) {
-    float largest = -INFINITY, total = 0.0f;
+/* The largest value; also writes the maximum of each block (the last one may be shorter). */
+INLINE float block_maxima(const float *x, int64_t size, float *maxima) {
+    float largest = -INFINITY;
     for (int64_t start = 0, block = 0; start < size; start += BLOCK, block++) {
         int64_t end = start + BLOCK < size ? start + BLOCK : size;
         float of_block = -INFINITY;
@@ -253,12 +253,19 @@ INLINE float log_sum_exp(const float *x, int64_t size, float *maxima) {
         maxima[block] = of_block;
         largest = of_block > largest ? of_block : largest;
     }
+    return largest;
+}
+
+/* The log of the sum of e^x, from the largest x. */
+INLINE float log_sum_exp(const float *x, int64_t size, float largest) {
+    float total = 0.0f;
 #pragma omp simd reduction(+ : total)
     for (int64_t i = 0; i < size; i++) total += exponential(x[i] - largest);
     return largest + logf(total);
 }
 
-/* The `count` best sums of live[b, k] + log softmax(logits[b, k])[v] of each sentence, best first.
+/* The `count` best sums of live[b, k] + log softmax(logits[b, k])[v] of each sentence, best first; of live[b, k] +
+ * logits[b, k, v] if `normalized`.
  *
  * logits [B, K, V]; live [B, K], -inf for none; `banned` tokens are never chosen, but count in the softmax. Of equal
  * sums the lower hypothesis, then the lower token comes first. If there are fewer than `count`, the remaining sums are
@@ -266,7 +273,7 @@ INLINE float log_sum_exp(const float *x, int64_t size, float *maxima) {
  */
 FOR_EACH_CPU int32_t best_continuations(
     const float *logits, const float *live, int64_t sentences, int64_t beam, int64_t vocabulary, int64_t count,
-    const int64_t *banned, int64_t bans, float *sums, int64_t *parents, int64_t *tokens
+    const int64_t *banned, int64_t bans, int64_t normalized, float *sums, int64_t *parents, int64_t *tokens
 ) {
     float *maxima = scratch((vocabulary / BLOCK + 1) * (int64_t)sizeof(float));
     if (!maxima) return 1;
@@ -275,7 +282,8 @@ FOR_EACH_CPU int32_t best_continuations(
         for (int64_t k = 0; k < beam; k++) {
             if (!(live[b * beam + k] > -INFINITY)) continue;
             const float *row = logits + (b * beam + k) * vocabulary;
-            float constant = live[b * beam + k] - log_sum_exp(row, vocabulary, maxima);
+            float largest = block_maxima(row, vocabulary, maxima);
+            float constant = live[b * beam + k] - (normalized ? 0.0f : log_sum_exp(row, vocabulary, largest));
             for (int64_t start = 0, block = 0; start < vocabulary; start += BLOCK, block++) {
                 if (!(maxima[block] + constant > sums[count - 1])) continue;
                 int64_t end = start + BLOCK < vocabulary ? start + BLOCK : vocabulary;

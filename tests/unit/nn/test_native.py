@@ -247,6 +247,7 @@ vocabularies = st.sampled_from([1, 5, 63, 64, 65, 128, 200, 1003, 8000])
     seed=seeds, sentences=st.integers(1, 4), beam=st.integers(1, 6), vocabulary=vocabularies,
     count=st.integers(1, 14), magnitude=st.sampled_from([0.0, 1e-6, 1.0, 50.0]),
     banned=st.lists(st.integers(0, 6), max_size=3, unique=True), pruned=st.sampled_from([0.0, 0.5, 0.99]),
+    normalized=st.booleans(),
 )  # fmt: skip
 def test_the_best_continuations_are_those_of_log_softmax(
     seed: int,
@@ -257,6 +258,7 @@ def test_the_best_continuations_are_those_of_log_softmax(
     magnitude: float,
     banned: list[int],
     pruned: float,
+    normalized: bool,
 ) -> None:
     """By its definition, in float64. There may be fewer than asked for, or none."""
     logits, live = tables(seed, sentences, beam, vocabulary, magnitude)
@@ -266,11 +268,12 @@ def test_the_best_continuations_are_those_of_log_softmax(
     off[..., seed % vocabulary] = False
     logits[off] = -math.inf
     before = logits.clone()
-    sums, parents, tokens = best_continuations(logits, live, count, tuple(banned))
+    sums, parents, tokens = best_continuations(logits, live, count, tuple(banned), normalized=normalized)
     assert (sums.dtype, parents.dtype, tokens.dtype) == (torch.float32, torch.int64, torch.int64)
     assert sums.shape == parents.shape == tokens.shape == (sentences, count)
     assert torch.equal(logits, before)
-    table = logits.double().log_softmax(-1) + live.double()[..., None]
+    scores = logits.double() if normalized else logits.double().log_softmax(-1)
+    table = scores + live.double()[..., None]
     table[..., [token for token in banned if token < vocabulary]] = -math.inf
     best = torch.full((sentences, count), -math.inf, dtype=torch.float64)
     there = min(count, beam * vocabulary)
