@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import torch
 
-from nmt.bundle import WEIGHTS, check_task, load_bundle, model_directory
+from nmt.bundle import WEIGHTS, check_task, load_bundle, model_directory, read_metadata
 from nmt.digest import file_digest
 from nmt.errors import UserError
 from nmt.inference.options import TranslationOptions
@@ -31,18 +31,28 @@ def load_language_model(options: TranslationOptions, tokenizer: Tokenizer, devic
     """
     if options.language_model is None or options.language_model_weight == 0:
         return None
-    where = str(options.language_model)
+    check_language_model(options)
     bundle = load_bundle(options.language_model, device)
-    check_task(bundle.metadata, "language_model", where, "Train one with `task: language_model` in the recipe.")
     if bundle.tokenizers.target.digest != tokenizer.digest:
         raise UserError(
-            where,
+            str(options.language_model),
             "a language model with the translation model's target tokenizer",
             "another tokenizer, whose ids stand for other pieces",
             "Train it with `tokenizer: {kind: existing, directory: MODEL}`, MODEL being the translation model.",
         )
     model = cast("LanguageModel[Any]", evaluating(with_precision(bundle.model, options.precision)))  # by its task
     return model.decoder
+
+
+def check_language_model(options: TranslationOptions) -> None:
+    """Notices a wrong `language_model` before the work that comes before the search.
+
+    Raises:
+        UserError: it is not the directory of a language model.
+    """
+    if options.language_model is not None:
+        fix = "Train one with `task: language_model` in the recipe."
+        check_task(read_metadata(options.language_model), "language_model", str(options.language_model), fix)
 
 
 def language_model_digests(options: TranslationOptions) -> Mapping[str, str]:

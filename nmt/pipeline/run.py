@@ -26,6 +26,7 @@ from typing import Any
 from nmt.bundle import MODEL, load_bundle
 from nmt.data.pairs import ParallelFiles, Text
 from nmt.evaluation.tokenization import tokenizer_name
+from nmt.inference.fusion import check_language_model
 from nmt.inference.generating import generated_lines
 from nmt.inference.own_search import own_sampling
 from nmt.output import write_atomically
@@ -103,6 +104,7 @@ def train(recipe: Recipe, runs: Path, reporter: Reporter) -> Path:
 def run(recipe: Recipe, runs: Path, reporter: Reporter) -> RunResult:
     """Runs all stages; outputs that exist and follow from the same options and inputs are reused."""
     refuse_several("run")
+    check_language_model(recipe.evaluation.translation)
     directory = run_directory(recipe, runs)
     with locked(directory):
         text, trained = _train(recipe, directory, runs, reporter)

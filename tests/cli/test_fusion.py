@@ -6,15 +6,17 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 
 import nmt as toolkit
-from nmt.bundle import load_bundle
+from nmt.bundle import load_bundle, save_bundle
 from nmt.models.language.gated_convolution import Blocks, GatedConvolutionalLM
 from nmt.models.language.recurrent import RecurrentLM
 from nmt.pipeline.quantizing import quantize_model
 from nmt.tokenizer.sentencepiece import SentencePieceOptions
 from tests.cli.model_directory import ordinary_line, save_tiny_model
 from tests.command import nmt
+from tests.study_files import write_study
 
 TEXT = "".join(ordinary_line(number) + "\n" for number in range(6)) + "\n"
 
@@ -105,3 +107,38 @@ def test_what_does_not_fit_is_refused(models: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 2
     assert "--language-model-weight" in done.stderr
+
+
+def test_a_recipe_translates_its_test_sets_with_it(tmp_path: Path) -> None:
+    """Training is reused; another language model at the same place is noticed, and a missing one before all work."""
+    write_study(tmp_path)
+    recipe, runs = tmp_path / "small.yaml", {"NMT_RUNS": str(tmp_path / "runs"), "OMP_NUM_THREADS": "1"}
+    named = f"evaluation.translation.language_model={tmp_path / 'model'}"
+    weight = "evaluation.translation.language_model_weight=20"
+    missing = nmt("run", recipe, named, environment=runs)
+    assert missing.returncode == 2
+    assert str(tmp_path / "model") in missing.stderr
+    assert not (tmp_path / "runs").exists()
+    assert nmt("run", recipe, environment=runs).returncode == 0
+    run = tmp_path / "runs/tiny_en_xx/small"
+    plain = (run / "translate/mine").read_text(encoding="utf-8")
+    vocabulary = load_bundle(run).metadata.target_vocabulary
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        save_language_model(run, tmp_path / "model", vocabulary)
+        done = nmt("run", recipe, named, weight, environment=runs)
+        assert done.returncode == 0, done.stderr
+        helped = (run / "translate/mine").read_text(encoding="utf-8")
+        assert helped != plain
+        assert helped.count("\n") == plain.count("\n")
+        plain = helped
+
+
+def save_language_model(run: Path, directory: Path, vocabulary: int) -> None:
+    """A model with random weights and the tokenizers of a run."""
+    bundle = load_bundle(run)
+    config = RecurrentLM.Config(model_dim=8, initial_range=2.0)
+    changes = {"source_language": "", "source_vocabulary": vocabulary}
+    metadata = bundle.metadata.model_copy(update=changes)
+    recipe = {"model": config.model_dump(mode="json"), "search": None}
+    save_bundle(directory, config.build(vocabulary, vocabulary), bundle.tokenizers, recipe, metadata)
