@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 import nmt as toolkit
-from nmt.bundle import load_bundle, save_bundle
+from nmt.bundle import Bundle, load_bundle, save_bundle
 from nmt.models.language.gated_convolution import Blocks, GatedConvolutionalLM
 from nmt.models.language.recurrent import RecurrentLM
 from nmt.pipeline.quantizing import quantize_model
@@ -86,12 +87,14 @@ def test_evaluate_translates_with_it_and_score_does_without(models: Path) -> Non
 
 
 def test_what_does_not_fit_is_refused(models: Path, tmp_path: Path) -> None:
-    other = tmp_path / "other"
-    save_tiny_model(other, RecurrentLM.Config(model_dim=8))
     text = tmp_path / "text"
     text.write_text("".join(f"{ordinary_line(number)} und so\n" for number in range(900)), encoding="utf-8")
     tokenizers = SentencePieceOptions(vocabulary_size=320).train(text, text, tmp_path / "tokenizer")
+    bundle = load_bundle(models / "recurrent/model")
+    assert tokenizers.target.digest != bundle.tokenizers.target.digest
+    save_language_model(replace(bundle, tokenizers=tokenizers), tmp_path / "other")
     for place, message in (
+        (tmp_path / "other", "target tokenizer.*another tokenizer.*`tokenizer: {kind: existing, directory: MODEL}`"),
         (models / "translation/model", "a language model.*Train one with `task: language_model`"),
         (tmp_path / "nowhere", "nowhere"),
         (tmp_path, "metadata"),
@@ -100,7 +103,6 @@ def test_what_does_not_fit_is_refused(models: Path, tmp_path: Path) -> None:
         assert done.returncode == 2
         assert re.search(message, done.stderr, re.DOTALL), done.stderr
         assert done.stdout == ""
-    assert tokenizers.target.digest != load_bundle(models / "recurrent/model").tokenizers.target.digest
     done = nmt(
         "translate", models / "translation/model", models / "source", "--language-model-weight", "-1",
         "--language-model", models / "recurrent/model",
@@ -122,10 +124,10 @@ def test_a_recipe_translates_its_test_sets_with_it(tmp_path: Path) -> None:
     assert nmt("run", recipe, environment=runs).returncode == 0
     run = tmp_path / "runs/tiny_en_xx/small"
     plain = (run / "translate/mine").read_text(encoding="utf-8")
-    vocabulary = load_bundle(run).metadata.target_vocabulary
+    bundle = load_bundle(run)
     for seed in (1, 2):
         torch.manual_seed(seed)
-        save_language_model(run, tmp_path / "model", vocabulary)
+        save_language_model(bundle, tmp_path / "model")
         done = nmt("run", recipe, named, weight, environment=runs)
         assert done.returncode == 0, done.stderr
         helped = (run / "translate/mine").read_text(encoding="utf-8")
@@ -134,11 +136,16 @@ def test_a_recipe_translates_its_test_sets_with_it(tmp_path: Path) -> None:
         plain = helped
 
 
-def save_language_model(run: Path, directory: Path, vocabulary: int) -> None:
-    """A model with random weights and the tokenizers of a run."""
-    bundle = load_bundle(run)
-    config = RecurrentLM.Config(model_dim=8, initial_range=2.0)
-    changes = {"source_language": "", "source_vocabulary": vocabulary}
-    metadata = bundle.metadata.model_copy(update=changes)
+def save_language_model(bundle: Bundle, directory: Path) -> None:
+    """A language model with random weights, and the tokenizers of the bundle."""
+    config, tokenizers = RecurrentLM.Config(model_dim=8, initial_range=2.0), bundle.tokenizers
+    vocabulary = tokenizers.target.vocabulary_size
+    changes = {
+        "source_language": "",
+        "source_vocabulary": vocabulary,
+        "target_vocabulary": vocabulary,
+        "tokenizer_digests": {"source": tokenizers.source.digest, "target": tokenizers.target.digest},
+    }
     recipe = {"model": config.model_dump(mode="json"), "search": None}
-    save_bundle(directory, config.build(vocabulary, vocabulary), bundle.tokenizers, recipe, metadata)
+    model = config.build(vocabulary, vocabulary)
+    save_bundle(directory, model, tokenizers, recipe, bundle.metadata.model_copy(update=changes))

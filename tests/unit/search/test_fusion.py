@@ -48,20 +48,16 @@ class TableDecoder(Decoder[TableState]):
         return self.table.step(tokens, TableMemory(source > 0, source), state)
 
 
-class SumOfTables(TableModel):
-    """The fused model's definition, for `exhaustive`: its logits are sums, so softmax must not touch them."""
-
-    def __init__(self, translation: TableModel, language: TableModel, weight: float) -> None:
-        super().__init__(translation.vocabulary)
-        self.translation, self.language, self.weight = translation, language, weight
-
-    def score(self, source: list[int], tokens: tuple[int, ...]) -> float:
-        total = 0.0
-        for position, token in enumerate((*tokens, EOS)):
-            prefix = (SPECIAL.bos, *tokens[:position])
-            for table, read, weight in ((self.translation, source, 1.0), (self.language, [EOS], self.weight)):
-                total += weight * float(table.row(read, prefix)[0].double().log_softmax(0)[token])
-        return total
+def fused_score(
+    translation: TableModel, language: TableModel, weight: float, source: list[int], tokens: tuple[int, ...]
+) -> float:
+    """The definition."""
+    total = 0.0
+    for position, token in enumerate((*tokens, EOS)):
+        prefix = (SPECIAL.bos, *tokens[:position])
+        for table, read, factor in ((translation, source, 1.0), (language, [EOS], weight)):
+            total += factor * float(table.row(read, prefix)[0].double().log_softmax(0)[token])
+    return total
 
 
 def fused_search(
@@ -76,9 +72,9 @@ def fused_search(
 def test_a_beam_that_holds_everything_finds_the_best_sum(native: bool, seed: int, weight: float, alpha: float) -> None:
     options = BeamSearch(beam=40, n_best=3, length_penalty=alpha, max_length_factor=0.0, max_length_offset=3)
     translation, language = TableModel(6, seed), TableModel(6, seed + 1)
-    summed, source = SumOfTables(translation, language, weight), [4, 5, EOS]
+    source = [4, 5, EOS]
     every = [scored.tokens for scored in exhaustive(translation, source, options)]
-    totals = {tokens: summed.score(source, tokens) for tokens in every}
+    totals = {tokens: fused_score(translation, language, weight, source, tokens) for tokens in every}
     scores = {tokens: total / ((6 + len(tokens)) / 6) ** alpha for tokens, total in totals.items()}
     if native:
         (found,) = fused_search(translation, TableDecoder(language), weight, [source], options)
