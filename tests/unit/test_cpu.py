@@ -36,7 +36,8 @@ def measured(program: str, how: str, lacking: str) -> int:
 
 def test_repeated_allocation_stops_faulting() -> None:
     lacking = "the C library is not glibc"
-    assert measured(PROGRAM, "keep", lacking) < measured(PROGRAM, "leave", lacking) / 20
+    # Of ten allocations, one or two may still grow the heap, as small ones lie in between.
+    assert measured(PROGRAM, "keep", lacking) < measured(PROGRAM, "leave", lacking) / 4
 
 
 SHAPES = """
