@@ -8,7 +8,6 @@ from typing import Any, Generic
 from torch import Tensor
 
 from nmt.models.base import Decoder, State, StepOutput
-from nmt.nn.kernels.continuations import to_log_probabilities
 from nmt.search.base import MemoryT, StateT, StepModel
 
 
@@ -54,7 +53,7 @@ class FusedModel(Generic[MemoryT, StateT]):
         if not self.weight:
             return StepOutput(own.logits, own.attention, FusedState(own.state, state.language_model), own.normalized)
         other = self.language_model.step(tokens, state.language_model)
-        scores = own.scores().add_(to_log_probabilities(other.logits), alpha=self.weight)
+        scores = own.scores().add_(other.scores(), alpha=self.weight)
         return StepOutput(scores, own.attention, FusedState(own.state, other.state), normalized=True)
 
 
