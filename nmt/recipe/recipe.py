@@ -132,7 +132,7 @@ def conflicts(recipe: Recipe) -> Sequence[Conflict]:
             )
         )
     output = ("model", *recipe.model.output_path)
-    found += recipe.model.output.conflicts(output, recipe.tokenizer.vocabulary_sizes[1])
+    found += recipe.model.output.conflicts(output, lambda: recipe.tokenizer.vocabulary_sizes[1])
     if not recipe.training.start_from:
         found += recipe.model.conflicts(recipe.training.updates)
     if not found:  # these checks build the model, which an earlier conflict may prevent

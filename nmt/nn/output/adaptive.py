@@ -80,12 +80,12 @@ class AdaptiveSoftmax(OutputOptions):
                 f"different widths and not one, but it is {str(tied).lower()}"
             )
 
-    def conflicts(self, path: KeyPath, vocabulary: int) -> Iterable[Conflict]:
+    def conflicts(self, path: KeyPath, vocabulary: Callable[[], int]) -> Iterable[Conflict]:
         """A cutoff that the vocabulary does not reach."""
-        if self.cutoffs and self.cutoffs[-1] >= vocabulary:
+        if self.cutoffs and self.cutoffs[-1] >= (most := vocabulary()):
             yield Conflict(
                 keys=((*path, "cutoffs"),),
-                expected=f"ranks less than the size of the vocabulary, {vocabulary:,}",
+                expected=f"ranks less than the size of the vocabulary, {most:,}",
                 got=f"{self.cutoffs[-1]:,}",
                 fix="Leave the end of the last tail out: it is the vocabulary's.",
             )

@@ -92,12 +92,12 @@ class OutputOptions(Options, ABC):
         """
         return
 
-    def conflicts(self, path: KeyPath, vocabulary: int) -> Iterable[Conflict]:
-        """Conflicts with the size of the vocabulary, or the largest it can have.
+    def conflicts(self, path: KeyPath, vocabulary: Callable[[], int]) -> Iterable[Conflict]:
+        """Conflicts with the size of the vocabulary.
 
         Args:
             path: key of these options in the recipe.
-            vocabulary: V.
+            vocabulary: finds V, or the largest it can be; this may read a file.
         """
         return ()
 
