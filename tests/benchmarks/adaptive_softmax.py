@@ -69,7 +69,7 @@ def updating(config: Config, vocabulary: int, batch: Batch) -> tuple[Callable[[]
 
     def run() -> None:
         flat.zero()
-        cross_entropy(model, batch, 0.0).loss.backward()
+        cross_entropy(model, batch, 0.0).loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
     return run, parameter_count(model)
