@@ -111,7 +111,9 @@ class ContextFree(SyntheticText):
     def _drawn(self, split: str, size: int, held: Container[str]) -> Iterator[tuple[str, ...]]:
         return super()._drawn(split, size, ())  # strings may repeat: without them the distribution would be another
 
-    def _bounds(self, lines: Sequence[str], strings: Sequence[Sequence[str]], lengths: Sequence[int]) -> Iterator[Guess]:
+    def _bounds(
+        self, lines: Sequence[str], strings: Sequence[Sequence[str]], lengths: Sequence[int]
+    ) -> Iterator[Guess]:
         inside = Inside(self.grammar)
         masses = {length: math.log(self.grammar.mass(length) * len(lengths)) for length in lengths}
         for line, string in zip(lines, strings, strict=True):

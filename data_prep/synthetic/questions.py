@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from operator import eq
 from random import Random
 from typing import Annotated, Literal, Self
@@ -169,7 +170,7 @@ class Story:
             if facts == 2:
                 yield f"where is the {one} ?", journey[-1]
             if facts == 3:
-                for before, place in zip(journey, journey[1:], strict=False):
+                for before, place in pairwise(journey):
                     if journey.count(place) == 1:
                         yield f"where was the {one} before the {place} ?", before
 
