@@ -91,9 +91,10 @@ class Dyck(Language):
 class Hardest(Language):
     """Balanced brackets hidden among decoys, after Greibach's hardest context-free language.
 
-    `, $ ( ] , ; [ ) , , $ ) , ;`: each block, up to a semicolon, is a list of alternatives between commas. In every
-    block there is an alternative so that the chosen ones, joined, are balanced brackets after a `$`: here `$ (` and
-    `)`. To parse any context-free language, one could translate each of its words into such a block.
+    `] , $ ( , ) ; [ , ) , ;`: each block, up to a semicolon, is a list of alternatives between commas. One of each is
+    chosen, never the first or the last, so that together they are a `$` and balanced brackets: here `$ (` and `)`. The
+    others are decoys. All context-free languages can be recognised by a machine that recognises this one, after a
+    translation of each word into a block.
     """
 
     kind: Literal["hardest"] = "hardest"

@@ -98,7 +98,8 @@ def test_a_language_model_is_compared_with_the_lower_bound_which_has_no_token_ac
     scored = json.loads((tmp_path / "runs/context_free_string/tiny/report.json").read_text(encoding="utf-8"))
     of_test = scored["yardsticks"]["test_3_9"]
     assert list(of_test) == ["trivial: lengths and positions known", "lower bound"]
-    # 3 strings of each length 3, 5, 7, 9, all of one length equally probable: 20 bits of 28 tokens, and 4 lengths of 4
+    # Strings of 3, 5, 7 and 9 symbols and their ends: 28 tokens with 10 bits to know, or 20 bits without memory,
+    # and 2 bits each for the length.
     bound = 2 ** ((10 + 4 * 2) / 28)
     assert of_test["lower bound"]["perplexity"]["score"] == pytest.approx(bound)
     assert ["lower", "bound", f"{bound:.2f}", "–", "12"] in lines

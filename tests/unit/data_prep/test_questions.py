@@ -93,7 +93,9 @@ def test_the_answer_is_hardly_seen_on_the_surface(facts: Any, tmp_path: Path) ->
         return sum(guess == answer for guess, answer in zip(guesses, answers, strict=True)) / 600
 
     assert right([guess.answer for guess in last.guesses]) == pytest.approx({1: 0.4, 2: 0.34, 3: 0.23}[facts], abs=0.07)
-    assert right([guess.answer for guess in most.guesses]) == pytest.approx({1: 0.38, 2: 0.41, 3: 0.43}[facts], abs=0.07)
+    assert right([guess.answer for guess in most.guesses]) == pytest.approx(
+        {1: 0.38, 2: 0.41, 3: 0.43}[facts], abs=0.07
+    )
     assert right([guess.answer for guess in optimum.guesses]) == 1
     losses = [-sum(sum(guess.log_probabilities) for guess in of.guesses) for of in (blind, last, optimum)]
     assert losses == sorted(losses, reverse=True)

@@ -329,7 +329,10 @@ def test_strings_of_a_grammar_have_the_lengths_of_their_set(grammar: int, tmp_pa
         ({"kind": "tomita", "lengths": [5, 9], "test_lengths": [5, 9]}, "must differ"),
         ({"kind": "questions", "facts": 3, "statements": [2, 9]}, "2 statements cannot have facts=3: raise the fewest"),
         ({"kind": "questions", "statements": [9, 8]}, "statements must be the fewest, then the most, not [9, 8]"),
-        ({"kind": "context_free", "lengths": [5, 5], "language": {"kind": "dyck"}}, "dyck has no string of lengths=[5, 5]"),
+        (
+            {"kind": "context_free", "lengths": [5, 5], "language": {"kind": "dyck"}},
+            "dyck has no string of lengths=[5, 5]",
+        ),
         ({"kind": "context_free", "lengths": [9, 5]}, "lengths must be the shortest, then the longest, not [9, 5]"),
         ({"kind": "context_free", "test_lengths": [40, 80]}, "must differ"),
         ({"kind": "context_free", "source": "en"}, "source"),
