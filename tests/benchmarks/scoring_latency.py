@@ -4,9 +4,9 @@
 
 MODEL: model directories or run folders. Sentences are the lines of FILE that the first model splits into 20 to 40
 pieces; each is scored alone by `nmt.Model.score`, in fp32, with one thread. The models take turns on each sentence.
-"Latency" is the median over sentences and rounds of the ratio of wall times, the model's over the first one's on the same
-sentence. "Step by step" is the same for `step`, one token at a time, as in a search. Perplexity is per token on these
-sentences.
+"Latency" is the median over sentences and rounds of the ratio of wall times, the model's over the first one's on the
+same sentence. "Step by step" is the same for `step`, one token at a time, as in a search. Perplexity is per token on
+these sentences.
 """
 
 from __future__ import annotations
