@@ -60,7 +60,7 @@ class ContextFree(SyntheticText):
     """Number of validation strings."""
     test_pairs: Annotated[int, Field(ge=1, le=10_000)] = 20
     """Number of strings of each length in the test sets. The published number is 100, for which the lower bound of some
-    languages takes a minute."""
+    languages takes half a minute."""
 
     @model_validator(mode="after")
     def _ranges_have_strings(self) -> Self:
