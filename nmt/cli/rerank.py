@@ -146,7 +146,6 @@ def command(
         --weights weights.json > test.de
     """
     from nmt.cli.reranked import Inputs, prepared, scored, show, start_weights, tuned
-    from nmt.inference.reranking.weights import RerankingWeights
 
     check_one_dash((source, n_best, features, *references))
     check_one_dash((output, n_best_output, save_features, save_weights))
@@ -159,18 +158,18 @@ def command(
         outputs = (output or (None if references else STANDARD), n_best_output, save_weights)
         lines, lists, document = (None if path is None else stack.enter_context(opened(path)) for path in outputs)
         table = scored(ready, with_changes(TranslationOptions(), translation), device, start.words, save_features)
-        chosen: RerankingWeights = start
+        chosen = start
         if references:
             found = tuned(ready, table, start, measure or "bleu", with_changes(TuningOptions(), tuning))
             show(found)
             chosen = found.weights
         if document is not None:
             document.write(chosen.document())
-        scores = table.scores(chosen.vector(table.names, "weights"), chosen.length_penalty)
         if lines is not None:
-            lines.writelines(text + "\n" for text in table.texts(table.chosen(scores)))
+            lines.writelines(text + "\n" for text in chosen.best(table))
         if lists is not None:
-            lists.writelines(f"{number}\t{score:.4f}\t{text}\n" for number, score, text in table.ordered(scores))
+            rows = table.ordered(chosen.scores(table))
+            lists.writelines(f"{number}\t{score:.4f}\t{text}\n" for number, score, text in rows)
 
 
 def _check_tuning(references: tuple[Path, ...], given: Mapping[str, Any]) -> None:

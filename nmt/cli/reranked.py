@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nmt.bundle import read_metadata
 from nmt.cli.inputs import input_lines, input_name
 from nmt.cli.model import read_whole
 from nmt.cli.outputs import opened
@@ -24,11 +23,11 @@ from nmt.inference.reranking.options import Preset, Tunable, TuningOptions
 with quick_imports():
     from nmt.inference.device import chosen_device
     from nmt.inference.reranking.candidates import Candidates, read_n_best
-    from nmt.inference.reranking.scoring import Scorer, feature_table, list_column, scorers
+    from nmt.inference.reranking.scoring import Scorer, feature_table, language_of, list_column, scorers
     from nmt.inference.reranking.statistics import line_statistics, statistics
     from nmt.inference.reranking.table import LENGTH, FeatureTable, read_table
     from nmt.inference.reranking.tuning import Tuned, check_installed, tune
-    from nmt.inference.reranking.weights import LANGUAGE_MODEL, LIST_SCORE, MODEL, RerankingWeights, preset_weights
+    from nmt.inference.reranking.weights import LIST_SCORE, RerankingWeights, preset_weights
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def prepared(inputs: Inputs, references: Sequence[Path], tokenize: Tokenization)
     right = [read_whole(path) for path in references]
     for path, lines in zip(references, right, strict=True):
         check_lines([""] * len(candidates.sizes), lines, where, input_name(path))
-    words = tokenizer_name(tokenize, _language(found), right[0] if right else candidates.texts)
+    words = tokenizer_name(tokenize, language_of(found), right[0] if right else candidates.texts)
     return Prepared(inputs, sources, candidates, found, list_scores, table, right, words)
 
 
@@ -193,8 +192,7 @@ def tuned(
     counts = statistics(watched_lines(lines, label, ready.inputs.source), measure, ready.words)
     with busy("tune"):
         found = tune(table, counts, start, options)
-        weights = found.weights.vector(table.names, "weights")
-        texts = table.texts(table.chosen(table.scores(weights, start.length_penalty)))
+        texts = found.weights.best(table)
         score = MEASURES[measure].score(Outcome(texts, ready.references, ready.words))
         p_value = _p_value(ready, table, found, measure)
     record = {
@@ -271,16 +269,6 @@ def _uses_list(inputs: Inputs, candidates: Candidates) -> bool:
     if not (uses or inputs.models or inputs.reverse_models or inputs.language_models):
         raise UserError("nmt rerank", "a MODEL, --reverse-model, --language-model or scores in the list", "none")
     return uses
-
-
-def _language(found: Sequence[Scorer]) -> str:
-    """The language of the hypotheses, as the models know it; empty if they do not."""
-    for scorer in found:
-        metadata = read_metadata(scorer.directory)
-        forward = scorer.kind in (MODEL, LANGUAGE_MODEL)
-        if language := metadata.target_language if forward else metadata.source_language:
-            return language
-    return ""
 
 
 def _weight(given: str) -> tuple[str, float]:

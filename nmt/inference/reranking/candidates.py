@@ -86,12 +86,24 @@ def read_n_best(rows: Iterable[str], where: str, sources: Sequence[str], source_
             got = "a score here" if row.score is not None else "none here"
             raise UserError(f"{where}:{index}", "a score in every row of the list or in none", got)
         found[row.number - 1].setdefault(row.text, row.score)
-    return _candidates(found, bool(scored), where, sources, source_name)
+    return candidates_of(found, bool(scored), where, sources, source_name)
 
 
-def _candidates(
-    found: list[dict[str, float | None]], scored: bool, where: str, sources: Sequence[str], source_name: str
+def candidates_of(
+    found: Sequence[dict[str, float | None]], scored: bool, where: str, sources: Sequence[str], source_name: str
 ) -> Candidates:
+    """The candidates among these hypotheses; a blank line gets one blank hypothesis.
+
+    Args:
+        found: hypotheses of each of the N lines, with their scores.
+        scored: whether they have scores.
+        where: where the hypotheses come from, for errors.
+        sources: the N source lines.
+        source_name: their name for errors.
+
+    Raises:
+        UserError: a line that is not blank has no hypothesis, or there are no lines.
+    """
     missing = []
     for number, (source, group) in enumerate(zip(sources, found, strict=True), 1):
         if is_blank(source):

@@ -117,6 +117,13 @@ def list_column(candidates: Candidates) -> list[tuple[str, Sequence[float]]]:
     return [] if candidates.scores is None else [(LIST_SCORE, candidates.scores)]
 
 
+def language_of(found: Iterable[Scorer]) -> str:
+    """The language of the hypotheses according to the models; empty if they do not know it."""
+    known = ((scorer.kind, read_metadata(scorer.directory)) for scorer in found)
+    languages = (one.source_language if kind == REVERSE_MODEL else one.target_language for kind, one in known)
+    return next(filter(None, languages), "")
+
+
 def _ids(
     kind: str, tokenizers: TokenizerPair, pairs: Sequence[tuple[str, str]]
 ) -> tuple[list[list[int]], list[list[int]]]:

@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 from nmt.documents import read_json_object
 from nmt.errors import UserError
 from nmt.inference.reranking.options import Preset
-from nmt.inference.reranking.table import LENGTH
+from nmt.inference.reranking.table import LENGTH, FeatureTable
 from nmt.options import NonNegativeFloat, Options
 
 MODEL, REVERSE_MODEL, LANGUAGE_MODEL, LIST_SCORE = "model", "reverse_model", "language_model", "list_score"
@@ -52,6 +52,22 @@ class RerankingWeights(Options):
     def document(self) -> str:
         """The content of the file."""
         return json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+
+    def scores(self, table: FeatureTable, where: str = "weights") -> npt.NDArray[np.float64]:
+        """The score of each hypothesis in a table, [M].
+
+        Raises:
+            UserError: a weight or a feature has no counterpart.
+        """
+        return table.scores(self.vector(table.names, where), self.length_penalty)
+
+    def best(self, table: FeatureTable) -> list[str]:
+        """The hypothesis with the highest score of each line, N of them; of equal ones, the first.
+
+        Raises:
+            UserError: a weight or a feature has no counterpart.
+        """
+        return table.texts(table.chosen(self.scores(table)))
 
     def vector(self, names: Sequence[str], where: str) -> npt.NDArray[np.float64]:
         """The weights in the order of a table's features, [F].
