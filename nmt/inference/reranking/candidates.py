@@ -140,7 +140,8 @@ def _moses_row(line: str, where: str) -> _Row:
     fields = [field.strip() for field in line.split(_MOSES)]
     if len(fields) < 2 or not _is_number(fields[0]):
         raise UserError(where, f"line number from 0 {_MOSES} hypothesis {_MOSES} features {_MOSES} score", _shown(line))
-    return _Row(int(fields[0]) + 1, _score(fields[3].split()[-1], where) if len(fields) > 3 else None, fields[1])
+    score = _score((fields[3].split() or [""])[-1], where) if len(fields) > 3 else None
+    return _Row(int(fields[0]) + 1, score, fields[1].replace("\t", " "))
 
 
 def _is_number(field: str) -> bool:

@@ -49,6 +49,21 @@ def test_sides_of_different_length_are_refused(sources: list[str], targets: list
 
 
 @pytest.mark.parametrize("batch_tokens", [1, 30, 1000])
+def test_equal_sources_of_a_batch_are_encoded_once(batch_tokens: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(1)
+    model = Transformer.Config(model_dim=16, feedforward_dim=16, heads=2, encoder_layers=1, decoder_layers=1)
+    built = model.build(TOKENIZER.vocabulary_size, TOKENIZER.vocabulary_size).eval()
+    sources, targets = ["abc", "abc", "ba", "abc", "ba"], ["a", "cba", "abab", "bb", ""]
+    ids = [[TOKENIZER.encode(line) for line in lines] for lines in (sources, targets)]
+    alone = [score_ids(built, [source], [target], 1)[0] for source, target in zip(*ids, strict=True)]
+    encoded, encode = [], built.encode
+    monkeypatch.setattr(built, "encode", lambda source, mask: encoded.append(len(source)) or encode(source, mask))
+    for found, expected in zip(score_ids(built, *ids, batch_tokens), alone, strict=True):
+        assert found == pytest.approx(expected, abs=1e-5)
+    assert sum(encoded) == {1: 5, 30: 2, 1000: 2}[batch_tokens]
+
+
+@pytest.mark.parametrize("batch_tokens", [1, 30, 1000])
 def test_totals_are_those_of_the_lines(batch_tokens: int) -> None:
     sources, options = ["abc", "", "ba", "c", "", "abcabc"], TranslationOptions(batch_tokens=batch_tokens)
     targets = ["cba", "", "ab", "x", "a", "cbacba"]
