@@ -109,7 +109,7 @@ def feature_table(candidates: Candidates, columns: Sequence[tuple[str, Sequence[
     length = [float(len(split(text).split())) for text in candidates.texts]
     values = np.array([values for _, values in columns] + [length], dtype=np.float64).T  # [F, M] -> [M, F]
     names = (*(name for name, _ in columns), LENGTH)
-    return FeatureTable(candidates, names, np.round(values, DECIMALS))
+    return FeatureTable(candidates, names, np.round(values, DECIMALS) + 0.0)  # no -0.0
 
 
 def list_column(candidates: Candidates) -> list[tuple[str, Sequence[float]]]:
