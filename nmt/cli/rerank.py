@@ -97,7 +97,8 @@ _FOLDER = click.Path(path_type=Path)
     type=click.Choice(get_args(Tokenization)),
     default="auto",
     show_default=True,
-    help="sacrebleu tokenizer that counts words, for the length and for BLEU; auto: as in `nmt evaluate`.",
+    help="sacrebleu tokenizer that counts words, for the length and for BLEU. auto: that in --weights, else as in "
+    "`nmt evaluate`.",
 )
 @path_option("--save-weights", help="Write the weights, tuned or given, as JSON.")
 @path_option(

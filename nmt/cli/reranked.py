@@ -57,6 +57,8 @@ class Prepared:
     table: FeatureTable | None
     """The features, if they come from a file."""
     references: Sequence[Sequence[str]]
+    tokenize: Tokenization
+    """Value of --tokenize."""
     words: str
     """sacrebleu's name of the tokenizer that counts words."""
 
@@ -96,7 +98,7 @@ def prepared(inputs: Inputs, references: Sequence[Path], tokenize: Tokenization)
     for path, lines in zip(references, right, strict=True):
         check_lines([""] * len(candidates.sizes), lines, where, input_name(path))
     words = tokenizer_name(tokenize, language_of(found), right[0] if right else candidates.texts)
-    return Prepared(inputs, sources, candidates, found, list_scores, table, right, words)
+    return Prepared(inputs, sources, candidates, found, list_scores, table, right, tokenize, words)
 
 
 def start_weights(
@@ -122,7 +124,12 @@ def start_weights(
         found, where = RerankingWeights.read(file), str(file)
     weights = {**found.weights, **dict(map(_weight, changes))}
     penalty = found.length_penalty if length_penalty is None else length_penalty
-    found = RerankingWeights(weights=weights, length_penalty=penalty, words=found.words or ready.words)
+    if ready.tokenize == "auto" and found.words != "auto":
+        words = tokenizer_name(found.words, "", ())  # as when they were tuned, if it is installed
+    else:
+        words = ready.words
+    changed = {"weights": weights, "length_penalty": penalty, "words": words}
+    found = RerankingWeights.model_validate(changed)
     found.vector(ready.names, where)
     return found
 

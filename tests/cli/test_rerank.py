@@ -154,6 +154,16 @@ def test_presets_and_single_weights(folder: Path, tmp_path: Path) -> None:
     }
 
 
+def test_words_are_counted_as_when_the_weights_were_tuned(folder: Path, tmp_path: Path) -> None:
+    weights, features = tmp_path / "weights", tmp_path / "features"
+    arguments = ("rerank", folder / "direct", *texts(folder))
+    succeed(*arguments, "--tokenize", "char", "--save-weights", weights)
+    succeed(*arguments, "--weights", weights, "--save-features", features)
+    assert all(int(row["length"]) == len(row["hypothesis"].replace(" ", "")) for row in table(features))
+    weights.write_text(weights.read_text().replace('"char"', '"runes"'), encoding="utf-8")
+    assert "weights: words: expected weights by the names" in refused(*arguments[1:], "--weights", weights).stderr
+
+
 def test_each_model_has_its_feature_and_a_quantised_one_works(folder: Path, tmp_path: Path) -> None:
     quantize_model(folder / "direct/model", tmp_path / "small")
     features = tmp_path / "features"

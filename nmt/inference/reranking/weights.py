@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 
 from nmt.documents import read_json_object
 from nmt.errors import UserError
+from nmt.evaluation.tokenization import Tokenization
 from nmt.inference.reranking.options import Preset
 from nmt.inference.reranking.table import LENGTH, FeatureTable
 from nmt.options import NonNegativeFloat, Options
@@ -28,8 +29,8 @@ class RerankingWeights(Options):
     """Weight of each feature by its name; the length may be left out, which gives it the weight 0."""
     length_penalty: NonNegativeFloat = 0.0
     """Exponent of the hypothesis' length by which all features but the length are divided."""
-    words: str = ""
-    """sacrebleu's tokenizer that counts words for the length; empty: chosen by the language."""
+    words: Tokenization = "auto"
+    """sacrebleu's tokenizer that counts words for the length; "auto": chosen by the language."""
     tuned: dict[str, Any] = Field(default_factory=dict)
     """How the weights were found: measure, scores, seed. For the reader only."""
 
@@ -127,8 +128,8 @@ def preset_weights(preset: Preset, names: Sequence[str], where: str) -> Rerankin
 NOISY_CHANNEL = RerankingWeights(
     weights={MODEL: 0.929, REVERSE_MODEL: 1.0, LANGUAGE_MODEL: 0.831}, length_penalty=0.269
 )
-"""The weights that the authors of noisy-channel reranking (Yee et al. 2019) publish with their models for WMT17
-German-English, tuned on a validation set. They count the length in byte pairs, we in words."""
+"""The weights that the authors of noisy-channel reranking (Yee et al. 2019) publish with their code and models for
+WMT17 German-English. They count the length in byte pairs, we in words."""
 
 _NEEDED = {
     MODEL: "MODEL or the scores of the n-best list",
