@@ -24,8 +24,8 @@ from nmt.options import Task
 from nmt.text import clean_line, is_blank
 from nmt.tokenizer.base import TokenizerPair
 
-_WINDOW_HYPOTHESES = 4096
-"""Hypotheses that are sorted into batches together: whole lines, at least one."""
+_WINDOW_HYPOTHESES = 1024
+"""Hypotheses sorted into batches together, in whole lines: enough for even batches, few enough to show progress."""
 
 
 @dataclass(frozen=True)
