@@ -11,6 +11,7 @@ from nmt.models.deq import DEQ
 from nmt.models.gnmt import GNMT
 from nmt.models.language.decoder_only import DecoderOnly
 from nmt.models.language.gated_convolution import GatedConvolutionalLM
+from nmt.models.language.memory_network import MemoryNetworkLM
 from nmt.models.language.recurrent import RecurrentLM
 from nmt.models.language.stack import StackLM
 from nmt.models.luong import Luong
@@ -25,7 +26,8 @@ ModelConfig = Annotated[
     | DecoderOnly.Config
     | RecurrentLM.Config
     | StackLM.Config
-    | GatedConvolutionalLM.Config,
+    | GatedConvolutionalLM.Config
+    | MemoryNetworkLM.Config,
     Field(discriminator="kind"),
 ]
 

@@ -10,6 +10,7 @@ from nmt.models.deq import DEQ
 from nmt.models.gnmt import GNMT
 from nmt.models.language.decoder_only import DecoderOnly
 from nmt.models.language.gated_convolution import Blocks, GatedConvolutionalLM
+from nmt.models.language.memory_network import MemoryNetworkLM
 from nmt.models.language.recurrent import RecurrentLM
 from nmt.models.language.stack import StackLM
 from nmt.models.luong import Luong
@@ -47,9 +48,12 @@ _peaked = partial(StateRegularized.Config, centroids=3, centroid_range=None, tem
 _EXACT: Limits = {"tolerance": 3e-7, "max_iterations": 300}  # blocks with random weights hardly contract
 
 _recurrent_lm = partial(RecurrentLM.Config, model_dim=12, initial_range=0.6)
+_memory_lm = partial(MemoryNetworkLM.Config, model_dim=12, hops=2, memory=4, initial_std=0.5)
 _stack_lm = partial(StackLM.Config, model_dim=16, feedforward_dim=24, heads=2, layers=2)
 
-LANGUAGE_MODELS: dict[str, RecurrentLM.Config | StackLM.Config | GatedConvolutionalLM.Config] = {
+LanguageModelOptions = RecurrentLM.Config | StackLM.Config | GatedConvolutionalLM.Config | MemoryNetworkLM.Config
+
+LANGUAGE_MODELS: dict[str, LanguageModelOptions] = {
     "recurrent-lm": _recurrent_lm(),
     "recurrent-lm-untied": _recurrent_lm(layers=3, tied_embeddings=False, output_bias=False, embedding_dropout=0.1),
     "recurrent-lm-published": _recurrent_lm(residual=False, scaled_embeddings=False),
@@ -75,6 +79,8 @@ LANGUAGE_MODELS: dict[str, RecurrentLM.Config | StackLM.Config | GatedConvolutio
     "gated-conv-lm-bilinear-tied": GatedConvolutionalLM.Config(
         embedding_dim=12, blocks=(Blocks(width=10, kernel=2, layers=2),), gate="bilinear", tied_embeddings=True
     ),
+    "memory-network-lm": _memory_lm(),
+    "memory-network-lm-adjacent": _memory_lm(tying="adjacent", linear_units=1.0, memory=30),
 }
 """The decoders without a source that tests/contract/test_decoders.py runs over."""
 GROWING_STATES = {"stack-lm", "stack-lm-post-norm"}
