@@ -30,6 +30,7 @@ from nmt.nn.cells.norms import AssortedTimeNorm, InputBatchLayerNorm, InputBatch
 from nmt.nn.clipping import Clipping
 from nmt.nn.equilibrium import Implicit, Phantom
 from nmt.nn.fixed_point import Anderson, Broyden, Picard
+from nmt.nn.hop_attention import HopAttention
 from nmt.nn.mixers import SSRU, Attention, CausalMixerConfig, MixerConfig
 from nmt.nn.norm import BatchLayerNorm, BatchNorm, LayerNorm, NormConfig
 from nmt.nn.temperature import Temperature
@@ -129,6 +130,14 @@ MODELS: dict[str, ModelConfig] = {
     ),
     "luong": _recurrent(layers=2, encoder_dim=16, decoder_dim=16),
     "luong-bidirectional": _recurrent(layers=2, encoder_dim=8, decoder_dim=16, bidirectional=True),
+    "luong-hops": _recurrent(layers=1, encoder_dim=10, decoder_dim=12, attention=HopAttention.Config()),
+    "luong-hops-adjacent": _recurrent(
+        layers=1,
+        encoder_dim=8,
+        decoder_dim=12,
+        bidirectional=True,
+        attention=HopAttention.Config(hops=2, tying="adjacent", scaled=False, reported="mean"),
+    ),
     "luong-widths-tied": _recurrent(
         layers=3,
         encoder_dim=9,

@@ -127,11 +127,11 @@ def test_every_layer_of_a_bidirectional_encoder_looks_ahead() -> None:
     for silenced in (0, 1):
         model = build(bidirectional=True).eval()
         zero(*model.encoder_backward[silenced].parameters())
-        before, after = (encode(model, source).keys for source in (SOURCE[:1], ahead))
+        before, after = (encode(model, source).views[0] for source in (SOURCE[:1], ahead))
         assert not torch.equal(before[:, 0], after[:, 0])
     forward_alone = build(bidirectional=True).eval()
     zero(*forward_alone.encoder_backward.parameters())
-    before, after = (encode(forward_alone, source).keys for source in (SOURCE[:1], ahead))
+    before, after = (encode(forward_alone, source).views[0] for source in (SOURCE[:1], ahead))
     assert torch.equal(before[:, :2], after[:, :2])
 
 
@@ -147,7 +147,7 @@ def test_each_dropout_is_of_its_own_part() -> None:
         assert second.attention is not None
         compared = [
             (one.final[0].output, two.final[0].output),
-            (one.keys, two.keys),
+            (one.views[0], two.views[0]),
             (first.attention[:, 0], second.attention[:, 0]),
             (first.logits, second.logits),
         ]
