@@ -15,6 +15,7 @@ from nmt.models.language.memory_network import MemoryNetworkLM
 from nmt.models.language.recurrent import RecurrentLM
 from nmt.models.language.stack import StackLM
 from nmt.models.luong import Luong
+from nmt.models.memory_network import MemoryNetwork
 from nmt.models.transformer import Transformer
 
 ModelConfig = Annotated[
@@ -24,6 +25,7 @@ ModelConfig = Annotated[
     | Luong.Config
     | DEQ.Config
     | DecoderOnly.Config
+    | MemoryNetwork.Config
     | RecurrentLM.Config
     | StackLM.Config
     | GatedConvolutionalLM.Config

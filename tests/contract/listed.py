@@ -14,6 +14,7 @@ from nmt.models.language.memory_network import MemoryNetworkLM
 from nmt.models.language.recurrent import RecurrentLM
 from nmt.models.language.stack import StackLM
 from nmt.models.luong import Luong
+from nmt.models.memory_network import MemoryNetwork
 from nmt.models.transformer import Transformer
 from nmt.nn.cells import (
     ARMA,
@@ -31,9 +32,11 @@ from nmt.nn.clipping import Clipping
 from nmt.nn.equilibrium import Implicit, Phantom
 from nmt.nn.fixed_point import Anderson, Broyden, Picard
 from nmt.nn.hop_attention import HopAttention
+from nmt.nn.hops import LinearStart
 from nmt.nn.mixers import SSRU, Attention, CausalMixerConfig, MixerConfig
 from nmt.nn.norm import BatchLayerNorm, BatchNorm, LayerNorm, NormConfig
 from nmt.nn.temperature import Temperature
+from nmt.tokenizer.base import SPECIAL
 from tests.solver_limits import Limits
 
 _transformer = partial(
@@ -47,6 +50,18 @@ _equilibrium = partial(DEQ.Config, model_dim=16, feedforward_dim=24, heads=2, in
 _regularized = partial(StateRegularized.Config, centroids=20, centroid_range=1.0)
 _peaked = partial(StateRegularized.Config, centroids=3, centroid_range=None, temperature=Temperature(start=0.5))
 _EXACT: Limits = {"tolerance": 3e-7, "max_iterations": 300}  # blocks with random weights hardly contract
+
+
+class _KnowsSeparators(MemoryNetwork.Config):
+    """A memory network to which some tokens are separators, as a tokenizer would tell it."""
+
+    def build(self, source_vocabulary: int, target_vocabulary: int, pad: int = SPECIAL.pad) -> MemoryNetwork:
+        model = super().build(source_vocabulary, target_vocabulary, pad)
+        model.separators[[6, 8, 13, 20]] = True
+        return model
+
+
+_answering = partial(_KnowsSeparators, model_dim=16, hops=2, memory=3, answer_positions=3, initial_std=0.5)
 
 _recurrent_lm = partial(RecurrentLM.Config, model_dim=12, initial_range=0.6)
 _memory_lm = partial(MemoryNetworkLM.Config, model_dim=12, hops=2, memory=4, initial_std=0.5)
@@ -179,6 +194,11 @@ MODELS: dict[str, ModelConfig] = {
         decoder_dim=12,
         bidirectional=True,
         encoder_cell=LSTM.Config(norm=InputBatchNorm.Config(sites=None)),
+    ),
+    "memory-network": _answering(),
+    "memory-network-layer-wise": _answering(tying="layer_wise", encoding="bag", random_memories=0.0),
+    "memory-network-linear": _answering(
+        model_dim=24, random_memories=0.0, initial_std=0.25, linear_start=LinearStart(until_update=1)
     ),
     "deq": _equilibrium(
         encoder_solver=Broyden(**_EXACT, memory=100),
