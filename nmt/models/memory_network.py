@@ -111,7 +111,8 @@ class MemoryNetwork(EncoderDecoder[QuestionMemory, AnswerState]):
             """
             if self.tying == "adjacent" and source_vocabulary != target_vocabulary:
                 raise ValueError(
-                    f"tying: adjacent needs one joint vocabulary, not {source_vocabulary} and {target_vocabulary} pieces"
+                    "tying: adjacent needs one joint vocabulary, "
+                    f"not {source_vocabulary} and {target_vocabulary} pieces"
                 )
             return MemoryNetwork(self, source_vocabulary, target_vocabulary, pad)
 
