@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,14 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from nmt.data.batch import collate
-from nmt.errors import UserError
 from nmt.models.memory_network import MemoryNetwork
 from nmt.models.weights import parameter_count
 from nmt.nn.annealing import anneal
 from nmt.nn.hops import LinearStart
 from nmt.nn.segments import position_weights, segments
-from nmt.tokenizer.base import TokenizerPair
-from nmt.tokenizer.symbols import SymbolsOptions
 from nmt.training.objectives.likelihood import cross_entropy
 
 STOP, SIZE = 4, 12
@@ -97,19 +93,6 @@ def test_tying_sets_the_number_of_parameters() -> None:
     assert size(tying="layer_wise", hops=1) == size(tying="layer_wise", hops=7) == layer_wise
     with pytest.raises(ValueError, match="one joint vocabulary"):
         MemoryNetwork.Config().build(100, 101)
-
-
-def test_the_tokenizer_tells_the_separator(tmp_path: Path) -> None:
-    text = tmp_path / "text"
-    text.write_text("a . b ?\nc . d ?\n", encoding="utf-8")
-    tokenizers: TokenizerPair = SymbolsOptions().train(text, text, tmp_path / "tokenizers")
-    size = tokenizers.source.vocabulary_size
-    model = MemoryNetwork.Config().build(size, size)
-    model.meet_tokenizers(tokenizers)
-    assert model.separators.nonzero().flatten().tolist() == tokenizers.source.encode(".")
-    model = MemoryNetwork.Config(separator=";").build(size, size)
-    with pytest.raises(UserError, match="';', which is none"):
-        model.meet_tokenizers(tokenizers)
 
 
 def questions(count: int, seed: int) -> list[tuple[list[int], list[int]]]:
