@@ -125,7 +125,7 @@ class ConvS2S(EncoderDecoder[ConvS2SMemory, ConvS2SState]):
 
         @model_validator(mode="after")
         def _check(self) -> Self:
-            self.output.check_untied(self.tied_embeddings)
+            self.output.check_untied(self.tied_embeddings != "none", "tied_embeddings: none")
             if self.tied_embeddings != "none" and self.output_dim != self.embedding_dim:
                 raise ValueError(
                     f"output_dim must equal embedding_dim, {self.embedding_dim}, if the output layer is tied to the "

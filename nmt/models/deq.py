@@ -103,7 +103,7 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState], Annealed):
 
         @model_validator(mode="after")
         def _check_output(self) -> Self:
-            self.output.check_untied(self.tied_embeddings)
+            self.output.check_untied(self.tied_embeddings != "none", "tied_embeddings: none")
             return self
 
         def build(self, source_vocabulary: int, target_vocabulary: int, pad: int = SPECIAL.pad) -> DEQ:

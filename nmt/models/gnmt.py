@@ -98,7 +98,7 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
 
         @model_validator(mode="after")
         def _check_output(self) -> Self:
-            self.output.check_untied(self.tied_embeddings)
+            self.output.check_untied(self.tied_embeddings != "none", "tied_embeddings: none")
             if self.clipping is not None and self.output.normalized:
                 raise ValueError(
                     "clipping must be null unless output.kind is full, since it bounds logits, but it is set and "

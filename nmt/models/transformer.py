@@ -136,7 +136,7 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
                     raise ValueError(
                         f"model_dim must be a multiple of {name}, but {self.model_dim} is not one of {heads}"
                     )
-            self.output.check_untied(self.tied_embeddings)
+            self.output.check_untied(self.tied_embeddings != "none", "tied_embeddings: none")
             return self
 
         def build(self, source_vocabulary: int, target_vocabulary: int, pad: int = SPECIAL.pad) -> Transformer:

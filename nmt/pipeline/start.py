@@ -33,8 +33,8 @@ def initial_model(
         store: the training text, for parts of a model that depend on the frequency of tokens.
 
     Raises:
-        UserError: the options do not fit the vocabularies; the weights to start from have another architecture, or were
-            trained with another tokenizer.
+        UserError: the options do not fit the vocabularies, or these lack a token that the model needs; the weights to
+            start from have another architecture, or were trained with another tokenizer.
     """
     sizes = tokenizers.source.vocabulary_size, tokenizers.target.vocabulary_size
     try:
@@ -42,6 +42,7 @@ def initial_model(
     except ValueError as error:
         expected = f"options that fit vocabularies of {sizes[0]:,} and {sizes[1]:,} pieces"
         raise UserError("model", expected, str(error)) from None
+    model.meet_tokenizers(tokenizers)
     if training.start_from:
         known = read_metadata(training.start_from).tokenizer_digests
         for side, tokenizer in (("source", tokenizers.source), ("target", tokenizers.target)):

@@ -114,7 +114,7 @@ MISTAKES = {
     "model.output.reduction=0.5": "model.output.reduction: expected greater than or equal to 1",
     "model.output={kind: adaptive}": "model.output.cutoffs: expected a value, got nothing",
     "model.output={kind: hierarchical}": "model.output.kind: expected one of full, adaptive",
-    "model.tied_embeddings=true": "tied_embeddings must be false if output.kind is adaptive",
+    "model.tied_embeddings=true": "(output.kind: adaptive) needs tied_embeddings: false",
 }
 
 
@@ -128,7 +128,8 @@ def test_mistakes_in_a_recipe(recipe: Path, override: str) -> None:
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        ("kind: transformer, preset: tiny", "tied_embeddings must be none if output.kind is adaptive"),
+        ("kind: transformer, preset: tiny", "(output.kind: adaptive) needs tied_embeddings: none"),
+        ("kind: memory_network", "(output.kind: adaptive) needs tying: layer_wise"),
         ("kind: gnmt, clipping: {until_update: 9}", "clipping must be null unless output.kind is full"),
         (
             "kind: convs2s, preset: iwslt_de_en, output: {kind: adaptive, cutoffs: [5, 32000]}",

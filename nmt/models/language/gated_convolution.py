@@ -106,7 +106,7 @@ class GatedConvolutionalLM(Decoder[ConvolutionalState]):
         def _check(self) -> Self:
             if (layers := sum(run.layers for run in self.blocks)) > MOST_LAYERS:
                 raise ValueError(f"blocks: at most {MOST_LAYERS} in total, but there are {layers}")
-            self.output.check_untied(self.tied_embeddings)
+            self.output.check_untied(self.tied_embeddings, "tied_embeddings: false")
             return self
 
         def build(

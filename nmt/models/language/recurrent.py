@@ -68,7 +68,7 @@ class RecurrentLM(PromptedDecoder[RecurrentState]):
 
         @model_validator(mode="after")
         def _check_output(self) -> Self:
-            self.output.check_untied(self.tied_embeddings)
+            self.output.check_untied(self.tied_embeddings, "tied_embeddings: false")
             return self
 
         def build(

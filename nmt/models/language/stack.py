@@ -80,7 +80,7 @@ class StackLM(Decoder[StackState]):
                 raise ValueError(
                     f"model_dim must be a multiple of heads, but {self.model_dim} is not one of {self.heads}"
                 )
-            self.output.check_untied(self.tied_embeddings)
+            self.output.check_untied(self.tied_embeddings, "tied_embeddings: false")
             return self
 
         def build(

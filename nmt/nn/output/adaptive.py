@@ -72,12 +72,11 @@ class AdaptiveSoftmax(OutputOptions):
         assert isinstance(layer, AdaptiveLayer)
         return AdaptivePredictions(layer, x)
 
-    def check_untied(self, tied: str | bool) -> None:
-        if tied not in (False, "none"):
-            untied = "false" if tied is True else "none"
+    def check_untied(self, tied: bool, untied: str) -> None:
+        if tied:
             raise ValueError(
-                f"tied_embeddings must be {untied} if output.kind is adaptive, whose head and tails are matrices of "
-                f"different widths and not one, but it is {str(tied).lower()}"
+                f"an adaptive output (output.kind: adaptive) needs {untied}: its head and tails are matrices of "
+                "different widths, not one that an embedding could share"
             )
 
     def conflicts(self, path: KeyPath, vocabulary: Callable[[], int]) -> Iterable[Conflict]:

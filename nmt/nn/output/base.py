@@ -84,11 +84,15 @@ class OutputOptions(Options, ABC):
     def predict(self, layer: nn.Module, x: Tensor) -> Predictions:
         """The distributions that the layer computes from vectors [..., inputs]."""
 
-    def check_untied(self, tied: str | bool) -> None:
-        """Checks the model's option `tied_embeddings`.
+    def check_untied(self, tied: bool, untied: str) -> None:
+        """Checks whether the layer may share a matrix with an embedding.
+
+        Args:
+            tied: whether it would.
+            untied: the model's option with a value at which it would not, as `key: value`.
 
         Raises:
-            ValueError: this layer cannot be tied to an embedding.
+            ValueError: it may not.
         """
         return
 
