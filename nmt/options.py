@@ -194,6 +194,12 @@ def fill_from_preset(values: object, presets: Mapping[Any, Mapping[str, Any]], d
     if isinstance(values, Mapping):
         preset = values.get("preset", default)
         filled = {**(presets.get(preset, {}) if isinstance(preset, str) else {}), **values}
-        # after such a validator, pydantic's strict mode no longer accepts a JSON array as a tuple
-        return {key: tuple(value) if isinstance(value, list) else value for key, value in filled.items()}
+        return {key: _with_tuples(value) for key, value in filled.items()}
     return values
+
+
+def _with_tuples(value: object) -> object:
+    """JSON arrays as tuples, at any depth: after a "before" validator, pydantic's strict mode takes no others."""
+    if isinstance(value, list):
+        return tuple(map(_with_tuples, value))
+    return {key: _with_tuples(inner) for key, inner in value.items()} if isinstance(value, dict) else value

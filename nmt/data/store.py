@@ -33,6 +33,7 @@ _WRITE_BUFFER_BYTES = 1 << 20
 # Every touched sentence can make 64 KiB of each file resident (Linux maps the pages around a fault).
 # This limits the resident memory of reading in random order to about 10 MiB.
 _TOUCHES_BETWEEN_RELEASES = 64
+_COUNTED_AT_ONCE = 1 << 20
 
 
 def build_store(
@@ -151,6 +152,10 @@ class PairStore:
         self._touch()
         return self._target.line(pair)
 
+    def target_counts(self, vocabulary: int) -> npt.NDArray[np.int64]:
+        """[vocabulary] number of occurrences of each id in all target sentences, with bounded resident memory."""
+        return self._target.counts(vocabulary)
+
     def release(self) -> None:
         """Releases all resident pages to the system; they are read again when needed."""
         self._touches = 0
@@ -220,6 +225,13 @@ class _Side:
     def sentence(self, pair: int) -> npt.NDArray[np.int64]:
         start, stop = self._offsets.array[pair], self._offsets.array[pair + 1]
         return self._ids.array[start:stop].astype(np.int64)
+
+    def counts(self, vocabulary: int) -> npt.NDArray[np.int64]:
+        counts = np.zeros(vocabulary, np.int64)
+        for start in range(0, len(self._ids.array), _COUNTED_AT_ONCE):
+            counts += np.bincount(self._ids.array[start : start + _COUNTED_AT_ONCE], minlength=vocabulary)
+            self._ids.release()
+        return counts
 
     def line(self, pair: int) -> str:
         assert self._text is not None, "the store was built without its text"

@@ -59,9 +59,9 @@ def score_ids(
     for rows in batches_by_length(lengths, batch_tokens):
         batch = collate([sources[row] for row in rows], [targets[row] for row in rows]).to(device)
         memory = _memory(model, batch, [tuple(sources[row]) for row in rows])
-        logits = model.decode(batch.target_input, batch.target_mask, memory).logits
-        table = torch.log_softmax(logits, -1, dtype=torch.float32).gather(2, batch.target_output[:, :, None])
-        for row, values in zip(rows, table.squeeze(2).tolist(), strict=True):
+        predictions = model.decode(batch.target_input, batch.target_mask, memory).predictions
+        table = predictions.log_probabilities(batch.target_output)  # [B, T]
+        for row, values in zip(rows, table.tolist(), strict=True):
             results[row] = tuple(values[: len(targets[row]) + 1])
     return results
 
@@ -138,12 +138,11 @@ def token_totals(
         for rows in batches_by_length(lengths, options.batch_tokens):
             batch = collate([source_ids[row] for row in rows], [target_ids[row] for row in rows]).to(device)
             memory = model.encode(batch.source, batch.source_mask)
-            logits = model.decode(batch.target_input, batch.target_mask, memory).logits[batch.target_mask]  # [M, V]
-            right = batch.target_output[batch.target_mask]  # [M]
-            table = torch.log_softmax(logits, -1, dtype=torch.float32).gather(1, right[:, None])
+            output = model.decode(batch.target_input, batch.target_mask, memory)
+            predictions, right = output.predictions.select(batch.target_mask), batch.target_output[batch.target_mask]
             tokens += len(right)
-            correct += int((logits.argmax(-1) == right).sum())
-            log_probability += float(table.double().sum())
+            correct += int((predictions.most_probable() == right).sum())
+            log_probability += float(predictions.log_probabilities(right).double().sum())
     return replace(totals, tokens=tokens, correct=correct, log_probability=log_probability)
 
 

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from nmt.conflict import Conflict
 from nmt.nn.kernels.continuations import to_log_probabilities
+from nmt.nn.output import Predictions
 from nmt.nn.rows import Rows
 from nmt.options import Options, Task
 from nmt.tokenizer.base import TokenizerPair
@@ -33,6 +34,8 @@ class ModelOptions(Options):
 
     task: ClassVar[Task] = "translation"
     """The task of the model."""
+    output_path: ClassVar[tuple[str, ...]] = ("output",)
+    """Key of the output layer's options within these."""
 
     def conflicts(self, updates: int) -> Iterable[Conflict]:
         """Conflicts of these options with a training of `updates` updates from random weights."""
@@ -60,8 +63,8 @@ StateT = TypeVar("StateT", bound=State)
 class DecoderOutput:
     """The result of teacher forcing."""
 
-    logits: Tensor
-    """[B, T, V]"""
+    predictions: Predictions
+    """Distributions over the next token at [B, T] positions."""
     attention: Tensor | None = None
     """[B, T, S] if requested; rows sum to 1, 0 on padding."""
     penalties: Mapping[str, Tensor] = field(default_factory=dict)
@@ -69,6 +72,11 @@ class DecoderOutput:
     statistics: Mapping[str, Tensor] = field(default_factory=dict)
     """Statistics for the log: tensors of any shape, whose means are logged. Those about the gradient are filled in
     when it is computed."""
+
+    @property
+    def logits(self) -> Tensor:
+        """[B, T, V]; an output layer with a reduced computation computes them at each access."""
+        return self.predictions.to_logits()
 
 
 class StepOutput(NamedTuple, Generic[StateT]):
@@ -122,7 +130,7 @@ class EncoderDecoder(nn.Module, ABC, Generic[MemoryT, StateT]):
     def decode(
         self, target_input: Tensor, target_mask: Tensor, memory: MemoryT, *, need_attention: bool = False
     ) -> DecoderOutput:
-        """Teacher forcing: logits for the token after each prefix.
+        """Teacher forcing: predictions of the token after each prefix.
 
         Args:
             target_input: [B, T] int64, BOS then the target; padded on the right.
@@ -155,7 +163,7 @@ class Decoder(nn.Module, ABC, Generic[StateT]):
 
     @abstractmethod
     def decode(self, target_input: Tensor, target_mask: Tensor) -> DecoderOutput:
-        """Teacher forcing: logits for the token after each prefix.
+        """Teacher forcing: predictions of the token after each prefix.
 
         Args:
             target_input: [B, T] int64, BOS then the text; padded on the right.
@@ -188,7 +196,7 @@ class PromptedDecoder(Decoder[StateT]):
         Args:
             target_input: [B, T] int64, padded on the right.
             target_mask: [B, T] bool, True on real tokens.
-            positions: [B, P] int64, the positions whose logits, [B, P, V], are wanted, less than T; None: all.
+            positions: [B, P] int64, the positions whose predictions, [B, P], are wanted, less than T; None: all.
         """
 
     @abstractmethod

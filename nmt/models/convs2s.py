@@ -22,8 +22,9 @@ from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
 from nmt.nn.gradient import scale_gradient
 from nmt.nn.layers import Layers
+from nmt.nn.output import FullSoftmax, OutputConfig
 from nmt.nn.position import LearnedPositions, positions
-from nmt.nn.weight_norm import WeightNormLinear, variance_preserving
+from nmt.nn.weight_norm import variance_preserving
 from nmt.options import MOST_LAYERS, DropoutRate, Effect, LayerCount, Options, PositionCount, Width, fill_from_preset
 from nmt.tokenizer.base import SPECIAL
 
@@ -113,6 +114,9 @@ class ConvS2S(EncoderDecoder[ConvS2SMemory, ConvS2SState]):
         """Rows of the learned position table; positions beyond it use its last row."""
         tied_embeddings: Tying = "none"
         """Share one matrix: all = source, target and output (needs a joint vocabulary), target = target and output."""
+        output: OutputConfig = FullSoftmax()
+        """The output layer: one matrix and a softmax over the whole vocabulary, or an adaptive softmax, which trains
+        faster if the vocabulary is large; needs `tied_embeddings: none`."""
 
         @model_validator(mode="before")
         @classmethod
@@ -121,6 +125,7 @@ class ConvS2S(EncoderDecoder[ConvS2SMemory, ConvS2SState]):
 
         @model_validator(mode="after")
         def _check(self) -> Self:
+            self.output.check_untied(self.tied_embeddings != "none", "tied_embeddings: none")
             if self.tied_embeddings != "none" and self.output_dim != self.embedding_dim:
                 raise ValueError(
                     f"output_dim must equal embedding_dim, {self.embedding_dim}, if the output layer is tied to the "
@@ -169,13 +174,12 @@ class ConvS2S(EncoderDecoder[ConvS2SMemory, ConvS2SState]):
         )
         self.decoder_output = variance_preserving(inputs[-1], config.output_dim)
         self.attending = sum(block.attention for block in blocks)
-        self.output: nn.Linear | WeightNormLinear
-        if config.tied_embeddings == "none":
-            self.output = variance_preserving(config.output_dim, target_vocabulary, dropout)
-        else:
-            self.output = nn.Linear(dim, target_vocabulary)
-            self.output.weight = self.target_embedding.weight
-            nn.init.zeros_(self.output.bias)
+        self.softmax = config.output
+        self.output = config.output.build(
+            config.output_dim,
+            target_vocabulary,
+            lambda: _full_output(config, target_vocabulary, self.target_embedding),
+        )
 
     def encode(self, source: Tensor, source_mask: Tensor) -> ConvS2SMemory:
         embedded = self.dropout(self.source_embedding(source) + self.source_positions(positions(source_mask)))
@@ -199,8 +203,8 @@ class ConvS2S(EncoderDecoder[ConvS2SMemory, ConvS2SState]):
         for layer in self.decoder:
             x, weights = layer(x, embedded, memory)
             attentions += weights
-        logits = self.output(self.dropout(self.decoder_output(x)))
-        return DecoderOutput(logits=logits, attention=_mean(attentions) if need_attention else None)
+        predictions = self.softmax.predict(self.output, self.dropout(self.decoder_output(x)))
+        return DecoderOutput(predictions, _mean(attentions) if need_attention else None)
 
     def init_state(self, memory: ConvS2SMemory, beam_size: int, max_length: int) -> ConvS2SState:
         rows, like = memory.mask.shape[0] * beam_size, self.target_positions.at(0)
@@ -220,7 +224,8 @@ class ConvS2S(EncoderDecoder[ConvS2SMemory, ConvS2SState]):
             windows.append(window)
         attention = _mean(attentions) if need_attention else None
         logits = self.output(self.decoder_output(x)).view(*tokens.shape, -1)
-        return StepOutput(logits, attention, ConvS2SState(windows=windows, length=state.length + 1))
+        state = ConvS2SState(windows=windows, length=state.length + 1)
+        return StepOutput(logits, attention, state, self.softmax.normalized)
 
 
 class EncoderLayer(nn.Module):
@@ -302,6 +307,15 @@ class SourceAttention(nn.Module):
             weights = torch.softmax(query.float() @ memory.keys.mT + attention_bias[:, None], dim=-1)
             context = (weights @ memory.values).to(query.dtype)
         return (self.output(context) + x) * R, weights
+
+
+def _full_output(config: ConvS2S.Config, vocabulary: int, embedding: TokenEmbedding) -> nn.Module:
+    if config.tied_embeddings == "none":
+        return variance_preserving(config.output_dim, vocabulary, config.dropout)
+    output = nn.Linear(config.embedding_dim, vocabulary)
+    output.weight = embedding.weight
+    nn.init.zeros_(output.bias)
+    return output
 
 
 def _mean(attentions: Sequence[Tensor]) -> Tensor:

@@ -13,10 +13,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from nmt.conflict import Conflict
@@ -32,6 +32,7 @@ from nmt.nn.equilibrium import Equilibrium, Gradient, Implicit, JacobianPenalty,
 from nmt.nn.fixed_point import Anderson, Map, Narrowing, Picard, Solver
 from nmt.nn.held import hold
 from nmt.nn.keys_values import KeysValues, Slot
+from nmt.nn.output import FullSoftmax, OutputConfig
 from nmt.nn.position import SinusoidalPositions, positions
 from nmt.options import MOST_LAYERS, Count, LayerCount, Options
 from nmt.tokenizer.base import SPECIAL
@@ -96,6 +97,14 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState], Annealed):
         explicit_steps: Annotated[int, Field(ge=0, le=MOST_LAYERS)] = 0
         """Apply each block this many times instead of solving for a fixed point: a weight-tied Transformer with that
         many layers. 0 to solve."""
+        output: OutputConfig = FullSoftmax()
+        """The output layer: one matrix and a softmax over the whole vocabulary, or an adaptive softmax, which trains
+        faster if the vocabulary is large; needs `tied_embeddings: none`."""
+
+        @model_validator(mode="after")
+        def _check_output(self) -> Self:
+            self.output.check_untied(self.tied_embeddings != "none", "tied_embeddings: none")
+            return self
 
         def build(self, source_vocabulary: int, target_vocabulary: int, pad: int = SPECIAL.pad) -> DEQ:
             """A model with fresh weights, drawn from torch's default generator.
@@ -131,11 +140,10 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState], Annealed):
         self.dropout = Dropout(config.dropout)
         self.encoder = EncoderBlock(config)
         self.decoder = DecoderBlock(config)
-        self.output = nn.Linear(dim, target_vocabulary, bias=False)
-        if config.tied_embeddings == "none":
-            nn.init.normal_(self.output.weight, std=dim**-0.5)
-        else:
-            self.output.weight = self.target_embedding.weight
+        self.softmax = config.output
+        self.output = config.output.build(
+            dim, target_vocabulary, lambda: _full_output(config, target_vocabulary, self.target_embedding)
+        )
         # saved with the weights: weights from pretraining belong to the shallow network
         self.register_buffer("explicit_steps", torch.tensor(self._steps_at(1)))
 
@@ -189,7 +197,7 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState], Annealed):
         trained = _trained(self.decoder, *injections, *(layer.keys for layer in memory.layers))
         found = self._solve("decoder", f, _zeros(x), self.config.decoder_solver, target_mask, trained=trained)
         return DecoderOutput(
-            logits=self.output(self._dropped(found.value.to(x.dtype))),
+            self.softmax.predict(self.output, self._dropped(found.value.to(x.dtype))),
             attention=attention,
             penalties={**memory.penalties, **found.penalties},
             statistics={**memory.statistics, **found.statistics},
@@ -228,7 +236,7 @@ class DEQ(EncoderDecoder[DEQMemory, DEQState], Annealed):
             )
         last = z.flatten(0, 1).to(state.last.dtype)  # [N, D]
         state = DEQState(decoded.advanced(slot, decoded.layers), last, state.applications + applications)
-        return StepOutput(self.output(z), attention, state)
+        return StepOutput(self.output(z), attention, state, self.softmax.normalized)
 
     def _solve(self, name: str, f: Map, start: Tensor, solver: Solver, real: Tensor, *, trained: bool) -> _Solved:
         """The fixed point, or the result of the explicit steps.
@@ -297,6 +305,15 @@ class _Solved(NamedTuple):
     value: Tensor
     penalties: dict[str, Tensor]
     statistics: dict[str, Tensor]
+
+
+def _full_output(config: DEQ.Config, vocabulary: int, embedding: TokenEmbedding) -> nn.Linear:
+    output = nn.Linear(config.model_dim, vocabulary, bias=False)
+    if config.tied_embeddings == "none":
+        nn.init.normal_(output.weight, std=config.model_dim**-0.5)
+    else:
+        output.weight = embedding.weight
+    return output
 
 
 def _trained(block: nn.Module, *inputs: Tensor) -> bool:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, ModelOptions, State, StepOutput
@@ -23,8 +23,9 @@ from nmt.nn.cells import LSTM, AnyCell, CausalCellConfig, CellConfig, CellState
 from nmt.nn.clipping import AnnealedLimit, Clipping
 from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
-from nmt.nn.initial import Uniform
+from nmt.nn.initial import Uniform, linear_layers
 from nmt.nn.layers import Layers
+from nmt.nn.output import FullPredictions, FullSoftmax, OutputConfig, Predictions
 from nmt.options import MOST_LAYERS, DropoutRate, InheritedWidth, LayerCount, PositiveFloat, Width
 from nmt.tokenizer.base import SPECIAL
 
@@ -89,7 +90,21 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
         """Share one matrix: all = source, target and output (needs a joint vocabulary), target = target and output."""
         clipping: Clipping | None = None
         """Bounds that make the trained model suitable for 8-bit arithmetic. Null for none, which trains several times
-        as fast, since fused kernels cannot apply bounds."""
+        as fast, since fused kernels cannot apply bounds. Only with a full output layer, whose logits are bounded
+        too."""
+        output: OutputConfig = FullSoftmax()
+        """The output layer: one matrix and a softmax over the whole vocabulary, or an adaptive softmax, which trains
+        faster if the vocabulary is large; needs `tied_embeddings: none`."""
+
+        @model_validator(mode="after")
+        def _check_output(self) -> Self:
+            self.output.check_untied(self.tied_embeddings != "none", "tied_embeddings: none")
+            if self.clipping is not None and self.output.normalized:
+                raise ValueError(
+                    "clipping must be null unless output.kind is full, since it bounds logits, but it is set and "
+                    f"output.kind is {self.output.kind}"
+                )
+            return self
 
         def build(self, source_vocabulary: int, target_vocabulary: int, pad: int = SPECIAL.pad) -> GNMT:
             """A model with fresh weights, drawn from torch's default generator.
@@ -123,7 +138,8 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
         self.encoder = Layers(reader(width) for width in (dim, 2 * dim, *[dim] * (config.encoder_layers - 2)))
         self.encoder_backward = reader(dim)
         self.decoder = Layers(writer() for _ in range(config.decoder_layers))
-        self.output = nn.Linear(dim, target_vocabulary, bias=False)
+        self.softmax = config.output
+        self.output = config.output.build(dim, target_vocabulary, lambda: nn.Linear(dim, target_vocabulary, bias=False))
         self.attention = AdditiveAttention(dim, dim, config.attention_dim or dim)
         self._initialise(Uniform(config.initial_range))
         if config.tied_embeddings != "none":
@@ -134,7 +150,7 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
             embedding.initialise(start)
         for cell in (*self.encoder, self.encoder_backward, *self.decoder):
             cell.initialise(start)
-        start.draw_linear(self.output)
+        start.draw_linear(*linear_layers(self.output))
         self.attention.initialise(start)
 
     def encode(self, source: Tensor, source_mask: Tensor) -> GNMTMemory:
@@ -171,7 +187,7 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
             hidden = layer(self.dropout(torch.cat([x, above], dim=-1)))
             x = self._upwards(index, hidden, x)
         attention = torch.stack(attentions[seen], dim=1) if need_attention else None
-        return DecoderOutput(logits=self._logits(x), attention=attention)
+        return DecoderOutput(self._predictions(x), attention)
 
     def init_state(self, memory: GNMTMemory, beam_size: int, max_length: int) -> GNMTState:
         rows = memory.mask.shape[0] * beam_size
@@ -192,8 +208,9 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
             cells.append(layer.step(torch.cat([x, above], dim=-1), past))
             x = self._upwards(index, cells[-1].output, x)
         state = GNMTState(cells=cells, context=context, attention=attention)
-        logits = self._logits(x).view(*tokens.shape, -1)
-        return StepOutput(logits, shown.view(*tokens.shape, -1) if need_attention else None, state)
+        logits = self._bounded_logits(self.output(x)).view(*tokens.shape, -1)
+        shown = shown.view(*tokens.shape, -1)
+        return StepOutput(logits, shown if need_attention else None, state, self.softmax.normalized)
 
     def _attend(self, query: Tensor, memory: GNMTMemory) -> tuple[Tensor, Tensor]:
         """Contexts [N, D] and weights [N, S] of N queries [N, D], equally many per sentence."""
@@ -201,8 +218,12 @@ class GNMT(EncoderDecoder[GNMTMemory, GNMTState]):
         context, weights = self.attention(beams, memory.keys, memory.values, memory.mask)
         return context.flatten(0, 1), weights.flatten(0, 1)
 
-    def _logits(self, x: Tensor) -> Tensor:
-        logits: Tensor = self.output(self.dropout(x))
+    def _predictions(self, x: Tensor) -> Predictions:
+        if self.largest_logit is None:
+            return self.softmax.predict(self.output, self.dropout(x))
+        return FullPredictions(self._bounded_logits(self.output(self.dropout(x))))
+
+    def _bounded_logits(self, logits: Tensor) -> Tensor:
         return logits if self.largest_logit is None else logits.clamp(-self.largest_logit, self.largest_logit)
 
     def _upwards(self, index: int, hidden: Tensor, x: Tensor) -> Tensor:

@@ -24,8 +24,9 @@ from nmt.nn.dot_attention import DotAttention
 from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
 from nmt.nn.hop_attention import HopAttention
-from nmt.nn.initial import Uniform
+from nmt.nn.initial import Uniform, linear_layers
 from nmt.nn.layers import Layers
+from nmt.nn.output import FullSoftmax, OutputConfig
 from nmt.options import DropoutRate, Effect, InheritedWidth, LayerCount, PositiveFloat, Probability, Width
 from nmt.tokenizer.base import SPECIAL
 
@@ -106,7 +107,11 @@ class Luong(EncoderDecoder[LuongMemory, LuongState]):
         tied_embeddings: Tying = "none"
         """Share one matrix: all = source, target and output (needs a joint vocabulary), target = target and output."""
         output_bias: bool = True
-        """Give each token a bias in the output layer. fairseq has none if the output layer is tied."""
+        """Give each token a bias in the output layer. fairseq has none if the output layer is tied. In an adaptive
+        softmax only the head has them."""
+        output: OutputConfig = FullSoftmax()
+        """The output layer: one matrix and a softmax over the whole vocabulary, or an adaptive softmax, which trains
+        faster if the vocabulary is large; needs `tied_embeddings: none`."""
 
         @model_validator(mode="after")
         def _check_cells(self) -> Self:
@@ -119,6 +124,7 @@ class Luong(EncoderDecoder[LuongMemory, LuongState]):
 
         @model_validator(mode="after")
         def _check(self) -> Self:
+            self.output.check_untied(self.tied_embeddings != "none", "tied_embeddings: none")
             tied = f"(tied_embeddings: {self.tied_embeddings})"
             if self.tied_embeddings != "none" and self.output_width != self.target_embedding_dim:
                 raise ValueError(
@@ -178,7 +184,13 @@ class Luong(EncoderDecoder[LuongMemory, LuongState]):
         )
         self.attention = config.attention.build(width, source_width, width)
         self.projection = nn.Linear(width, config.output_width) if config.output_width != width else None
-        self.output = nn.Linear(config.output_width, target_vocabulary, bias=config.output_bias)
+        self.softmax = config.output
+        self.output = config.output.build(
+            config.output_width,
+            target_vocabulary,
+            lambda: nn.Linear(config.output_width, target_vocabulary, bias=config.output_bias),
+            bias=config.output_bias,
+        )
         self._initialise(Uniform(config.initial_range, biases=config.initial_range))
         if config.tied_embeddings != "none":
             self.output.weight = self.target_embedding.weight
@@ -190,7 +202,7 @@ class Luong(EncoderDecoder[LuongMemory, LuongState]):
             cell.initialise(start)
         start.draw_linear(self.feed, *self.bridge)
         self.attention.initialise(start)
-        start.draw_linear(*([self.projection] if self.projection else []), self.output)
+        start.draw_linear(*([self.projection] if self.projection else []), *linear_layers(self.output))
 
     def encode(self, source: Tensor, source_mask: Tensor) -> LuongMemory:
         x = self.source_dropout(self.source_embedding(source))
@@ -220,7 +232,8 @@ class Luong(EncoderDecoder[LuongMemory, LuongState]):
             outputs.append(state.fed)
             attentions.append(weights)
         attention = torch.stack(attentions, dim=1) if need_attention else None
-        return DecoderOutput(logits=self._logits(torch.stack(outputs, dim=1)), attention=attention)
+        x = self._projected(torch.stack(outputs, dim=1))
+        return DecoderOutput(self.softmax.predict(self.output, x), attention)
 
     def init_state(self, memory: LuongMemory, beam_size: int, max_length: int) -> LuongState:
         cells = [state.map(lambda part: part.repeat_interleave(beam_size, dim=0)) for state in memory.final]
@@ -232,8 +245,9 @@ class Luong(EncoderDecoder[LuongMemory, LuongState]):
         lowest, *_ = self.decoder
         projected = lowest.project(self.target_embedding(tokens.flatten()))  # [N, projected]
         state, weights = self._advance(projected, memory, state, None)
-        logits = self._logits(state.fed).view(*tokens.shape, -1)
-        return StepOutput(logits, weights.view(*tokens.shape, -1) if need_attention else None, state)
+        logits = self.output(self._projected(state.fed)).view(*tokens.shape, -1)
+        attention = weights.view(*tokens.shape, -1) if need_attention else None
+        return StepOutput(logits, attention, state, self.softmax.normalized)
 
     def _advance(
         self, projected: Tensor, memory: LuongMemory, state: LuongState, kept: Tensor | None
@@ -276,11 +290,9 @@ class Luong(EncoderDecoder[LuongMemory, LuongState]):
         dtype = next(self.parameters()).dtype
         return state.map(lambda part: part.to(dtype))
 
-    def _logits(self, x: Tensor) -> Tensor:
-        if self.projection is not None:
-            x = self.decoder_dropout(self.projection(x))
-        logits: Tensor = self.output(x)
-        return logits
+    def _projected(self, x: Tensor) -> Tensor:
+        """The output layer's input."""
+        return x if self.projection is None else self.decoder_dropout(self.projection(x))
 
 
 def _embedding(vocabulary: int, dim: int, pad: int, config: Luong.Config) -> TokenEmbedding:

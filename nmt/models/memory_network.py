@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import torch
+from pydantic import model_validator
 from torch import Tensor, nn
 
 from nmt.conflict import Conflict
@@ -35,6 +36,7 @@ from nmt.nn.hops import (
     views,
 )
 from nmt.nn.layers import Layers
+from nmt.nn.output import FullSoftmax, OutputConfig
 from nmt.nn.segments import Segments, bags, position_weights, segments
 from nmt.options import Effect, LayerCount, PositionCount, PositiveFloat, Probability, Width
 from nmt.tokenizer.base import SPECIAL, TokenizerPair
@@ -93,6 +95,14 @@ class MemoryNetwork(EncoderDecoder[QuestionMemory, AnswerState]):
         """Tokens of an answer, from the second on, with a vector of their own; later ones share the last."""
         initial_std: PositiveFloat = 0.1
         """Standard deviation of all initial weights."""
+        output: OutputConfig = FullSoftmax()
+        """The output layer: one matrix and a softmax over the whole vocabulary, or an adaptive softmax, which trains
+        faster if the vocabulary is large; needs `tying: layer_wise`."""
+
+        @model_validator(mode="after")
+        def _check_output(self) -> Self:
+            self.output.check_untied(self.tying == "adjacent", "tying: layer_wise")
+            return self
 
         @property
         def tied_embeddings(self) -> Tying:
@@ -139,11 +149,10 @@ class MemoryNetwork(EncoderDecoder[QuestionMemory, AnswerState]):
         self.answer_positions = vectors(config.answer_positions)
         self.weights = HopWeights(config.linear_start)
         self.carry = Carry(config.tying, dim, std)
-        self.output = nn.Linear(dim, target_vocabulary, bias=False)
-        if config.tying == "adjacent":
-            self.output.weight = self.embeddings[-1].weight
-        else:
-            nn.init.normal_(self.output.weight, std=std)
+        self.softmax = config.output
+        self.output = config.output.build(
+            dim, target_vocabulary, lambda: _full_output(config, target_vocabulary, self.embeddings[-1])
+        )
         self.register_buffer("separators", torch.zeros(source_vocabulary, dtype=torch.bool))
 
     def meet_tokenizers(self, tokenizers: TokenizerPair) -> None:
@@ -183,7 +192,7 @@ class MemoryNetwork(EncoderDecoder[QuestionMemory, AnswerState]):
     ) -> DecoderOutput:
         steps = torch.arange(target_input.shape[1], device=target_input.device)
         answers, attention = self._answer(target_input, steps, memory, need_attention)
-        return DecoderOutput(logits=answers, attention=attention)
+        return DecoderOutput(self.softmax.predict(self.output, answers), attention)
 
     def init_state(self, memory: QuestionMemory, beam_size: int, max_length: int) -> AnswerState:
         return AnswerState()
@@ -193,12 +202,12 @@ class MemoryNetwork(EncoderDecoder[QuestionMemory, AnswerState]):
     ) -> StepOutput[AnswerState]:
         steps = torch.tensor(state.length, device=tokens.device)
         answers, attention = self._answer(tokens, steps, memory, need_attention)
-        return StepOutput(answers, attention, AnswerState(state.length + 1))
+        return StepOutput(self.output(answers), attention, AnswerState(state.length + 1), self.softmax.normalized)
 
     def _answer(
         self, tokens: Tensor, steps: Tensor, memory: QuestionMemory, need_attention: bool
     ) -> tuple[Tensor, Tensor | None]:
-        """The logits for the tokens after these, and the attention of the last hop if requested.
+        """The output layer's input [B, L, D] after these tokens, and the attention of the last hop if requested.
 
         Args:
             tokens: [B, L] int64, the token before each.
@@ -215,10 +224,10 @@ class MemoryNetwork(EncoderDecoder[QuestionMemory, AnswerState]):
             scores = query @ memory.views[key].mT  # [B, L, M]
             query = self.carry(query) + self.weights(scores, there) @ memory.views[value]
         if not need_attention:
-            return self.output(query), None
+            return query, None
         attention = memory_softmax(scores, there) @ memory.shares.to(scores.dtype)
         even = memory.mask / memory.mask.sum(1, keepdim=True)  # of a source without statements
-        return self.output(query), torch.where(there.any(-1, keepdim=True), attention, even[:, None])
+        return query, torch.where(there.any(-1, keepdim=True), attention, even[:, None])
 
     def _distances(self, statements: Tensor) -> Tensor:
         """Rows of `positions` for the statements [B, M, D], newest first: [B, M] int64."""
@@ -228,6 +237,15 @@ class MemoryNetwork(EncoderDecoder[QuestionMemory, AnswerState]):
             empty = torch.rand((rows, count), device=statements.device) < self.config.random_memories
             distances = distances + empty.cumsum(1)
         return distances.clamp(max=self.config.memory - 1)
+
+
+def _full_output(config: MemoryNetwork.Config, vocabulary: int, embedding: TokenEmbedding) -> nn.Linear:
+    output = nn.Linear(config.model_dim, vocabulary, bias=False)
+    if config.tying == "adjacent":
+        output.weight = embedding.weight
+    else:
+        nn.init.normal_(output.weight, std=config.initial_std)
+    return output
 
 
 def _shares(found: Segments) -> Tensor:

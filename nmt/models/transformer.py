@@ -23,6 +23,7 @@ from nmt.nn.keys_values import KeysValues
 from nmt.nn.layers import Layers
 from nmt.nn.mixers import Attention, CausalMixerConfig, Mixer, MixerConfig
 from nmt.nn.norm import CausalNormConfig, LayerNorm, Norm, NormConfig, Unchanged
+from nmt.nn.output import FullSoftmax, OutputConfig
 from nmt.nn.past import Past
 from nmt.nn.position import PositionKind, make_positions, positions
 from nmt.nn.residual import Residual
@@ -118,7 +119,10 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
         tied_embeddings: Tying = "all"
         """Share one matrix: all = source, target and output (needs a joint vocabulary), target = target and output."""
         output_bias: bool = False
-        """Add a learned constant to each token's logit, as in Marian."""
+        """Add a learned constant to each token's logit, as in Marian. In an adaptive softmax only the head has them."""
+        output: OutputConfig = FullSoftmax()
+        """The output layer: one matrix and a softmax over the whole vocabulary, or an adaptive softmax, which trains
+        faster if the vocabulary is large; needs `tied_embeddings: none`."""
 
         @model_validator(mode="before")
         @classmethod
@@ -126,12 +130,13 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
             return fill_from_preset(values, PRESETS, "base")
 
         @model_validator(mode="after")
-        def _check_heads(self) -> Self:
+        def _check(self) -> Self:
             for name, heads in (("heads", self.heads), ("decoder_heads", self.decoder_heads)):
                 if heads and self.model_dim % heads:
                     raise ValueError(
                         f"model_dim must be a multiple of {name}, but {self.model_dim} is not one of {heads}"
                     )
+            self.output.check_untied(self.tied_embeddings != "none", "tied_embeddings: none")
             return self
 
         def build(self, source_vocabulary: int, target_vocabulary: int, pad: int = SPECIAL.pad) -> Transformer:
@@ -163,13 +168,13 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
         self.decoder = Layers(_decoder_layer(config) for _ in range(config.decoder_layers))
         self.encoder_norm = _norm_if(config.norm == "pre", config.encoder_norm, dim)
         self.decoder_norm = _norm_if(config.norm == "pre", config.decoder_norm, dim)
-        self.output = nn.Linear(config.model_dim, target_vocabulary, bias=config.output_bias)
-        if config.output_bias:
-            nn.init.zeros_(self.output.bias)
-        if config.tied_embeddings == "none":
-            nn.init.normal_(self.output.weight, std=config.model_dim**-0.5)
-        else:
-            self.output.weight = self.target_embedding.weight
+        self.softmax = config.output
+        self.output = config.output.build(
+            dim,
+            target_vocabulary,
+            lambda: _full_output(config, target_vocabulary, self.target_embedding),
+            bias=config.output_bias,
+        )
 
     def encode(self, source: Tensor, source_mask: Tensor) -> TransformerMemory:
         self.source_positions.reserve(source.shape[1])
@@ -191,7 +196,7 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
         attention = None
         for layer, keys_values in zip(self.decoder, memory.layers, strict=True):
             x, attention = layer(x, target_mask, keys_values, memory.mask, need_attention=need_attention)
-        return DecoderOutput(logits=self.output(self.decoder_norm(x, target_mask)), attention=attention)
+        return DecoderOutput(self.softmax.predict(self.output, self.decoder_norm(x, target_mask)), attention)
 
     def init_state(self, memory: TransformerMemory, beam_size: int, max_length: int) -> TransformerState:
         like, sentences = memory.layers[0].keys, memory.mask.shape[0]
@@ -209,8 +214,8 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
         for layer, past, keys_values in zip(self.decoder, decoded.layers, memory.layers, strict=True):
             x, attention, past = layer.step(x, past, slot, keys_values, memory.mask, need_attention=need_attention)
             pasts.append(past)
-        logits = self.output(self.decoder_norm(x))
-        return StepOutput(logits, attention, TransformerState(decoded.advanced(slot, pasts)))
+        logits, state = self.output(self.decoder_norm(x)), TransformerState(decoded.advanced(slot, pasts))
+        return StepOutput(logits, attention, state, self.softmax.normalized)
 
 
 def _encoder_layer(config: Transformer.Config) -> EncoderLayer[Mixer]:
@@ -231,6 +236,17 @@ def _decoder_layer(config: Transformer.Config) -> DecoderLayer:
         _feedforward(config, config.decoder_feedforward_dim or config.feedforward_dim),
         lambda: _residual(config, config.decoder_norm),
     )
+
+
+def _full_output(config: Transformer.Config, vocabulary: int, embedding: TokenEmbedding) -> nn.Linear:
+    output = nn.Linear(config.model_dim, vocabulary, bias=config.output_bias)
+    if config.output_bias:
+        nn.init.zeros_(output.bias)
+    if config.tied_embeddings == "none":
+        nn.init.normal_(output.weight, std=config.model_dim**-0.5)
+    else:
+        output.weight = embedding.weight
+    return output
 
 
 def _feedforward(config: Transformer.Config, inner_dim: int) -> FeedForward:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -38,3 +39,8 @@ class Uniform:
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
                 self.shift(layer.bias)
+
+
+def linear_layers(module: nn.Module) -> Iterator[nn.Linear]:
+    """All linear layers of a module, itself included."""
+    return (part for part in module.modules() if isinstance(part, nn.Linear))

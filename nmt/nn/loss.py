@@ -50,7 +50,7 @@ class _LabelSmoothed(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, logits: Tensor, targets: Tensor, mask: Tensor, smoothing: float):  # type: ignore[no-untyped-def]
-        other = smoothing / (logits.shape[-1] - 1)
+        other = smoothing / max(logits.shape[-1] - 1, 1)  # a tail of an adaptive softmax may have a single entry
         gradient = torch.empty_like(logits) if ctx.needs_input_grad[0] else None
         likelihood = torch.zeros((), device=logits.device)
         everywhere = torch.zeros((), device=logits.device)

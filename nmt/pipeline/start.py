@@ -5,25 +5,43 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from nmt.bundle import WEIGHTS, model_directory, read_metadata
+from nmt.data.store import PairStore
 from nmt.digest import file_digest
 from nmt.errors import UserError
 from nmt.models import ModelConfig
 from nmt.models.base import EncoderDecoder
 from nmt.models.freezing import freeze
 from nmt.models.weights import load_weights, read_tensors
-from nmt.tokenizer.base import TokenizerPair
+from nmt.nn.output.frequency import order_by_frequency
+from nmt.tokenizer.base import SPECIAL, Tokenizer, TokenizerPair
 from nmt.training import Training
 
 
-def initial_model(config: ModelConfig, training: Training, tokenizers: TokenizerPair) -> EncoderDecoder[Any, Any]:
+def initial_model(
+    config: ModelConfig, training: Training, tokenizers: TokenizerPair, store: PairStore
+) -> EncoderDecoder[Any, Any]:
     """The model before the first update.
 
+    Args:
+        config: the model's options.
+        training: the training options.
+        tokenizers: of both sides.
+        store: the training text, for parts of a model that depend on the frequency of tokens.
+
     Raises:
-        UserError: the vocabulary lacks a token that the model needs; the weights to start from have another
-            architecture, or were trained with another tokenizer.
+        UserError: the options do not fit the vocabularies, or these lack a token that the model needs; the weights to
+            start from have another architecture, or were trained with another tokenizer.
     """
-    model = config.build(tokenizers.source.vocabulary_size, tokenizers.target.vocabulary_size)
+    sizes = tokenizers.source.vocabulary_size, tokenizers.target.vocabulary_size
+    try:
+        model = config.build(*sizes)
+    except ValueError as error:
+        expected = f"options that fit vocabularies of {sizes[0]:,} and {sizes[1]:,} pieces"
+        raise UserError("model", expected, str(error)) from None
     model.meet_tokenizers(tokenizers)
     if training.start_from:
         known = read_metadata(training.start_from).tokenizer_digests
@@ -37,8 +55,18 @@ def initial_model(config: ModelConfig, training: Training, tokenizers: Tokenizer
                 )
         path = model_directory(training.start_from) / WEIGHTS
         load_weights(model, read_tensors(path)[0], str(path))
+    else:
+        order_by_frequency(model, lambda: _target_counts(store, tokenizers.target))
     freeze(model, training.freeze)
     return model
+
+
+def _target_counts(store: PairStore, tokenizer: Tokenizer) -> Tensor:
+    """[V] int64: occurrences of each id as a token to be predicted, EOS included; -1 for those that never are."""
+    counts = store.target_counts(tokenizer.vocabulary_size)
+    counts[SPECIAL.eos] = len(store)
+    counts[[SPECIAL.pad, SPECIAL.bos]] = -1
+    return torch.from_numpy(counts)
 
 
 def start_notes(training: Training, languages: tuple[str, str]) -> Iterator[str]:

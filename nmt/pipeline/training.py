@@ -200,10 +200,11 @@ def save_model(
 def _train(
     settings: TrainingSettings, ids: PreparedIds, directory: Path, world: World, reporter: Reporter
 ) -> tuple[TrainingResult, EncoderDecoder[Any, Any]]:
+    store = PairStore(ids.training)
     trainer = Trainer(
         settings.training,
-        lambda: initial_model(settings.model, settings.training, ids.tokenizers),
-        PairStore(ids.training),
+        lambda: initial_model(settings.model, settings.training, ids.tokenizers, store),
+        store,
         ids.tokenizers,
         _validation_set(settings, ids),
         directory,

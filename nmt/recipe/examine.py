@@ -62,7 +62,11 @@ def examine(recipe: Recipe, path: Path, overrides: Overrides, most: int | None =
             found.mistakes.append(at_fault)
         found.suspicions += _languages_of(recipe, text, where(key))
     found.suspicions += _codes(recipe, where)
-    for doubt in (*recipe.training.schedule.conflicts(recipe.training.updates), *without_effect(recipe)):
+    for doubt in (
+        *recipe.training.schedule.conflicts(recipe.training.updates),
+        *recipe.model.output.doubts(("model", *recipe.model.output_path), recipe.training.label_smoothing),
+        *without_effect(recipe),
+    ):
         found.suspicions.append(UserError(where(doubt.keys[0]), doubt.expected, doubt.got, doubt.fix))
     training = [text for text in recipe.corpus.named_texts if text.trains]
     if training and all(text.key in surveys for text in training):

@@ -131,6 +131,8 @@ def conflicts(recipe: Recipe) -> Sequence[Conflict]:
                 fix="Set tokenizer.joint: true" + (", or model.tied_embeddings: target." if chosen else "."),
             )
         )
+    output = ("model", *recipe.model.output_path)
+    found += recipe.model.output.conflicts(output, lambda: recipe.tokenizer.vocabulary_sizes[1])
     if not recipe.training.start_from:
         found += recipe.model.conflicts(recipe.training.updates)
     if not found:  # these checks build the model, which an earlier conflict may prevent

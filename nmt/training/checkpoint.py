@@ -204,9 +204,9 @@ def average_weights(paths: Sequence[Path], averaged: Container[str]) -> dict[str
             if name in total and not tensor.is_floating_point() and not torch.equal(tensor, total[name]):
                 raise UserError(
                     str(path),
-                    f"{name} {total[name].tolist()}, as in {paths[0]}",
-                    str(tensor.tolist()),
-                    "These weights are from another phase (pretraining, say): average weights of one phase only.",
+                    f"{name} as in {paths[0]}" + (f", {total[name].item()}" if tensor.numel() == 1 else ""),
+                    str(tensor.item()) if tensor.numel() == 1 else "other values",
+                    "These weights are of another training, or another phase (pretraining, say): average those of one.",
                 )
             total[name] = total[name] + tensor if name in total and name in averaged else tensor
     return {name: tensor / len(paths) if name in averaged else tensor for name, tensor in total.items()}

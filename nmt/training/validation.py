@@ -14,7 +14,6 @@ from nmt.evaluation.measure import Measure, Outcome, TokenTotals
 from nmt.evaluation.measures import MEASURES, OF_VALIDATION, MeasureName, worded
 from nmt.evaluation.perplexity import perplexity
 from nmt.models.base import EncoderDecoder
-from nmt.nn.loss import label_smoothed_loss
 from nmt.training.distributed import World
 from nmt.training.log import WEIGHTS, Sample, Validated
 from nmt.training.statistics import Totals, add, means, numbers
@@ -145,15 +144,15 @@ def _teacher_forced(
     for pairs in world.share(list(batches_by_length(lengths, data.batch_tokens))):
         batch = collate([store.source(i) for i in pairs], [store.target(i) for i in pairs]).to(world.device)
         output = model.decode(batch.target_input, batch.target_mask, model.encode(batch.source, batch.source_mask))
-        flat = batch.target_output.flatten(), batch.target_mask.flatten()
-        totals[0] += label_smoothed_loss(output.logits.flatten(0, 1), *flat, 0.0).likelihood.double().cpu()
+        found = output.predictions.loss(batch.target_output, batch.target_mask, 0.0)
+        totals[0] += found.likelihood.double().cpu()
         totals[1] += batch.target_tokens
-        totals[2] += ((output.logits.argmax(-1) == batch.target_output) & batch.target_mask).sum().cpu()
+        totals[2] += ((output.predictions.most_probable() == batch.target_output) & batch.target_mask).sum().cpu()
         observed.append({})
         add(observed[-1], numbers({**output.statistics, **output.penalties}))
         watched.add(len(pairs))
     totals = totals.to(world.device)
     world.sum(totals)
     loss, tokens, correct = totals.tolist()
-    found = TokenTotals(int(tokens), int(correct), -loss).with_text(data.references)
-    return found, means(world.gather(observed))
+    sums = TokenTotals(int(tokens), int(correct), -loss).with_text(data.references)
+    return sums, means(world.gather(observed))

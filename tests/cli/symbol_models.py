@@ -87,10 +87,9 @@ def parity_model(tokenizers: TokenizerPair) -> DecoderOnly[RecurrentState]:
     _set(layer.cell.input.weight, [[8.0, 0.0], [8.0, 0.0]])
     _set(layer.cell.input.bias, [-4.0, -12.0])
     _set(layer.cell.recurrent.weight, [[4.0, -4.0], [4.0, -4.0]])
-    decoder.output.weight.zero_()
-    decoder.output.weight[reject] = torch.tensor([4.0, -4.0])
-    decoder.output.bias.zero_()
-    decoder.output.bias[accept] = 4.0
+    weight, bias = decoder.get_parameter("output.weight").zero_(), decoder.get_parameter("output.bias").zero_()
+    weight[reject] = torch.tensor([4.0, -4.0])
+    bias[accept] = 4.0
     return model
 
 

@@ -35,6 +35,7 @@ from nmt.nn.hop_attention import HopAttention
 from nmt.nn.hops import LinearStart
 from nmt.nn.mixers import SSRU, Attention, CausalMixerConfig, MixerConfig
 from nmt.nn.norm import BatchLayerNorm, BatchNorm, LayerNorm, NormConfig
+from nmt.nn.output import AdaptiveSoftmax
 from nmt.nn.temperature import Temperature
 from nmt.tokenizer.base import SPECIAL
 from tests.solver_limits import Limits
@@ -49,6 +50,7 @@ _recurrent = partial(Luong.Config, source_embedding_dim=12, target_embedding_dim
 _equilibrium = partial(DEQ.Config, model_dim=16, feedforward_dim=24, heads=2, initial_std=0.1)
 _regularized = partial(StateRegularized.Config, centroids=20, centroid_range=1.0)
 _peaked = partial(StateRegularized.Config, centroids=3, centroid_range=None, temperature=Temperature(start=0.5))
+_adaptive = AdaptiveSoftmax(cutoffs=(5, 9), reduction=2.0)
 _EXACT: Limits = {"tolerance": 3e-7, "max_iterations": 300}  # blocks with random weights hardly contract
 
 
@@ -82,6 +84,7 @@ LANGUAGE_MODELS: dict[str, LanguageModelOptions] = {
     "recurrent-lm-nc-gru": _recurrent_lm(cell=NCGRU.Config(orthogonal=("candidate", "reset"))),
     "recurrent-lm-layer-norm": _recurrent_lm(cell=LSTM.Config(norm=SiteLayerNorm.Config())),
     "recurrent-lm-assorted-time-norm": _recurrent_lm(cell=GRU.Config(norm=AssortedTimeNorm.Config(window=3))),
+    "recurrent-lm-adaptive": _recurrent_lm(tied_embeddings=False, output=_adaptive),
     "recurrent-lm-state-regularized": _recurrent_lm(layers=1, cell=_regularized()),
     "stack-lm": _stack_lm(),
     "stack-lm-post-norm": _stack_lm(
@@ -118,6 +121,7 @@ MODELS: dict[str, ModelConfig] = {
     ),
     "transformer-batch-norm": _transformer(norm="pre", encoder_norm=BatchNorm.Config()),
     "transformer-batch-layer-norm": _transformer(encoder_norm=BatchLayerNorm.Config()),
+    "transformer-adaptive": _transformer(tied_embeddings="none", output=_adaptive),
     "transformer-ssru": _transformer(decoder_mixer=SSRU.Config()),
     "gnmt": _deep(),
     "gnmt-current-context": _deep(

@@ -73,6 +73,7 @@ def _transformer_config(model: Path) -> Transformer.Config:
         "decoder_mixer": ("attention", config.decoder_mixer.kind),
         "encoder_norm": ("layer", config.encoder_norm.kind),
         "decoder_norm": ("layer", config.decoder_norm.kind),
+        "output": ("full", config.output.kind),
     }
     for key, (theirs, ours) in parts.items():
         if ours != theirs:

@@ -17,6 +17,7 @@ from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, ModelOptions,
 from nmt.models.language.model import even_attention, with_even_attention
 from nmt.models.language.recurrent import RecurrentLM, RecurrentState
 from nmt.models.tying import Tying
+from nmt.nn.output import OutputConfig
 from nmt.tokenizer.base import SPECIAL
 
 
@@ -40,10 +41,16 @@ class DecoderOnly(EncoderDecoder[PromptMemory, StateT]):
         """
 
         tied_embeddings: ClassVar[Tying] = "all"
+        output_path: ClassVar[tuple[str, ...]] = ("decoder", "output")
 
         kind: Literal["decoder_only"] = "decoder_only"
         decoder: RecurrentLM.Config = RecurrentLM.Config()
         """The language model."""
+
+        @property
+        def output(self) -> OutputConfig:
+            """The output layer of the language model."""
+            return self.decoder.output
 
         def build(
             self, source_vocabulary: int, target_vocabulary: int, pad: int = SPECIAL.pad

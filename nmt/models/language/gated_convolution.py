@@ -18,7 +18,8 @@ from nmt.nn.convolution import Gate, GatedConvolution, R
 from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
 from nmt.nn.layers import Layers
-from nmt.nn.weight_norm import WeightNormLinear, variance_preserving
+from nmt.nn.output import FullSoftmax, OutputConfig
+from nmt.nn.weight_norm import variance_preserving
 from nmt.options import MOST_LAYERS, DropoutRate, Effect, LayerCount, Options, Width, fill_from_preset
 from nmt.tokenizer.base import SPECIAL
 
@@ -92,6 +93,9 @@ class GatedConvolutionalLM(Decoder[ConvolutionalState]):
         tied_embeddings: bool = False
         """Use the embedding as the output layer's matrix (Press & Wolf 2017), after a projection to its width; not in
         the paper."""
+        output: OutputConfig = FullSoftmax()
+        """The output layer: one matrix with weight norm and a softmax over the whole vocabulary, or an adaptive softmax
+        as published, which trains faster if the vocabulary is large; needs `tied_embeddings: false`."""
 
         @model_validator(mode="before")
         @classmethod
@@ -102,6 +106,7 @@ class GatedConvolutionalLM(Decoder[ConvolutionalState]):
         def _check(self) -> Self:
             if (layers := sum(run.layers for run in self.blocks)) > MOST_LAYERS:
                 raise ValueError(f"blocks: at most {MOST_LAYERS} in total, but there are {layers}")
+            self.output.check_untied(self.tied_embeddings, "tied_embeddings: false")
             return self
 
         def build(
@@ -122,21 +127,19 @@ class GatedConvolutionalLM(Decoder[ConvolutionalState]):
             ResidualBlock(width, block, config.gate, dropout) for width, block in zip(widths, blocks, strict=False)
         )
         self.projection: nn.Module = nn.Identity()
-        self.output: nn.Linear | WeightNormLinear
         if config.tied_embeddings:
             self.projection = variance_preserving(widths[-1], dim, dropout)
-            self.output = nn.Linear(dim, vocabulary)
-            self.output.weight = self.embedding.weight
-            nn.init.zeros_(self.output.bias)
-        else:
-            self.output = variance_preserving(widths[-1], vocabulary, dropout)
+        self.softmax = config.output
+        self.output = config.output.build(
+            widths[-1], vocabulary, lambda: _full_output(config, widths[-1], vocabulary, self.embedding)
+        )
 
     def decode(self, target_input: Tensor, target_mask: Tensor) -> DecoderOutput:
         # padding is on the right, where causal convolutions of real tokens do not look
         x = self.input(self.dropout(self.embedding(target_input)))
         for block in self.blocks:
             x = block(x)
-        return DecoderOutput(logits=self.output(self.projection(self.dropout(x))))
+        return DecoderOutput(self.softmax.predict(self.output, self.projection(self.dropout(x))))
 
     def init_state(self, sentences: int, beam_size: int, max_length: int) -> ConvolutionalState:
         like, rows = next(self.parameters()), sentences * beam_size
@@ -149,7 +152,18 @@ class GatedConvolutionalLM(Decoder[ConvolutionalState]):
             x, seen = block.step(x, [next(pasts) for _ in block.convolutions])
             windows += seen
         logits = self.output(self.projection(x)).view(*tokens.shape, -1)
-        return StepOutput(logits, None, ConvolutionalState(windows))
+        return StepOutput(logits, None, ConvolutionalState(windows), self.softmax.normalized)
+
+
+def _full_output(
+    config: GatedConvolutionalLM.Config, width: int, vocabulary: int, embedding: TokenEmbedding
+) -> nn.Module:
+    if not config.tied_embeddings:
+        return variance_preserving(width, vocabulary, config.dropout)
+    output = nn.Linear(config.embedding_dim, vocabulary)
+    output.weight = embedding.weight
+    nn.init.zeros_(output.bias)
+    return output
 
 
 class ResidualBlock(nn.Module):

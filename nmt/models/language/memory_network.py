@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
 from pydantic import Field, model_validator
@@ -22,6 +22,7 @@ from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
 from nmt.nn.hops import Carry, HopTying, HopWeights, LinearStart, linear_start_conflicts, tables, views
 from nmt.nn.layers import Layers
+from nmt.nn.output import FullSoftmax, OutputConfig
 from nmt.nn.windowed_attention import blocks_of, items_there, last_items, window_mean, window_scores
 from nmt.options import DropoutRate, Effect, LayerCount, PositionCount, PositiveFloat, Width, fill_from_preset
 from nmt.tokenizer.base import SPECIAL
@@ -81,6 +82,14 @@ class MemoryNetworkLM(Decoder[MemoryNetworkState]):
         """Probability of zeroing an element of the memories and of the output layer's input; 0 as published."""
         initial_std: PositiveFloat = 0.05
         """Standard deviation of all initial weights."""
+        output: OutputConfig = FullSoftmax()
+        """The output layer: one matrix and a softmax over the whole vocabulary, or an adaptive softmax, which trains
+        faster if the vocabulary is large; needs `tying: layer_wise`."""
+
+        @model_validator(mode="after")
+        def _check_output(self) -> Self:
+            self.output.check_untied(self.tying == "adjacent", "tying: layer_wise")
+            return self
 
         @model_validator(mode="before")
         @classmethod
@@ -112,11 +121,10 @@ class MemoryNetworkLM(Decoder[MemoryNetworkState]):
         self.dropout = Dropout(config.dropout)
         self.weights = HopWeights(config.linear_start)
         self.carry = Carry(config.tying, dim, std)
-        self.output = nn.Linear(dim, vocabulary, bias=False)
-        if config.tying == "adjacent":
-            self.output.weight = self.embeddings[-1].weight
-        else:
-            nn.init.normal_(self.output.weight, std=std)
+        self.softmax = config.output
+        self.output = config.output.build(
+            dim, vocabulary, lambda: _full_output(config, vocabulary, self.embeddings[-1])
+        )
 
     def decode(self, target_input: Tensor, target_mask: Tensor) -> DecoderOutput:
         # padding is on the right, where no real token looks
@@ -125,7 +133,7 @@ class MemoryNetworkLM(Decoder[MemoryNetworkState]):
         embedded = [last_items(self.dropout(table(target_input)), items) for table in self.embeddings]
         there = items_there(length, items, target_input.device)
         query = self._read(embedded, there, blocks_of(length, items)[1])  # [B, blocks, L, D]
-        return DecoderOutput(logits=self.output(self.dropout(query.flatten(1, 2)[:, :length])))
+        return DecoderOutput(self.softmax.predict(self.output, self.dropout(query.flatten(1, 2)[:, :length])))
 
     def init_state(self, sentences: int, beam_size: int, max_length: int) -> MemoryNetworkState:
         device = self.positions[0].device
@@ -139,7 +147,8 @@ class MemoryNetworkLM(Decoder[MemoryNetworkState]):
         embedded = [table(window[:, -items:])[:, None] for table in self.embeddings]
         there = torch.ones((1, 1, items), dtype=torch.bool, device=tokens.device)
         query = self._read(embedded, there, 1)  # [N, 1, 1, D]
-        return StepOutput(self.output(query.view(*tokens.shape, -1)), None, MemoryNetworkState(window[:, 1:], length))
+        logits, state = self.output(query.view(*tokens.shape, -1)), MemoryNetworkState(window[:, 1:], length)
+        return StepOutput(logits, None, state, self.softmax.normalized)
 
     def _read(self, embedded: list[Tensor], there: Tensor, block: int) -> Tensor:
         """The query after all hops.
@@ -167,3 +176,12 @@ class MemoryNetworkLM(Decoder[MemoryNetworkState]):
             return query
         linear, rest = query.tensor_split([self.linear_units], dim=-1)
         return torch.cat([linear, torch.relu(rest)], dim=-1)
+
+
+def _full_output(config: MemoryNetworkLM.Config, vocabulary: int, embedding: TokenEmbedding) -> nn.Linear:
+    output = nn.Linear(config.model_dim, vocabulary, bias=False)
+    if config.tying == "adjacent":
+        output.weight = embedding.weight
+    else:
+        nn.init.normal_(output.weight, std=config.initial_std)
+    return output

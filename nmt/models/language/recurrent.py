@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
+from pydantic import model_validator
 from torch import Tensor, nn
 
 from nmt.models.base import DecoderOutput, PromptedDecoder, State, StepOutput
@@ -13,8 +14,9 @@ from nmt.models.language.model import LanguageModel, LanguageModelOptions
 from nmt.nn.cells import LSTM, AnyCell, CausalCellConfig, CellState
 from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
-from nmt.nn.initial import Uniform
+from nmt.nn.initial import Uniform, linear_layers
 from nmt.nn.layers import Layers
+from nmt.nn.output import FullSoftmax, OutputConfig
 from nmt.options import DropoutRate, Effect, LayerCount, PositiveFloat, Probability, Width
 from nmt.tokenizer.base import SPECIAL
 
@@ -59,7 +61,15 @@ class RecurrentLM(PromptedDecoder[RecurrentState]):
         tied_embeddings: bool = True
         """Use the embedding as the output layer's matrix (Press & Wolf 2017)."""
         output_bias: bool = True
-        """Give each token a bias in the output layer."""
+        """Give each token a bias in the output layer; in an adaptive softmax only the head has them."""
+        output: OutputConfig = FullSoftmax()
+        """The output layer: one matrix and a softmax over the whole vocabulary, or an adaptive softmax, which trains
+        faster if the vocabulary is large; needs `tied_embeddings: false`."""
+
+        @model_validator(mode="after")
+        def _check_output(self) -> Self:
+            self.output.check_untied(self.tied_embeddings, "tied_embeddings: false")
+            return self
 
         def build(
             self, source_vocabulary: int, target_vocabulary: int, pad: int = SPECIAL.pad
@@ -77,12 +87,15 @@ class RecurrentLM(PromptedDecoder[RecurrentState]):
         self.dropout = Dropout(config.dropout)
         self.output_dropout = _dropout(config.output_dropout, config)
         self.layers: Layers[AnyCell] = Layers(config.cell.build(dim, dim) for _ in range(config.layers))
-        self.output = nn.Linear(dim, vocabulary, bias=config.output_bias)
+        self.softmax = config.output
+        self.output = config.output.build(
+            dim, vocabulary, lambda: nn.Linear(dim, vocabulary, bias=config.output_bias), bias=config.output_bias
+        )
         start = Uniform(config.initial_range)
         self.embedding.initialise(start)
         for cell in self.layers:
             cell.initialise(start)
-        start.draw_linear(self.output)
+        start.draw_linear(*linear_layers(self.output))
         if config.tied_embeddings:
             self.output.weight = self.embedding.weight
 
@@ -93,7 +106,7 @@ class RecurrentLM(PromptedDecoder[RecurrentState]):
             x = self._upwards(index, layer(x if index == 0 else self.dropout(x)), x)
         if positions is not None:
             x = x.gather(1, positions[:, :, None].expand(-1, -1, x.shape[2]))
-        return DecoderOutput(logits=self.output(self.output_dropout(x)))
+        return DecoderOutput(self.softmax.predict(self.output, self.output_dropout(x)))
 
     def read(self, prompt: Tensor, mask: Tensor, beam_size: int, max_length: int) -> RecurrentState:
         x, cells = self.embedding_dropout(self.embedding(prompt)), []
@@ -112,7 +125,8 @@ class RecurrentLM(PromptedDecoder[RecurrentState]):
         for index, (layer, past) in enumerate(zip(self.layers, state.cells, strict=True)):
             cells.append(layer.step(x, past))
             x = self._upwards(index, cells[-1].output, x)
-        return StepOutput(self.output(x).view(*tokens.shape, -1), None, RecurrentState(cells))
+        logits = self.output(x).view(*tokens.shape, -1)
+        return StepOutput(logits, None, RecurrentState(cells), self.softmax.normalized)
 
     def _upwards(self, index: int, hidden: Tensor, x: Tensor) -> Tensor:
         """The input of the layer above layer `index` (from 0), which turned x into `hidden`."""

@@ -20,6 +20,7 @@ from nmt.nn.feedforward import Activation, FeedForward
 from nmt.nn.layers import Layers
 from nmt.nn.mixers import Attention, CausalMixerConfig
 from nmt.nn.norm import CausalNormConfig, LayerNorm, Norm, Unchanged
+from nmt.nn.output import FullSoftmax, OutputConfig
 from nmt.nn.past import Past
 from nmt.nn.position import PositionKind, make_positions
 from nmt.nn.residual import Residual
@@ -69,13 +70,17 @@ class StackLM(Decoder[StackState]):
         """Rows of the learned table; has an effect only with `positions: learned`."""
         tied_embeddings: bool = True
         """Use the embedding as the output layer's matrix (Press & Wolf 2017)."""
+        output: OutputConfig = FullSoftmax()
+        """The output layer: one matrix and a softmax over the whole vocabulary, or an adaptive softmax, which trains
+        faster if the vocabulary is large; needs `tied_embeddings: false`."""
 
         @model_validator(mode="after")
-        def _check_heads(self) -> Self:
+        def _check(self) -> Self:
             if self.model_dim % self.heads:
                 raise ValueError(
                     f"model_dim must be a multiple of heads, but {self.model_dim} is not one of {self.heads}"
                 )
+            self.output.check_untied(self.tied_embeddings, "tied_embeddings: false")
             return self
 
         def build(
@@ -92,11 +97,8 @@ class StackLM(Decoder[StackState]):
         self.dropout = Dropout(config.dropout)
         self.layers = Layers(_layer(config) for _ in range(config.layers))
         self.norm: Norm = config.block_norm.build(dim) if config.norm == "pre" else Unchanged()
-        self.output = nn.Linear(dim, vocabulary, bias=False)
-        if config.tied_embeddings:
-            self.output.weight = self.embedding.weight
-        else:
-            nn.init.normal_(self.output.weight, std=dim**-0.5)
+        self.softmax = config.output
+        self.output = config.output.build(dim, vocabulary, lambda: _full_output(config, vocabulary, self.embedding))
 
     def decode(self, target_input: Tensor, target_mask: Tensor) -> DecoderOutput:
         length = target_input.shape[1]
@@ -105,7 +107,7 @@ class StackLM(Decoder[StackState]):
         x = self.dropout(self.embedding(target_input) + position)
         for layer in self.layers:
             x = layer(x, target_mask)
-        return DecoderOutput(logits=self.output(self.norm(x, target_mask)))
+        return DecoderOutput(self.softmax.predict(self.output, self.norm(x, target_mask)))
 
     def init_state(self, sentences: int, beam_size: int, max_length: int) -> StackState:
         like = next(self.parameters())
@@ -120,7 +122,17 @@ class StackLM(Decoder[StackState]):
         for layer, past in zip(self.layers, decoded.layers, strict=True):
             x, past = layer.step(x, past, slot)
             pasts.append(past)
-        return StepOutput(self.output(self.norm(x)), None, StackState(decoded.advanced(slot, pasts)))
+        state = StackState(decoded.advanced(slot, pasts))
+        return StepOutput(self.output(self.norm(x)), None, state, self.softmax.normalized)
+
+
+def _full_output(config: StackLM.Config, vocabulary: int, embedding: TokenEmbedding) -> nn.Linear:
+    output = nn.Linear(config.model_dim, vocabulary, bias=False)
+    if config.tied_embeddings:
+        output.weight = embedding.weight
+    else:
+        nn.init.normal_(output.weight, std=config.model_dim**-0.5)
+    return output
 
 
 def _layer(config: StackLM.Config) -> CausalLayer:

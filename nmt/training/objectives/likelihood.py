@@ -9,7 +9,6 @@ from typing import Literal, NamedTuple
 from torch import Tensor
 
 from nmt.data.batch import Batch
-from nmt.nn.loss import label_smoothed_loss
 from nmt.training.objectives.base import Model, Objective, ObjectiveOptions, Precision, Tools
 from nmt.training.tally import TallyTensor
 
@@ -30,9 +29,7 @@ def cross_entropy(model: Model, batch: Batch, smoothing: float) -> CrossEntropy:
     """Teacher forcing on one batch."""
     memory = model.encode(batch.source, batch.source_mask)
     output = model.decode(batch.target_input, batch.target_mask, memory)
-    loss, likelihood = label_smoothed_loss(
-        output.logits.flatten(0, 1), batch.target_output.flatten(), batch.target_mask.flatten(), smoothing
-    )
+    loss, likelihood = output.predictions.loss(batch.target_output, batch.target_mask, smoothing)
     for penalty in output.penalties.values():
         loss = loss + penalty * batch.target_tokens
     return CrossEntropy(loss, likelihood, {**output.statistics, **output.penalties})

@@ -27,7 +27,6 @@ from torch import Tensor
 from nmt.data.batch import Batch, batches_by_length
 from nmt.data.order import derive_key, hash_numbers
 from nmt.models.base import Memory
-from nmt.nn.loss import weighted_log_likelihood
 from nmt.options import Length, LengthFactor, NonNegativeFloat, PositiveFloat
 from nmt.tokenizer.base import SPECIAL
 from nmt.training.objectives.base import (
@@ -196,11 +195,10 @@ class Refiner(Objective):
             output = tokens[rows, : lengths[part[0]]]
             real = output != SPECIAL.pad
             with precision():
-                logits = model.decode(_shifted(output), real, shared.memory.select(sentences[rows])).logits
-            log_p = weighted_log_likelihood(
-                logits.flatten(0, 1),
-                output.flatten(),
-                weights[rows, : output.size(1)].flatten(),
+                decoded = model.decode(_shifted(output), real, shared.memory.select(sentences[rows]))
+            log_p = decoded.predictions.weighted_log_likelihood(
+                output,
+                weights[rows, : output.size(1)],
                 temperature=self.options.temperature,
                 never=(SPECIAL.pad, SPECIAL.bos),
             )

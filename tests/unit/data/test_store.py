@@ -44,6 +44,8 @@ def test_what_goes_in_comes_out(
     ]
     assert store.longest_source == max(map(len, sources), default=0)
     assert store.target_tokens == sum(map(len, targets))
+    assert store.target_counts(vocabulary_size).nonzero()[0].tolist() == sorted(set().union(*targets))
+    assert store.target_counts(vocabulary_size).sum() == store.target_tokens
     assert (store.directory / "source.ids").stat().st_size == store.source_tokens * (
         2 if vocabulary_size <= 65_536 else 4
     )

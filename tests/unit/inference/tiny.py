@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, State, StepOutput
+from nmt.nn.output import FullPredictions
 from nmt.options import Options
 from nmt.tokenizer.base import SPECIAL
 
@@ -85,7 +86,7 @@ class Backwards(EncoderDecoder[BackwardsMemory, Place]):
     ) -> DecoderOutput:
         places = torch.arange(target_input.size(1)).expand_as(target_input)
         logits, attention = self._row(memory.source, memory.length, places)
-        return DecoderOutput(logits, attention if need_attention else None)
+        return DecoderOutput(FullPredictions(logits), attention if need_attention else None)
 
     def _row(self, source: Tensor, length: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
         position = (length[:, None] - 1 - places).clamp(min=-1)

@@ -52,6 +52,7 @@ NO_EFFECT_ON_WHAT_IS_COMPUTED = {"kind", "preset", "dropout", "attention_dropout
 REFUSED: tuple[dict[str, Any], ...] = (
     {"encoder_norm": {"kind": "batch"}},
     {"decoder_mixer": {"kind": "ssru"}},
+    {"output": {"kind": "adaptive", "cutoffs": [5]}, "tied_embeddings": "none"},
 )
 """What CTranslate2 does not have."""
 ONE_CHOICE = {"encoder_mixer", "decoder_norm"}

@@ -95,7 +95,7 @@ def test_the_output_layer_of_a_tied_model_is_the_target_embedding() -> None:
     state["decoder.layers.0.weight_ih"] = torch.randn(32, 16)
     model = config(arguments).build(VOCABULARY, VOCABULARY)
     load_weights(model, lstm_weights(state), "fairseq")
-    same = model.output.weight == model.target_embedding.weight
+    same = model.get_parameter("output.weight") == model.target_embedding.weight
     assert same.all(dim=1).tolist() == [row != 2 for row in range(VOCABULARY)]  # BOS is what a sentence starts from
 
 

@@ -128,7 +128,7 @@ def test_wide_bounds_change_nothing_and_narrow_ones_bind() -> None:
     narrow = Clipping(start=0.01, end=0.01, until_update=1, logits=0.02)
     model = small(clipping=narrow, cell=LSTM.Config(output_tanh=False)).build(12, 12).eval()
     with torch.no_grad():
-        model.output.weight.mul_(1000)
+        model.get_parameter("output.weight").mul_(1000)
     source = torch.tensor([[5, 6, 7, 3]])
     assert model.encode(source, source > 0).values.abs().max() <= 0.01
     assert run(model, TARGET)[0].abs().max() == pytest.approx(0.02)

@@ -61,7 +61,7 @@ def test_the_equations(tying: str, encoding: str) -> None:
             )
             read = torch.softmax(keys @ query, dim=0) @ values
             query = read + (query if model.carry.projection is None else model.carry.projection.weight @ query)
-        torch.testing.assert_close(found[step], model.output.weight @ query)
+        torch.testing.assert_close(found[step], model.get_parameter("output.weight") @ query)
 
 
 def test_statements_beyond_the_memory_change_nothing() -> None:

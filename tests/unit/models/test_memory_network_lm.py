@@ -47,7 +47,7 @@ def test_the_equations(tying: str) -> None:
             read = weights @ (tables[c][seen] + times[c][: len(seen)])
             query = read + (query if decoder.carry.projection is None else decoder.carry.projection.weight @ query)
             query = torch.cat([query[:2], query[2:].relu()])
-        torch.testing.assert_close(found[position], decoder.output.weight @ query)
+        torch.testing.assert_close(found[position], decoder.get_parameter("output.weight") @ query)
     assert (tying == "adjacent") == (decoder.output.weight is tables[-1])
 
 
@@ -70,7 +70,7 @@ def test_with_even_memories_a_hop_reads_their_mean() -> None:
     mean = (decoder.embeddings[1].weight[TOKENS[0, [4, 3, 2]]] + decoder.positions[1]).mean(0)
     assert decoder.carry.projection is not None
     query = decoder.carry.projection.weight @ torch.full((6,), 0.1) + mean
-    torch.testing.assert_close(found, decoder.output.weight @ torch.cat([query[:3], query[3:].relu()]))
+    torch.testing.assert_close(found, decoder.get_parameter("output.weight") @ torch.cat([query[:3], query[3:].relu()]))
 
 
 def parameters(**options: object) -> int:

@@ -128,8 +128,8 @@ def test_a_row_of_large_weights_costs_the_others_nothing() -> None:
     """Each row of a matrix has its own scale: a token with a vector a thousand times longer spoils no other token."""
     model = transformer(tied_embeddings="none", output_bias=True)
     with torch.no_grad():
-        for matrix in (model.source_embedding.weight, model.target_embedding.weight, model.output.weight):
-            matrix[20] *= 1000.0
+        for part in ("source_embedding", "target_embedding", "output"):
+            model.get_parameter(f"{part}.weight")[20] *= 1000.0
     expected, found = logits_of(model), logits_of(packed(quantized(model)))
     others = [token for token in range(VOCABULARY) if token != 20]
     error = (found - expected)[..., others]

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import torch
 
+from nmt.data.pairs import ParallelFiles
+from nmt.data.store import PairStore, build_store
 from nmt.errors import UserError
 from nmt.models import ModelConfig
 from nmt.models.language.memory_network import MemoryNetworkLM
@@ -64,9 +66,11 @@ def test_a_fresh_model_knows_the_separator_of_its_tokenizer(tmp_path: Path) -> N
     text = tmp_path / "text"
     text.write_text("a . b ?\nc . d ?\n", encoding="utf-8")
     tokenizers = SymbolsOptions().train(text, text, tmp_path / "tokenizers")
+    build_store(ParallelFiles(text, text), tokenizers, tmp_path / "store")
+    store = PairStore(tmp_path / "store")
 
     def separators(**changes: Any) -> list[int]:
-        model = initial_model(MemoryNetwork.Config(**changes), options(), tokenizers)
+        model = initial_model(MemoryNetwork.Config(**changes), options(), tokenizers, store)
         assert isinstance(model, MemoryNetwork)
         return model.separators.nonzero().flatten().tolist()
 

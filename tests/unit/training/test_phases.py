@@ -176,9 +176,10 @@ class Start:
     config: DEQ.Config
     training: Training
     tokenizers: TokenizerPair
+    store: PairStore
 
     def build(self, *_: int) -> EncoderDecoder[Any, Any]:
-        return initial_model(self.config, self.training, self.tokenizers)
+        return initial_model(self.config, self.training, self.tokenizers, self.store)
 
 
 def saved_model(data: Prepared, name: str, explicit_steps: int) -> Path:
@@ -207,7 +208,7 @@ def saved_model(data: Prepared, name: str, explicit_steps: int) -> Path:
 def fine_tuned(data: Prepared, name: str, start: Path) -> Trainer:
     """From that model; it is validated before the first update."""
     changes: dict[str, Any] = {"start_from": start, "updates": 6, "validate_every": 3, "average_checkpoints": 8}
-    training = made(data, name, Start(two_phases(), options(**changes), data[2]), **changes)
+    training = made(data, name, Start(two_phases(), options(**changes), data[2], data[1]), **changes)
     training.train()
     return training
 
