@@ -21,6 +21,7 @@ from nmt.nn.cells import (
     NCGRU,
     CellConfig,
     CellNormConfig,
+    NondeterministicStack,
     PeepholeLSTM,
     StateRegularized,
     TanhCell,
@@ -63,6 +64,8 @@ LANGUAGE_MODELS: dict[str, RecurrentLM.Config | StackLM.Config | GatedConvolutio
     "recurrent-lm-layer-norm": _recurrent_lm(cell=LSTM.Config(norm=SiteLayerNorm.Config())),
     "recurrent-lm-assorted-time-norm": _recurrent_lm(cell=GRU.Config(norm=AssortedTimeNorm.Config(window=3))),
     "recurrent-lm-state-regularized": _recurrent_lm(layers=1, cell=_regularized()),
+    "recurrent-lm-nondeterministic-stack": _recurrent_lm(cell=NondeterministicStack.Config()),
+    "recurrent-lm-stack-window": _recurrent_lm(cell=NondeterministicStack.Config(window=4)),
     "stack-lm": _stack_lm(),
     "stack-lm-post-norm": _stack_lm(
         norm="post", positions="learned", learned_positions=5, tied_embeddings=False, activation="relu"
@@ -77,7 +80,7 @@ LANGUAGE_MODELS: dict[str, RecurrentLM.Config | StackLM.Config | GatedConvolutio
     ),
 }
 """The decoders without a source that tests/contract/test_decoders.py runs over."""
-GROWING_STATES = {"stack-lm", "stack-lm-post-norm"}
+GROWING_STATES = {"stack-lm", "stack-lm-post-norm", "recurrent-lm-nondeterministic-stack"}
 """Those of them whose state grows with the text."""
 
 MODELS: dict[str, ModelConfig] = {
@@ -158,6 +161,16 @@ MODELS: dict[str, ModelConfig] = {
         cell=LSTM.Config(norm=AssortedTimeNorm.Config(window=3)),
         encoder_cell=LSTM.Config(norm=InputBatchNorm.Config()),
     ),
+    "luong-nondeterministic-stack": _recurrent(
+        layers=2,
+        encoder_dim=8,
+        decoder_dim=14,
+        bidirectional=True,
+        encoder_cell=NondeterministicStack.Config(cell=LSTM.Config()),
+    ),
+    "luong-nondeterministic-stack-decoder": _recurrent(
+        layers=1, encoder_dim=12, decoder_dim=12, cell=NondeterministicStack.Config(cell=GRU.Config(), window=3)
+    ),
     "luong-recurrent-batch-norm": _recurrent(
         layers=1,
         encoder_dim=9,
@@ -201,6 +214,13 @@ CELLS: dict[str, CellConfig] = {
     "state-regularized-gru": _peaked(),
     "state-regularized-lstm": _peaked(cell=LSTM.Config(), similarity="l2"),
     "state-regularized-hard": _peaked(assignment="hard", similarity="cosine"),
+    "nondeterministic-stack": NondeterministicStack.Config(),
+    "nondeterministic-stack-window": NondeterministicStack.Config(
+        cell=GRU.Config(), states=1, symbols=4, normalized=True, bottom="fixed", window=3
+    ),
+    "nondeterministic-stack-2020": NondeterministicStack.Config(
+        cell=TanhCell.Config(), normalized=True, reading="symbols", bottom="fixed"
+    ),
 }
 
 CELL_NORMS: dict[str, CellNormConfig] = {

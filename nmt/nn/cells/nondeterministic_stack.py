@@ -11,11 +11,13 @@ from torch import Tensor, nn
 
 from nmt.nn.cells.base import AnyCell, Cell, CellState
 from nmt.nn.cells.lstm import LSTM
+from nmt.nn.cells.moved import MovedToStart
 from nmt.nn.cells.norms import CellNormConfig, NormStep, Nothing
 from nmt.nn.cells.options import CellOptions
 from nmt.nn.clipping import AnnealedLimit
 from nmt.nn.initial import Uniform
 from nmt.nn.pushdown.automaton import Automaton, Bottom
+from nmt.nn.pushdown.sequence import StackSequences
 from nmt.nn.pushdown.stack import Stack, advance, reading
 
 if TYPE_CHECKING:
@@ -115,22 +117,24 @@ class NondeterministicStack(Cell[StackState]):
         return self._begun(self.cell.begin_from(state))
 
     def _begun(self, controller: CellState) -> StackState:
-        stack = Stack.empty(self.automaton, controller.output, len(controller.output))
+        return self._with(controller, Stack.empty(self.automaton, controller.output, len(controller.output)))
+
+    def _with(self, controller: CellState, stack: Stack) -> StackState:
         return StackState(controller.output, controller.without_past(), stack, past=controller.past)
 
     def project(self, x: Tensor) -> Tensor:
         return self.cell.project(x)
 
     def recur(self, projected: Tensor, state: StackState, norm: NormStep) -> StackState:
-        controller = self._controlled(projected, state.stack.top, state, norm)
+        before = replace(state.controller, output=state.output)
+        controller = self._controlled(projected, state.stack.top, before, norm)
         stack = advance(self.automaton, state.stack, self.automaton.weights(self._logits(controller.output)))
         return StackState(controller.output, controller, stack)
 
-    def _controlled(self, projected: Tensor, top: Tensor, state: StackState, norm: NormStep) -> CellState:
+    def _controlled(self, projected: Tensor, top: Tensor, state: CellState, norm: NormStep) -> CellState:
         """The controller's state after a step in which it also reads the top [rows, C]."""
         read = reading(self.automaton, top, with_states=self.reads_states).to(state.output.dtype)
-        before = replace(state.controller, output=state.output)
-        after: CellState = self.cell.recur(projected + self.reading(read), before, norm)
+        after: CellState = self.cell.recur(projected + self.reading(read), state, norm)
         return after
 
     def _logits(self, output: Tensor) -> Tensor:
@@ -138,3 +142,40 @@ class NondeterministicStack(Cell[StackState]):
         with torch.autocast(output.device.type, enabled=False):
             logits: Tensor = self.actions(output.to(torch.promote_types(output.dtype, torch.float32)))
         return logits
+
+    def forward(self, x: Tensor) -> Tensor:
+        controllers, _ = self._whole(x, None)
+        return torch.stack([state.output for state in controllers[1:]], dim=1)
+
+    def read(self, x: Tensor, mask: Tensor) -> tuple[Tensor, StackState]:
+        moved = MovedToStart(mask)
+        controllers, stacks = self._whole(moved.to_start(x), moved.mask)
+        lengths, rows = mask.sum(dim=1), torch.arange(len(mask), device=mask.device)
+        each = zip(*(state.tensors() for state in controllers), strict=True)
+        last = controllers[0].with_tensors(torch.stack(parts)[lengths, rows] for parts in each)
+        outputs = moved.back(torch.stack([state.output for state in controllers[1:]], dim=1))
+        return outputs, self._with(last, stacks.after(lengths))
+
+    def _whole(self, x: Tensor, mask: Tensor | None) -> tuple[list[CellState], StackSequences]:
+        """All steps of sequences [B, T, inputs] that begin at the first position, whose states count up to their ends.
+
+        Args:
+            x: [B, T, inputs].
+            mask: [B, T] bool, True on real positions; None: all.
+
+        Returns:
+            The controllers' states before the first step and after each, and the stacks.
+        """
+        if mask is not None:
+            x = x.masked_fill(~mask[:, :, None], 0.0)
+        # in the weights' dtype: under autocast, sums over time must not be bf16 as the products are
+        states: list[CellState] = [self.cell.empty(next(self.parameters()), len(x))]
+        projected, past = self.norms.read_inputs(self.project(x), mask, states[0].past)
+        stacks = StackSequences(self.automaton, x, len(x), x.shape[1])
+        for position, inputs in enumerate(projected.unbind(1)):
+            norm = NormStep(self.norms, past, None if mask is None else mask[:, position])
+            state = self._controlled(inputs, stacks.top, states[-1], norm)
+            past = state.past = norm.after
+            states.append(state)
+            stacks.advance(self._logits(state.output))
+        return states, stacks

@@ -50,19 +50,24 @@ class Automaton:
         """Transitions of a step, C (2C + Q)."""
         return self.configurations * (2 * self.configurations + self.states)
 
-    def log_weights(self, logits: Tensor) -> Transitions:
+    def log_rows(self, logits: Tensor) -> Tensor:
         """The logarithms of the weights, float64, up to a constant per step, which changes no result.
 
         Args:
             logits: [..., transitions].
+
+        Returns:
+            [..., C, 2C + Q], by the configuration before the step: those of pushes, replacements and pops.
         """
-        size = self.configurations
-        rows = logits.double().unflatten(-1, (size, -1))
+        rows = logits.double().unflatten(-1, (self.configurations, -1))
         if self.normalized:
-            rows = torch.log_softmax(rows, dim=-1)
-        else:
-            rows = rows - rows.detach().amax(dim=(-2, -1), keepdim=True)
-        return Transitions(*rows.split([size, size, self.states], dim=-1))
+            return torch.log_softmax(rows, dim=-1)
+        return rows - rows.detach().amax(dim=(-2, -1), keepdim=True)
+
+    def log_weights(self, logits: Tensor) -> Transitions:
+        """The same by kind: [..., transitions] to its parts."""
+        size = self.configurations
+        return Transitions(*self.log_rows(logits).split([size, size, self.states], dim=-1))
 
     def weights(self, logits: Tensor) -> Transitions:
         """The weights, float64, up to a factor per step: [..., transitions] as for `log_weights`."""

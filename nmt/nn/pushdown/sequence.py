@@ -1,0 +1,267 @@
+"""All steps of nondeterministic stacks over whole sequences, with a gradient of constant work per step and entry.
+
+`nmt.nn.pushdown.stack.advance` is the reference, but autograd would keep a copy of all that is below at each step. Here
+the numbers of all steps share one tape, which each step writes its own entries to, and so do the gradients.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from nmt.nn.pushdown.automaton import Automaton
+from nmt.nn.pushdown.stack import LEAST, Stack
+
+# B sequences, S symbols, Q states, C = QS configurations, A = 2C + Q transitions from each of them. Entries are counted
+# from the first of the whole sequence: at time t there are t + base, of which a window forgets the first.
+
+
+class StackSequences:
+    """The stacks of B sequences that start empty and take the same number of steps.
+
+    Args:
+        automaton: the automaton.
+        like: the device.
+        rows: B.
+        steps: the most steps that will be taken.
+    """
+
+    def __init__(self, automaton: Automaton, like: Tensor, rows: int, steps: int) -> None:
+        base = 1 if automaton.bottom == "free" else 0
+        top = Stack.empty(automaton, like, rows).top
+        shares = top.new_zeros(rows, base, *[automaton.configurations] * 2)
+        shares[:, :, 0, 0] = 1.0
+        self._automaton, self._steps = automaton, [(top, shares)]
+        self._mark = top.new_zeros(())
+        self._tape = _Tape(automaton, top, base, steps)
+
+    @property
+    def top(self) -> Tensor:
+        """[B, C], the weights of the present configurations, of sum 1; with a gradient."""
+        return self._steps[-1][0]
+
+    def advance(self, logits: Tensor) -> None:
+        """Takes a step with the transitions of `logits`, [B, transitions]."""
+        rows, time = self._automaton.log_rows(logits), len(self._steps) - 1
+        top, shares, self._mark = _Step.apply(rows, *self._steps[-1], self._mark, self._tape, time)  # type: ignore[no-untyped-call]
+        self._steps.append((top, shares))
+
+    def after(self, steps: Tensor) -> Stack:
+        """The stacks of each sequence after so many steps, [B] int64, with a gradient."""
+        longest = int(steps.max())
+        shares, below, rows = [], [], []
+        for time in steps.unique().tolist():
+            chosen = torch.nonzero(steps == time).squeeze(1)
+            top, all_shares = self._steps[time]
+            rows.append(chosen)
+            shares.append(self._tape.fitted(all_shares[chosen], time, longest))
+            below.append(_Below.apply(top, self._tape, chosen, time, longest))  # type: ignore[no-untyped-call]
+        back = torch.cat(rows).argsort()
+        tops = torch.stack([top for top, _ in self._steps])[steps, torch.arange(len(steps), device=steps.device)]
+        return Stack(torch.cat(shares)[back], torch.cat(below)[back], tops)
+
+
+class _Tape:
+    """The numbers of all steps, unknown to autograd."""
+
+    def __init__(self, automaton: Automaton, like: Tensor, base: int, steps: int) -> None:
+        self.automaton, self.base, self.steps, self.most = automaton, base, steps, base + steps
+        self.rows, self.size, self.states = len(like), automaton.configurations, automaton.states
+        shape = self.rows, automaton.symbols
+        self.below = like.new_zeros(*shape, self.most, self.size, self.most, self.states)
+        """[B, S, n, C, n, Q]: below[i→k][c→u,y] by y, i, c, k, u; 0 where not i < k."""
+        self.popped = like.new_zeros(*shape, self.most, self.states, steps, self.states)
+        """[B, S, n, Q, T, Q]: popped[k][u,y→r] of each step by y, k, u, step, r."""
+        self.of_exposed: Tensor | None = None
+        """[B, S, n, C, T, Q], gradients of what pops of each step expose, by y, i, c, step, r."""
+        self.of_below: Tensor | None = None
+        """As `below`, gradients from outside."""
+
+    def first(self, time: int) -> int:
+        """The first entry that counts at a time."""
+        window = self.automaton.window
+        return 0 if window is None else max(0, self.base + time - window)
+
+    def fitted(self, shares: Tensor, time: int, longest: int) -> Tensor:
+        """Shares at a time, [rows, n, C, C], with as many entries as a `Stack` has after `longest` steps."""
+        window, entries = self.automaton.window, shares.shape[1]
+        ahead, behind = (0, longest - time) if window is None else (window - entries, 0)
+        return torch.nn.functional.pad(shares, (0, 0, 0, 0, ahead, behind))
+
+    def earlier(self, time: int, longest: int) -> tuple[slice, slice, int]:
+        """The entries that have others above them at a time: where they are in `below` and in that of a `Stack` after
+        `longest` steps, and how many it has.
+        """
+        window, first, end = self.automaton.window, self.first(time), self.base + time - 1
+        count = max(end - first, 0)
+        if window is None:
+            return slice(first, first + count), slice(0, count), max(self.base + longest - 1, 0)
+        return slice(first, first + count), slice(window - 1 - count, window - 1), window - 1
+
+    def forward(self, log_weights: Tensor, top: Tensor, shares: Tensor, time: int) -> Saved:
+        size, states, first = self.size, self.states, self.first(time)
+        entries, weights = shares.shape[1], log_weights.exp()
+        end = first + entries
+        after = shares.new_empty(self.rows, entries + 1, size, size)
+        torch.mul(top[:, :, None], weights[:, :, :size], out=after[:, entries])
+        if entries > 0:
+            moved = (shares.view(self.rows, -1, size) @ weights[:, :, size:]).unflatten(1, (entries, size))
+            after[:, :entries] = moved[..., :size]
+            beneath = (shares * _inverse(top)[:, None, None]).unflatten(3, (states, -1))
+            self.below[:, :, first:end, :, end - 1] = beneath.permute(0, 4, 1, 2, 3)
+        if entries > 1:
+            popped = moved[:, 1:, :, size:].unflatten(2, (states, -1))
+            self.popped[:, :, first : end - 1, :, time] = popped.permute(0, 3, 1, 2, 4)
+            exposed = self._part(self.below, first, end - 1) @ self._step(self.popped, first, end - 1, time)
+            exposed = exposed.unflatten(2, (entries - 1, size)).permute(0, 2, 3, 4, 1)
+            after[:, : entries - 1].unflatten(3, (states, -1)).add_(exposed)
+        if self.first(time + 1) > first:
+            after = after[:, 1:].contiguous()
+        total = after.sum(dim=(1, 2, 3), keepdim=True)
+        after *= _inverse(total)
+        after *= after > LEAST
+        return Saved(weights, top, shares, after, total)
+
+    def backward(
+        self, of_top: Tensor | None, of_after: Tensor | None, saved: Saved, time: int, upper: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The gradients of a step's log weights, and of the top and the shares before it."""
+        weights, top, shares, after, total = saved
+        size, first, entries = self.size, self.first(time), shares.shape[1]
+        found = sum(part for part in (of_after, None if of_top is None else of_top[:, None, None]) if part is not None)
+        assert isinstance(found, Tensor)
+        found = found * (after > 0.0) * _inverse(total)
+        if self.first(time + 1) > first:
+            found = torch.nn.functional.pad(found, (0, 0, 0, 0, 1, 0))
+        of_weights, pushed = torch.zeros_like(weights), found[:, entries]
+        torch.mul(pushed, top[:, :, None], out=of_weights[:, :, :size])
+        before = (pushed * weights[:, :, :size]).sum(dim=2)
+        if entries == 0:
+            return of_weights.mul_(weights), before, torch.zeros_like(shares)
+        of_moved = found.new_zeros(self.rows, entries, size, size + self.states)
+        of_moved[..., :size] = found[:, :entries]
+        if entries > 1:
+            of_popped = self._of_popped(found[:, : entries - 1], first, time)
+            of_moved[:, 1:, :, size:].unflatten(2, (self.states, -1)).copy_(of_popped)
+        of_moved = of_moved.view(self.rows, -1, size + self.states)
+        torch.matmul(shares.view(self.rows, -1, size).mT, of_moved, out=of_weights[:, :, size:])
+        of_shares = (of_moved @ weights[:, :, size:].mT).view_as(shares)
+        of_beneath = self._of_beneath(first, entries, time, upper)
+        if of_beneath is not None:
+            inverse = _inverse(top)
+            of_beneath *= inverse[:, None, None]
+            of_shares += of_beneath
+            before -= (of_beneath * shares).sum(dim=(1, 2)) * inverse
+        return of_weights.mul_(weights), before, of_shares
+
+    def _of_popped(self, of_exposed: Tensor, first: int, time: int) -> Tensor:
+        """From the gradient of what pops expose, [B, n - 1, C, C], that of what they pop, [B, n - 1, Q, S, Q]."""
+        if self.of_exposed is None:
+            shape = (*self.below.shape[:4], self.steps, self.states)
+            self.of_exposed = self.below.new_zeros(shape)
+        end = first + of_exposed.shape[1]
+        of_exposed = of_exposed.unflatten(3, (self.states, -1)).permute(0, 4, 1, 2, 3)
+        self.of_exposed[:, :, first:end, :, time] = of_exposed
+        found = self._part(self.below, first, end).mT @ self._step(self.of_exposed, first, end, time)
+        return found.unflatten(2, (-1, self.states)).permute(0, 2, 3, 1, 4)
+
+    def _of_beneath(self, first: int, entries: int, time: int, upper: int) -> Tensor | None:
+        """The gradient of what is below the last entry before step `time`, [B, n, C, C]: pops of later steps expose it."""
+        last = first + entries - 1
+        found = None if self.of_below is None else self.of_below[:, :, first : last + 1, :, last].clone()
+        if upper > time + 1 and self.of_exposed is not None:
+            exposed = self.of_exposed[:, :, first : last + 1, :, time + 1 : upper].flatten(4, 5).flatten(2, 3)
+            popped = self.popped[:, :, last, :, time + 1 : upper].flatten(3, 4)
+            product = (exposed @ popped.mT).unflatten(2, (entries, self.size))  # [B, S, n, C, Q]
+            found = product if found is None else found + product
+        return None if found is None else found.permute(0, 2, 3, 4, 1).flatten(3)
+
+    def _part(self, below: Tensor, first: int, end: int) -> Tensor:
+        """The matrices, [B, S, n C, n Q], of some entries."""
+        rows = below.view(self.rows, -1, self.most * self.size, self.most * self.states)
+        return rows[:, :, first * self.size : end * self.size, first * self.states : end * self.states]
+
+    def _step(self, of_all: Tensor, first: int, end: int, time: int) -> Tensor:
+        """The matrices of a step, [B, S, n (C or Q), Q], of some entries."""
+        each = of_all.shape[3]
+        rows = of_all.view(self.rows, -1, self.most * each, self.steps * self.states)
+        return rows[:, :, first * each : end * each, time * self.states : (time + 1) * self.states]
+
+
+class Saved(NamedTuple):
+    """What a step keeps for its gradient."""
+
+    weights: Tensor
+    """[B, C, 2C + Q]"""
+    top: Tensor
+    """[B, C], before the step."""
+    shares: Tensor
+    """[B, n, C, C], before the step."""
+    after: Tensor
+    """[B, n + 1, C, C]; n if the window has no room for more."""
+    total: Tensor
+    """[B, 1, 1, 1], what the shares were divided by."""
+
+
+class _Step(torch.autograd.Function):
+    """A step. The gradient of its mark is the number of steps whose gradients are known so far."""
+
+    @staticmethod
+    def forward(  # noqa: PLR0913
+        ctx: Any,  # noqa: ANN401 -- torch gives it no type
+        log_weights: Tensor,
+        top: Tensor,
+        shares: Tensor,
+        mark: Tensor,
+        tape: _Tape,
+        time: int,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        saved = tape.forward(log_weights, top, shares, time)
+        ctx.tape, ctx.time = tape, time
+        ctx.save_for_backward(*saved)
+        ctx.set_materialize_grads(False)
+        return saved.after.sum(dim=(1, 2)), saved.after, mark.clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, of_top: Tensor | None, of_after: Tensor | None, mark: Tensor | None) -> tuple[Any, ...]:  # noqa: ANN401
+        saved, time = Saved(*ctx.saved_tensors), ctx.time
+        upper = time + 1 if mark is None else int(mark)
+        if of_top is None and of_after is None:
+            of_top = torch.zeros_like(saved.top)
+        found = ctx.tape.backward(of_top, of_after, saved, time, upper)
+        if time == 0:
+            ctx.tape.of_below = None  # another backward pass begins anew
+        return *found, saved.total.new_tensor(float(upper)), None, None
+
+
+class _Below(torch.autograd.Function):
+    """What is below the entries of some sequences after so many steps, as in a `Stack` after `longest` steps."""
+
+    @staticmethod
+    def forward(ctx: Any, top: Tensor, tape: _Tape, rows: Tensor, time: int, longest: int) -> Tensor:  # noqa: ANN401
+        ctx.tape, ctx.rows, ctx.time, ctx.longest = tape, rows, time, longest
+        ctx.shape = top.shape
+        there, here, entries = tape.earlier(time, longest)
+        symbols, size, states = tape.automaton.symbols, tape.size, tape.states
+        found = top.new_zeros(len(rows), symbols, entries, size, entries, states)
+        found[:, :, here, :, here] = tape.below[rows][:, :, there, :, there]
+        return found
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:  # noqa: ANN401
+        tape = ctx.tape
+        there, here, _ = tape.earlier(ctx.time, ctx.longest)
+        if tape.of_below is None:
+            tape.of_below = torch.zeros_like(tape.below)
+        tape.of_below[ctx.rows, :, there, :, there] = gradient[:, :, here, :, here]
+        return gradient.new_zeros(ctx.shape), None, None, None, None
+
+
+def _inverse(x: Tensor) -> Tensor:
+    """1/x, 0 where x is 0."""
+    return torch.where(x > 0.0, 1.0 / x, 0.0)
