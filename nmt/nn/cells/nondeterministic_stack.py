@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import torch
 from pydantic import Field, model_validator
@@ -49,9 +49,9 @@ class NondeterministicStack(Cell[StackState]):
     """
 
     class Config(CellOptions):
-        """Any cell with a nondeterministic stack, which lets it learn context-free languages: RNS-RNN (DuSell and Chiang
-        2022), or with `normalized` NS-RNN (2020). The time per token grows with the square of a sequence's length, and
-        so does the memory, unless there is a `window`. `nmt automaton --runs` prints what the stack does.
+        """Any cell with a nondeterministic stack, which lets it learn context-free languages: RNS-RNN (DuSell and
+        Chiang 2022), or with `normalized` NS-RNN (2020). The time per token and the memory grow with the square of the
+        length, unless there is a `window`. `nmt automaton --runs` prints what the stack does.
         """
 
         kind: Literal["nondeterministic_stack"] = "nondeterministic_stack"
@@ -68,8 +68,8 @@ class NondeterministicStack(Cell[StackState]):
         """Make the weights of the transitions from a state and symbol sum to 1, as in NS-RNN. It learns less: a run
         that pays off later cannot make up for what its first transitions cost."""
         reading: Literal["symbols_and_states", "symbols"] = "symbols_and_states"
-        """Distribution that the cell reads: over pairs of a state and the symbol on top (2022), or over the symbol alone
-        (2020)."""
+        """Distribution that the cell reads: over pairs of a state and the symbol on top (2022), or over the symbol
+        alone (2020)."""
         bottom: Bottom = "free"
         """What may happen to the bottom of the stack. `free`: the automaton may replace it, and pop all that is above
         (2023). `fixed`: it can never be replaced, and the cell above it never be popped, so the first step has to push

@@ -59,7 +59,7 @@ class Automaton:
         Returns:
             [..., C, 2C + Q], by the configuration before the step: those of pushes, replacements and pops.
         """
-        rows = logits.double().unflatten(-1, (self.configurations, -1))
+        rows = torch.unflatten(logits.double(), -1, (self.configurations, -1))
         if self.normalized:
             return torch.log_softmax(rows, dim=-1)
         return rows - rows.detach().amax(dim=(-2, -1), keepdim=True)
@@ -67,7 +67,7 @@ class Automaton:
     def log_weights(self, logits: Tensor) -> Transitions:
         """The same by kind: [..., transitions] to its parts."""
         size = self.configurations
-        return Transitions(*self.log_rows(logits).split([size, size, self.states], dim=-1))
+        return Transitions(*torch.split(self.log_rows(logits), [size, size, self.states], dim=-1))
 
     def weights(self, logits: Tensor) -> Transitions:
         """The weights, float64, up to a factor per step: [..., transitions] as for `log_weights`."""

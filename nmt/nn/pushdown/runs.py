@@ -59,7 +59,7 @@ def most_probable_run(automaton: Automaton, weights: Transitions) -> Run | None:
 
 
 class Lattice:
-    """The published recurrence (see `nmt.nn.pushdown.stack`) with logarithms, summed over runs or of the best run alone.
+    """The published recurrence (see `nmt.nn.pushdown.stack`) with logarithms, for all runs or the best one alone.
 
     Args:
         automaton: the automaton.
@@ -101,9 +101,9 @@ class Lattice:
             kept = self._sum(inner[earlier, time - 1, :, :, None] + weights.replace, 2)  # [n, C, C]
             # [i, k, c, u, 1, y] + [k, u, r, y]: from i with c to k with u, y, then to r by a pop
             states = self.automaton.states
-            below = inner[earlier, earlier].unflatten(3, (states, 1, -1))
+            below = torch.unflatten(inner[earlier, earlier], 3, (states, 1, -1))
             popped = self._sum(inner[earlier, time - 1, :, :, None] + weights.pop, 2)  # [k, C, Q]
-            popped = popped.unflatten(1, (states, -1)).transpose(2, 3)[:, None]
+            popped = torch.unflatten(popped, 1, (states, -1)).transpose(2, 3)[:, None]
             exposed = self._sum(self._sum(below + popped, 3), 1)  # [i, c, r, y]
             inner[earlier, time] = self._sum(torch.stack([kept, exposed.flatten(2)]), 0)
         ends = self.forward[first:time, :, None] + inner[first:time, time]

@@ -53,7 +53,7 @@ class StackSequences:
         """The stacks of each sequence after so many steps, [B] int64, with a gradient."""
         longest = int(steps.max())
         shares, below, rows = [], [], []
-        for time in steps.unique().tolist():
+        for time in sorted(set(steps.tolist())):
             chosen = torch.nonzero(steps == time).squeeze(1)
             top, all_shares = self._steps[time]
             rows.append(chosen)
@@ -108,16 +108,15 @@ class _Tape:
         after = shares.new_empty(self.rows, entries + 1, size, size)
         torch.mul(top[:, :, None], weights[:, :, :size], out=after[:, entries])
         if entries > 0:
-            moved = (shares.view(self.rows, -1, size) @ weights[:, :, size:]).unflatten(1, (entries, size))
+            moved = torch.unflatten(shares.view(self.rows, -1, size) @ weights[:, :, size:], 1, (entries, size))
             after[:, :entries] = moved[..., :size]
-            beneath = (shares * _inverse(top)[:, None, None]).unflatten(3, (states, -1))
+            beneath = torch.unflatten(shares * _inverse(top)[:, None, None], 3, (states, -1))
             self.below[:, :, first:end, :, end - 1] = beneath.permute(0, 4, 1, 2, 3)
-        if entries > 1:
-            popped = moved[:, 1:, :, size:].unflatten(2, (states, -1))
+            popped = torch.unflatten(moved[:, 1:, :, size:], 2, (states, -1))
             self.popped[:, :, first : end - 1, :, time] = popped.permute(0, 3, 1, 2, 4)
             exposed = self._part(self.below, first, end - 1) @ self._step(self.popped, first, end - 1, time)
-            exposed = exposed.unflatten(2, (entries - 1, size)).permute(0, 2, 3, 4, 1)
-            after[:, : entries - 1].unflatten(3, (states, -1)).add_(exposed)
+            exposed = torch.unflatten(exposed, 2, (entries - 1, size)).permute(0, 2, 3, 4, 1)
+            torch.unflatten(after[:, : entries - 1], 3, (states, -1)).add_(exposed)
         if self.first(time + 1) > first:
             after = after[:, 1:].contiguous()
         total = after.sum(dim=(1, 2, 3), keepdim=True)
@@ -145,7 +144,7 @@ class _Tape:
         of_moved[..., :size] = found[:, :entries]
         if entries > 1:
             of_popped = self._of_popped(found[:, : entries - 1], first, time)
-            of_moved[:, 1:, :, size:].unflatten(2, (self.states, -1)).copy_(of_popped)
+            torch.unflatten(of_moved[:, 1:, :, size:], 2, (self.states, -1)).copy_(of_popped)
         of_moved = of_moved.view(self.rows, -1, size + self.states)
         torch.matmul(shares.view(self.rows, -1, size).mT, of_moved, out=of_weights[:, :, size:])
         of_shares = (of_moved @ weights[:, :, size:].mT).view_as(shares)
@@ -163,19 +162,19 @@ class _Tape:
             shape = (*self.below.shape[:4], self.steps, self.states)
             self.of_exposed = self.below.new_zeros(shape)
         end = first + of_exposed.shape[1]
-        of_exposed = of_exposed.unflatten(3, (self.states, -1)).permute(0, 4, 1, 2, 3)
+        of_exposed = torch.unflatten(of_exposed, 3, (self.states, -1)).permute(0, 4, 1, 2, 3)
         self.of_exposed[:, :, first:end, :, time] = of_exposed
-        found = self._part(self.below, first, end).mT @ self._step(self.of_exposed, first, end, time)
-        return found.unflatten(2, (-1, self.states)).permute(0, 2, 3, 1, 4)
+        found: Tensor = self._part(self.below, first, end).mT @ self._step(self.of_exposed, first, end, time)
+        return torch.unflatten(found, 2, (-1, self.states)).permute(0, 2, 3, 1, 4)
 
     def _of_beneath(self, first: int, entries: int, time: int, upper: int) -> Tensor | None:
-        """The gradient of what is below the last entry before step `time`, [B, n, C, C]: pops of later steps expose it."""
+        """The gradient of what is below the last entry before step `time`, [B, n, C, C], which later pops expose."""
         last = first + entries - 1
         found = None if self.of_below is None else self.of_below[:, :, first : last + 1, :, last].clone()
         if upper > time + 1 and self.of_exposed is not None:
             exposed = self.of_exposed[:, :, first : last + 1, :, time + 1 : upper].flatten(4, 5).flatten(2, 3)
             popped = self.popped[:, :, last, :, time + 1 : upper].flatten(3, 4)
-            product = (exposed @ popped.mT).unflatten(2, (entries, self.size))  # [B, S, n, C, Q]
+            product = torch.unflatten(exposed @ popped.mT, 2, (entries, self.size))  # [B, S, n, C, Q]
             found = product if found is None else found + product
         return None if found is None else found.permute(0, 2, 3, 4, 1).flatten(3)
 
@@ -210,7 +209,7 @@ class _Step(torch.autograd.Function):
     """A step. The gradient of its mark is the number of steps whose gradients are known so far."""
 
     @staticmethod
-    def forward(  # noqa: PLR0913
+    def forward(
         ctx: Any,  # noqa: ANN401 -- torch gives it no type
         log_weights: Tensor,
         top: Tensor,

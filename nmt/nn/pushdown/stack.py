@@ -74,7 +74,7 @@ class Stack(Rows):
 def reading(automaton: Automaton, top: Tensor, *, with_states: bool) -> Tensor:
     """The distribution over configurations, or over the symbol on top: [rows, C] to [rows, C or S]."""
     shares = top / top.sum(dim=-1, keepdim=True).clamp(min=LEAST)
-    return shares if with_states else shares.unflatten(-1, (automaton.states, -1)).sum(dim=-2)
+    return shares if with_states else torch.unflatten(shares, -1, (automaton.states, -1)).sum(dim=-2)
 
 
 def advance(automaton: Automaton, stack: Stack, weights: Transitions) -> Stack:
@@ -91,13 +91,15 @@ def advance(automaton: Automaton, stack: Stack, weights: Transitions) -> Stack:
     below = stack.below
     if entries > 1:
         popped = shares[:, 1:] @ weights.pop[:, None]  # [rows, n - 1, C, Q]
-        popped = popped.unflatten(2, (automaton.states, -1)).permute(0, 3, 1, 2, 4)  # [rows, S, n - 1, Q, Q]
+        popped = torch.unflatten(popped, 2, (automaton.states, -1)).permute(0, 3, 1, 2, 4)  # [rows, S, n - 1, Q, Q]
         exposed = below.flatten(4, 5).flatten(2, 3) @ popped.flatten(2, 3)  # [rows, S, (n - 1) C, Q]
-        exposed = exposed.unflatten(2, (entries - 1, -1)).permute(0, 2, 3, 4, 1).flatten(3)  # [rows, n - 1, C, C]
+        exposed = (
+            torch.unflatten(exposed, 2, (entries - 1, -1)).permute(0, 2, 3, 4, 1).flatten(3)
+        )  # [rows, n - 1, C, C]
         after = after + pad(exposed, (0, 0, 0, 0, 0, 1))
     if entries > 0:
         beneath = _divided(shares, stack.top[:, None, None])  # [rows, n, C, C]
-        beneath = beneath.unflatten(3, (automaton.states, -1)).permute(0, 4, 1, 2, 3)[:, :, :, :, None]
+        beneath = torch.unflatten(beneath, 3, (automaton.states, -1)).permute(0, 4, 1, 2, 3)[:, :, :, :, None]
         below = torch.cat([pad(below, (0, 0, 0, 0, 0, 0, 0, 1)), beneath], dim=4)
     after = torch.cat([after, pushed], dim=1)
     if automaton.window is not None and entries == automaton.window:
