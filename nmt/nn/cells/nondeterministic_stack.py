@@ -43,8 +43,9 @@ class NondeterministicStack(Cell[StackState]):
 
         h_t = cell([x_t; r_(t-1)], h_(t-1))      Δ_t = exp(A h_t + a)      r_t = the distribution over tops after Δ_t
 
-    Δ_t weighs every transition of a pushdown automaton: push, replace or pop a symbol in each state and with each symbol
-    on top. The weight of a run is the product of its transitions' weights; r_t sums over all runs. The output is h_t.
+    Δ_t weighs every transition of a pushdown automaton: push, replace or pop a symbol, in each state and with each
+    symbol on top. The weight of a run is the product of its transitions' weights; r_t sums over all runs. The output is
+    h_t.
     The contribution of r to the cell's product with its input is outside the cell's norm; a limit leaves r alone.
     """
 

@@ -18,8 +18,6 @@ class Move(NamedTuple):
     """A step of a run."""
 
     kind: Kind
-    before: int
-    """The configuration before it."""
     state: int
     """The state after it."""
     symbol: int
@@ -150,7 +148,7 @@ def _last_moves(lattice: Lattice, start: int, before: int, time: int, after: int
         return []
     state, symbol = divmod(after, lattice.automaton.symbols)
     if start == time - 1:
-        return [Move("push", before, state, symbol)]
+        return [Move("push", state, symbol)]
     inner, weights = lattice.inner, lattice.step(time)
     kept = inner[start, time - 1, before] + weights.replace[:, after]  # [C]
     pops = inner[start + 1 : time - 1, time - 1] + weights.pop[:, state]  # [k, C, C]
@@ -158,8 +156,8 @@ def _last_moves(lattice: Lattice, start: int, before: int, time: int, after: int
     exposed = inner[start, start + 1 : time - 1, before, with_symbol] + pops[:, with_symbol].amax(dim=2)  # [k, Q]
     if start == time - 2 or kept.max() >= exposed.max():
         middle = int(kept.argmax())
-        return [(start, before, time - 1, middle), Move("replace", middle, state, symbol)]
+        return [(start, before, time - 1, middle), Move("replace", state, symbol)]
     index, below_state = divmod(int(exposed.argmax()), exposed.shape[1])
     below, pushed = below_state * lattice.automaton.symbols + symbol, start + 1 + index
     top = int(pops[index, below].argmax())
-    return [(start, before, pushed, below), (pushed, below, time - 1, top), Move("pop", top, state, symbol)]
+    return [(start, before, pushed, below), (pushed, below, time - 1, top), Move("pop", state, symbol)]
