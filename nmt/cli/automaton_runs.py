@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from nmt.inference.extraction.runs import LayerRun
     from nmt.nn.pushdown.runs import Move
 
-_FIRST = 0, (0,)
-"""The state and the stack before the first token."""
-
 
 @dataclass(frozen=True)
 class _Step:
@@ -65,7 +62,7 @@ def print_runs(model: Path, strings: Path | None, as_json: Path | None, device: 
 
 
 def _steps(found: LayerRun, pieces: list[str]) -> Iterator[_Step]:
-    _, stack = _FIRST
+    stack: tuple[int, ...] = (0,)  # the bottom
     for piece, move in zip(pieces, found.run.moves if found.run else (), strict=False):
         words, stack = _moved(move, stack)
         yield _Step(piece, words, move.state, stack)

@@ -23,15 +23,18 @@ def counter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = RecurrentLM.Config(model_dim=2, layers=1, cell=cell, tied_embeddings=False)
     tokenizers = symbol_tokenizers(directory)
     model = config.build(1, tokenizers.target.vocabulary_size)
-    (layer,) = model.decoder.layers
+    decoder = model.decoder
+    assert isinstance(decoder, RecurrentLM)
+    (layer,) = decoder.layers
     assert isinstance(layer, NondeterministicStack)
+    assert isinstance(layer.cell, TanhCell)
     zero, one = (tokenizers.target.encode(symbol)[0] for symbol in "01")
     with torch.no_grad():
         for weight in model.parameters():
             weight.zero_()
-        model.decoder.embedding.weight[zero, 0] = 9.0
-        model.decoder.embedding.weight[one, 1] = 9.0
-        layer.cell.get_submodule("input").weight.copy_(torch.eye(2))
+        decoder.embedding.weight[zero, 0] = 9.0
+        decoder.embedding.weight[one, 1] = 9.0
+        layer.cell.input.weight.copy_(torch.eye(2))
         logits = layer.actions.weight.view(6, 14, 2)
         logits[:, 12 + 1, 0] = 40.0
         logits[:, 1, 1] = 40.0
