@@ -6,12 +6,14 @@ the numbers of all steps share one tape, which each step writes its own entries 
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from nmt.nn import native
 from nmt.nn.pushdown.automaton import Automaton
 from nmt.nn.pushdown.stack import LEAST, Stack
 
@@ -101,7 +103,11 @@ class _Tape:
             return slice(first, first + count), slice(0, count), max(self.base + longest - 1, 0)
         return slice(first, first + count), slice(window - 1 - count, window - 1), window - 1
 
-    def forward(self, log_weights: Tensor, top: Tensor, shares: Tensor, time: int) -> Saved:
+    def forward(self, log_weights: Tensor, top: Tensor, shares: Tensor, time: int) -> tuple[Saved, Tensor]:
+        """Step `time`, from 0: what its gradient needs, and the top after it."""
+        functions = native.pushdown() if top.is_cpu else None
+        if functions is not None:
+            return self._forward_in_c(functions, log_weights.exp(), top, shares, time)
         size, states, first = self.size, self.states, self.first(time)
         entries, weights = shares.shape[1], log_weights.exp()
         end = first + entries
@@ -117,23 +123,34 @@ class _Tape:
             exposed = self._part(self.below, first, end - 1) @ self._step(self.popped, first, end - 1, time)
             exposed = torch.unflatten(exposed, 2, (entries - 1, size)).permute(0, 2, 3, 4, 1)
             torch.unflatten(after[:, : entries - 1], 3, (states, -1)).add_(exposed)
-        if self.first(time + 1) > first:
+        if self._dropped(time):
             after = after[:, 1:].contiguous()
         total = after.sum(dim=(1, 2, 3), keepdim=True)
         after *= _inverse(total)
         after *= after > LEAST
-        return Saved(weights, top, shares, after, total)
+        return Saved(weights, top, shares, after, total), after.sum(dim=(1, 2))
 
     def backward(
         self, of_top: Tensor | None, of_after: Tensor | None, saved: Saved, time: int, upper: int
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The gradients of a step's log weights, and of the top and the shares before it."""
+        """The gradients of a step's log weights, and of the top and the shares before it.
+
+        Args:
+            of_top: the gradient of the top after it.
+            of_after: the gradient of the shares after it.
+            saved: from `forward`.
+            time: the number of the step, from 0.
+            upper: the number of steps whose gradients are known.
+        """
+        functions = native.pushdown() if saved.top.is_cpu else None
+        if functions is not None:
+            return self._backward_in_c(functions, of_top, of_after, saved, time, upper)
         weights, top, shares, after, total = saved
         size, first, entries = self.size, self.first(time), shares.shape[1]
         found = sum(part for part in (of_after, None if of_top is None else of_top[:, None, None]) if part is not None)
         assert isinstance(found, Tensor)
         found = found * (after > 0.0) * _inverse(total)
-        if self.first(time + 1) > first:
+        if self._dropped(time):
             found = torch.nn.functional.pad(found, (0, 0, 0, 0, 1, 0))
         of_weights, pushed = torch.zeros_like(weights), found[:, entries]
         torch.mul(pushed, top[:, :, None], out=of_weights[:, :, :size])
@@ -158,9 +175,8 @@ class _Tape:
 
     def _of_popped(self, of_exposed: Tensor, first: int, time: int) -> Tensor:
         """From the gradient of what pops expose, [B, n - 1, C, C], that of what they pop, [B, n - 1, Q, S, Q]."""
-        if self.of_exposed is None:
-            shape = (*self.below.shape[:4], self.steps, self.states)
-            self.of_exposed = self.below.new_zeros(shape)
+        self._make_room()
+        assert self.of_exposed is not None
         end = first + of_exposed.shape[1]
         of_exposed = torch.unflatten(of_exposed, 3, (self.states, -1)).permute(0, 4, 1, 2, 3)
         self.of_exposed[:, :, first:end, :, time] = of_exposed
@@ -177,6 +193,46 @@ class _Tape:
             product = torch.unflatten(exposed @ popped.mT, 2, (entries, self.size))  # [B, S, n, C, Q]
             found = product if found is None else found + product
         return None if found is None else found.permute(0, 2, 3, 4, 1).flatten(3)
+
+    def _make_room(self) -> None:
+        if self.of_exposed is None:
+            self.of_exposed = self.below.new_zeros((*self.below.shape[:4], self.steps, self.states))
+
+    def _forward_in_c(
+        self, functions: ctypes.CDLL, weights: Tensor, top: Tensor, shares: Tensor, time: int
+    ) -> tuple[Saved, Tensor]:
+        entries = shares.shape[1]
+        after = shares.new_empty(self.rows, entries + 1 - self._dropped(time), self.size, self.size)
+        saved, now = Saved(weights, top, shares, after, top.new_empty(self.rows, 1, 1, 1)), torch.empty_like(top)
+        given = weights, top, shares, self.below, self.popped, after, saved.total, now
+        native.check(functions.step_forward(self._sizes(time, entries), *(part.data_ptr() for part in given)))
+        return saved, now
+
+    def _backward_in_c(  # noqa: PLR0913
+        self,
+        functions: ctypes.CDLL,
+        of_top: Tensor | None,
+        of_after: Tensor | None,
+        saved: Saved,
+        time: int,
+        upper: int,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        self._make_room()
+        made = torch.empty_like(saved.weights), torch.empty_like(saved.top), torch.empty_like(saved.shares)
+        gradients = [None if part is None else part.contiguous() for part in (of_top, of_after, self.of_below)]
+        given = (*saved, self.below, self.popped, *gradients, self.of_exposed, *made)
+        addresses = (None if part is None else part.data_ptr() for part in given)
+        native.check(functions.step_backward(self._sizes(time, saved.shares.shape[1]), upper, *addresses))
+        return made
+
+    def _dropped(self, time: int) -> int:
+        return self.first(time + 1) - self.first(time)
+
+    def _sizes(self, time: int, entries: int) -> ctypes.Array[ctypes.c_int64]:
+        """`struct sizes` of pushdown.c."""
+        rows, symbols = self.below.shape[:2]
+        fixed = rows, symbols, self.states, self.most, self.steps
+        return (ctypes.c_int64 * 9)(*fixed, time, self.first(time), entries, self._dropped(time))
 
     def _part(self, below: Tensor, first: int, end: int) -> Tensor:
         """The matrices, [B, S, n C, n Q], of some entries."""
@@ -218,11 +274,11 @@ class _Step(torch.autograd.Function):
         tape: _Tape,
         time: int,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        saved = tape.forward(log_weights, top, shares, time)
+        saved, now = tape.forward(log_weights, top, shares, time)
         ctx.tape, ctx.time = tape, time
         ctx.save_for_backward(*saved)
         ctx.set_materialize_grads(False)
-        return saved.after.sum(dim=(1, 2)), saved.after, mark.clone()
+        return now, saved.after, mark.clone()
 
     @staticmethod
     @once_differentiable
