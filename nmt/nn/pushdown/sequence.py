@@ -21,6 +21,9 @@ from nmt.nn.pushdown.stack import LEAST, Stack
 # from the first of the whole sequence: at time t there are t + base, of which a window forgets the first.
 
 
+_LANES = 8
+
+
 class StackSequences:
     """The stacks of B sequences that start empty and take the same number of steps.
 
@@ -70,12 +73,13 @@ class _Tape:
     """The numbers of all steps, unknown to autograd."""
 
     def __init__(self, automaton: Automaton, like: Tensor, base: int, steps: int) -> None:
-        self.automaton, self.base, self.steps, self.most = automaton, base, steps, base + steps
+        self.automaton, self.base, self.most = automaton, base, base + steps
         self.rows, self.size, self.states = len(like), automaton.configurations, automaton.states
-        shape = self.rows, automaton.symbols
-        self.below = like.new_zeros(*shape, self.most, self.size, self.most, self.states)
+        self.slots, self.moments = _rounded(self.most), _rounded(steps)
+        shape = self.rows, automaton.symbols, self.most
+        self.below = like.new_zeros(*shape, self.size, self.slots, self.states)
         """[B, S, n, C, n, Q]: below[i→k][c→u,y] by y, i, c, k, u; 0 where not i < k."""
-        self.popped = like.new_zeros(*shape, self.most, self.states, steps, self.states)
+        self.popped = like.new_zeros(*shape, self.states, self.moments, self.states)
         """[B, S, n, Q, T, Q]: popped[k][u,y→r] of each step by y, k, u, step, r."""
         self.of_exposed: Tensor | None = None
         """[B, S, n, C, T, Q], gradients of what pops of each step expose, by y, i, c, step, r."""
@@ -196,7 +200,7 @@ class _Tape:
 
     def _make_room(self) -> None:
         if self.of_exposed is None:
-            self.of_exposed = self.below.new_zeros((*self.below.shape[:4], self.steps, self.states))
+            self.of_exposed = self.below.new_zeros((*self.below.shape[:4], self.moments, self.states))
 
     def _forward_in_c(
         self, functions: ctypes.CDLL, weights: Tensor, top: Tensor, shares: Tensor, time: int
@@ -231,18 +235,18 @@ class _Tape:
     def _sizes(self, time: int, entries: int) -> ctypes.Array[ctypes.c_int64]:
         """`struct sizes` of pushdown.c."""
         rows, symbols = self.below.shape[:2]
-        fixed = rows, symbols, self.states, self.most, self.steps
-        return (ctypes.c_int64 * 9)(*fixed, time, self.first(time), entries, self._dropped(time))
+        fixed = rows, symbols, self.states, self.most, self.slots, self.moments
+        return (ctypes.c_int64 * 10)(*fixed, time, self.first(time), entries, self._dropped(time))
 
     def _part(self, below: Tensor, first: int, end: int) -> Tensor:
         """The matrices, [B, S, n C, n Q], of some entries."""
-        rows = below.view(self.rows, -1, self.most * self.size, self.most * self.states)
+        rows = below.view(self.rows, -1, self.most * self.size, self.slots * self.states)
         return rows[:, :, first * self.size : end * self.size, first * self.states : end * self.states]
 
     def _step(self, of_all: Tensor, first: int, end: int, time: int) -> Tensor:
         """The matrices of a step, [B, S, n (C or Q), Q], of some entries."""
         each = of_all.shape[3]
-        rows = of_all.view(self.rows, -1, self.most * each, self.steps * self.states)
+        rows = of_all.view(self.rows, -1, self.most * each, self.moments * self.states)
         return rows[:, :, first * each : end * each, time * self.states : (time + 1) * self.states]
 
 
@@ -315,6 +319,11 @@ class _Below(torch.autograd.Function):
             tape.of_below = torch.zeros_like(tape.below)
         tape.of_below[ctx.rows, :, there, :, there] = gradient[:, :, here, :, here]
         return gradient.new_zeros(ctx.shape), None, None, None, None
+
+
+def _rounded(count: int) -> int:
+    """Up to whole vectors, as pushdown.c needs them."""
+    return -count // _LANES * -_LANES
 
 
 def _inverse(x: Tensor) -> Tensor:
