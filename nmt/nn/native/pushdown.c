@@ -256,14 +256,17 @@ INLINE int32_t backward(
     if (!found) return 1;
     double *gradient = found + (n->entries + 1) * each;
     for (int64_t b = 0; b < n->rows; b++) {
-        double factor = inverse(total[b]);
+        double factor = inverse(total[b]), mean = 0.0, *slopes = found + n->dropped * each;
+        const double *own_after = after + b * kept * each;
         memset(found, 0, (size_t)(n->dropped * each) * sizeof(double));
         for (int64_t j = 0; j < kept * C; j++)
-            for (int64_t d = 0; d < C; d++) {
-                int64_t entry = (b * kept * C + j) * C + d;
-                double slope = (of_after ? of_after[entry] : 0.0) + (of_next ? of_next[b * C + d] : 0.0);
-                found[n->dropped * each + j * C + d] = after[entry] > 0.0 ? slope * factor : 0.0;
-            }
+            for (int64_t d = 0; d < C; d++)
+                slopes[j * C + d] =
+                    (of_after ? of_after[(b * kept * C + j) * C + d] : 0.0) + (of_next ? of_next[b * C + d] : 0.0);
+#pragma omp simd reduction(+ : mean)
+        for (int64_t j = 0; j < kept * each; j++) mean += slopes[j] * own_after[j];
+        for (int64_t j = 0; j < kept * each; j++)
+            slopes[j] = own_after[j] > 0.0 ? (slopes[j] - mean) * factor : 0.0;
         const double *own_shares = shares + b * n->entries * each;
         double *exposed = of_exposed + b * tape * n->moments * Q, *own = of_weights + b * C * width;
         double *own_before = before + b * C, *own_of_shares = of_shares + b * n->entries * each;

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
@@ -45,13 +46,13 @@ class StackSequences:
 
     @property
     def top(self) -> Tensor:
-        """[B, C], the weights of the present configurations, of sum 1; with a gradient."""
+        """[B, C], the shares of the present configurations, with a gradient."""
         return self._steps[-1][0]
 
     def advance(self, logits: Tensor) -> None:
         """Takes a step with the transitions of `logits`, [B, transitions]."""
-        rows, time = self._automaton.log_rows(logits), len(self._steps) - 1
-        top, shares, self._mark = _Step.apply(rows, *self._steps[-1], self._mark, self._tape, time)  # type: ignore[no-untyped-call]
+        time = len(self._steps) - 1
+        top, shares, self._mark = _Step.apply(logits, *self._steps[-1], self._mark, self._tape, time)  # type: ignore[no-untyped-call]
         self._steps.append((top, shares))
 
     def after(self, steps: Tensor) -> Stack:
@@ -77,9 +78,9 @@ class _Tape:
         self.rows, self.size, self.states = len(like), automaton.configurations, automaton.states
         self.slots, self.moments = _rounded(self.most), _rounded(steps)
         shape = self.rows, automaton.symbols, self.most
-        self.below = like.new_zeros(*shape, self.size, self.slots, self.states)
+        self.below = _zeros(like, *shape, self.size, self.slots, self.states)
         """[B, S, n, C, n, Q]: below[i→k][c→u,y] by y, i, c, k, u; 0 where not i < k."""
-        self.popped = like.new_zeros(*shape, self.states, self.moments, self.states)
+        self.popped = _zeros(like, *shape, self.states, self.moments, self.states)
         """[B, S, n, Q, T, Q]: popped[k][u,y→r] of each step by y, k, u, step, r."""
         self.of_exposed: Tensor | None = None
         """[B, S, n, C, T, Q], gradients of what pops of each step expose, by y, i, c, step, r."""
@@ -107,13 +108,13 @@ class _Tape:
             return slice(first, first + count), slice(0, count), max(self.base + longest - 1, 0)
         return slice(first, first + count), slice(window - 1 - count, window - 1), window - 1
 
-    def forward(self, log_weights: Tensor, top: Tensor, shares: Tensor, time: int) -> tuple[Saved, Tensor]:
+    def forward(self, logits: Tensor, top: Tensor, shares: Tensor, time: int) -> tuple[Saved, Tensor]:
         """Step `time`, from 0: what its gradient needs, and the top after it."""
         functions = native.pushdown() if top.is_cpu else None
+        weights = self.automaton.log_rows(logits).exp_()
         if functions is not None:
-            return self._forward_in_c(functions, log_weights.exp(), top, shares, time)
-        size, states, first = self.size, self.states, self.first(time)
-        entries, weights = shares.shape[1], log_weights.exp()
+            return self._forward_in_c(functions, weights, top, shares, time)
+        size, states, first, entries = self.size, self.states, self.first(time), shares.shape[1]
         end = first + entries
         after = shares.new_empty(self.rows, entries + 1, size, size)
         torch.mul(top[:, :, None], weights[:, :, :size], out=after[:, entries])
@@ -153,6 +154,7 @@ class _Tape:
         size, first, entries = self.size, self.first(time), shares.shape[1]
         found = sum(part for part in (of_after, None if of_top is None else of_top[:, None, None]) if part is not None)
         assert isinstance(found, Tensor)
+        found = found - (found * after).sum(dim=(1, 2, 3), keepdim=True)
         found = found * (after > 0.0) * _inverse(total)
         if self._dropped(time):
             found = torch.nn.functional.pad(found, (0, 0, 0, 0, 1, 0))
@@ -200,7 +202,7 @@ class _Tape:
 
     def _make_room(self) -> None:
         if self.of_exposed is None:
-            self.of_exposed = self.below.new_zeros((*self.below.shape[:4], self.moments, self.states))
+            self.of_exposed = _zeros(self.below, *self.below.shape[:4], self.moments, self.states)
 
     def _forward_in_c(
         self, functions: ctypes.CDLL, weights: Tensor, top: Tensor, shares: Tensor, time: int
@@ -271,15 +273,15 @@ class _Step(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,  # noqa: ANN401 -- torch gives it no type
-        log_weights: Tensor,
+        logits: Tensor,
         top: Tensor,
         shares: Tensor,
         mark: Tensor,
         tape: _Tape,
         time: int,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        saved, now = tape.forward(log_weights, top, shares, time)
-        ctx.tape, ctx.time = tape, time
+        saved, now = tape.forward(logits, top, shares, time)
+        ctx.tape, ctx.time, ctx.shape, ctx.dtype = tape, time, logits.shape, logits.dtype
         ctx.save_for_backward(*saved)
         ctx.set_materialize_grads(False)
         return now, saved.after, mark.clone()
@@ -291,10 +293,13 @@ class _Step(torch.autograd.Function):
         upper = time + 1 if mark is None else int(mark)
         if of_top is None and of_after is None:
             of_top = torch.zeros_like(saved.top)
-        found = ctx.tape.backward(of_top, of_after, saved, time, upper)
+        of_rows, *found = ctx.tape.backward(of_top, of_after, saved, time, upper)
+        if ctx.tape.automaton.normalized:
+            of_rows -= saved.weights * of_rows.sum(dim=-1, keepdim=True)
         if time == 0:
             ctx.tape.of_below = None  # another backward pass begins anew
-        return *found, saved.total.new_tensor(float(upper)), None, None
+        of_logits = of_rows.view(ctx.shape).to(ctx.dtype)
+        return of_logits, *found, saved.total.new_tensor(float(upper)), None, None
 
 
 class _Below(torch.autograd.Function):
@@ -324,6 +329,11 @@ class _Below(torch.autograd.Function):
 def _rounded(count: int) -> int:
     """Up to whole vectors, as pushdown.c needs them."""
     return -count // _LANES * -_LANES
+
+
+def _zeros(like: Tensor, *shape: int) -> Tensor:
+    """On a CPU, of memory that takes no time until it is touched: half of a tape never is."""
+    return torch.from_numpy(np.zeros(shape)) if like.is_cpu else like.new_zeros(shape)
 
 
 def _inverse(x: Tensor) -> Tensor:

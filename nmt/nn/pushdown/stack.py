@@ -46,7 +46,7 @@ class Stack(Rows):
     below: Tensor
     """[rows, S, n - 1, C, n - 1, Q], by the symbol y, i, c, k and state u of below[i→k][c→u,y], for i < k."""
     top: Tensor
-    """[rows, C], the weights of the present configurations, of sum 1."""
+    """[rows, C], the shares of the present configurations, of sum 1; 0 if no run is possible."""
 
     @classmethod
     def empty(cls, automaton: Automaton, like: Tensor, rows: int) -> Self:
@@ -73,8 +73,7 @@ class Stack(Rows):
 
 def reading(automaton: Automaton, top: Tensor, *, with_states: bool) -> Tensor:
     """The distribution over configurations, or over the symbol on top: [rows, C] to [rows, C or S]."""
-    shares = top / top.sum(dim=-1, keepdim=True).clamp(min=LEAST)
-    return shares if with_states else torch.unflatten(shares, -1, (automaton.states, -1)).sum(dim=-2)
+    return top if with_states else torch.unflatten(top, -1, (automaton.states, -1)).sum(dim=-2)
 
 
 def advance(automaton: Automaton, stack: Stack, weights: Transitions) -> Stack:
@@ -104,7 +103,7 @@ def advance(automaton: Automaton, stack: Stack, weights: Transitions) -> Stack:
     after = torch.cat([after, pushed], dim=1)
     if automaton.window is not None and entries == automaton.window:
         after, below = after[:, 1:], below[:, :, 1:, :, 1:]
-    after = _divided(after, after.detach().sum(dim=(1, 2, 3), keepdim=True))
+    after = _divided(after, after.sum(dim=(1, 2, 3), keepdim=True))
     after = after * (after > LEAST)
     return Stack(after, below, after.sum(dim=(1, 2)))
 
