@@ -172,7 +172,7 @@ class NondeterministicStack(Cell[StackState]):
         # in the weights' dtype: under autocast, sums over time must not be bf16 as the products are
         states: list[CellState] = [self.cell.empty(next(self.parameters()), len(x))]
         projected, past = self.norms.read_inputs(self.project(x), mask, states[0].past)
-        stacks = StackSequences(self.automaton, x, len(x), x.shape[1])
+        stacks = StackSequences(self.automaton, Stack.empty(self.automaton, x, len(x)), x.shape[1])
         for position, inputs in enumerate(projected.unbind(1)):
             norm = NormStep(self.norms, past, None if mask is None else mask[:, position])
             state = self._controlled(inputs, stacks.top, states[-1], norm)

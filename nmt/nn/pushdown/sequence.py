@@ -23,26 +23,26 @@ from nmt.nn.pushdown.stack import LEAST, Stack
 
 
 _LANES = 8
+_LEAST_STEPS = 32
+"""Of a tape, unless the sequence ends."""
 
 
 class StackSequences:
-    """The stacks of B sequences that start empty and take the same number of steps.
+    """The stacks of B sequences that take the same number of steps.
 
     Args:
+        stack: the stacks before the first step, [B] rows.
         automaton: the automaton.
-        like: the device.
-        rows: B.
         steps: the most steps that will be taken.
     """
 
-    def __init__(self, automaton: Automaton, like: Tensor, rows: int, steps: int) -> None:
-        base = 1 if automaton.bottom == "free" else 0
-        top = Stack.empty(automaton, like, rows).top
-        shares = top.new_zeros(rows, base, *[automaton.configurations] * 2)
-        shares[:, :, 0, 0] = 1.0
-        self._automaton, self._steps = automaton, [(top, shares)]
-        self._mark = top.new_zeros(())
-        self._tape = _Tape(automaton, top, base, steps)
+    def __init__(self, automaton: Automaton, stack: Stack, steps: int) -> None:
+        self._automaton, self._most = automaton, steps
+        self._steps = [(stack.top, stack.shares)]
+        self._tapes = list[tuple[_Tape, int]]()
+        """Each with the number of steps before it."""
+        self._mark = stack.top.new_zeros(())
+        self._begin(stack)
 
     @property
     def top(self) -> Tensor:
@@ -51,8 +51,13 @@ class StackSequences:
 
     def advance(self, logits: Tensor) -> None:
         """Takes a step with the transitions of `logits`, [B, transitions]."""
+        tape, start = self._tapes[-1]
         time = len(self._steps) - 1
-        top, shares, self._mark = _Step.apply(logits, *self._steps[-1], self._mark, self._tape, time)  # type: ignore[no-untyped-call]
+        if time - start == tape.steps:
+            steps = torch.full((len(logits),), time, device=logits.device)
+            self._begin(self.after(steps))
+            tape, start = self._tapes[-1]
+        top, shares, self._mark = _Step.apply(logits, *self._steps[-1], self._mark, tape, time - start)  # type: ignore[no-untyped-call]
         self._steps.append((top, shares))
 
     def after(self, steps: Tensor) -> Stack:
@@ -60,21 +65,32 @@ class StackSequences:
         longest = int(steps.max())
         shares, below, rows = [], [], []
         for time in sorted(set(steps.tolist())):
+            tape, start = next((tape, start) for tape, start in self._tapes[::-1] if start <= time)
             chosen = torch.nonzero(steps == time).squeeze(1)
             top, all_shares = self._steps[time]
             rows.append(chosen)
-            shares.append(self._tape.fitted(all_shares[chosen], time, longest))
-            below.append(_Below.apply(top, self._tape, chosen, time, longest))  # type: ignore[no-untyped-call]
+            shares.append(tape.fitted(all_shares[chosen], time, longest))
+            below.append(_Below.apply(top, tape, chosen, time - start, longest - start))  # type: ignore[no-untyped-call]
         back = torch.cat(rows).argsort()
         tops = torch.stack([top for top, _ in self._steps])[steps, torch.arange(len(steps), device=steps.device)]
         return Stack(torch.cat(shares)[back], torch.cat(below)[back], tops)
+
+    def _begin(self, stack: Stack) -> None:
+        """Begins a new tape. With a window each is so short that the time it takes to make it does not count."""
+        window, start = self._automaton.window, len(self._steps) - 1
+        steps = self._most - start
+        tape = _Tape(self._automaton, stack, steps if window is None else min(steps, max(window, _LEAST_STEPS)))
+        self._mark = _Begin.apply(stack.below, tape)  # type: ignore[no-untyped-call]
+        self._steps[-1] = stack.top, stack.shares
+        self._tapes.append((tape, start))
 
 
 class _Tape:
     """The numbers of all steps, unknown to autograd."""
 
-    def __init__(self, automaton: Automaton, like: Tensor, base: int, steps: int) -> None:
-        self.automaton, self.base, self.most = automaton, base, base + steps
+    def __init__(self, automaton: Automaton, stack: Stack, steps: int) -> None:
+        like, self.base = stack.top, stack.shares.shape[1]
+        self.automaton, self.steps, self.most = automaton, steps, self.base + steps
         self.rows, self.size, self.states = len(like), automaton.configurations, automaton.states
         self.slots, self.moments = _rounded(self.most), _rounded(steps)
         shape = self.rows, automaton.symbols, self.most
@@ -86,6 +102,9 @@ class _Tape:
         """[B, S, n, C, T, Q], gradients of what pops of each step expose, by y, i, c, step, r."""
         self.of_below: Tensor | None = None
         """As `below`, gradients from outside."""
+        self.begun = stack.below.shape[2]
+        """Entries with others above them at time 0."""
+        self.below[:, :, : self.begun, :, : self.begun] = stack.below.detach()
 
     def first(self, time: int) -> int:
         """The first entry that counts at a time."""
@@ -107,6 +126,16 @@ class _Tape:
         if window is None:
             return slice(first, first + count), slice(0, count), max(self.base + longest - 1, 0)
         return slice(first, first + count), slice(window - 1 - count, window - 1), window - 1
+
+    def of_begun(self, upper: int) -> Tensor:
+        """The gradient of what is below at time 0, as in a `Stack`, when those of `upper` steps are known."""
+        begun = slice(self.begun)
+        found = torch.zeros_like(self.below[:, :, begun, :, begun])
+        if self.of_exposed is not None:
+            exposed = self.of_exposed[:, :, begun, :, :upper].flatten(4, 5).flatten(2, 3)
+            popped = self.popped[:, :, begun, :, :upper].flatten(4, 5).flatten(2, 3)
+            found += (exposed @ popped.mT).view_as(found)
+        return found if self.of_below is None else found + self.of_below[:, :, begun, :, begun]
 
     def forward(self, logits: Tensor, top: Tensor, shares: Tensor, time: int) -> tuple[Saved, Tensor]:
         """Step `time`, from 0: what its gradient needs, and the top after it."""
@@ -214,7 +243,7 @@ class _Tape:
         native.check(functions.step_forward(self._sizes(time, entries), *(part.data_ptr() for part in given)))
         return saved, now
 
-    def _backward_in_c(  # noqa: PLR0913
+    def _backward_in_c(
         self,
         functions: ctypes.CDLL,
         of_top: Tensor | None,
@@ -296,10 +325,26 @@ class _Step(torch.autograd.Function):
         of_rows, *found = ctx.tape.backward(of_top, of_after, saved, time, upper)
         if ctx.tape.automaton.normalized:
             of_rows -= saved.weights * of_rows.sum(dim=-1, keepdim=True)
-        if time == 0:
+        if time == 0 and not ctx.needs_input_grad[3]:
             ctx.tape.of_below = None  # another backward pass begins anew
         of_logits = of_rows.view(ctx.shape).to(ctx.dtype)
         return of_logits, *found, saved.total.new_tensor(float(upper)), None, None
+
+
+class _Begin(torch.autograd.Function):
+    """Gives the gradient of what was below before the first step, from the mark of that step."""
+
+    @staticmethod
+    def forward(ctx: Any, below: Tensor, tape: _Tape) -> Tensor:  # noqa: ANN401
+        ctx.tape = tape
+        return below.new_zeros(())
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, mark: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
+        found = ctx.tape.of_begun(int(mark))
+        ctx.tape.of_below = None  # another backward pass begins anew
+        return found, None
 
 
 class _Below(torch.autograd.Function):

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import itertools
 import math
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from nmt.nn import native
+from nmt.nn.pushdown import sequence
 from nmt.nn.pushdown.automaton import Automaton, Transitions
 from nmt.nn.pushdown.runs import Lattice, most_probable_run
 from nmt.nn.pushdown.sequence import StackSequences
 from nmt.nn.pushdown.stack import Stack, advance, reading
 from tests.unit.nn.pushdown.enumeration import courses, tops
+from tests.without_native import without_library
 
 KINDS = list(itertools.product([False, True], ["free", "fixed"]))
 every_kind = pytest.mark.parametrize(("normalized", "bottom"), KINDS)
@@ -40,9 +44,10 @@ def stepped(machine: Automaton, logits: Tensor, stack: Stack | None = None) -> t
     return torch.stack(readings), stack
 
 
-def at_once(machine: Automaton, logits: Tensor) -> tuple[Tensor, StackSequences]:
+def at_once(machine: Automaton, logits: Tensor, stack: Stack | None = None) -> tuple[Tensor, StackSequences]:
     """The same for whole sequences."""
-    stacks, readings = StackSequences(machine, logits, logits.shape[1], len(logits)), []
+    stack = stack or Stack.empty(machine, logits, logits.shape[1])
+    stacks, readings = StackSequences(machine, stack, len(logits)), []
     for step in logits:
         stacks.advance(step)
         readings.append(reading(machine, stacks.top, with_states=True))
@@ -99,9 +104,19 @@ def test_normalised_transitions_never_gain_mass(bottom: Any) -> None:
 
 @every_kind
 @pytest.mark.parametrize("window", [None, 3, 1])
-def test_whole_sequences_are_their_steps_with_their_gradients(normalized: bool, bottom: Any, window: Any) -> None:
-    """And the stacks of sequences of any length at their ends."""
-    machine = automaton(normalized=normalized, bottom=bottom, window=window)
+@pytest.mark.parametrize("in_c", [False, True])
+def test_whole_sequences_are_their_steps_with_their_gradients(
+    normalized: bool, bottom: Any, window: Any, in_c: bool
+) -> None:
+    """And the stacks of sequences of any length at their ends; with sizes that C was compiled for, and others."""
+    if in_c and native.pushdown() is None:
+        pytest.skip("the C functions were not compiled")
+    with nullcontext() if in_c else without_library():
+        for states, symbols in ((2, 3), (3, 3), (1, 2)):
+            whole_sequences_are_steps(automaton(states, symbols, normalized=normalized, bottom=bottom, window=window))
+
+
+def whole_sequences_are_steps(machine: Automaton) -> None:
     logits = drawn(machine, 8, 4).requires_grad_()
     lengths = torch.tensor([8, 0, 3, 5])
     real = torch.arange(8)[:, None] < lengths
@@ -151,14 +166,24 @@ def test_a_window_as_long_as_the_sequence_changes_nothing(normalized: bool, bott
     assert not torch.allclose(short[3:], expected[3:])
 
 
+@every_kind
 @pytest.mark.parametrize("window", [None, 3])
-def test_a_sequence_in_two_parts_is_the_whole(window: Any) -> None:
-    machine = automaton(window=window)
-    logits = drawn(machine, 9, 2)
-    whole, _ = stepped(machine, logits)
+def test_a_sequence_in_parts_is_the_whole(
+    normalized: bool, bottom: Any, window: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sequence, "_LEAST_STEPS", 4)  # one part is on several tapes
+    machine = automaton(normalized=normalized, bottom=bottom, window=window)
+    logits = drawn(machine, 15, 2).requires_grad_()
+    whole, end = stepped(machine, logits)
     first, stacks = at_once(machine, logits[:5])
-    second, _ = stepped(machine, logits[5:], stacks.after(torch.tensor([5, 5])))
-    torch.testing.assert_close(torch.cat([first, second]), whole)
+    second, stacks = at_once(machine, logits[5:], stacks.after(torch.tensor([5, 5])))
+    found, expected = (
+        [torch.cat([first, second]), *stacks.after(torch.tensor([10, 10])).tensors()],
+        [whole, *end.tensors()],
+    )
+    torch.testing.assert_close(found, expected)
+    slopes = [torch.autograd.grad([part.square().sum() for part in parts], logits)[0] for parts in (found, expected)]
+    torch.testing.assert_close(*slopes)
 
 
 @every_kind
