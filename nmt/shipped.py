@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import chain
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -14,18 +13,17 @@ _TASKS = "studies/tasks"
 
 
 def shipped_recipes() -> dict[str, Path]:
-    """The file of each recipe, by name, in alphabetical order: <corpus>_<source>_<target>/<system>, or
-    studies/tasks/<task>.
+    """The file of each recipe, by name, in alphabetical order: <corpus>_<source>_<target>/<system>, with a subfolder
+    between them for recipes that belong together, or studies/tasks/<task>.
     """
     folder = _folder()
-    return _named(folder, chain(folder.glob("*/*.yaml"), folder.glob(f"{_TASKS}/*.yaml"))) if folder else {}
+    return _named(folder, set(folder.rglob("*.yaml")) - set(_studies(folder))) if folder else {}
 
 
 def shipped_studies() -> dict[str, Path]:
     """The file of each study, by name, in alphabetical order: studies/<claim>/<study>."""
     folder = _folder()
-    files = [file for file in folder.glob("studies/*/*.yaml") if file.parent != folder / _TASKS] if folder else []
-    return _named(folder, files) if folder else {}
+    return _named(folder, _studies(folder)) if folder else {}
 
 
 def shipped_recipe(name: str) -> Path | None:
@@ -48,6 +46,10 @@ def _bare(name: str) -> str:
 
 def _folder() -> Path | None:
     return next((folder for folder in _FOLDERS if folder.is_dir()), None)
+
+
+def _studies(folder: Path) -> list[Path]:
+    return [file for file in folder.glob("studies/*/*.yaml") if file.parent != folder / _TASKS]
 
 
 def _named(folder: Path, files: Iterable[Path]) -> dict[str, Path]:

@@ -51,17 +51,12 @@ class Example:
     answer: Sequence[str]
 
 
-class Synthetic(CorpusOptions):
-    """A made task. Inputs and answers consist of symbols separated by blanks: use the tokenizer `symbols`.
+class SyntheticText(CorpusOptions):
+    """Made text of one or two sides. It consists of symbols separated by blanks: use the tokenizer `symbols`.
 
-    The same options give the same files on every machine. Inputs of the validation and test sets do not occur in
-    training, as far as the task has enough different ones. Validation and test sets do not depend on `pairs`.
+    The same options give the same files on every machine. Validation and test sets do not depend on `pairs`.
     """
 
-    source: LanguageCode | None = "input"
-    """Name of the inputs, as the language to translate from."""
-    target: LanguageCode = "answer"
-    """Name of the answers, as the language to translate into."""
     pairs: Annotated[int, Field(ge=1, le=10_000_000)] = 20_000
     """Number of training examples."""
     validation_pairs: Annotated[int, Field(ge=1, le=1_000_000)] = 500
@@ -73,6 +68,70 @@ class Synthetic(CorpusOptions):
     cleaning: KeepEverything = KeepEverything()
     """Which training pairs are kept; by default all."""
 
+    @property
+    def test_sets(self) -> tuple[str, ...]:
+        """Names of the test sets."""
+        return ("test",)
+
+    def test_size(self, split: str) -> int:
+        """Number of examples of a test set."""
+        return self.test_pairs
+
+    @abstractmethod
+    def row(self, random: Random, split: str, number: int) -> tuple[str, ...]:
+        """Draws an example: one line for each side.
+
+        Args:
+            random: the source of randomness.
+            split: `training`, `validation` or one of `test_sets`.
+            number: its number in the split, from 0, for sets whose classes are balanced.
+        """
+
+    def fetch(self, directory: Path, progress: ShowProgress = unseen) -> RawCorpus:
+        """Writes `<split>.<source>` and `<split>.<target>`, unless they exist intact."""
+        splits = (*self.test_sets, "validation", "training")
+        made_by = {
+            "generator": source_digest(Path(__file__).parent),
+            **self.model_dump(mode="json", exclude={"cleaning", "source", "target"}),
+        }
+        generate_files(directory, made_by, splits, self.languages, self._splits)
+        files = {split: text_at(directory, split, self.languages) for split in splits}
+        tests = {name: files[name] for name in self.test_sets}
+        return RawCorpus(training=(files["training"],), validation=files["validation"], tests=tests)
+
+    def _splits(self) -> Mapping[str, Iterable[tuple[str, ...]]]:
+        splits, held = dict[str, Iterable[tuple[str, ...]]](), set[str]()
+        sizes = {**{name: self.test_size(name) for name in self.test_sets}, "validation": self.validation_pairs}
+        for split, size in sizes.items():
+            rows = list(self._drawn(split, size, frozenset(held)))
+            held.update(row[0] for row in rows)
+            splits[split] = rows
+        return {**splits, "training": self._drawn("training", self.pairs, held)}
+
+    def _drawn(self, split: str, size: int, held: Container[str]) -> Iterator[tuple[str, ...]]:
+        """Rows of one split, drawn again while another split has their first side."""
+        random = Random(f"{self.kind} {split} {self.seed}")
+        for number in range(size):
+            row = self.row(random, split, number)
+            for _ in range(_ATTEMPTS):
+                if row[0] not in held:
+                    break
+                row = self.row(random, split, number)
+            yield row
+
+
+class Synthetic(SyntheticText):
+    """A made task. Inputs and answers consist of symbols separated by blanks: use the tokenizer `symbols`.
+
+    The same options give the same files on every machine. Inputs of the validation and test sets do not occur in
+    training, as far as the task has enough different ones. Validation and test sets do not depend on `pairs`.
+    """
+
+    source: LanguageCode | None = "input"
+    """Name of the inputs, as the language to translate from."""
+    target: LanguageCode = "answer"
+    """Name of the answers, as the language to translate into."""
+
     @model_validator(mode="after")
     def _has_inputs(self) -> Self:
         if self.source is None:
@@ -81,11 +140,6 @@ class Synthetic(CorpusOptions):
                 "and choose a translation model"
             )
         return self
-
-    @property
-    def test_sets(self) -> tuple[str, ...]:
-        """Names of the test sets."""
-        return ("test",)
 
     @abstractmethod
     def example(self, random: Random, split: str, number: int) -> Example:
@@ -109,39 +163,8 @@ class Synthetic(CorpusOptions):
             Yardstick("optimum", tuple(map(right_guess, answers))),
         )
 
-    def fetch(self, directory: Path, progress: ShowProgress = unseen) -> RawCorpus:
-        """Writes `<split>.<source>` and `<split>.<target>`, unless they exist intact."""
-        splits = (*self.test_sets, "validation", "training")
-        made_by = {
-            "generator": source_digest(Path(__file__).parent),
-            **self.model_dump(mode="json", exclude={"cleaning", "source", "target"}),
-        }
-        generate_files(directory, made_by, splits, self.languages, self._splits)
-        files = {split: text_at(directory, split, self.languages) for split in splits}
-        tests = {name: files[name] for name in self.test_sets}
-        return RawCorpus(training=(files["training"],), validation=files["validation"], tests=tests)
-
-    def _splits(self) -> Mapping[str, Iterable[tuple[str, ...]]]:
-        splits, held = dict[str, Iterable[tuple[str, ...]]](), set[str]()
-        sizes = {**dict.fromkeys(self.test_sets, self.test_pairs), "validation": self.validation_pairs}
-        for split, size in sizes.items():
-            rows = list(self._drawn(split, size, frozenset(held)))
-            held.update(row[0] for row in rows)
-            splits[split] = rows
-        return {**splits, "training": self._drawn("training", self.pairs, held)}
-
-    def _drawn(self, split: str, size: int, held: Container[str]) -> Iterator[tuple[str, ...]]:
-        """Rows of one split, drawn again while another split has their first side."""
-        random = Random(f"{self.kind} {split} {self.seed}")
-        for number in range(size):
-            row = self._row(random, split, number)
-            for _ in range(_ATTEMPTS):
-                if row[0] not in held:
-                    break
-                row = self._row(random, split, number)
-            yield row
-
-    def _row(self, random: Random, split: str, number: int) -> tuple[str, ...]:
+    def row(self, random: Random, split: str, number: int) -> tuple[str, ...]:
+        """Input and answer of an example."""
         example = self.example(random, split, number)
         return " ".join(example.source), " ".join(example.answer)
 

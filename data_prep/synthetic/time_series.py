@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from data_prep.synthetic.base import Distribution, Example, Synthetic, numerals
+from data_prep.synthetic.base import Distribution, SyntheticText, numerals
 from nmt.data.corpus import LanguageCode, Text
 from nmt.data.yardstick import Guess, Yardstick, guess_by_position
 from nmt.text import read_lines
@@ -28,7 +28,7 @@ _FORGOTTEN = 1e-6
 """A shock is forgotten when its effect is never again above this."""
 
 
-class TimeSeries(Synthetic):
+class TimeSeries(SyntheticText):
     """A time series, one number a token, to be predicted by a language model from what came before.
 
         x_t = sum of autoregressive_i x_(t-i) + shock_t + sum of moving_average_j shock_(t-j)
@@ -58,10 +58,6 @@ class TimeSeries(Synthetic):
     """Weights of the last shocks, the newest first."""
 
     @model_validator(mode="after")
-    def _has_inputs(self) -> Self:
-        return self  # it has none
-
-    @model_validator(mode="after")
     def _is_stationary(self) -> Self:
         if len(self._responses) == _LONGEST_MEMORY:
             raise ValueError(
@@ -70,7 +66,7 @@ class TimeSeries(Synthetic):
             )
         return self
 
-    def example(self, random: Random, split: str, number: int) -> Example:
+    def row(self, random: Random, split: str, number: int) -> tuple[str, ...]:
         """A stretch of the process, which starts from zeros long before."""
         past, shocks = [0.0] * len(self.autoregressive), [0.0] * len(self.moving_average)
         values = []
@@ -79,7 +75,7 @@ class TimeSeries(Synthetic):
             value = _weighted(self.autoregressive, past) + _weighted(self.moving_average, shocks) + shock
             past, shocks = [value, *past][: len(past)], [shock, *shocks][: len(shocks)]
             values.append(value)
-        return Example((), [str(self._level(value)) for value in values[-self.length :]])
+        return (" ".join(str(self._level(value)) for value in values[-self.length :]),)
 
     def blind(self) -> Sequence[Distribution]:
         """The stationary distribution, at each position."""
@@ -93,9 +89,6 @@ class TimeSeries(Synthetic):
             Yardstick("trivial: past not read", tuple(guess_by_position(blind, line) for line in lines)),
             Yardstick("linear forecast with the true parameters", tuple(self._forecasts(lines))),
         )
-
-    def _row(self, random: Random, split: str, number: int) -> tuple[str, ...]:
-        return (" ".join(self.example(random, split, number).answer),)
 
     @cached_property
     def _responses(self) -> list[float]:

@@ -6,11 +6,11 @@ import itertools
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from nmt.data.duplicates import DuplicateFinder
+from nmt.data.duplicates import DuplicateFinder, row_digest
 from nmt.data.held import HeldSets, Overlap
 from nmt.data.pairs import MonolingualFile, RawCorpus, Text, read_rows, row_writer, text_at
 from nmt.data.progress import ShowProgress, unseen, watched
@@ -19,6 +19,7 @@ from nmt.options import Options, PositiveFloat, Size, Total
 from nmt.text import REPLACEMENT, clean_line, is_blank
 
 _EXAMPLES = 5
+_SHARE, _DIGESTS = b"share", 2**128
 
 
 Unit = Literal["pairs", "lines"]
@@ -46,6 +47,9 @@ class Cleaning(Options):
     overlap: Literal["keep", "drop", "drop_sources"] = "keep"
     """Training pairs that also occur in the validation or a test set; they inflate its scores. They are always counted;
     `drop` removes those that match on both sides, `drop_sources` those with the same source."""
+    share: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
+    """Share of the remaining pairs that is kept, drawn at random by their text: 0.1 shows what a tenth of the corpus is
+    worth. A smaller share is part of a larger one."""
 
     def fault(self, *row: str) -> str | None:
         """Name, as in the report, of the first rule that a cleaned row breaks; None if the row is kept."""
@@ -66,6 +70,10 @@ class Cleaning(Options):
             return "max_word_ratio"
         return None
 
+    def draws(self, *row: str) -> bool:
+        """Whether a cleaned row belongs to the share that is kept."""
+        return self.share == 1.0 or int.from_bytes(row_digest(*row, key=_SHARE)) < self.share * _DIGESTS
+
 
 RULES = (
     "empty",
@@ -76,6 +84,7 @@ RULES = (
     "max_word_ratio",
     "duplicate",
     "overlap",
+    "share",
 )
 """In the order in which they apply; a pair is counted under the first one it breaks."""
 
@@ -275,6 +284,9 @@ class _TrainingCleaner:
                     same_source and self._cleaning.overlap == "drop_sources"
                 ):
                     self._drop("overlap", where)
+                    continue
+                if not self._cleaning.draws(*row):
+                    self._drop("share", where)
                     continue
                 self._kept += 1
                 write(row)

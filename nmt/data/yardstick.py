@@ -15,8 +15,8 @@ class Guess:
     """The answer that it prefers."""
     log_probabilities: tuple[float, ...]
     """Natural log of the probability of each blank-separated token of the reference, and finally of its end."""
-    correct: int
-    """How many of these it ranks first."""
+    correct: int | None
+    """How many of these it ranks first; None if that is not known, and there is no token accuracy."""
 
 
 @dataclass(frozen=True)
@@ -51,3 +51,12 @@ def right_guess(reference: str) -> Guess:
     """The guess of a strategy that is certain of the right answer."""
     tokens = len(reference.split()) + 1
     return Guess(reference, (0.0,) * tokens, tokens)
+
+
+def whole_line_guess(reference: str, log_probability: float) -> Guess:
+    """The guess of a strategy of which the probability of the whole line is known, its end included.
+
+    Each token gets an equal share of it.
+    """
+    tokens = len(reference.split()) + 1
+    return Guess(reference, (log_probability / tokens,) * tokens, None)

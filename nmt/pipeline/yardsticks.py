@@ -69,7 +69,7 @@ def measure_yardsticks(
                     [references[name]],
                     f"{yardstick.name} of {name}",
                     words[name],
-                    named,
+                    _measurable(named, yardstick),
                     _totals(yardstick, references[name]),
                 ).json()
                 for yardstick in yardsticks
@@ -91,10 +91,17 @@ def _is_split_at_blanks(lines: Iterable[str], tokenizer: Tokenizer) -> bool:
     return all(len(tokenizer.encode(clean_line(line))) == len(line.split()) for line in lines)
 
 
+def _measurable(named: Sequence[MeasureName], yardstick: Yardstick) -> Sequence[MeasureName]:
+    """The measures that the strategy has: no token accuracy unless it is known which tokens it ranks first."""
+    if all(guess.correct is not None for guess in yardstick.guesses):
+        return named
+    return [name for name in named if name != "token_accuracy"]
+
+
 def _totals(yardstick: Yardstick, references: Sequence[str]) -> TokenTotals:
     """The strategy's sums over the reference tokens."""
     return TokenTotals(
         tokens=sum(len(guess.log_probabilities) for guess in yardstick.guesses),
-        correct=sum(guess.correct for guess in yardstick.guesses),
+        correct=sum(guess.correct or 0 for guess in yardstick.guesses),
         log_probability=sum(sum(guess.log_probabilities) for guess in yardstick.guesses),
     ).with_text(references)

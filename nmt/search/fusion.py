@@ -8,7 +8,6 @@ from typing import Any, Generic
 from torch import Tensor
 
 from nmt.models.base import Decoder, State, StepOutput
-from nmt.nn.kernels.continuations import to_log_probabilities
 from nmt.search.base import MemoryT, StateT, StepModel
 
 
@@ -29,7 +28,7 @@ class FusedModel(Generic[MemoryT, StateT]):
     Args:
         model: the translation model.
         language_model: with the same target vocabulary; it reads BOS first, as in training.
-        weight: at least 0. At 0 the language model is not asked, and the scores are those of the translation model.
+        weight: above 0; at 0 the translation model alone gives the same at less cost.
     """
 
     def __init__(self, model: StepModel[MemoryT, StateT], language_model: Decoder[Any], weight: float) -> None:
@@ -41,23 +40,16 @@ class FusedModel(Generic[MemoryT, StateT]):
 
     def init_state(self, memory: MemoryT, beam_size: int, max_length: int) -> FusedState[StateT]:
         """The states of empty hypotheses."""
-        language_model = (
-            self.language_model.init_state(len(memory.mask), beam_size, max_length) if self.weight else _Nothing()
+        return FusedState(
+            self.model.init_state(memory, beam_size, max_length),
+            self.language_model.init_state(len(memory.mask), beam_size, max_length),
         )
-        return FusedState(self.model.init_state(memory, beam_size, max_length), language_model)
 
     def step(
         self, tokens: Tensor, memory: MemoryT, state: FusedState[StateT], *, need_attention: bool = False
     ) -> StepOutput[FusedState[StateT]]:
         """The sums [B, K, V] in place of logits."""
         own = self.model.step(tokens, memory, state.translation, need_attention=need_attention)
-        if not self.weight:
-            return StepOutput(own.logits, own.attention, FusedState(own.state, state.language_model), own.normalized)
         other = self.language_model.step(tokens, state.language_model)
-        scores = own.scores().add_(to_log_probabilities(other.logits), alpha=self.weight)
+        scores = own.scores().add_(other.scores(), alpha=self.weight)
         return StepOutput(scores, own.attention, FusedState(own.state, other.state), normalized=True)
-
-
-@dataclass
-class _Nothing(State):
-    """The state of a language model that is not asked."""

@@ -9,6 +9,7 @@ from typing import Literal
 
 from nmt.conflict import Conflict
 from nmt.digest import file_digest
+from nmt.errors import UserError
 from nmt.options import InputPath, Options
 from nmt.tokenizer.base import TokenizerPair
 from nmt.tokenizer.folder import DESCRIPTION, save_tokenizers
@@ -78,4 +79,11 @@ class ExistingTokenizer(Options):
 
     @cached_property
     def _pair(self) -> TokenizerPair:
+        if not (self._folder / DESCRIPTION).exists():
+            raise UserError(
+                str(self.directory),
+                "a model directory, or its folder tokenizer/",
+                f"no {DESCRIPTION} there",
+                "`nmt run RECIPE` makes one, in runs/<corpus>_<source>_<target>/<recipe name>/tokenizer.",
+            )
         return load_tokenizers(self._folder)

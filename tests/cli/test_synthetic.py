@@ -75,3 +75,33 @@ def test_measures_of_tokens_are_left_out_with_tokens_that_are_not_symbols(recipe
     succeed("run", recipe, *overrides, "--runs", recipe.parent / "runs")
     report = json.loads((run.with_name("pieces") / "report.json").read_text(encoding="utf-8"))
     assert list(report["yardsticks"]["test"]["optimum"]) == ["exact_match", "lines"]
+
+
+LANGUAGE_MODEL = """\
+task: language_model
+corpus: {kind: context_free, lengths: [3, 9], test_lengths: [10, 13], pairs: 60, validation_pairs: 10, test_pairs: 3}
+tokenizer: {kind: symbols}
+model: {kind: recurrent_lm, layers: 1, model_dim: 8}
+training:
+  updates: 2
+  batch_tokens: 200
+  processes: 1
+  schedule: {kind: constant, learning_rate: 0.01}
+evaluation: {measures: [perplexity, token_accuracy]}
+"""
+
+
+def test_a_language_model_is_compared_with_the_lower_bound_which_has_no_token_accuracy(tmp_path: Path) -> None:
+    recipe = tmp_path / "tiny.yaml"
+    recipe.write_text(LANGUAGE_MODEL, encoding="utf-8")
+    lines = [line.split() for line in succeed("run", recipe, "--runs", tmp_path / "runs").splitlines()]
+    scored = json.loads((tmp_path / "runs/context_free_string/tiny/report.json").read_text(encoding="utf-8"))
+    of_test = scored["yardsticks"]["test_3_9"]
+    assert list(of_test) == ["trivial: lengths and positions known", "lower bound"]
+    # Strings of 3, 5, 7 and 9 symbols and their ends: 28 tokens with 10 bits to know, or 20 bits without memory,
+    # and 2 bits each for the length.
+    bound = 2 ** ((10 + 4 * 2) / 28)
+    assert of_test["lower bound"]["perplexity"]["score"] == pytest.approx(bound)
+    assert ["lower", "bound", f"{bound:.2f}", "–", "12"] in lines
+    assert of_test["trivial: lengths and positions known"]["perplexity"]["score"] == pytest.approx(2 ** ((20 + 8) / 28))
+    assert "token_accuracy" in of_test["trivial: lengths and positions known"]

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from nmt.shipped import shipped_recipes
 from tests.command import succeed
 from tests.pages import PAGES, ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-RECIPES = sorted(path for path in (ROOT / "recipes").glob("*/*.yaml") if not path.parent.name.startswith("wmt14"))
-"""All but those that test_wmt14.py runs, on archives of its own."""
+RECIPES = [path for name, path in shipped_recipes().items() if not name.startswith(("wmt14", "studies"))]
+"""All but those that test_wmt14.py runs, on archives of its own, and those that test_studies.py runs."""
 
 SHRUNK = ["training.updates=4", "training.validate_every=2", "training.precision=fp32"]
 SHRUNK += ["training.batch_tokens=600", "training.processes=1"]
@@ -34,28 +35,37 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: str(path.relative_to(ROOT / "recipes")))
 def test_every_shipped_recipe_runs(
     recipe: Path, runs: Path, little_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NMT_DATA", str(little_data))
-    settings = [*SHRUNK, *OF_CORPUS[recipe.parent.name.split("_")[0]]]
-    run = runs / recipe.parent.name / recipe.stem
-    if "\ntask: language_model\n" in recipe.read_text(encoding="utf-8"):
-        output = succeed("run", recipe, *settings, VOCABULARY, "--runs", runs)
+    text = recipe.read_text(encoding="utf-8")
+    corpus = OF_CORPUS[recipe.relative_to(ROOT / "recipes").parts[0].split("_")[0]]
+    settings = [*SHRUNK, *corpus]
+    vocabulary = VOCABULARY
+    tokenizer = re.search(r"directory: .*runs/(.*)/tokenizer", text)
+    if tokenizer:  # the run it takes it from may have been run for itself; then it is found
+        of = [*settings, *TRANSLATES, VOCABULARY]
+        succeed("run", ROOT / "recipes" / f"{tokenizer[1]}.yaml", *of, "--runs", runs)
+        vocabulary = f"tokenizer.directory={runs / tokenizer[1] / 'tokenizer'}"
+    if "\ntask: language_model\n" in text:
+        run = runs / "multi30k_de" / recipe.stem
+        output = succeed("run", recipe, *settings, vocabulary, "--runs", runs)
         (scores,) = json.loads((run / "report.json").read_text())["scores"].values()
         assert {"perplexity", "word_perplexity", "bits_per_character"} < set(scores)
         assert f"generate {run / 'model'}" in output
         assert succeed("generate", run, "--lines", 2, "--max-tokens", 3).count("\n") == 2
         return
     settings += TRANSLATES
-    start = re.search(r"start_from: runs/(.*)/model", recipe.read_text(encoding="utf-8"))
+    run = runs / recipe.relative_to(ROOT / "recipes").parts[0] / recipe.stem
+    start = re.search(r"start_from: runs/(.*)/model", text)
     if start:  # what it starts from may have been run for itself; then it is found
         succeed("run", ROOT / "recipes" / f"{start[1]}.yaml", *settings, VOCABULARY, "--runs", runs)
         settings += [f"training.start_from={runs / start[1] / 'model'}", *REFINED]
     else:
-        settings += [VOCABULARY]
-    if "pretraining:" in recipe.read_text(encoding="utf-8"):
+        settings += [vocabulary]
+    if "pretraining:" in text:
         settings += ["model.pretraining.updates=1", *FEW_ITERATIONS]  # one, or that would be all
     output = succeed("run", recipe, *settings, "--runs", runs)
     report = json.loads((run / "report.json").read_text())

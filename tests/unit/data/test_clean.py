@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nmt.data.clean import RULES, Cleaning, CleaningReport, prepare_corpus
@@ -67,6 +67,7 @@ def test_each_rule_by_hand(tmp_path: Path) -> None:
         "max_word_ratio": 1,
         "duplicate": 1,
         "overlap": 0,
+        "share": 0,
     }
     assert tuple(counts) == RULES
     raw = tmp_path / "raw"
@@ -220,3 +221,18 @@ def test_the_boundary_between_the_sides_counts(tmp_path: Path) -> None:
         finder.add("ab", "c")
         finder.add("a", "bc")
         assert list(finder.repeats()) == [False, False]
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.floats(0.05, 1.0), min_size=2, max_size=2).map(sorted))
+def test_a_smaller_share_is_part_of_a_larger_one(tmp_path_factory: pytest.TempPathFactory, shares: list[float]) -> None:
+    pairs = [(f"{number}", f"-{number}") for number in range(1500)]
+    directory, kept = tmp_path_factory.mktemp("share"), list[set[tuple[str, str]]]()
+    for share in shares:
+        report = prepare(directory, [pairs], Cleaning(share=share), pairs[:3])
+        found = read(directory, "train")
+        assert found == [pair for pair in pairs if pair in set(found)], "in order"
+        assert abs(len(found) - share * len(pairs)) < 5 * (len(pairs) * share * (1 - share)) ** 0.5 + 1
+        assert report.dropped["share"].pairs == len(pairs) - len(found)
+        kept.append(set(found))
+    assert kept[0] <= kept[1]

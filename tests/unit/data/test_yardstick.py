@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from nmt.data.yardstick import Guess, guess_by_position, right_guess
+from nmt.data.yardstick import Guess, guess_by_position, right_guess, whole_line_guess
 
 
 def test_a_guess_by_position_prefers_the_most_probable_tokens() -> None:
@@ -19,3 +19,7 @@ def test_what_a_strategy_excludes_has_no_probability() -> None:
 
 def test_a_right_guess_is_certain() -> None:
     assert right_guess("3 1") == Guess("3 1", (0.0, 0.0, 0.0), correct=3)
+
+
+def test_the_probability_of_a_line_is_shared_by_its_tokens() -> None:
+    assert whole_line_guess("a b", -6.0) == Guess("a b", (-2.0, -2.0, -2.0), correct=None)

@@ -24,6 +24,7 @@ from data_prep.synthetic import (
     Memorization,
     Palindromes,
     ParenthesisCounting,
+    Questions,
     Tomita,
     XorAtDistance,
 )
@@ -44,6 +45,7 @@ SMALL: dict[str, tuple[type[Synthetic], Small]] = {
     "palindromes": (Palindromes, {"longest": 12}),
     "xor_at_distance": (XorAtDistance, {"length": 14, "distance": 5}),
     "memorization": (Memorization, {}),
+    "questions": (Questions, {"facts": 3, "statements": (8, 12)}),
 }
 KINDS = pytest.mark.parametrize("kind", list(SMALL))
 
@@ -96,6 +98,24 @@ def answer_of_memory(line: str) -> str:
     return line.split()[::-1][3]
 
 
+def answer_of_a_story(line: str) -> str:
+    """Where the object of the question was before the place of the question."""
+    *story, question = line.removesuffix(" ?").split(" . ")
+    asked, place = question.split()[3], question.split()[-1]
+    journey, where, holder = list[str](), dict[str, str](), ""
+    for statement in story:
+        person, verb, what = statement.split()[0], statement.split()[1], statement.split()[-1]
+        if verb in ("went", "walked"):
+            where[person] = what
+            if holder == person:
+                journey.append(what)
+        elif what == asked:
+            holder = "" if verb in ("dropped", "left") else person
+            journey = journey or [where[person]]
+    assert journey.count(place) == 1
+    return journey[journey.index(place) - 1]
+
+
 ORACLES: dict[str, Callable[[str], str]] = {
     "copy_memory": answer_of_copying,
     "adding": answer_of_adding,
@@ -106,6 +126,7 @@ ORACLES: dict[str, Callable[[str], str]] = {
     "palindromes": answer_of_mirroring,
     "xor_at_distance": answer_of_xor,
     "memorization": answer_of_memory,
+    "questions": answer_of_a_story,
 }
 
 
@@ -177,7 +198,7 @@ def test_cleaning_keeps_long_and_repeated_lines_also_with_a_setting_of_ones_own(
 def test_yardsticks_are_a_blind_strategy_and_the_optimum(kind: str, tmp_path: Path) -> None:
     made = corpus(kind)
     for text in made.fetch(tmp_path).tests.values():
-        blind, optimum = made.yardsticks(text)
+        blind, *_, optimum = made.yardsticks(text)
         answers = [answer for _, answer in read_rows(text)]
         assert (blind.name, optimum.name) == ("trivial: input not read", "optimum")
         assert [guess.answer for guess in optimum.guesses] == answers
@@ -199,6 +220,7 @@ def test_yardsticks_are_a_blind_strategy_and_the_optimum(kind: str, tmp_path: Pa
         Palindromes(marker=False),
         XorAtDistance(length=6, distance=3),
         Memorization(vocabulary=3, longest_distance=4),
+        Questions(facts=1, places=3),
     ],
     ids=lambda made: made.kind,
 )
@@ -305,6 +327,15 @@ def test_strings_of_a_grammar_have_the_lengths_of_their_set(grammar: int, tmp_pa
         ({"kind": "tomita", "grammar": 4, "lengths": [1, 2]}, "grammar 4 rejects no string of lengths=[1, 2]"),
         ({"kind": "tomita", "lengths": [9, 2]}, "the shortest, then the longest, not [9, 2]"),
         ({"kind": "tomita", "lengths": [5, 9], "test_lengths": [5, 9]}, "must differ"),
+        ({"kind": "questions", "facts": 3, "statements": [2, 9]}, "2 statements cannot have facts=3: raise the fewest"),
+        ({"kind": "questions", "statements": [9, 8]}, "statements must be the fewest, then the most, not [9, 8]"),
+        (
+            {"kind": "context_free", "lengths": [5, 5], "language": {"kind": "dyck"}},
+            "dyck has no string of lengths=[5, 5]",
+        ),
+        ({"kind": "context_free", "lengths": [9, 5]}, "lengths must be the shortest, then the longest, not [9, 5]"),
+        ({"kind": "context_free", "test_lengths": [40, 80]}, "must differ"),
+        ({"kind": "context_free", "source": "en"}, "source"),
         ({"kind": "tomita", "source": None}, "which a language model cannot read: leave `source` out"),
         ({"kind": "adding", "length": 1}, "greater than or equal to 2"),
     ],

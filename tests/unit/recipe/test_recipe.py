@@ -33,13 +33,14 @@ def smallest(tmp_path: Path, more: str = "") -> Path:
 
 @pytest.fixture(scope="session")
 def existing(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model directory, for recipes that start from the model of another one."""
+    """A model directory, for recipes that start from the model of another one, or take its tokenizers."""
     return save_tiny_model(tmp_path_factory.mktemp("existing"))
 
 
 def load_shipped(path: Path, existing: Path) -> Recipe:
-    starts = "start_from:" in path.read_text(encoding="utf-8")
-    return load_recipe(path, [f"training.start_from={existing}"] if starts else [])
+    text = path.read_text(encoding="utf-8")
+    of_another = {"start_from:": f"training.start_from={existing}", "kind: existing": f"tokenizer.directory={existing}"}
+    return load_recipe(path, [setting for word, setting in of_another.items() if word in text])
 
 
 def test_measures_are_named_in_a_list(tmp_path: Path) -> None:
@@ -77,8 +78,15 @@ def test_there_are_recipes() -> None:
 def test_every_shipped_recipe_is_valid_and_lies_where_its_runs_will(path: Path, existing: Path) -> None:
     recipe = load_shipped(path, existing)
     assert recipe.name == path.stem
-    assert path.parent.name in (recipe.corpus.name, "tasks")
+    folders = path.relative_to(ROOT / "recipes").parts[:-1]
+    assert recipe.corpus.name in folders or folders[1:] in {("tasks",), ("with_language_model",)}
     assert parameter_counts(recipe.model, recipe.tokenizer)["total"] > 0
+
+
+def test_the_tokenizer_of_a_run_that_does_not_exist_yet(tmp_path: Path) -> None:
+    tokenizer = "tokenizer: {kind: existing, directory: runs/mine/tokenizer}\n"
+    with pytest.raises(UserError, match=r"runs/mine/tokenizer: expected a model directory.*nmt run RECIPE. makes one"):
+        load_recipe(smallest(tmp_path, tokenizer))
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: f"{path.parent.name}/{path.stem}")

@@ -88,15 +88,6 @@ def test_a_beam_that_holds_everything_finds_the_best_sum(native: bool, seed: int
 
 
 @settings(deadline=None, max_examples=20)
-@given(seed=seeds, beam=st.integers(1, 4))
-def test_of_weight_0_it_is_the_translation_model(seed: int, beam: int) -> None:
-    options = BeamSearch(beam=beam, n_best=beam)
-    translation = TableModel(12, seed)
-    plain = beam_search(TableModel(12, seed), *batch(SOURCES), options)
-    assert fused_search(translation, TableDecoder(TableModel(12, 1)), 0.0, SOURCES, options) == plain
-
-
-@settings(deadline=None, max_examples=20)
 @given(seed=seeds)
 def test_an_even_language_model_only_shortens(seed: int) -> None:
     """All translations of a length lose as much."""
