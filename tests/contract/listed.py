@@ -64,8 +64,8 @@ LANGUAGE_MODELS: dict[str, RecurrentLM.Config | StackLM.Config | GatedConvolutio
     "recurrent-lm-layer-norm": _recurrent_lm(cell=LSTM.Config(norm=SiteLayerNorm.Config())),
     "recurrent-lm-assorted-time-norm": _recurrent_lm(cell=GRU.Config(norm=AssortedTimeNorm.Config(window=3))),
     "recurrent-lm-state-regularized": _recurrent_lm(layers=1, cell=_regularized()),
-    "recurrent-lm-nondeterministic-stack": _recurrent_lm(cell=NondeterministicStack.Config()),
-    "recurrent-lm-stack-window": _recurrent_lm(cell=NondeterministicStack.Config(window=4)),
+    "recurrent-lm-nondeterministic-stack": _recurrent_lm(layers=1, cell=NondeterministicStack.Config()),
+    "recurrent-lm-stack-window": _recurrent_lm(layers=1, cell=NondeterministicStack.Config(window=4)),
     "stack-lm": _stack_lm(),
     "stack-lm-post-norm": _stack_lm(
         norm="post", positions="learned", learned_positions=5, tied_embeddings=False, activation="relu"
@@ -162,14 +162,12 @@ MODELS: dict[str, ModelConfig] = {
         encoder_cell=LSTM.Config(norm=InputBatchNorm.Config()),
     ),
     "luong-nondeterministic-stack": _recurrent(
-        layers=2,
+        layers=1,
         encoder_dim=8,
         decoder_dim=14,
         bidirectional=True,
         encoder_cell=NondeterministicStack.Config(cell=LSTM.Config()),
-    ),
-    "luong-nondeterministic-stack-decoder": _recurrent(
-        layers=1, encoder_dim=12, decoder_dim=12, cell=NondeterministicStack.Config(cell=GRU.Config(), window=3)
+        cell=NondeterministicStack.Config(cell=LSTM.Config(), window=3),
     ),
     "luong-recurrent-batch-norm": _recurrent(
         layers=1,
@@ -216,10 +214,7 @@ CELLS: dict[str, CellConfig] = {
     "state-regularized-hard": _peaked(assignment="hard", similarity="cosine"),
     "nondeterministic-stack": NondeterministicStack.Config(),
     "nondeterministic-stack-window": NondeterministicStack.Config(
-        cell=GRU.Config(), states=1, symbols=4, normalized=True, bottom="fixed", window=3
-    ),
-    "nondeterministic-stack-2020": NondeterministicStack.Config(
-        cell=TanhCell.Config(), normalized=True, reading="symbols", bottom="fixed"
+        cell=GRU.Config(), symbols=2, normalized=True, reading="symbols", bottom="fixed", window=3
     ),
 }
 

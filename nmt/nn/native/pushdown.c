@@ -1,4 +1,4 @@
-/* A step of nondeterministic stacks, forwards and backwards; nmt/nn/pushdown/sequence.py defines it and names the
+/* A step of nondeterministic stacks, forwards and backwards; nmt/nn/pushdown/tape.py defines it and names the
  * arrays. All are contiguous, of doubles; sequences are independent of each other.
  *
  * Q states, S symbols and C = QS are arguments everywhere, so that the compiler unrolls loops for the usual ones.
@@ -19,7 +19,7 @@ typedef double lanes __attribute__((vector_size(LANES * sizeof(double)), aligned
 /* Increased whenever the arguments or results of a function here change. */
 int32_t interface_number(void) { return INTERFACE; }
 
-/* The sizes of the arrays, in the order of `_Tape._sizes`. */
+/* The sizes of the arrays, in the order of `Tape._sizes`. */
 struct sizes {
     int64_t rows, symbols, states;
     int64_t most, slots, moments;          /* entries; entries and steps that rows of the tape have room for: n, T */
