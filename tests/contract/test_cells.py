@@ -14,8 +14,8 @@ from nmt.models.gnmt import GNMT
 from nmt.models.luong import Luong
 from nmt.models.quantization import packed, quantized
 from nmt.models.weights import load_weights, named_weights
-from nmt.nn.cells import AnyCell, CellNormConfig, CellState, NondeterministicStack, StateRegularized
-from nmt.nn.cells.options import CellOptions
+from nmt.nn.cells import AnyCell, CellNormConfig, CellState
+from nmt.nn.cells.options import CellOptions, WrapperOptions
 from nmt.nn.clipping import AnnealedLimit, Clipping
 from nmt.nn.initial import Uniform
 from nmt.nn.kernels.int8_product import is_supported
@@ -33,7 +33,7 @@ PLAIN: dict[str, CellOptions] = {**CELLS, "trace": TraceCell.Config()}
 
 
 def with_norm(cell: CellOptions, norm: CellNormConfig) -> CellOptions:
-    if isinstance(cell, (StateRegularized.Config, NondeterministicStack.Config)):
+    if isinstance(cell, WrapperOptions):
         return cell.model_copy(update={"cell": with_norm(cell.cell, norm)})
     return cell.model_copy(update={"norm": norm})
 

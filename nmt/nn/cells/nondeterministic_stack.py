@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from nmt.nn.cells.base import AnyCell, Cell, CellState
 from nmt.nn.cells.lstm import LSTM
 from nmt.nn.cells.moved import MovedToStart
-from nmt.nn.cells.norms import CellNormConfig, NormStep, Nothing
-from nmt.nn.cells.options import CellOptions
+from nmt.nn.cells.norms import NormStep
+from nmt.nn.cells.options import WrapperOptions
 from nmt.nn.clipping import AnnealedLimit
 from nmt.nn.initial import Uniform
 from nmt.nn.pushdown.automaton import Automaton, Bottom
@@ -49,7 +49,7 @@ class NondeterministicStack(Cell[StackState]):
     The contribution of r to the cell's product with its input is outside the cell's norm; a limit leaves r alone.
     """
 
-    class Config(CellOptions):
+    class Config(WrapperOptions):
         """Any cell with a nondeterministic stack, which lets it learn context-free languages: RNS-RNN (DuSell and
         Chiang 2022), or with `normalized` NS-RNN (2020). The time per token and the memory grow with the square of the
         length, unless there is a `window`. `nmt automaton --runs` prints what the stack does.
@@ -58,8 +58,6 @@ class NondeterministicStack(Cell[StackState]):
         kind: Literal["nondeterministic_stack"] = "nondeterministic_stack"
         cell: CellConfig = LSTM.Config()
         """The controller."""
-        norm: Nothing = Nothing()
-        """Always none: the norm of `cell` applies."""
         states: Annotated[int, Field(gt=0, le=_MOST_STATES)] = 2
         """Number of states of the automaton. Time grows with its cube. Published are 2 and 3."""
         symbols: Annotated[int, Field(gt=0, le=_MOST_SYMBOLS)] = 3
@@ -85,14 +83,6 @@ class NondeterministicStack(Cell[StackState]):
             if self.cell.kind == self.kind:
                 raise ValueError(f"cell must be another kind of cell, not {self.kind}: a layer has one stack")
             return self
-
-        @property
-        def effective_norm(self) -> CellNormConfig:
-            return self.cell.effective_norm
-
-        @property
-        def state_kind(self) -> str:
-            return self.cell.state_kind
 
         def build(self, inputs: int, width: int, limit: AnnealedLimit | None = None) -> NondeterministicStack:
             """A layer with fresh weights."""
