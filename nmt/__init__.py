@@ -21,6 +21,7 @@ __all__ = [
     "Model",
     "Pool",
     "Recipe",
+    "RerankingWeights",
     "RunResult",
     "Sampling",
     "Scores",
@@ -28,15 +29,19 @@ __all__ = [
     "UserError",
     "__version__",
     "load",
+    "score_n_best",
     "train",
+    "tune_weights",
 ]
 
 if TYPE_CHECKING:
     from nmt.api.model import Model, load
     from nmt.api.pool import Pool
+    from nmt.api.reranking import score_n_best, tune_weights
     from nmt.api.training import train
     from nmt.errors import UserError
     from nmt.evaluation.scores import Scores
+    from nmt.inference.reranking.weights import RerankingWeights
     from nmt.inference.scoring import LineScore
     from nmt.inference.translator import Translation
     from nmt.pipeline.run import RunResult
@@ -49,13 +54,16 @@ else:
         "Model": "nmt.api.model",
         "Pool": "nmt.api.pool",
         "Recipe": "nmt.recipe",
+        "RerankingWeights": "nmt.inference.reranking.weights",
         "RunResult": "nmt.pipeline.run",
         "Sampling": "nmt.search",
         "Scores": "nmt.evaluation.scores",
         "Translation": "nmt.inference.translator",
         "UserError": "nmt.errors",
         "load": "nmt.api.model",
+        "score_n_best": "nmt.api.reranking",
         "train": "nmt.api.training",
+        "tune_weights": "nmt.api.reranking",
     }
 
     def __getattr__(name: str) -> object:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from nmt.errors import UserError
 
@@ -24,6 +24,17 @@ def checked_lines(lines: Iterable[str], name: str) -> Iterator[str]:
     if not isinstance(lines, Iterable):
         raise UserError(name, "lines, each a str", type(lines).__name__)
     return _texts(lines, name)
+
+
+def checked_references(given: Iterable[str] | Sequence[Sequence[str]]) -> list[list[str]]:
+    """One or more reference texts, each as a list of lines.
+
+    Raises:
+        UserError: a line is not a str.
+    """
+    if not isinstance(given, Sequence) or not given or isinstance(given[0], str):
+        return [list(checked_lines(given, "reference"))]  # type: ignore[arg-type]  # it checks each item
+    return [list(checked_lines(lines, f"reference {number}")) for number, lines in enumerate(given, 1)]
 
 
 def _texts(lines: Iterable[object], name: str) -> Iterator[str]:

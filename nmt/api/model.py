@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, overload
 
-from nmt.api.lines import checked_lines
+from nmt.api.lines import checked_lines, checked_references
 from nmt.api.pool import Pool
 from nmt.bundle import Bundle, check_task, load_bundle, model_directory
 from nmt.changes import changed
@@ -250,7 +250,7 @@ class Model:
         if measures is None:
             measures = OF_TESTS if self.metadata.task == "translation" else OF_LANGUAGE_MODELS
         check_measures(measures)
-        given, references = self._given(source), _references(reference)
+        given, references = self._given(source), checked_references(reference)
         sources = [""] * len(references[0]) if given is None else given
         for lines in references:  # before translating
             check_lines(sources, lines, "source")
@@ -368,10 +368,3 @@ class Model:
         if search is None or isinstance(search, Mapping):
             return changed(self.search, {**(search or {}), **changes}, SearchConfig)
         return changed(search, changes, SearchConfig)
-
-
-def _references(given: Iterable[str] | Sequence[Sequence[str]]) -> list[list[str]]:
-    """One or more reference texts, each as a list of lines."""
-    if not isinstance(given, Sequence) or not given or isinstance(given[0], str):
-        return [list(checked_lines(given, "reference"))]  # type: ignore[arg-type]  # it checks each item
-    return [list(checked_lines(lines, f"reference {number}")) for number, lines in enumerate(given, 1)]

@@ -49,6 +49,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("translate", "Translate a file or standard input, line by line."),
             Entry("score", "Print the log-probability of given translations, or of lines under a language model."),
+            Entry("rerank", "Rerank n-best lists by models, reverse models and language models; tune their weights."),
             Entry("generate", "Sample lines of text from a language model."),
             Entry("evaluate", "Measure BLEU, chrF, TER, GLEU and others, with their signatures."),
             Entry("info", "Show a model directory's languages, sizes, scores and provenance."),

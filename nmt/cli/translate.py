@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,6 +21,7 @@ from nmt.cli.model import (
     workers_option,
 )
 from nmt.cli.options import option_fields, with_changes
+from nmt.cli.outputs import destination
 from nmt.cli.streams import standard_input
 from nmt.cli.typed import is_typed, typed_lines
 from nmt.cli.watched import prints_to_file, watched_lines
@@ -71,7 +71,7 @@ def command(
     input_file, output = (None if path == STANDARD else path for path in (input_file, output))
     # Errors in input or output show at once, before the model is loaded.
     lines = Warned(_lines(input_file), str(input_file or "standard input"))
-    with _destination(output) as handle:
+    with destination(output) as handle:
         check_task(read_metadata(model), "translation", str(model), instead)
         bundle = load_model(model, device, workers, model_options)
         settings = search_settings(bundle, search)
@@ -145,18 +145,3 @@ def _rows(number: int, translation: Translation, scores: bool, n_best: int) -> I
         yield f"{translation.score:.4f}\t{translation.text}"
     else:
         yield translation.text
-
-
-@contextmanager
-def _destination(output: Path | None) -> Iterator[TextIO]:
-    """The output file, which appears once complete, or standard output, in UTF-8 even on a terminal."""
-    from nmt.output import write_compressed_atomically
-
-    if output is not None:
-        with write_compressed_atomically(output) as handle:
-            yield handle
-        return
-    stdout = sys.stdout
-    if hasattr(stdout, "reconfigure"):
-        stdout.reconfigure(encoding="utf-8", newline="\n")
-    yield stdout

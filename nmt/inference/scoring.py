@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 
-from nmt.data.batch import batches_by_length, collate
+from nmt.data.batch import Batch, batches_by_length, collate
 from nmt.errors import UserError
 from nmt.evaluation.measure import TokenTotals
 from nmt.inference.options import TranslationOptions
 from nmt.inference.precision import with_precision
 from nmt.inference.windows import WINDOW_LINES, windows
-from nmt.models.base import EncoderDecoder
+from nmt.models.base import EncoderDecoder, Memory
 from nmt.nn.twin import evaluating
 from nmt.text import clean_line, is_blank
 from nmt.tokenizer.base import TokenizerPair
@@ -45,6 +45,8 @@ def score_ids(
 ) -> list[tuple[float, ...]]:
     """log P of each target token and of EOS for each pair, in the order of the pairs.
 
+    Equal sources in a batch, as those of an n-best list, are encoded once.
+
     Args:
         model: in evaluation mode.
         sources: token ids without EOS.
@@ -56,12 +58,32 @@ def score_ids(
     results: list[tuple[float, ...]] = [()] * len(lengths)
     for rows in batches_by_length(lengths, batch_tokens):
         batch = collate([sources[row] for row in rows], [targets[row] for row in rows]).to(device)
-        memory = model.encode(batch.source, batch.source_mask)
+        memory = _memory(model, batch, [tuple(sources[row]) for row in rows])
         logits = model.decode(batch.target_input, batch.target_mask, memory).logits
         table = torch.log_softmax(logits, -1, dtype=torch.float32).gather(2, batch.target_output[:, :, None])
         for row, values in zip(rows, table.squeeze(2).tolist(), strict=True):
             results[row] = tuple(values[: len(targets[row]) + 1])
     return results
+
+
+def _memory(model: EncoderDecoder[Any, Any], batch: Batch, sources: Sequence[tuple[int, ...]]) -> Memory:
+    """The memory of a batch's sources, each distinct one encoded once.
+
+    Args:
+        model: the model.
+        batch: the batch.
+        sources: token ids of its sources.
+    """
+    first: dict[tuple[int, ...], int] = {}
+    for row, source in enumerate(sources):
+        first.setdefault(source, row)
+    if len(first) == len(sources):
+        memory: Memory = model.encode(batch.source, batch.source_mask)
+        return memory
+    index = {source: number for number, source in enumerate(first)}
+    kept = torch.tensor(list(first.values()), device=batch.source.device)
+    memory = model.encode(batch.source[kept], batch.source_mask[kept])
+    return memory.select(torch.tensor([index[source] for source in sources], device=batch.source.device))
 
 
 def score_lines(

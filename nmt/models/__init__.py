@@ -11,9 +11,11 @@ from nmt.models.deq import DEQ
 from nmt.models.gnmt import GNMT
 from nmt.models.language.decoder_only import DecoderOnly
 from nmt.models.language.gated_convolution import GatedConvolutionalLM
+from nmt.models.language.memory_network import MemoryNetworkLM
 from nmt.models.language.recurrent import RecurrentLM
 from nmt.models.language.stack import StackLM
 from nmt.models.luong import Luong
+from nmt.models.memory_network import MemoryNetwork
 from nmt.models.transformer import Transformer
 
 ModelConfig = Annotated[
@@ -23,9 +25,11 @@ ModelConfig = Annotated[
     | Luong.Config
     | DEQ.Config
     | DecoderOnly.Config
+    | MemoryNetwork.Config
     | RecurrentLM.Config
     | StackLM.Config
-    | GatedConvolutionalLM.Config,
+    | GatedConvolutionalLM.Config
+    | MemoryNetworkLM.Config,
     Field(discriminator="kind"),
 ]
 

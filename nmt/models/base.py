@@ -25,6 +25,7 @@ from nmt.conflict import Conflict
 from nmt.nn.kernels.continuations import to_log_probabilities
 from nmt.nn.rows import Rows
 from nmt.options import Options, Task
+from nmt.tokenizer.base import TokenizerPair
 
 
 class ModelOptions(Options):
@@ -97,6 +98,16 @@ class EncoderDecoder(nn.Module, ABC, Generic[MemoryT, StateT]):
             statistics: means by the names of `DecoderOutput.statistics` and `penalties`; any of them may be absent.
         """
         return ""
+
+    def meet_tokenizers(self, tokenizers: TokenizerPair) -> None:
+        """Learns the tokens that mean something to the model, once, before its training; most need none.
+
+        What it learns is saved with the weights, so a model that is loaded knows it.
+
+        Raises:
+            UserError: the vocabulary lacks such a token.
+        """
+        return
 
     @abstractmethod
     def encode(self, source: Tensor, source_mask: Tensor) -> MemoryT:

@@ -1,8 +1,9 @@
 """Luong's attentional LSTMs (Luong et al. 2015, arXiv 1508.04025), with the arithmetic of fairseq's `lstm`.
 
 Each decoder layer starts from the final state of the encoder layer at the same height. The decoder's highest layer
-provides the query of the attention; the attentional vector is the output layer's input and, at the next step, an input
-of the lowest layer (input feeding). So all layers go step by step, even in training.
+provides the query of the attention, which reads the source once, or in several hops. The attentional vector is the
+output layer's input and, at the next step, an input of the lowest layer (input feeding). So all layers go step by step,
+even in training.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
 import torch
-from pydantic import model_validator
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, ModelOptions, State, StepOutput
@@ -22,20 +23,21 @@ from nmt.nn.cells import LSTM, AnyCell, CausalCellConfig, CellConfig, CellState
 from nmt.nn.dot_attention import DotAttention
 from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
+from nmt.nn.hop_attention import HopAttention
 from nmt.nn.initial import Uniform
 from nmt.nn.layers import Layers
 from nmt.options import DropoutRate, Effect, InheritedWidth, LayerCount, PositiveFloat, Probability, Width
 from nmt.tokenizer.base import SPECIAL
+
+AttentionConfig = Annotated[DotAttention.Config | HopAttention.Config, Field(discriminator="kind")]
 
 
 @dataclass
 class LuongMemory(Memory):
     """The source as the decoder sees it."""
 
-    keys: Tensor
-    """[B, S, D], projected once."""
-    values: Tensor
-    """[B, S, D], projected once."""
+    views: list[Tensor]
+    """[B, S, D] each, what the attention reads: projections of the encoder's output, computed once."""
     final: list[CellState]
     """One per layer: the decoder's initial state, one row per sentence."""
 
@@ -79,6 +81,9 @@ class Luong(EncoderDecoder[LuongMemory, LuongState]):
         encoder_cell: CellConfig | None = None
         """Recurrent cell of the encoder: of the same kind, since its states initialise the decoder, but with any norm;
         null for `cell`."""
+        attention: AttentionConfig = DotAttention.Config()
+        """Attention of the decoder's highest layer to the encoder's output: dot, one read per output symbol, as
+        published; or hops, several."""
         dropout: DropoutRate = 0.2
         """Probability of zeroing an element of the embeddings, between layers, of the encoder's output, of the
         attention's output and of the output layer's input; never of a recurrence. The next four options override it for
@@ -171,7 +176,7 @@ class Luong(EncoderDecoder[LuongMemory, LuongState]):
             for read, begun in zip(*states, strict=True)
             if source_width != width
         )
-        self.attention = DotAttention(width, source_width, width)
+        self.attention = config.attention.build(width, source_width, width)
         self.projection = nn.Linear(width, config.output_width) if config.output_width != width else None
         self.output = nn.Linear(config.output_width, target_vocabulary, bias=config.output_bias)
         self._initialise(Uniform(config.initial_range, biases=config.initial_range))
@@ -200,8 +205,7 @@ class Luong(EncoderDecoder[LuongMemory, LuongState]):
                 state = state.with_tensors(torch.cat(parts, dim=-1) for parts in both)
             final.append(self.decoder[index].begin_from(self._bridged(state)))
             x = self.encoder_dropout(outputs)
-        keys, values = self.attention.project(x)
-        return LuongMemory(mask=source_mask, keys=keys, values=values, final=final)
+        return LuongMemory(mask=source_mask, views=self.attention.project(x), final=final)
 
     def decode(
         self, target_input: Tensor, target_mask: Tensor, memory: LuongMemory, *, need_attention: bool = False
@@ -251,7 +255,7 @@ class Luong(EncoderDecoder[LuongMemory, LuongState]):
             below = cells[-1].output
             cells.append(layer.step(below if kept is None else below * kept[index], past))
         query = cells[-1].output.view(memory.mask.shape[0], -1, self.feed.in_features)
-        attended, weights = self.attention(query, memory.keys, memory.values, memory.mask)
+        attended, weights = self.attention(query, memory.views, memory.mask)
         fed = attended.flatten(0, 1)
         return LuongState(cells, fed if kept is None else fed * kept[-1]), weights.flatten(0, 1)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from nmt.nn.initial import Uniform
+from nmt.options import Options
 
 
 class DotAttention(nn.Module):
@@ -25,6 +28,15 @@ class DotAttention(nn.Module):
         dim: D, width of the result.
     """
 
+    class Config(Options):
+        """One read of the source per output symbol (Luong et al. 2015)."""
+
+        kind: Literal["dot"] = "dot"
+
+        def build(self, query_dim: int, source_dim: int, dim: int) -> DotAttention:
+            """An attention with fresh weights."""
+            return DotAttention(query_dim, source_dim, dim)
+
     def __init__(self, query_dim: int, source_dim: int, dim: int) -> None:
         super().__init__()
         self.key = nn.Linear(source_dim, query_dim, bias=False)
@@ -35,20 +47,20 @@ class DotAttention(nn.Module):
         """Draws the weights."""
         start.draw_linear(self.key, self.value, self.query)
 
-    def project(self, source: Tensor) -> tuple[Tensor, Tensor]:
+    def project(self, source: Tensor) -> list[Tensor]:
         """Keys [B, S, query_dim] and values [B, S, D] of a source [B, S, source_dim]."""
-        return self.key(source), self.value(source)
+        return [self.key(source), self.value(source)]
 
-    def forward(self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, query: Tensor, source: Sequence[Tensor], mask: Tensor) -> tuple[Tensor, Tensor]:
         """Args:
             query: [B, K, query_dim], K queries per sentence.
-            keys: [B, S, query_dim], as from `project`.
-            values: [B, S, D], as from `project`.
+            source: keys and values, as from `project`.
             mask: [B, S] bool, True on real tokens.
 
         Returns:
             [B, K, D] and the weights [B, K, S], which sum to 1 and are 0 on padding.
         """
+        keys, values = source
         scores = (query @ keys.transpose(1, 2)).float().masked_fill(~mask[:, None], -math.inf)
         weights = torch.softmax(scores, dim=-1).to(query.dtype)
         return torch.tanh(weights @ values + self.query(query)), weights

@@ -20,9 +20,11 @@ def initial_model(config: ModelConfig, training: Training, tokenizers: Tokenizer
     """The model before the first update.
 
     Raises:
-        UserError: the weights to start from have another architecture, or were trained with another tokenizer.
+        UserError: the vocabulary lacks a token that the model needs; the weights to start from have another
+            architecture, or were trained with another tokenizer.
     """
     model = config.build(tokenizers.source.vocabulary_size, tokenizers.target.vocabulary_size)
+    model.meet_tokenizers(tokenizers)
     if training.start_from:
         known = read_metadata(training.start_from).tokenizer_digests
         for side, tokenizer in (("source", tokenizers.source), ("target", tokenizers.target)):

@@ -10,9 +10,11 @@ from nmt.models.deq import DEQ
 from nmt.models.gnmt import GNMT
 from nmt.models.language.decoder_only import DecoderOnly
 from nmt.models.language.gated_convolution import Blocks, GatedConvolutionalLM
+from nmt.models.language.memory_network import MemoryNetworkLM
 from nmt.models.language.recurrent import RecurrentLM
 from nmt.models.language.stack import StackLM
 from nmt.models.luong import Luong
+from nmt.models.memory_network import MemoryNetwork
 from nmt.models.transformer import Transformer
 from nmt.nn.cells import (
     ARMA,
@@ -30,9 +32,12 @@ from nmt.nn.cells.norms import AssortedTimeNorm, InputBatchLayerNorm, InputBatch
 from nmt.nn.clipping import Clipping
 from nmt.nn.equilibrium import Implicit, Phantom
 from nmt.nn.fixed_point import Anderson, Broyden, Picard
+from nmt.nn.hop_attention import HopAttention
+from nmt.nn.hops import LinearStart
 from nmt.nn.mixers import SSRU, Attention, CausalMixerConfig, MixerConfig
 from nmt.nn.norm import BatchLayerNorm, BatchNorm, LayerNorm, NormConfig
 from nmt.nn.temperature import Temperature
+from nmt.tokenizer.base import SPECIAL
 from tests.solver_limits import Limits
 
 _transformer = partial(
@@ -47,10 +52,25 @@ _regularized = partial(StateRegularized.Config, centroids=20, centroid_range=1.0
 _peaked = partial(StateRegularized.Config, centroids=3, centroid_range=None, temperature=Temperature(start=0.5))
 _EXACT: Limits = {"tolerance": 3e-7, "max_iterations": 300}  # blocks with random weights hardly contract
 
+
+class _KnowsSeparators(MemoryNetwork.Config):
+    """A memory network to which some tokens are separators, as a tokenizer would tell it."""
+
+    def build(self, source_vocabulary: int, target_vocabulary: int, pad: int = SPECIAL.pad) -> MemoryNetwork:
+        model = super().build(source_vocabulary, target_vocabulary, pad)
+        model.separators[[6, 8, 13, 20]] = True
+        return model
+
+
+_answering = partial(_KnowsSeparators, model_dim=16, hops=2, memory=3, answer_positions=3, initial_std=0.5)
+
 _recurrent_lm = partial(RecurrentLM.Config, model_dim=12, initial_range=0.6)
+_memory_lm = partial(MemoryNetworkLM.Config, model_dim=12, hops=2, memory=4, initial_std=0.5)
 _stack_lm = partial(StackLM.Config, model_dim=16, feedforward_dim=24, heads=2, layers=2)
 
-LANGUAGE_MODELS: dict[str, RecurrentLM.Config | StackLM.Config | GatedConvolutionalLM.Config] = {
+LanguageModelOptions = RecurrentLM.Config | StackLM.Config | GatedConvolutionalLM.Config | MemoryNetworkLM.Config
+
+LANGUAGE_MODELS: dict[str, LanguageModelOptions] = {
     "recurrent-lm": _recurrent_lm(),
     "recurrent-lm-untied": _recurrent_lm(layers=3, tied_embeddings=False, output_bias=False, embedding_dropout=0.1),
     "recurrent-lm-published": _recurrent_lm(residual=False, scaled_embeddings=False),
@@ -78,6 +98,8 @@ LANGUAGE_MODELS: dict[str, RecurrentLM.Config | StackLM.Config | GatedConvolutio
     "gated-conv-lm-bilinear-tied": GatedConvolutionalLM.Config(
         embedding_dim=12, blocks=(Blocks(width=10, kernel=2, layers=2),), gate="bilinear", tied_embeddings=True
     ),
+    "memory-network-lm": _memory_lm(),
+    "memory-network-lm-adjacent": _memory_lm(tying="adjacent", linear_units=1.0, memory=30),
 }
 """The decoders without a source that tests/contract/test_decoders.py runs over."""
 GROWING_STATES = {"stack-lm", "stack-lm-post-norm", "recurrent-lm-nondeterministic-stack"}
@@ -126,6 +148,14 @@ MODELS: dict[str, ModelConfig] = {
     ),
     "luong": _recurrent(layers=2, encoder_dim=16, decoder_dim=16),
     "luong-bidirectional": _recurrent(layers=2, encoder_dim=8, decoder_dim=16, bidirectional=True),
+    "luong-hops": _recurrent(layers=1, encoder_dim=10, decoder_dim=12, attention=HopAttention.Config()),
+    "luong-hops-adjacent": _recurrent(
+        layers=1,
+        encoder_dim=8,
+        decoder_dim=12,
+        bidirectional=True,
+        attention=HopAttention.Config(hops=2, tying="adjacent", scaled=False, reported="mean"),
+    ),
     "luong-widths-tied": _recurrent(
         layers=3,
         encoder_dim=9,
@@ -175,6 +205,11 @@ MODELS: dict[str, ModelConfig] = {
         decoder_dim=12,
         bidirectional=True,
         encoder_cell=LSTM.Config(norm=InputBatchNorm.Config(sites=None)),
+    ),
+    "memory-network": _answering(),
+    "memory-network-layer-wise": _answering(tying="layer_wise", encoding="bag", random_memories=0.0),
+    "memory-network-linear": _answering(
+        model_dim=24, random_memories=0.0, initial_std=0.25, linear_start=LinearStart(until_update=1)
     ),
     "deq": _equilibrium(
         encoder_solver=Broyden(**_EXACT, memory=100),

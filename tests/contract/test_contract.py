@@ -127,7 +127,7 @@ def test_saved_and_loaded_weights_give_the_same_logits(model: Model, tmp_path: P
 
 def test_a_gradient_reaches_every_parameter(request: Any, model: Model) -> None:
     model = MODELS[request.node.callspec.params["model"]].build(VOCABULARY, VOCABULARY).train()
-    cross_entropy(model, batch_of([([5, 6, 7, 8], [8, 9, 10]), ([11], [12])]), 0.1).loss.backward()
+    cross_entropy(model, batch_of([([5, 6, 7, 8, 9, 10, 5], [8, 9, 10]), ([11], [12])]), 0.1).loss.backward()
     silent = [
         name for name, parameter in model.named_parameters() if parameter.grad is None or not parameter.grad.any()
     ]

@@ -10,6 +10,7 @@ from nmt.errors import UserError
 from nmt.inference.options import TranslationOptions
 from nmt.inference.scoring import score_ids, score_lines, token_totals
 from nmt.inference.translator import Translator
+from nmt.models.base import Memory
 from nmt.models.language.recurrent import RecurrentLM
 from nmt.models.transformer import Transformer
 from nmt.search import BeamSearch
@@ -46,6 +47,26 @@ def test_a_blank_target_is_scored_as_its_end() -> None:
 def test_sides_of_different_length_are_refused(sources: list[str], targets: list[str], short: str) -> None:
     with pytest.raises(UserError, match=f"line 2: .*{short} that ends after line 1"):
         list(score_lines(MODEL, PAIR, sources, targets))
+
+
+@pytest.mark.parametrize("batch_tokens", [1, 30, 1000])
+def test_equal_sources_of_a_batch_are_encoded_once(batch_tokens: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(1)
+    model = Transformer.Config(model_dim=16, feedforward_dim=16, heads=2, encoder_layers=1, decoder_layers=1)
+    built = model.build(TOKENIZER.vocabulary_size, TOKENIZER.vocabulary_size).eval()
+    sources, targets = ["abc", "abc", "ba", "abc", "ba"], ["a", "cba", "abab", "bb", ""]
+    left, right = ([TOKENIZER.encode(line) for line in lines] for lines in (sources, targets))
+    alone = [score_ids(built, [source], [target], 1)[0] for source, target in zip(left, right, strict=True)]
+    encoded, encode = list[int](), built.encode
+
+    def counted(source: torch.Tensor, mask: torch.Tensor) -> Memory:
+        encoded.append(len(source))
+        return encode(source, mask)
+
+    monkeypatch.setattr(built, "encode", counted)
+    for found, expected in zip(score_ids(built, left, right, batch_tokens), alone, strict=True):
+        assert found == pytest.approx(expected, abs=1e-5)
+    assert sum(encoded) == {1: 5, 30: 2, 1000: 2}[batch_tokens]
 
 
 @pytest.mark.parametrize("batch_tokens", [1, 30, 1000])

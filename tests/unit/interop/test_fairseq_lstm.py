@@ -14,6 +14,7 @@ from nmt.interop.settings import Settings
 from nmt.models.luong import Luong
 from nmt.models.weights import load_weights
 from nmt.nn.cells import LSTM
+from nmt.nn.dot_attention import DotAttention
 
 VOCABULARY = 9
 ARGUMENTS: dict[str, Any] = {
@@ -81,6 +82,7 @@ def test_the_table_fills_the_model_of_these_arguments() -> None:
     assert torch.equal(weight, state["decoder.layers.0.weight_ih"])
     bias = state["decoder.layers.0.bias_ih"] + state["decoder.layers.0.bias_hh"]
     assert torch.equal(lowest.input.bias, bias)
+    assert isinstance(model.attention, DotAttention)
     attention = torch.cat([model.attention.value.weight, model.attention.query.weight], dim=1)
     assert torch.equal(attention, state["decoder.attention.output_proj.weight"])
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from nmt.models.luong import Luong, LuongMemory
 from nmt.models.weights import parameter_count
 from nmt.nn.cells import LSTM
+from nmt.nn.dot_attention import DotAttention
 
 small = partial(
     Luong.Config,
@@ -29,6 +30,11 @@ TARGET = torch.tensor([[2, 5, 6, 7], [2, 9, 8, 4]])
 def build(**options: object) -> Luong:
     torch.manual_seed(1)
     return Luong.Config.model_validate({**small.keywords, **options}).build(12, 12)
+
+
+def dot(model: Luong) -> DotAttention:
+    assert isinstance(model.attention, DotAttention)
+    return model.attention
 
 
 def encode(model: Luong, source: Tensor = SOURCE) -> LuongMemory:
@@ -77,9 +83,9 @@ def test_the_equations() -> None:
         states = [lowest.advance(x, states[0]), states[1]]
         states = [states[0], highest.step(states[0].output, states[1])]
         query = states[1].output
-        scores = torch.stack([query[0] @ model.attention.key.weight @ vector for vector in source[0]])
+        scores = torch.stack([query[0] @ dot(model).key.weight @ vector for vector in source[0]])
         context = torch.softmax(scores, 0) @ source[0]
-        fed = torch.tanh(context @ model.attention.value.weight.T + query @ model.attention.query.weight.T)
+        fed = torch.tanh(context @ dot(model).value.weight.T + query @ dot(model).query.weight.T)
         assert model.projection is not None
         logits.append(model.output(model.projection(fed)))
     torch.testing.assert_close(torch.stack(logits, 1), run(model, TARGET[:1], SOURCE[:1])[0])
@@ -102,7 +108,7 @@ def test_attention_is_fed_to_the_next_step() -> None:
     """Values alone change nothing but what is fed and what the output layer reads."""
     model = build().eval()
     other = build().eval()
-    zero(other.attention.value.weight)
+    zero(dot(other).value.weight)
     (_, before), (_, after) = run(model), run(other)
     assert torch.equal(before[:, 0], after[:, 0])
     assert not torch.equal(before[:, 1], after[:, 1])
@@ -114,7 +120,7 @@ def test_attention_is_fed_to_the_next_step() -> None:
 def test_the_decoder_starts_from_what_the_encoder_ended_with(options: dict[str, object]) -> None:
     model = build(**options).eval()
     assert len(model.bridge) == (2 if options == {"encoder_dim": 7} else 0)
-    zero(model.attention.value.weight)
+    zero(dot(model).value.weight)
     other_source = torch.tensor([[10, 6, 7, 3], [8, 9, 3, 0]])
     logits, other = run(model)[0], run(model, source=other_source)[0]
     assert not torch.equal(logits[0], other[0])
@@ -127,11 +133,11 @@ def test_every_layer_of_a_bidirectional_encoder_looks_ahead() -> None:
     for silenced in (0, 1):
         model = build(bidirectional=True).eval()
         zero(*model.encoder_backward[silenced].parameters())
-        before, after = (encode(model, source).keys for source in (SOURCE[:1], ahead))
+        before, after = (encode(model, source).views[0] for source in (SOURCE[:1], ahead))
         assert not torch.equal(before[:, 0], after[:, 0])
     forward_alone = build(bidirectional=True).eval()
     zero(*forward_alone.encoder_backward.parameters())
-    before, after = (encode(forward_alone, source).keys for source in (SOURCE[:1], ahead))
+    before, after = (encode(forward_alone, source).views[0] for source in (SOURCE[:1], ahead))
     assert torch.equal(before[:, :2], after[:, :2])
 
 
@@ -147,7 +153,7 @@ def test_each_dropout_is_of_its_own_part() -> None:
         assert second.attention is not None
         compared = [
             (one.final[0].output, two.final[0].output),
-            (one.keys, two.keys),
+            (one.views[0], two.views[0]),
             (first.attention[:, 0], second.attention[:, 0]),
             (first.logits, second.logits),
         ]
@@ -169,7 +175,7 @@ def test_what_dropout_leaves_is_scaled_up_and_fed_back() -> None:
     """With attention's value and query large, what it gives is 1 or -1: dropped out, 0 or as much more."""
     model = build(decoder_dropout=0.5, layers=1).train()
     with torch.no_grad():
-        model.attention.query.weight.mul_(1e4)
+        dot(model).query.weight.mul_(1e4)
     memory = encode(model)
     drawn = model._draw(TARGET.float(), 3)
     assert drawn[0] is not None
