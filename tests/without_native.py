@@ -15,4 +15,5 @@ def without_library() -> Iterator[None]:
     """The C functions do not exist in here."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(native, "library", lambda: None)
+        patch.setattr(native, "pushdown", lambda: None)
         yield

@@ -1,9 +1,9 @@
-"""`nmt automaton`: extracts the finite automaton of a model with a state-regularised cell."""
+"""`nmt automaton`: the finite automaton of a state-regularised cell, or the runs of a nondeterministic stack."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -12,8 +12,10 @@ import click
 
 from nmt.automata.drawing import as_dot, as_png, check_drawable
 from nmt.cli.arguments import path_option
+from nmt.cli.automaton_runs import print_runs
 from nmt.cli.inputs import input_name
 from nmt.cli.model import device_option, load_model, read_whole
+from nmt.errors import UserError
 from nmt.output import write_atomically, write_bytes_atomically
 
 if TYPE_CHECKING:
@@ -26,6 +28,13 @@ _MOST_SHOWN = 20
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
+@click.option(
+    "--runs",
+    is_flag=True,
+    help="For a model with a nondeterministic stack: print, token by token, the most probable run of its pushdown "
+    "automaton on each of the --strings: push, replace or pop, the state, and the stack, whose bottom is the first "
+    "symbol.  [default of --strings: standard input]",
+)
 @click.option(
     "--symbols",
     default=None,
@@ -52,10 +61,11 @@ _MOST_SHOWN = 20
 )
 @path_option("--dot", help="Write the minimal automaton in the language of Graphviz' dot.")
 @path_option("--png", help="Draw the minimal automaton; needs the program dot of Graphviz.")
-@path_option("--json", "as_json", help="Write the report and the minimal automaton as JSON.")
+@path_option("--json", "as_json", help="Write the report and the minimal automaton, or the runs, as JSON.")
 @device_option
 def command(
     model: Path,
+    runs: bool,
     symbols: str | None,
     method: str,
     strings: Path | None,
@@ -70,7 +80,16 @@ def command(
     MODEL is a model directory or a run folder. It must have a single layer, with a cell of kind state_regularized: a
     decoder_only model, whose answer is the first token of the translation, or a recurrent_lm, whose answer is the most
     probable continuation. The states are the centroids of the cell, and one more before the first symbol.
+
+    With --runs, MODEL is any model with layers of kind nondeterministic_stack that read the strings: a recurrent_lm or
+    decoder_only, or in the encoder of luong or gnmt. Nothing is extracted.
     """
+    if runs:
+        _refuse_with_runs(
+            {"--symbols": symbols, "--method": None if method == "count" else method, "--dot": dot, "--png": png}
+        )
+        print_runs(model, strings, as_json, device)
+        return
     if png is not None:
         check_drawable("--png")
     with ExitStack() as files:  # a path that cannot be written to is noticed before the work
@@ -85,6 +104,14 @@ def command(
         if picture is not None:
             picture.write(as_png(drawing))
     _show(report)
+
+
+def _refuse_with_runs(given: Mapping[str, object]) -> None:
+    for option, value in given.items():
+        if value is not None:
+            raise UserError(
+                "--runs", f"no {option}, which is for automata that are extracted", "both", "Leave out one."
+            )
 
 
 def _report(model: Path, symbols: str | None, method: Method, strings: Path | None, seed: int, device: str) -> Report:

@@ -23,6 +23,7 @@ from nmt.nn.cells import (
     NCGRU,
     CellConfig,
     CellNormConfig,
+    NondeterministicStack,
     PeepholeLSTM,
     StateRegularized,
     TanhCell,
@@ -86,6 +87,8 @@ LANGUAGE_MODELS: dict[str, LanguageModelOptions] = {
     "recurrent-lm-assorted-time-norm": _recurrent_lm(cell=GRU.Config(norm=AssortedTimeNorm.Config(window=3))),
     "recurrent-lm-adaptive": _recurrent_lm(tied_embeddings=False, output=_adaptive),
     "recurrent-lm-state-regularized": _recurrent_lm(layers=1, cell=_regularized()),
+    "recurrent-lm-nondeterministic-stack": _recurrent_lm(layers=1, cell=NondeterministicStack.Config()),
+    "recurrent-lm-stack-window": _recurrent_lm(layers=1, cell=NondeterministicStack.Config(window=4)),
     "stack-lm": _stack_lm(),
     "stack-lm-post-norm": _stack_lm(
         norm="post", positions="learned", learned_positions=5, tied_embeddings=False, activation="relu"
@@ -102,7 +105,7 @@ LANGUAGE_MODELS: dict[str, LanguageModelOptions] = {
     "memory-network-lm-adjacent": _memory_lm(tying="adjacent", linear_units=1.0, memory=30),
 }
 """The decoders without a source that tests/contract/test_decoders.py runs over."""
-GROWING_STATES = {"stack-lm", "stack-lm-post-norm"}
+GROWING_STATES = {"stack-lm", "stack-lm-post-norm", "recurrent-lm-nondeterministic-stack"}
 """Those of them whose state grows with the text."""
 
 MODELS: dict[str, ModelConfig] = {
@@ -192,6 +195,14 @@ MODELS: dict[str, ModelConfig] = {
         cell=LSTM.Config(norm=AssortedTimeNorm.Config(window=3)),
         encoder_cell=LSTM.Config(norm=InputBatchNorm.Config()),
     ),
+    "luong-nondeterministic-stack": _recurrent(
+        layers=1,
+        encoder_dim=8,
+        decoder_dim=14,
+        bidirectional=True,
+        encoder_cell=NondeterministicStack.Config(cell=LSTM.Config()),
+        cell=NondeterministicStack.Config(cell=LSTM.Config(), window=3),
+    ),
     "luong-recurrent-batch-norm": _recurrent(
         layers=1,
         encoder_dim=9,
@@ -240,6 +251,10 @@ CELLS: dict[str, CellConfig] = {
     "state-regularized-gru": _peaked(),
     "state-regularized-lstm": _peaked(cell=LSTM.Config(), similarity="l2"),
     "state-regularized-hard": _peaked(assignment="hard", similarity="cosine"),
+    "nondeterministic-stack": NondeterministicStack.Config(),
+    "nondeterministic-stack-window": NondeterministicStack.Config(
+        cell=GRU.Config(), symbols=2, normalized=True, reading="symbols", bottom="fixed", window=3
+    ),
 }
 
 CELL_NORMS: dict[str, CellNormConfig] = {

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from nmt.models import ModelConfig
 from nmt.models.gnmt import GNMT
 from nmt.models.luong import Luong
 from nmt.models.quantization import packed, quantized
 from nmt.models.weights import load_weights, named_weights
-from nmt.nn.cells import AnyCell, CellNormConfig, CellState, StateRegularized
-from nmt.nn.cells.options import CellOptions
+from nmt.nn.cells import AnyCell, CellNormConfig, CellState
+from nmt.nn.cells.options import CellOptions, WrapperOptions
 from nmt.nn.clipping import AnnealedLimit, Clipping
 from nmt.nn.initial import Uniform
 from nmt.nn.kernels.int8_product import is_supported
@@ -30,7 +33,7 @@ PLAIN: dict[str, CellOptions] = {**CELLS, "trace": TraceCell.Config()}
 
 
 def with_norm(cell: CellOptions, norm: CellNormConfig) -> CellOptions:
-    if isinstance(cell, StateRegularized.Config):
+    if isinstance(cell, WrapperOptions):
         return cell.model_copy(update={"cell": with_norm(cell.cell, norm)})
     return cell.model_copy(update={"norm": norm})
 
@@ -108,7 +111,7 @@ def test_padding_on_any_side_is_as_if_it_were_not_there(cell: AnyCell) -> None:
             alone, end = stepped(cell, x[row, real][None])
             torch.testing.assert_close(outputs[row, real], alone[0])
             ends.append(end)
-        last = [torch.cat(parts) for parts in zip(*(end.tensors() for end in ends), strict=True)]
+        last = [joined(parts) for parts in zip(*(end.tensors() for end in ends), strict=True)]
         torch.testing.assert_close(state.tensors(), last)
         weights = [x, *cell.parameters()]
         found, expected = (
@@ -120,10 +123,13 @@ def test_padding_on_any_side_is_as_if_it_were_not_there(cell: AnyCell) -> None:
 
 
 def test_a_row_of_nothing_but_padding_stays_empty(cell: AnyCell) -> None:
-    mask = torch.tensor([[True, True], [False, False]])
-    _, state = cell.read(torch.randn(2, 2, INPUTS), mask)
-    assert not any(part[1].any() for part in state.tensors())
+    mask, x = torch.tensor([[True, True], [False, False]]), torch.randn(2, 3, INPUTS)
+    _, state = cell.read(x[:, :2], mask)
+    assert not any(part[1].any() for part in state.without_past().tensors())
     assert all(part[0].any() for part in state.tensors())
+    after, first = cell.step(x[:, 2], state).output, cell.step(x[:, 2], cell.empty(x, 2)).output
+    torch.testing.assert_close(after[1], first[1])
+    assert not torch.allclose(after[0], first[0])
 
 
 def test_selected_states_go_on_as_their_sequences(cell: AnyCell) -> None:
@@ -132,6 +138,15 @@ def test_selected_states_go_on_as_their_sequences(cell: AnyCell) -> None:
     _, state = stepped(cell, x[:, :-1])
     after = cell.step(x[rows, -1], state.select(rows))
     torch.testing.assert_close(after.output, outputs[:, -1])
+
+
+def joined(parts: Sequence[Tensor]) -> Tensor:
+    """All rows, those of states that have grown less filled with zeros."""
+    largest = [max(sizes) for sizes in zip(*(part.shape for part in parts), strict=True)]
+    missing = [[most - size for most, size in zip(largest, part.shape, strict=True)][:0:-1] for part in parts]
+    return torch.cat(
+        [pad(part, [side for size in sizes for side in (0, size)]) for part, sizes in zip(parts, missing, strict=True)]
+    )
 
 
 @pytest.mark.parametrize("name", BUILDERS)

@@ -11,6 +11,7 @@ from nmt.nn.cells.base import AnyCell, Cell, CellState
 from nmt.nn.cells.gru import GRU
 from nmt.nn.cells.lstm import LSTM
 from nmt.nn.cells.nc_gru import NCGRU
+from nmt.nn.cells.nondeterministic_stack import NondeterministicStack
 from nmt.nn.cells.norms import CellNormConfig
 from nmt.nn.cells.options import CellOptions
 from nmt.nn.cells.peephole_lstm import PeepholeLSTM
@@ -24,11 +25,13 @@ CellConfig = Annotated[
     | NCGRU.Config
     | TanhCell.Config
     | ARMA.Config
-    | StateRegularized.Config,
+    | StateRegularized.Config
+    | NondeterministicStack.Config,
     Field(discriminator="kind"),
 ]
 """All cells. One that wraps another has a field of this type, its name in quotes, and calls `model_rebuild` here."""
 StateRegularized.Config.model_rebuild()
+NondeterministicStack.Config.model_rebuild()
 
 
 def _check_causal(cell: CellOptions) -> CellOptions:
@@ -54,6 +57,7 @@ __all__ = [
     "CellConfig",
     "CellNormConfig",
     "CellState",
+    "NondeterministicStack",
     "PeepholeLSTM",
     "StateRegularized",
     "TanhCell",

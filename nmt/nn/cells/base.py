@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -26,8 +26,8 @@ class CellState(Rows):
     past: tuple[NormPast, ...] = field(default=(), kw_only=True)
     """Statistics of earlier steps that the cell's norms remember."""
 
-    def without_past(self) -> Self:
-        """The state without that of the norms, for a cell with other norms."""
+    def without_past(self) -> CellState:
+        """The state without that of the norms, or of a stack, for a cell with others."""
         return replace(self, past=())
 
 

@@ -46,3 +46,19 @@ class CellOptions(Options):
     @abstractmethod
     def build(self, inputs: int, width: int, limit: AnnealedLimit | None = None) -> Cell[Any]:
         """A layer with fresh weights."""
+
+
+class WrapperOptions(CellOptions):
+    """The base of the options of cells that wrap another."""
+
+    cell: CellOptions
+    norm: Nothing = Nothing()
+    """Always none: the norm of `cell` applies."""
+
+    @property
+    def effective_norm(self) -> CellNormConfig:
+        return self.cell.effective_norm
+
+    @property
+    def state_kind(self) -> str:
+        return self.cell.state_kind

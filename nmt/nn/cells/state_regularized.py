@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from nmt.nn.annealing import Annealed, check_period, share_done
 from nmt.nn.cells.base import AnyCell, Cell, CellState
 from nmt.nn.cells.gru import GRU
-from nmt.nn.cells.norms import CellNormConfig, NormStep, Nothing
-from nmt.nn.cells.options import CellOptions
+from nmt.nn.cells.norms import NormStep
+from nmt.nn.cells.options import WrapperOptions
 from nmt.nn.clipping import AnnealedLimit
 from nmt.nn.initial import Uniform
 from nmt.nn.temperature import AnnealedTemperature, Temperature
@@ -62,7 +62,7 @@ class StateRegularized(Cell[Any], Annealed):
     clips the centroids and what the cell carries.
     """
 
-    class Config(CellOptions):
+    class Config(WrapperOptions):
         """Any cell with its output replaced by a mixture of learned centroids, so that it moves between finitely many
         states, from which `nmt automaton` extracts an automaton (Wang and Niepert 2019).
         """
@@ -71,8 +71,6 @@ class StateRegularized(Cell[Any], Annealed):
         cell: CellConfig = GRU.Config()
         """The cell whose output is replaced. A GRU or a simple recurrent layer has no other state and so becomes an
         automaton; an LSTM keeps its memory, which then carries what the few states of the output cannot."""
-        norm: Nothing = Nothing()
-        """Always none: the norm of `cell` applies."""
         centroids: Width = 50
         """Number of centroids. The output carries at most the logarithm of it in information; more than needed do no
         harm."""
@@ -106,14 +104,6 @@ class StateRegularized(Cell[Any], Annealed):
                     f"cell must be another kind of cell, not {self.kind}: an output is replaced by centroids once"
                 )
             return self
-
-        @property
-        def effective_norm(self) -> CellNormConfig:
-            return self.cell.effective_norm
-
-        @property
-        def state_kind(self) -> str:
-            return self.cell.state_kind
 
         def build(self, inputs: int, width: int, limit: AnnealedLimit | None = None) -> StateRegularized:
             """A layer with fresh weights."""

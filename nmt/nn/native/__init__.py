@@ -13,8 +13,10 @@ from __future__ import annotations
 import ctypes
 import importlib.machinery
 import os
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,6 +26,10 @@ INTERFACE = 1
 """The interface number of decoding.c that fits this file; a checkout may be newer than the compiled library."""
 OFF = "NMT_NATIVE"
 """Environment variable; 0 turns the C functions off and leaves everything to torch."""
+
+PUSHDOWN = "pushdown"
+PUSHDOWN_INTERFACE = 1
+"""That of pushdown.c."""
 
 _POINTER, _INT64, _INT32 = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
 _ARGUMENTS = {
@@ -35,22 +41,36 @@ _ARGUMENTS = {
     "add_and_normalize": (*[_POINTER] * 4, _INT64, _INT64, ctypes.c_float, _POINTER),
     "best_continuations": (_POINTER, _POINTER, *[_INT64] * 4, _POINTER, *[_INT64] * 2, *[_POINTER] * 3),
 }
+_PUSHDOWN_ARGUMENTS = {
+    "step_forward": (_POINTER,) * 9,
+    "step_backward": (_POINTER, _INT64, *[_POINTER] * 14),
+}
 
 
 @cache
 def library() -> ctypes.CDLL | None:
     """The compiled functions, or None if there are none."""
+    return _loaded(LIBRARY, INTERFACE, _ARGUMENTS)
+
+
+@cache
+def pushdown() -> ctypes.CDLL | None:
+    """The compiled steps of nondeterministic stacks, or None if there are none."""
+    return _loaded(PUSHDOWN, PUSHDOWN_INTERFACE, _PUSHDOWN_ARGUMENTS)
+
+
+def _loaded(name: str, interface: int, functions: Mapping[str, tuple[Any, ...]]) -> ctypes.CDLL | None:
     if os.environ.get(OFF) == "0":
         return None
     for suffix in importlib.machinery.EXTENSION_SUFFIXES:
-        path = Path(__file__).with_name(LIBRARY + suffix)
+        path = Path(__file__).with_name(name + suffix)
         if path.exists():
             try:
                 loaded = ctypes.CDLL(str(path))
-                if loaded.interface_number() != INTERFACE:
+                if loaded.interface_number() != interface:
                     return None
-                for name, arguments in _ARGUMENTS.items():
-                    function = getattr(loaded, name)
+                for function_name, arguments in functions.items():
+                    function = getattr(loaded, function_name)
                     function.argtypes, function.restype = arguments, _INT32
             except (OSError, AttributeError):  # built for another machine, or from an older source
                 return None

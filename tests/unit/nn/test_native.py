@@ -39,10 +39,11 @@ def test_it_was_compiled_where_there_is_a_compiler() -> None:
         pytest.skip(f"{native.OFF}=0 leaves everything to torch")
     if not any(map(shutil.which, ("cc", "gcc", "clang"))):
         pytest.skip("there is no C compiler")
-    assert native.library() is not None, (
-        "nmt/nn/native/decoding.c is not compiled, or was for another machine or from an older source: run `make "
-        "install`, or `pip install --no-build-isolation --no-deps --editable .`"
-    )
+    for name, found in ((native.LIBRARY, native.library()), (native.PUSHDOWN, native.pushdown())):
+        assert found is not None, (
+            f"nmt/nn/native/{name}.c is not compiled, or was for another machine or from an older source: run `make "
+            "install`, or `pip install --no-build-isolation --no-deps --editable .`"
+        )
 
 
 @needs_library

@@ -1,0 +1,1 @@
+"""The nondeterministic stack: all runs of a weighted pushdown automaton at once."""
