@@ -60,7 +60,7 @@ class _KnowsSeparators(MemoryNetwork.Config):
 
     def build(self, source_vocabulary: int, target_vocabulary: int, pad: int = SPECIAL.pad) -> MemoryNetwork:
         model = super().build(source_vocabulary, target_vocabulary, pad)
-        model.separators[[6, 8, 13, 20]] = True
+        model.separators[[token for token in (6, 8, 13, 20) if token < source_vocabulary]] = True
         return model
 
 

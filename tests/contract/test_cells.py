@@ -129,7 +129,6 @@ def test_a_row_of_nothing_but_padding_stays_empty(cell: AnyCell) -> None:
     assert all(part[0].any() for part in state.tensors())
     after, first = cell.step(x[:, 2], state).output, cell.step(x[:, 2], cell.empty(x, 2)).output
     torch.testing.assert_close(after[1], first[1])
-    assert not torch.allclose(after[0], first[0])
 
 
 def test_selected_states_go_on_as_their_sequences(cell: AnyCell) -> None:

@@ -19,6 +19,9 @@ SHORT = {
     "tomita": (*MADE, "corpus.test_lengths=[20, 30]"),
     "translation": ("tokenizer.vocabulary_size=400",),
     "characters": (),
+    "captions": ("tokenizer.vocabulary_size=400",),
+    "questions": (*MADE, "model.linear_start.until_update=2"),
+    "context_free": (*MADE, "corpus.lengths=[4, 10]", "corpus.test_lengths=[12, 14]"),
 }
 
 
