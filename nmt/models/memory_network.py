@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
 import torch
-from pydantic import model_validator
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from nmt.conflict import Conflict
@@ -77,7 +77,7 @@ class MemoryNetwork(EncoderDecoder[QuestionMemory, AnswerState]):
         """Reads of the memory for each answer. A question that needs two statements needs two."""
         memory: PositionCount = 50
         """Most statements that are remembered, the newest."""
-        separator: str = "."
+        separator: Annotated[str, Field(min_length=1)] = "."
         """The token that ends a statement; what follows the last one is the question. Without any, all is question. It
         is looked up in the source vocabulary when training starts and saved with the weights."""
         encoding: Literal["position", "bag"] = "position"

@@ -42,7 +42,6 @@ def initial_model(
     except ValueError as error:
         expected = f"options that fit vocabularies of {sizes[0]:,} and {sizes[1]:,} pieces"
         raise UserError("model", expected, str(error)) from None
-    model.meet_tokenizers(tokenizers)
     if training.start_from:
         known = read_metadata(training.start_from).tokenizer_digests
         for side, tokenizer in (("source", tokenizers.source), ("target", tokenizers.target)):
@@ -57,6 +56,7 @@ def initial_model(
         load_weights(model, read_tensors(path)[0], str(path))
     else:
         order_by_frequency(model, lambda: _target_counts(store, tokenizers.target))
+    model.meet_tokenizers(tokenizers)  # after loading: its options may name other tokens than those of the start
     freeze(model, training.freeze)
     return model
 

@@ -28,7 +28,7 @@ struct sizes {
 
 static const double LEAST = 1e-150;
 
-INLINE double inverse(double x) { return x > 0.0 ? 1.0 / x : 0.0; }
+INLINE double inverse(double x) { return x > 1e-300 ? 1.0 / x : 0.0; } /* of smaller ones it is infinite */
 
 INLINE double sum(lanes x) {
     double total = 0.0;
@@ -189,6 +189,7 @@ INLINE void below_backward(
 ) {
     int64_t C = Q * S, last = n->first + n->entries - 1, stride = n->moments * Q, group = C % 3 ? 1 : C % ROWS ? 3 : ROWS;
     int64_t later = (n->time + 1) * Q, start = later / LANES * LANES;
+    if (n->entries == 0) return; /* nothing is below, and there is no last entry to read */
     for (int64_t y = 0; y < S; y++) {
         memset(gathered, 0, (size_t)(Q * stride) * sizeof(double));
         for (int64_t u = 0; u < Q; u++)

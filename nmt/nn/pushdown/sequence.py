@@ -107,7 +107,7 @@ class _Step(torch.autograd.Function):
         of_rows, *found = ctx.tape.backward(of_top, of_after, saved, time, upper)
         if ctx.tape.automaton.normalized:
             of_rows -= saved.weights * of_rows.sum(dim=-1, keepdim=True)
-        if time == 0 and not ctx.needs_input_grad[3]:
+        if not ctx.needs_input_grad[3]:  # the first step with a gradient, and the last that is asked for it
             ctx.tape.of_below = None  # another backward pass begins anew
         of_logits = of_rows.view(ctx.shape).to(ctx.dtype)
         return of_logits, *found, saved.total.new_tensor(float(upper)), None, None
@@ -149,5 +149,5 @@ class _Below(torch.autograd.Function):
         there, here, _ = tape.earlier(ctx.time, ctx.longest)
         if tape.of_below is None:
             tape.of_below = torch.zeros_like(tape.below)
-        tape.of_below[ctx.rows, :, there, :, there] = gradient[:, :, here, :, here]
+        tape.of_below[ctx.rows, :, there, :, there] += gradient[:, :, here, :, here]
         return gradient.new_zeros(ctx.shape), None, None, None, None

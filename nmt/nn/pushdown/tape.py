@@ -91,7 +91,7 @@ class Tape:
     def forward(self, logits: Tensor, top: Tensor, shares: Tensor, time: int) -> tuple[Saved, Tensor]:
         """Step `time`, from 0: what its gradient needs, and the top after it."""
         functions = native.pushdown() if top.is_cpu else None
-        weights = self.automaton.log_rows(logits).exp_()
+        weights = self.automaton.log_rows(logits).contiguous().exp_()  # C reads it in order
         if functions is not None:
             return self._forward_in_c(functions, weights, top, shares, time)
         size, states, first, entries = self.size, self.states, self.first(time), shares.shape[1]
@@ -243,5 +243,5 @@ def _zeros(like: Tensor, *shape: int) -> Tensor:
 
 
 def _inverse(x: Tensor) -> Tensor:
-    """1/x, 0 where x is 0."""
-    return torch.where(x > 0.0, 1.0 / x, 0.0)
+    """1/x, 0 where x is 0 or so small that its inverse would be infinite."""
+    return torch.where(x > 1e-300, 1.0 / x, 0.0)

@@ -44,6 +44,11 @@ def test_centroids_are_within_a_stack_or_around_it() -> None:
         cell = built(config)
         outputs, _ = stepped(cell, x, cell.empty(x, 2))
         torch.testing.assert_close(cell(x), outputs)
+        for padded in (torch.arange(7) < 4, torch.arange(7) >= 3):
+            mask = torch.stack([padded, torch.ones(7, dtype=torch.bool)])
+            found, _ = cell.read(x, mask)
+            torch.testing.assert_close(found[0, padded], cell(x[:1, padded])[0])
+            torch.testing.assert_close(found[1], outputs[1])
 
 
 def test_what_it_reads_decides_the_next_output() -> None:

@@ -106,9 +106,10 @@ def test_normalised_transitions_never_gain_mass(bottom: Any) -> None:
 @pytest.mark.parametrize("window", [None, 3, 1])
 @pytest.mark.parametrize("in_c", [False, True])
 def test_whole_sequences_are_their_steps_with_their_gradients(
-    normalized: bool, bottom: Any, window: Any, in_c: bool
+    normalized: bool, bottom: Any, window: Any, in_c: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And the stacks of sequences of any length at their ends; with sizes that C was compiled for, and others."""
+    monkeypatch.setattr(sequence, "_LEAST_STEPS", 3)  # with a window, on several tapes
     if in_c and native.pushdown() is None:
         pytest.skip("the C functions were not compiled")
     with nullcontext() if in_c else without_library():
@@ -131,6 +132,16 @@ def whole_sequences_are_steps(machine: Automaton) -> None:
     towards = [torch.randn_like(part) for part in found]
     slopes = [torch.autograd.grad(parts, logits, towards)[0] for parts in (found, expected)]
     torch.testing.assert_close(slopes[0], slopes[1], atol=1e-12, rtol=1e-10)
+
+
+@pytest.mark.parametrize("in_c", [False, True])
+def test_the_order_of_numbers_in_memory_does_not_matter(in_c: bool) -> None:
+    if in_c and native.pushdown() is None:
+        pytest.skip("the C functions were not compiled")
+    machine = automaton()
+    logits = drawn(machine, 6, 3)
+    with nullcontext() if in_c else without_library():
+        torch.testing.assert_close(at_once(machine, logits.mT.contiguous().mT)[0], at_once(machine, logits)[0])
 
 
 @every_kind
