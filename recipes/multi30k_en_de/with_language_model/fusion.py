@@ -23,7 +23,7 @@ from nmt.evaluation.significance import paired_bootstrap
 from nmt.text import read_lines
 
 WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.3)
-PENALTIES = (1.0, 1.1, 1.2)
+PENALTIES = (0.6, 0.8, 1.0, 1.1, 1.2)
 MEASURES: tuple[MeasureName, ...] = ("bleu", "chrf", "ter")
 
 
