@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import click
+from click.core import ParameterSource
 
 from nmt.automata.drawing import as_dot, as_png, check_drawable
 from nmt.cli.arguments import path_option
@@ -85,9 +86,7 @@ def command(
     decoder_only, or in the encoder of luong or gnmt. Nothing is extracted.
     """
     if runs:
-        _refuse_with_runs(
-            {"--symbols": symbols, "--method": None if method == "count" else method, "--dot": dot, "--png": png}
-        )
+        _refuse_with_runs(click.get_current_context())
         print_runs(model, strings, as_json, device)
         return
     if png is not None:
@@ -106,11 +105,11 @@ def command(
     _show(report)
 
 
-def _refuse_with_runs(given: Mapping[str, object]) -> None:
-    for option, value in given.items():
-        if value is not None:
+def _refuse_with_runs(context: click.Context) -> None:
+    for name in ("symbols", "method", "seed", "dot", "png"):
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
             raise UserError(
-                "--runs", f"no {option}, which is for automata that are extracted", "both", "Leave out one."
+                "--runs", f"no --{name}, which is for automata that are extracted", "both", "Leave out one."
             )
 
 

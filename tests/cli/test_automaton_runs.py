@@ -72,6 +72,7 @@ def test_models_without_a_stack_and_other_options_are_refused(counter: Path, tmp
     done = nmt("automaton", save_tiny_model(tmp_path / "tiny"), "--runs", given="")
     assert done.returncode == 2
     assert "expected a model with a cell of kind nondeterministic_stack, got no such cell" in done.stderr
-    done = nmt("automaton", counter, "--runs", "--symbols", "0 1", given="0\n")
-    assert done.returncode == 2
-    assert "--runs: expected no --symbols" in done.stderr
+    for option, value in (("--symbols", "0 1"), ("--seed", 1)):  # though 1 is the default
+        done = nmt("automaton", counter, "--runs", option, value, given="0\n")
+        assert done.returncode == 2
+        assert f"--runs: expected no {option}" in done.stderr
