@@ -260,6 +260,19 @@ def test_mistakes_are_named_and_nothing_is_written(folder: Path, tmp_path: Path)
     assert "a list without" in refused(direct, *source, "--n-best", unscored, "--list-scores").stderr
 
 
+def test_outputs_have_places_of_their_own(folder: Path, tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "../" / tmp_path.name / "one"
+    for outputs, message in (
+        (("--n-best-output", "-"), "--n-best-output: expected another file than that of --output, got standard output"),
+        (("-o", "-", "--save-weights", "-"), "--save-weights: expected another file than that of --output"),
+        (("-o", one, "--n-best-output", other), "--n-best-output: expected another file than that of --output"),
+        (("--save-features", one, "--save-weights", one), "--save-weights: .* than that of --save-features"),
+    ):
+        assert re.search(message, refused(folder / "direct", *texts(folder), *outputs).stderr)
+        assert not one.exists()
+    succeed("rerank", *texts(folder), "-o", "/dev/null", "--n-best-output", "/dev/null")
+
+
 def test_a_missing_scipy_is_named_before_work(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "scipy.optimize", None)
     done = refused(folder / "direct", *texts(folder), "--tune", folder / "reference")
