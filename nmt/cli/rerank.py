@@ -70,7 +70,7 @@ _FOLDER = click.Path(path_type=Path)
 )
 @click.option(
     "--length-penalty",
-    type=click.FloatRange(min=0.0),
+    type=click.FloatRange(min=0.0, max=10.0),
     default=None,
     help="Divide log-probabilities by this power of the translation's length in words: 0 for sums, 1 for means.  "
     "[default: 0, or that of --preset or --weights]",
@@ -97,8 +97,8 @@ _FOLDER = click.Path(path_type=Path)
     type=click.Choice(get_args(Tokenization)),
     default="auto",
     show_default=True,
-    help="sacrebleu tokenizer that counts words, for the length and for BLEU. auto: that in --weights, else as in "
-    "`nmt evaluate`.",
+    help="sacrebleu tokenizer that counts words, for the length and for BLEU. auto: that of --features or --weights, "
+    "else as in `nmt evaluate`.",
 )
 @path_option("--save-weights", help="Write the weights, tuned or given, as JSON.")
 @path_option(
