@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import cast, get_args
 
 from nmt.api.lines import checked_lines, checked_references
 from nmt.changes import changed
@@ -67,7 +68,7 @@ def score_n_best(
         raise UserError("models", "a model, a reverse model or a language model", "none")
     plain: list[dict[str, float | None]] = [dict.fromkeys(texts) for texts in groups]
     candidates = candidates_of(plain, False, "n_best", sources, "source")
-    options = TranslationOptions(precision=precision, batch_tokens=batch_tokens)
+    options = changed(TranslationOptions(), {"precision": precision, "batch_tokens": batch_tokens})
     chosen = chosen_device(device)
     columns = [
         (scorer.name, [score for line in scorer.line_scores(sources, candidates, options, chosen) for score in line])
@@ -95,18 +96,26 @@ def tune_weights(
         start: weights that take part in the search; None: 1 for each log-probability.
         seed: the same seed finds the same weights.
         folds: parts for cross-validation, an honest estimate of the gain; 0: none.
-        tokenize: sacrebleu tokenizer that BLEU splits text into words with; "auto": by the references.
+        tokenize: sacrebleu tokenizer that BLEU splits text into words with; "auto": that of the table's length, or by
+            the references if the table does not know it.
 
     Raises:
-        UserError: texts differ in length, the weights do not fit the table, or scipy is not installed.
+        UserError: texts differ in length, the weights do not fit the table, the measure is another one, or scipy is
+            not installed.
     """
+    if measure not in get_args(Tunable):
+        raise UserError("measure", " or ".join(get_args(Tunable)), repr(measure))
+    options = changed(TuningOptions(), {"seed": seed, "folds": folds})
     references = checked_references(reference)
     for lines in references:
-        check_lines([""] * len(table.candidates.sizes), lines, "table")
+        check_lines(lines, [""] * len(table.candidates.sizes), "reference", "the table")
     if start is None:
         start = preset_weights("sum", table.names, "start")
     elif not isinstance(start, RerankingWeights):
         start = changed(RerankingWeights(weights={}), {"weights": dict(start)})
+    start = start.counting(table, "start")
+    if tokenize == "auto" and table.words:
+        tokenize = cast("Tokenization", table.words)
     words = tokenizer_name(tokenize, "", references[0])
     counts = statistics(line_statistics(table.candidates, references, measure, words), measure, words)
-    return tune(table, counts, start, TuningOptions(seed=seed, folds=folds))
+    return tune(table, counts, start, options)

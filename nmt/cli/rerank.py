@@ -13,7 +13,7 @@ from nmt.cli.arguments import path_option
 from nmt.cli.inputs import STANDARD, check_one_dash
 from nmt.cli.model import device_option
 from nmt.cli.options import option_fields, with_changes
-from nmt.cli.outputs import opened
+from nmt.cli.outputs import check_outputs, opened
 from nmt.errors import UserError
 from nmt.evaluation.tokenization import Tokenization
 from nmt.inference.options import FUSION, TranslationOptions
@@ -70,7 +70,7 @@ _FOLDER = click.Path(path_type=Path)
 )
 @click.option(
     "--length-penalty",
-    type=click.FloatRange(min=0.0),
+    type=click.FloatRange(min=0.0, max=10.0),
     default=None,
     help="Divide log-probabilities by this power of the translation's length in words: 0 for sums, 1 for means.  "
     "[default: 0, or that of --preset or --weights]",
@@ -97,8 +97,8 @@ _FOLDER = click.Path(path_type=Path)
     type=click.Choice(get_args(Tokenization)),
     default="auto",
     show_default=True,
-    help="sacrebleu tokenizer that counts words, for the length and for BLEU. auto: that in --weights, else as in "
-    "`nmt evaluate`.",
+    help="sacrebleu tokenizer that counts words, for the length and for BLEU. auto: that of --features or --weights, "
+    "else as in `nmt evaluate`.",
 )
 @path_option("--save-weights", help="Write the weights, tuned or given, as JSON.")
 @path_option(
@@ -149,14 +149,22 @@ def command(
     from nmt.cli.reranked import Inputs, prepared, scored, show, start_weights, tuned
 
     check_one_dash((source, n_best, features, *references))
-    check_one_dash((output, n_best_output, save_features, save_weights))
+    output = output or (None if references else STANDARD)
+    check_outputs(
+        {
+            "--output": output,
+            "--n-best-output": n_best_output,
+            "--save-features": save_features,
+            "--save-weights": save_weights,
+        }
+    )
     search = {**tuning, **({} if measure is None else {"measure": measure})}
     _check_tuning(references, search)
     inputs = Inputs(models, reverse_models, language_models, source, n_best, features, list_scores)
     with ExitStack() as stack:  # errors in inputs, settings and outputs show before models are loaded
         ready = prepared(inputs, references, tokenize)
         start = start_weights(ready, preset, weights, changes, length_penalty)
-        outputs = (output or (None if references else STANDARD), n_best_output, save_weights)
+        outputs = (output, n_best_output, save_weights)
         lines, lists, document = (None if path is None else stack.enter_context(opened(path)) for path in outputs)
         table = scored(ready, with_changes(TranslationOptions(), translation), device, start.words, save_features)
         chosen = start

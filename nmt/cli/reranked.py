@@ -6,9 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from nmt.cli.inputs import input_lines, input_name
 from nmt.cli.model import read_whole
+from nmt.cli.options import with_changes
 from nmt.cli.outputs import opened
 from nmt.cli.watched import busy, watched_lines
 from nmt.errors import UserError
@@ -22,7 +24,7 @@ from nmt.inference.reranking.options import Preset, Tunable, TuningOptions
 
 with quick_imports():
     from nmt.inference.device import chosen_device
-    from nmt.inference.reranking.candidates import Candidates, read_n_best
+    from nmt.inference.reranking.candidates import MOST, Candidates, read_n_best
     from nmt.inference.reranking.scoring import Scorer, feature_table, language_of, list_column, scorers
     from nmt.inference.reranking.statistics import line_statistics, statistics
     from nmt.inference.reranking.table import LENGTH, FeatureTable, read_table
@@ -96,8 +98,9 @@ def prepared(inputs: Inputs, references: Sequence[Path], tokenize: Tokenization)
         list_scores = _uses_list(inputs, candidates)
     right = [read_whole(path) for path in references]
     for path, lines in zip(references, right, strict=True):
-        check_lines([""] * len(candidates.sizes), lines, where, input_name(path))
-    words = tokenizer_name(tokenize, language_of(found), right[0] if right else candidates.texts)
+        check_lines(lines, [""] * len(candidates.sizes), input_name(path), where)
+    choice = tokenize if table is None else _tokenization(table, tokenize, where)
+    words = tokenizer_name(choice, language_of(found), right[0] if right else candidates.texts)
     return Prepared(inputs, sources, candidates, found, list_scores, table, right, tokenize, words)
 
 
@@ -124,12 +127,12 @@ def start_weights(
         found, where = RerankingWeights.read(file), str(file)
     weights = {**found.weights, **dict(map(_weight, changes))}
     penalty = found.length_penalty if length_penalty is None else length_penalty
-    if ready.tokenize == "auto" and found.words != "auto":
+    words: str = ready.words
+    if ready.table is not None and ready.table.words:
+        found.counting(ready.table, where)
+    elif ready.tokenize == "auto" and found.words != "auto":
         words = tokenizer_name(found.words, "", ())  # as when they were tuned, if it is installed
-    else:
-        words = ready.words
-    changed = {"weights": weights, "length_penalty": penalty, "words": words}
-    found = RerankingWeights.model_validate(changed)
+    found = with_changes(RerankingWeights(weights=weights), {"length_penalty": penalty, "words": words})
     found.vector(ready.names, where)
     return found
 
@@ -206,7 +209,8 @@ def tuned(
         "measure": measure,
         "signature": score.signature,
         "lines": len(texts),
-        **options.model_dump(mode="json"),
+        "seed": options.seed,
+        "folds": min(options.folds, len(texts)),
         **{name: getattr(found, name) for name in ("first", "start", "tuned", "held_out", "oracle")},
         "p_value": p_value,
     }
@@ -254,12 +258,27 @@ def _scorers(inputs: Inputs) -> list[Scorer]:
     if inputs.features is not None:
         for name, value in given:
             if value not in (None, ()):
-                raise UserError(name, "nothing with --features, which has all features", str(value))
+                got = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+                raise UserError(name, "nothing with --features, which has all features", got)
         return []
     for name, path in (("--source", inputs.source), ("--n-best", inputs.n_best)):
         if path is None:
             raise UserError(name, "a file, or --features", "nothing")
     return scorers(inputs.models, inputs.reverse_models, inputs.language_models)
+
+
+def _tokenization(table: FeatureTable, tokenize: Tokenization, where: str) -> Tokenization:
+    """The tokenizer that counted words for the length of a table, if the table knows it, else the one asked for.
+
+    Raises:
+        UserError: the user asks for another.
+    """
+    if not table.words:
+        return tokenize
+    if tokenize not in ("auto", table.words):
+        fix = "Compute the features anew for another."
+        raise UserError("--tokenize", f"{table.words}, which counted the length in {where}", tokenize, fix)
+    return cast("Tokenization", table.words)
 
 
 def _uses_list(inputs: Inputs, candidates: Candidates) -> bool:
@@ -284,8 +303,9 @@ def _weight(given: str) -> tuple[str, float]:
         weight = float(number)
     except ValueError:
         weight = math.nan
-    if not math.isfinite(weight):
-        raise UserError("--weight", "FEATURE=NUMBER, such as language_model=0.3", repr(given))
+    if not abs(weight) <= MOST:
+        expected = f"FEATURE=NUMBER, such as language_model=0.3, of at most {MOST:g}"
+        raise UserError("--weight", expected, repr(given))
     return name.strip(), weight
 
 

@@ -29,9 +29,9 @@ def load_language_model(options: TranslationOptions, tokenizer: Tokenizer, devic
     Raises:
         UserError: that is no language model, or it has another tokenizer.
     """
+    check_language_model(options)
     if options.language_model is None or options.language_model_weight == 0:
         return None
-    check_language_model(options)
     bundle = load_bundle(options.language_model, device)
     if bundle.tokenizers.target.digest != tokenizer.digest:
         raise UserError(

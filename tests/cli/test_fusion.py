@@ -42,6 +42,13 @@ def translated(models: Path, *arguments: object) -> list[str]:
     return lines
 
 
+def test_the_path_of_a_language_model_without_weight_is_checked(models: Path) -> None:
+    missing = ("--language-model", models / "nonexistent", "--language-model-weight", 0)
+    done = nmt("translate", models / "translation/model", models / "source", *missing)
+    assert done.returncode == 2
+    assert "nonexistent" in done.stderr
+
+
 @pytest.mark.parametrize("language_model", ["recurrent", "convolutional"])
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 def test_the_language_model_has_a_say(models: Path, language_model: str, precision: str) -> None:

@@ -55,7 +55,7 @@ def read(path: Path) -> list[str]:
 
 
 def table(path: Path) -> list[dict[str, str]]:
-    header, *rows = (line.split("\t") for line in read(path))
+    _, header, *rows = (line.split("\t") for line in read(path))
     return [dict(zip(header, row, strict=True)) for row in rows]
 
 
@@ -164,6 +164,26 @@ def test_words_are_counted_as_when_the_weights_were_tuned(folder: Path, tmp_path
     assert "weights: words: expected weights by the names" in refused(*arguments[1:], "--weights", weights).stderr
 
 
+def test_a_table_keeps_the_words_that_it_counts(folder: Path, tmp_path: Path) -> None:
+    features, weights, other = tmp_path / "features", tmp_path / "weights", tmp_path / "other"
+    arguments = (folder / "direct", *texts(folder))
+    succeed("rerank", *arguments, "--tokenize", "char", "--save-features", features)
+    succeed("rerank", *arguments, "--save-weights", other)
+    tuning = ("--tune", folder / "reference", "--folds", 100, "--measure", "chrf", "--save-weights", weights)
+    succeed("rerank", "--features", features, *tuning)
+    saved = json.loads(weights.read_text())
+    assert saved["words"] == "char"
+    assert saved["tuned"]["folds"] == LINES  # as many as there are lines
+    for options, message in (
+        (("--tokenize", "13a"), "--tokenize: expected char, which counted the length in .*features, got 13a"),
+        (("--weights", other), "other: expected weights for a length in words of char, as the features have, got 13a"),
+    ):
+        assert re.search(message, refused("--features", features, *options).stderr)
+    succeed("rerank", "--features", features, "--tokenize", "char", "--weights", weights)
+    features.write_text("".join(line + "\n" for line in read(features)[:-1]), encoding="utf-8")
+    assert "Has it been cut off?" in refused("--features", features).stderr
+
+
 def test_each_model_has_its_feature_and_a_quantised_one_works(folder: Path, tmp_path: Path) -> None:
     quantize_model(folder / "direct/model", tmp_path / "small")
     features = tmp_path / "features"
@@ -193,6 +213,17 @@ def test_python_has_it(folder: Path, tmp_path: Path) -> None:
     tuning = ("--tune", folder / "reference", "--folds", 0, "--save-weights", saved)
     succeed("rerank", *arguments, "--weight", "language_model=0.5", *tuning)
     assert json.loads(saved.read_text())["weights"] == tuned.weights.weights
+    for wrong, message in (
+        ({"measure": "ter"}, "measure: expected bleu or chrf, got 'ter'"),
+        ({"measure": "meteor"}, "measure: expected bleu or chrf"),
+        ({"seed": -1}, "seed: expected a number greater"),
+        ({"folds": -1}, "folds: expected a number greater"),
+        ({"start": toolkit.RerankingWeights(weights={"model": 1, "language_model": 1}, words="char")}, "of 13a, as"),
+    ):
+        with pytest.raises(toolkit.UserError, match=message):
+            toolkit.tune_weights(made, read(folder / "reference"), **wrong)
+    with pytest.raises(toolkit.UserError, match="reference: expected 24 lines, as in the table, got 1"):
+        toolkit.tune_weights(made, ["a"])
     with pytest.raises(toolkit.UserError, match="23 lists of hypotheses, as many as source lines"):
         toolkit.score_n_best(["a"] * 23, [["a"]], models=[folder / "direct"])
     with pytest.raises(toolkit.UserError, match="none for line 1"):
@@ -223,6 +254,8 @@ def test_mistakes_are_named_and_nothing_is_written(folder: Path, tmp_path: Path)
     short, wrong = tmp_path / "short", tmp_path / "wrong"
     short.write_text("a\nb\n", encoding="utf-8")
     wrong.write_text("1\t0\ta\n\n", encoding="utf-8")
+    large = tmp_path / "large"
+    large.write_text("1\t1e200\ta\n", encoding="utf-8")
     bad = tmp_path / "weights.json"
     bad.write_text('{"weights": {"model": "heavy"}}', encoding="utf-8")
     direct, lists, output = folder / "direct", texts(folder), tmp_path / "output"
@@ -235,18 +268,23 @@ def test_mistakes_are_named_and_nothing_is_written(folder: Path, tmp_path: Path)
         ((direct, *source, "--n-best", wrong), "wrong:2: expected line number, score and hypothesis"),
         ((direct, *source), "--n-best: expected a file, or --features"),
         ((direct, *source, "--n-best", tmp_path / "no"), "no: expected a readable file"),
-        ((direct, *lists, "--tune", short), r"source: expected 2 lines, as in .*short, got 24"),
+        ((direct, *lists, "--tune", short), r"short: expected 24 lines, as in .*source, got 2"),
         ((direct, *lists, "--seed", 3), "--seed: expected --tune"),
         ((direct, *lists, "--measure", "chrf"), "--measure: expected --tune"),
         ((direct, *lists, "--weight", "lm=1"), "--weight: expected weights of the features here .model, length."),
         ((direct, *lists, "--weight", "model=nan"), "--weight: expected FEATURE=NUMBER"),
+        ((direct, *lists, "--weight", "model=-1e308"), "--weight: expected FEATURE=NUMBER"),
+        ((direct, *lists, "--length-penalty", "nan"), "--length-penalty: expected a .*number"),
+        ((direct, *lists, "--length-penalty", "inf"), "length-penalty"),
+        ((direct, *lists, "--length-penalty", "400"), "length-penalty"),
+        ((direct, *source, "--n-best", large), "large:1: expected a finite number as the score"),
         ((direct, *lists, "--weights", bad), "weights.json: weights.model: expected weights by the names"),
         ((direct, *lists, "--weights", bad, "--preset", "sum"), "either --preset or --weights"),
         ((direct, *lists, "--preset", "noisy_channel"), "the feature reverse_model, from --reverse-model"),
         ((direct, *lists, "--reverse-model", direct), "a reverse model, from de to en, got one from en to de"),
         ((folder / "lm", *lists), "lm: expected a translation model"),
         ((direct, *lists, "--language-model", direct), "direct: expected a language model"),
-        ((direct, "--features", short), "MODEL: expected nothing with --features"),
+        ((direct, "--features", short), "MODEL: expected nothing with --features.* got /.*direct[.]"),
         (("--features", short), "short: expected a table of features"),
         ((direct, *lists, "--save-features", tmp_path / "wrong/x"), "wrong"),
         (("--source", "-", "--n-best", "-", direct), "standard input for only one file"),
@@ -258,6 +296,19 @@ def test_mistakes_are_named_and_nothing_is_written(folder: Path, tmp_path: Path)
     unscored.write_text("".join(f"{number}\ta\n" for number in range(1, LINES + 1)), encoding="utf-8")
     assert "scores in the list, got none" in refused(*source, "--n-best", unscored).stderr
     assert "a list without" in refused(direct, *source, "--n-best", unscored, "--list-scores").stderr
+
+
+def test_outputs_have_places_of_their_own(folder: Path, tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "../" / tmp_path.name / "one"
+    for outputs, message in (
+        (("--n-best-output", "-"), "--n-best-output: expected another file than that of --output, got standard output"),
+        (("-o", "-", "--save-weights", "-"), "--save-weights: expected another file than that of --output"),
+        (("-o", one, "--n-best-output", other), "--n-best-output: expected another file than that of --output"),
+        (("--save-features", one, "--save-weights", one), "--save-weights: .* than that of --save-features"),
+    ):
+        assert re.search(message, refused(folder / "direct", *texts(folder), *outputs).stderr)
+        assert not one.exists()
+    succeed("rerank", *texts(folder), "-o", "/dev/null", "--n-best-output", "/dev/null")
 
 
 def test_a_missing_scipy_is_named_before_work(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

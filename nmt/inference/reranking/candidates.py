@@ -12,6 +12,9 @@ import numpy.typing as npt
 from nmt.errors import UserError
 from nmt.text import is_blank
 
+MOST = 1e15
+"""Largest magnitude of a score, a feature or a weight: beyond those of any use, and sums of products stay finite."""
+
 _MOSES = "|||"
 _SHOWN = 40
 
@@ -153,8 +156,8 @@ def _score(field: str, where: str) -> float:
         score = float(field)
     except ValueError:
         score = math.nan
-    if not math.isfinite(score):
-        raise UserError(where, "a finite number as the score", _shown(field))
+    if not abs(score) <= MOST:
+        raise UserError(where, f"a finite number as the score, of at most {MOST:g}", _shown(field))
     return score
 
 

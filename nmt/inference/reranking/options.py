@@ -18,4 +18,5 @@ class TuningOptions(Options):
     """Seed of the search for weights; the same seed finds the same weights."""
     folds: Count = 5
     """Parts of the development set for cross-validation, an honest estimate of the gain: each part is reranked with
-    weights tuned on the others. 0 or 1: none, which takes a sixth of the time."""
+    weights tuned on the others, starting from equal ones. At most one part a line. 0 or 1: none, which takes a sixth of
+    the time."""

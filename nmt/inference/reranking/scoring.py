@@ -15,7 +15,7 @@ from nmt.errors import UserError
 from nmt.evaluation.tokenization import tokenizer
 from nmt.inference.options import TranslationOptions
 from nmt.inference.precision import with_precision
-from nmt.inference.reranking.candidates import Candidates
+from nmt.inference.reranking.candidates import MOST, Candidates
 from nmt.inference.reranking.table import DECIMALS, LENGTH, FeatureTable
 from nmt.inference.reranking.weights import LANGUAGE_MODEL, LIST_SCORE, MODEL, REVERSE_MODEL, numbered
 from nmt.inference.scoring import score_ids
@@ -65,7 +65,7 @@ class Scorer:
             found = map(sum, score_ids(model, given, scored, options.batch_tokens))
             for source, texts in window:
                 scores = [0.0] if is_blank(source) else list(islice(found, len(texts)))
-                if not np.isfinite(scores).all():
+                if not (np.abs(scores) <= MOST).all():
                     expected = "finite log-probabilities"
                     raise UserError(str(self.directory), expected, "others", "Has its training diverged?")
                 yield scores
@@ -109,7 +109,7 @@ def feature_table(candidates: Candidates, columns: Sequence[tuple[str, Sequence[
     length = [float(len(split(text).split())) for text in candidates.texts]
     values = np.array([values for _, values in columns] + [length], dtype=np.float64).T  # [F, M] -> [M, F]
     names = (*(name for name, _ in columns), LENGTH)
-    return FeatureTable(candidates, names, np.round(values, DECIMALS) + 0.0)  # no -0.0
+    return FeatureTable(candidates, names, np.round(values, DECIMALS) + 0.0, words)  # no -0.0
 
 
 def list_column(candidates: Candidates) -> list[tuple[str, Sequence[float]]]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import math
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from nmt.errors import UserError
-from nmt.inference.reranking.candidates import Candidates
+from nmt.evaluation.tokenization import Tokenization
+from nmt.inference.reranking.candidates import MOST, Candidates
 
 LENGTH = "length"
 """The feature of every table: words of the hypothesis, as BLEU counts them."""
@@ -19,6 +22,9 @@ DECIMALS = 6
 """Decimal places to which features are rounded, so that a table in memory and the same in a file agree exactly."""
 
 _FIRST, _LAST = "line", "hypothesis"
+_RECORD = "# lines={lines} hypotheses={hypotheses} words={words}"
+"""What stands before the header; tables of earlier versions lack it."""
+_RECORDED = re.compile(r"# lines=(\d{1,18}) hypotheses=(\d{1,18}) words=(\S*)")
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,8 @@ class FeatureTable:
     """F names of features; the last is the length."""
     values: npt.NDArray[np.float64]
     """[M, F]"""
+    words: str = ""
+    """sacrebleu's name of the tokenizer that counted words for the length; empty if unknown."""
 
     @property
     def log_probabilities(self) -> tuple[str, ...]:
@@ -49,8 +57,14 @@ class FeatureTable:
         Args:
             weights: [F] weights.
             length_penalty: exponent of the length by which log-probabilities are divided.
+
+        Raises:
+            UserError: a score is not finite.
         """
-        scores: npt.NDArray[np.float64] = self.normalized(length_penalty) @ weights
+        with np.errstate(over="ignore", invalid="ignore"):
+            scores: npt.NDArray[np.float64] = self.normalized(length_penalty) @ weights
+        if not np.isfinite(scores).all():
+            raise UserError("features and weights", "finite scores of the hypotheses", "others", "Are they too large?")
         return scores
 
     def normalized(self, length_penalty: float) -> npt.NDArray[np.float64]:
@@ -81,7 +95,9 @@ class FeatureTable:
         return self.candidates.starts
 
     def rows(self) -> Iterator[str]:
-        """The table as lines of tab-separated values with a header."""
+        """The table as lines of tab-separated values: a record of its size and words, a header, and the hypotheses."""
+        lines, hypotheses = len(self.candidates.sizes), len(self.candidates.texts)
+        yield _RECORD.format(lines=lines, hypotheses=hypotheses, words=self.words)
         yield "\t".join((_FIRST, *self.names, _LAST))
         values, texts = self.values.tolist(), self.candidates.texts
         for line, features, text in zip(self.candidates.lines.tolist(), values, texts, strict=True):
@@ -96,17 +112,22 @@ def read_table(rows: Iterable[str], where: str) -> FeatureTable:
         where: the file, for errors.
 
     Raises:
-        UserError: it is not such a table.
+        UserError: it is not such a table, or not the whole of one.
     """
-    lines = iter(rows)
-    header = next(lines, "").split("\t")
+    lines = enumerate(rows, 1)
+    _, first = next(lines, (1, ""))
+    recorded = _RECORDED.fullmatch(first)
+    header = (next(lines, (2, ""))[1] if recorded else first).split("\t")
     if len(header) < 3 or (header[0], header[-2], header[-1]) != (_FIRST, LENGTH, _LAST):
         expected = f"a table of features whose header is {_FIRST}, names, {LENGTH}, {_LAST}"
         raise UserError(where, expected, "another first line", "`nmt rerank --save-features` writes one.")
+    name, times = Counter(header).most_common(1)[0]
+    if times > 1:
+        raise UserError(where, "columns of different names", f"{times} columns {name}")
     texts: list[str] = []
     values: list[list[float]] = []
     sizes: list[int] = []
-    for number, row in enumerate(lines, 2):
+    for number, row in lines:
         fields = row.split("\t", len(header) - 1)
         features = _numbers(fields[1:-1])
         if len(fields) != len(header) or features is None:
@@ -123,7 +144,24 @@ def read_table(rows: Iterable[str], where: str) -> FeatureTable:
     if not sizes:
         raise UserError(where, "at least one hypothesis", "none")
     candidates = Candidates(tuple(texts), np.array(sizes, dtype=np.int64))
-    return FeatureTable(candidates, tuple(header[1:-1]), np.array(values, dtype=np.float64))
+    words = _recorded_words(recorded, candidates, where) if recorded else ""
+    return FeatureTable(candidates, tuple(header[1:-1]), np.array(values, dtype=np.float64), words)
+
+
+def _recorded_words(recorded: re.Match[str], candidates: Candidates, where: str) -> str:
+    """The tokenizer of the record.
+
+    Raises:
+        UserError: the table is not as long as recorded, or sacrebleu has no such tokenizer.
+    """
+    lines, hypotheses, words = recorded.groups()
+    found = len(candidates.sizes), len(candidates.texts)
+    if found != (int(lines), int(hypotheses)):
+        expected = f"{lines} lines with {hypotheses} hypotheses, as its first line says"
+        raise UserError(where, expected, f"{found[0]} with {found[1]}", "Has it been cut off?")
+    if words and words not in get_args(Tokenization):
+        raise UserError(f"{where}:1", f"words={' or '.join(get_args(Tokenization)[1:])}", words[:20])
+    return words
 
 
 def _numbers(fields: Sequence[str]) -> list[float] | None:
@@ -131,7 +169,7 @@ def _numbers(fields: Sequence[str]) -> list[float] | None:
         numbers = [float(field) for field in fields]
     except ValueError:
         return None
-    return numbers if all(map(math.isfinite, numbers)) else None
+    return numbers if all(abs(number) <= MOST for number in numbers) else None
 
 
 def _worded(value: float) -> str:

@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from nmt.errors import UserError
+from nmt.inference.reranking.candidates import MOST
 from nmt.inference.reranking.options import TuningOptions
 from nmt.inference.reranking.statistics import Statistics
 from nmt.inference.reranking.table import FeatureTable
-from nmt.inference.reranking.weights import RerankingWeights
+from nmt.inference.reranking.weights import RerankingWeights, preset_weights
 
 Vector = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -68,16 +69,17 @@ def tune(
         UserError: scipy is not installed, or the weights do not fit the table.
     """
     check_installed()
-    search = _Search(table, statistics, start, options.seed)
+    search = _Search(table, statistics, start.length_penalty, options.seed)
     lines = np.arange(len(table.candidates.sizes))
     first = table.candidates.starts
-    vector = search.best(lines)
-    held_out = None
-    if 1 < options.folds <= len(lines):
+    vector = search.best(lines, start)
+    held_out, folds = None, min(options.folds, len(lines))
+    if folds > 1:
         held_out = np.empty_like(first)
-        for fold in range(options.folds):
-            own = lines % options.folds == fold
-            held_out[own] = search.choice(search.best(lines[~own]))[own]
+        neutral = preset_weights("sum", table.names, "start")  # those at hand may have been tuned on the held-out part
+        for fold in range(folds):
+            own = lines % folds == fold
+            held_out[own] = search.choice(search.best(lines[~own], neutral))[own]
     found = start.model_copy(update={"weights": dict(zip(table.names, _readable(vector), strict=True))})
     before = statistics.score(search.choice(start.vector(table.names, "weights")))
     after = statistics.score(search.choice(found.vector(table.names, "weights")))
@@ -110,22 +112,23 @@ def check_installed() -> None:
 class _Search:
     """A search in units in which features are comparable: multiples of their standard deviation within a line."""
 
-    def __init__(self, table: FeatureTable, statistics: Statistics, start: RerankingWeights, seed: int) -> None:
+    def __init__(self, table: FeatureTable, statistics: Statistics, length_penalty: float, seed: int) -> None:
         self._table, self._statistics, self._seed = table, statistics, seed
-        self._values = table.normalized(start.length_penalty)
+        self._values = table.normalized(length_penalty)
         self._unit = _unit(self._values, table)
         """[F] standard deviation of each feature within a line."""
-        scaled = start.vector(table.names, "weights") * self._unit
-        scaled[:-1] = scaled[:-1].clip(min=0.0)
-        self._start = scaled / max(float(np.abs(scaled).max()), 1e-9)
-        """[F] the start in the box of the search: only the direction of the weights matters."""
 
     def choice(self, weights: Vector) -> Indices:
         """The hypotheses chosen with these weights, [N]."""
         return self._table.chosen(self._values @ weights)
 
-    def best(self, lines: Indices) -> Vector:
-        """The weights with the highest score of these lines."""
+    def best(self, lines: Indices, start: RerankingWeights) -> Vector:
+        """The weights with the highest score of these lines, found from a start.
+
+        Args:
+            lines: their indices.
+            start: weights that take part in the search.
+        """
         from scipy.optimize import differential_evolution
 
         def loss(scaled: Vector) -> float:
@@ -135,7 +138,7 @@ class _Search:
         found: Any = differential_evolution(
             loss,
             bounds,
-            x0=self._start,
+            x0=self._in_box(start),
             popsize=_MEMBERS,
             maxiter=_GENERATIONS,
             tol=_TOLERANCE,
@@ -144,6 +147,13 @@ class _Search:
         )
         vector: Vector = found.x / self._unit
         return vector
+
+    def _in_box(self, start: RerankingWeights) -> Vector:
+        """Weights in the box of the search, [F]: only their direction matters."""
+        scaled = start.vector(self._table.names, "weights") * self._unit
+        scaled[:-1] = scaled[:-1].clip(min=0.0)
+        box: Vector = scaled / max(float(np.abs(scaled).max()), 1e-9)
+        return box
 
 
 def _unit(values: Vector, table: FeatureTable) -> Vector:
@@ -157,4 +167,4 @@ def _unit(values: Vector, table: FeatureTable) -> Vector:
 def _readable(vector: Vector) -> list[float]:
     """The weights of six digits, the largest of a log-probability being 1: their scale has no effect."""
     largest = float(vector[:-1].max(initial=0.0)) or 1.0
-    return [float(f"{weight / largest:.6g}") for weight in vector.tolist()]
+    return [float(f"{weight:.6g}") for weight in (vector / largest).clip(-MOST, MOST).tolist()]

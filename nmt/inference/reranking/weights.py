@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,20 +14,23 @@ from pydantic import Field, ValidationError
 from nmt.documents import read_json_object
 from nmt.errors import UserError
 from nmt.evaluation.tokenization import Tokenization
+from nmt.inference.reranking.candidates import MOST
 from nmt.inference.reranking.options import Preset
 from nmt.inference.reranking.table import LENGTH, FeatureTable
-from nmt.options import NonNegativeFloat, Options
+from nmt.options import Options
 
 MODEL, REVERSE_MODEL, LANGUAGE_MODEL, LIST_SCORE = "model", "reverse_model", "language_model", "list_score"
 """Names of features. The second model of a kind is `model_2`, the third `model_3`."""
+
+Weight = Annotated[float, Field(strict=True, ge=-MOST, le=MOST)]
 
 
 class RerankingWeights(Options):
     """The weights of all features, as `nmt rerank --save-weights` writes them."""
 
-    weights: dict[str, float]
+    weights: dict[str, Weight]
     """Weight of each feature by its name; the length may be left out, which gives it the weight 0."""
-    length_penalty: NonNegativeFloat = 0.0
+    length_penalty: Annotated[float, Field(strict=True, ge=0.0, le=10.0)] = 0.0
     """Exponent of the hypothesis' length by which all features but the length are divided."""
     words: Tokenization = "auto"
     """sacrebleu's tokenizer that counts words for the length; "auto": chosen by the language."""
@@ -58,15 +61,34 @@ class RerankingWeights(Options):
         """The score of each hypothesis in a table, [M].
 
         Raises:
-            UserError: a weight or a feature has no counterpart.
+            UserError: a weight or a feature has no counterpart, or the table's length counts other words.
         """
-        return table.scores(self.vector(table.names, where), self.length_penalty)
+        return table.scores(self.counting(table, where).vector(table.names, where), self.length_penalty)
+
+    def counting(self, table: FeatureTable, where: str) -> Self:
+        """These weights with the tokenizer that counted words for a table's length, where the table knows it.
+
+        Args:
+            table: the features.
+            where: name of the weights, for errors.
+
+        Raises:
+            UserError: the weights belong to another tokenizer.
+        """
+        if not table.words or self.words == table.words:
+            return self
+        if self.words != "auto":
+            fix = "Compute the features with the tokenizer of the weights."
+            raise UserError(
+                where, f"weights for a length in words of {table.words}, as the features have", self.words, fix
+            )
+        return self.model_copy(update={"words": table.words})
 
     def best(self, table: FeatureTable) -> list[str]:
         """The hypothesis with the highest score of each line, N of them; of equal ones, the first.
 
         Raises:
-            UserError: a weight or a feature has no counterpart.
+            UserError: a weight or a feature has no counterpart, or the table's length counts other words.
         """
         return table.texts(table.chosen(self.scores(table)))
 
@@ -101,7 +123,7 @@ def kind_of(name: str) -> str:
 
 
 def preset_weights(preset: Preset, names: Sequence[str], where: str) -> RerankingWeights:
-    """The weights of a preset; models of the same kind share its weight equally.
+    """The weights of a preset; models of the same kind share its weight equally, and a feature unknown to it gets 0.
 
     Args:
         preset: "sum": each log-probability counts once. "noisy_channel": see `NOISY_CHANNEL`.
@@ -121,7 +143,7 @@ def preset_weights(preset: Preset, names: Sequence[str], where: str) -> Rerankin
     by_kind: Mapping[str, float] = NOISY_CHANNEL.weights | {LIST_SCORE: 0.0, LENGTH: 0.0}
     if MODEL not in kinds:
         by_kind = {**by_kind, LIST_SCORE: NOISY_CHANNEL.weights[MODEL]}
-    shares = {name: by_kind[kind] / kinds.count(kind) for name, kind in zip(names, kinds, strict=True)}
+    shares = {name: by_kind.get(kind, 0.0) / kinds.count(kind) for name, kind in zip(names, kinds, strict=True)}
     return NOISY_CHANNEL.model_copy(update={"weights": shares})
 
 

@@ -6,6 +6,7 @@ import random
 import sys
 from collections.abc import Sequence
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -86,6 +87,7 @@ def test_the_layout_of_moses_and_marian() -> None:
         (["1\t-1\ta", "3\t-1\ta"], "list:2", "got 3"),
         (["1\tnan\ta"], "list:1", "a finite number as the score"),
         (["1\thigh\ta"], "list:1", "a finite number as the score"),
+        (["1\t1e200\ta"], "list:1", "a finite number as the score"),
         (["1\t-1\ta", "2\tb"], "list:2", "a score in every row"),
         (["2\ta"], "list", "none for line 1"),
         ([], "list", "none for line 1 and 1 more"),
@@ -137,6 +139,7 @@ def test_a_table_is_read_as_it_was_written(found: list[dict[str, float]], data: 
     assert again.values.tolist() == table.values.tolist()
 
 
+RECORD = "# lines=2 hypotheses=3 words=char"
 HEADER = "line\tmodel\tlength\thypothesis"
 
 
@@ -152,11 +155,36 @@ HEADER = "line\tmodel\tlength\thypothesis"
         ([HEADER, "2\t-1\t2\ta"], "file:2: expected line 1: lines in ascending order"),
         ([HEADER, "0\t-1\t2\ta"], "file:2: expected line 1"),
         ([HEADER, "1\t-1\t2\ta", "3\t-1\t2\ta"], "file:3: expected line 1 or 2"),
+        ([HEADER, "1\t1e16\t2\ta"], "file:2: expected 4 columns, finite numbers"),
+        (["line\tmodel\tmodel\tlength\thypothesis", "1\t-1\t-1\t2\ta"], "file: .* got 2 columns model"),
+        ([RECORD, HEADER, "1\t-1\t2\ta", "1\t-1\t2\tb"], "file: expected 2 lines with 3 hypotheses.* got 1 with 2"),
+        ([RECORD, HEADER, "1\t-1\t2\ta", "2\t-1\t2\tb"], "file: expected 2 lines with 3 hypotheses.* got 2 with 2"),
+        ([RECORD, HEADER], "file: expected at least one hypothesis"),
+        ([RECORD], "file: expected a table of features"),
+        (["# lines=1 hypotheses=1 words=runes", HEADER, "1\t-1\t2\ta"], "file:1: expected words=13a or .* got runes"),
     ],
 )
 def test_a_wrong_table_is_refused(rows: list[str], message: str) -> None:
     with pytest.raises(UserError, match=message):
         read_table(rows, "file")
+
+
+def test_a_table_of_an_earlier_version_is_read() -> None:
+    assert read_table([HEADER, "1\t-1\t2\ta"], "file").words == ""
+    assert read_table(["# lines=1 hypotheses=1 words=char", HEADER, "1\t-1\t2\ta"], "file").words == "char"
+
+
+def test_scores_are_finite() -> None:
+    with pytest.raises(UserError, match="expected finite scores of the hypotheses"):
+        table_of([(1e200, 1.0)], [1]).scores(np.array([1e200, 0.0]))
+
+
+@pytest.mark.parametrize("weight", ["true", '"1"', "1e16", "-1e308", "NaN"])
+def test_weights_in_a_file_are_numbers(weight: str, tmp_path: Path) -> None:
+    path = tmp_path / "weights"
+    path.write_text(f'{{"weights": {{"model": {weight}}}}}', encoding="utf-8")
+    with pytest.raises(UserError, match=r"weights: weights\.model: expected weights by the names of features"):
+        RerankingWeights.read(path)
 
 
 def test_the_length_penalty_divides_all_but_the_length() -> None:
@@ -172,6 +200,8 @@ def test_the_noisy_channel_needs_its_three_models() -> None:
     assert found.length_penalty == NOISY_CHANNEL.length_penalty > 0
     listed = ("reverse_model", "language_model", "list_score", "length")
     assert preset_weights("noisy_channel", listed, "").weights["list_score"] == 0.929
+    own = (*names[:-1], "own", "length")
+    assert preset_weights("noisy_channel", own, "").weights["own"] == 0.0
     for missing in ("model", "reverse_model", "language_model"):
         left = [name for name in ("model", "reverse_model", "language_model", "length") if name != missing]
         with pytest.raises(UserError, match=f"the feature {missing}, from"):
@@ -251,6 +281,16 @@ def test_the_start_stays_if_nothing_is_better() -> None:
     found = tune(table, counts, start, TuningOptions(folds=2))
     assert found.weights == start
     assert found.first == found.start == found.tuned == found.held_out == found.oracle == 100
+
+
+def test_cross_validation_forgets_the_start() -> None:
+    right, table = corpus(6)
+    counts = counted(table, [right], "chrf")
+    starts = (RerankingWeights(weights={"model": one, "reverse_model": 2.0}) for one in (0.0, 1.0))
+    choices = [tune(table, counts, start, TuningOptions(folds=7)).held_out_choice for start in starts]
+    assert choices[0] is not None
+    assert choices[1] is not None
+    assert choices[0].tolist() == choices[1].tolist()  # of six parts, as there are six lines
 
 
 def test_a_missing_scipy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
