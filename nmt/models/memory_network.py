@@ -30,6 +30,7 @@ from nmt.nn.hops import (
     HopTying,
     HopWeights,
     LinearStart,
+    full_output,
     linear_start_conflicts,
     memory_softmax,
     tables,
@@ -149,9 +150,11 @@ class MemoryNetwork(EncoderDecoder[QuestionMemory, AnswerState]):
         self.answer_positions = vectors(config.answer_positions)
         self.weights = HopWeights(config.linear_start)
         self.carry = Carry(config.tying, dim, std)
-        self.softmax = config.output
+        self.softmax, values = config.output, self.embeddings[-1].weight
         self.output = config.output.build(
-            dim, target_vocabulary, lambda: _full_output(config, target_vocabulary, self.embeddings[-1])
+            dim,
+            target_vocabulary,
+            lambda: full_output(config.tying, values, target_vocabulary, std),
         )
         self.register_buffer("separators", torch.zeros(source_vocabulary, dtype=torch.bool))
 
@@ -237,15 +240,6 @@ class MemoryNetwork(EncoderDecoder[QuestionMemory, AnswerState]):
             empty = torch.rand((rows, count), device=statements.device) < self.config.random_memories
             distances = distances + empty.cumsum(1)
         return distances.clamp(max=self.config.memory - 1)
-
-
-def _full_output(config: MemoryNetwork.Config, vocabulary: int, embedding: TokenEmbedding) -> nn.Linear:
-    output = nn.Linear(config.model_dim, vocabulary, bias=False)
-    if config.tying == "adjacent":
-        output.weight = embedding.weight
-    else:
-        nn.init.normal_(output.weight, std=config.initial_std)
-    return output
 
 
 def _shares(found: Segments) -> Tensor:

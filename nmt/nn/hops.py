@@ -111,6 +111,23 @@ class Carry(nn.Module):
         return carried
 
 
+def full_output(tying: HopTying, values: nn.Parameter, vocabulary: int, std: float) -> nn.Linear:
+    """The output layer with one matrix.
+
+    Args:
+        tying: the sharing between hops; adjacent extends to this layer.
+        values: [V, D], the embedding that the last hop reads.
+        vocabulary: V of the layer; with adjacent tying that of the values.
+        std: standard deviation of an initial matrix of its own.
+    """
+    output = nn.Linear(values.shape[1], vocabulary, bias=False)
+    if tying == "adjacent":
+        output.weight = values
+    else:
+        nn.init.normal_(output.weight, std=std)
+    return output
+
+
 def linear_start_conflicts(start: LinearStart | None, updates: int) -> Iterable[Conflict]:
     """A linear start that leaves no updates with softmax."""
     if start is not None and start.until_update >= updates:

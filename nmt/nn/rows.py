@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable
 from functools import cache
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -50,11 +50,8 @@ class Rows:
 
     def where(self, chosen: Tensor, other: Self) -> Self:
         """These rows where `chosen` ([rows] bool) is True, elsewhere the rows of `other`, which has the same shapes."""
-
-        def choose(own: Tensor, others: Tensor) -> Tensor:
-            return torch.where(chosen.view(-1, *[1] * (own.dim() - 1)), own, others)  # [rows] -> [rows, 1, ..., 1]
-
-        return self.with_tensors(map(choose, self.tensors(), other.tensors()))
+        names = self._field_names()
+        return type(self)(**{name: _where(chosen, getattr(self, name), getattr(other, name)) for name in names})
 
     @classmethod
     @cache
@@ -72,6 +69,16 @@ def _selected(value: object, rows: Tensor) -> object:
     if isinstance(value, (list, tuple)):
         return type(value)(_selected(item, rows) for item in value)
     return value
+
+
+def _where(chosen: Tensor, own: Any, other: Any) -> object:  # noqa: ANN401 -- the same field of both
+    if isinstance(own, Tensor):
+        return torch.where(chosen.view(-1, *[1] * (own.dim() - 1)), own, other)  # [rows] -> [rows, 1, ..., 1]
+    if isinstance(own, Rows):
+        return own.where(chosen, other)
+    if isinstance(own, (list, tuple)):
+        return type(own)(_where(chosen, *items) for items in zip(own, other, strict=True))
+    return own
 
 
 def _mapped(value: object, function: Callable[[Tensor], Tensor]) -> object:

@@ -20,7 +20,7 @@ from nmt.models.language.model import LanguageModel, LanguageModelOptions
 from nmt.models.tying import Tying
 from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
-from nmt.nn.hops import Carry, HopTying, HopWeights, LinearStart, linear_start_conflicts, tables, views
+from nmt.nn.hops import Carry, HopTying, HopWeights, LinearStart, full_output, linear_start_conflicts, tables, views
 from nmt.nn.layers import Layers
 from nmt.nn.output import FullSoftmax, OutputConfig
 from nmt.nn.windowed_attention import blocks_of, items_there, last_items, window_mean, window_scores
@@ -121,10 +121,8 @@ class MemoryNetworkLM(Decoder[MemoryNetworkState]):
         self.dropout = Dropout(config.dropout)
         self.weights = HopWeights(config.linear_start)
         self.carry = Carry(config.tying, dim, std)
-        self.softmax = config.output
-        self.output = config.output.build(
-            dim, vocabulary, lambda: _full_output(config, vocabulary, self.embeddings[-1])
-        )
+        self.softmax, values = config.output, self.embeddings[-1].weight
+        self.output = config.output.build(dim, vocabulary, lambda: full_output(config.tying, values, vocabulary, std))
 
     def decode(self, target_input: Tensor, target_mask: Tensor) -> DecoderOutput:
         # padding is on the right, where no real token looks
@@ -176,12 +174,3 @@ class MemoryNetworkLM(Decoder[MemoryNetworkState]):
             return query
         linear, rest = query.tensor_split([self.linear_units], dim=-1)
         return torch.cat([linear, torch.relu(rest)], dim=-1)
-
-
-def _full_output(config: MemoryNetworkLM.Config, vocabulary: int, embedding: TokenEmbedding) -> nn.Linear:
-    output = nn.Linear(config.model_dim, vocabulary, bias=False)
-    if config.tying == "adjacent":
-        output.weight = embedding.weight
-    else:
-        nn.init.normal_(output.weight, std=config.initial_std)
-    return output

@@ -37,10 +37,6 @@ class StackState(CellState):
     def without_past(self) -> CellState:
         return replace(self.controller, output=self.output, past=())
 
-    def where(self, chosen: Tensor, other: Self) -> Self:
-        stack = self.stack.where(chosen, other.stack)  # one of them may have grown
-        return replace(super().where(chosen, replace(other, stack=self.stack)), stack=stack)
-
 
 class NondeterministicStack(Cell[StackState]):
     """A cell, the controller, that also reads the top of a stack and works on it, by all possibilities at once.

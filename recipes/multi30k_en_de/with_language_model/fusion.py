@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import nmt
+from nmt.bundle import read_metadata
 from nmt.evaluation.measures import MeasureName
 from nmt.evaluation.scores import scores
 from nmt.evaluation.significance import paired_bootstrap
@@ -37,7 +38,7 @@ class Pairs:
 
 def held_out(run: Path, name: str) -> Pairs:
     """The cleaned set of this name."""
-    metadata = nmt.load(run, precision="fp32").metadata
+    metadata = read_metadata(run)
     sides = [run / "prepare" / f"{name}.{code}" for code in (metadata.source_language, metadata.target_language)]
     return Pairs(*map(list, map(read_lines, sides)))
 
