@@ -21,7 +21,7 @@ from nmt.nn.embedding import TokenEmbedding
 from nmt.nn.feedforward import Activation, FeedForward
 from nmt.nn.keys_values import KeysValues
 from nmt.nn.layers import Layers
-from nmt.nn.mixers import Attention, CausalMixerConfig, Mixer, MixerConfig
+from nmt.nn.mixers import Attention, CausalMixerConfig, LayerShape, Mixer, MixerConfig
 from nmt.nn.norm import CausalNormConfig, LayerNorm, Norm, NormConfig, Unchanged
 from nmt.nn.output import FullSoftmax, OutputConfig
 from nmt.nn.past import Past
@@ -98,9 +98,9 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
         norm: Literal["pre", "post"] = "post"
         """Normalisation before each block (stable when deep) or after its residual sum (as published)."""
         encoder_mixer: MixerConfig = Attention.Config()
-        """The block that lets the positions of the source see each other."""
+        """The block that lets the positions of the source see each other; `alternating` has several, one layer each."""
         decoder_mixer: CausalMixerConfig = Attention.Config()
-        """The block that lets a position of the target see earlier ones."""
+        """The block that lets a position of the target see earlier ones; `alternating` has several, one layer each."""
         encoder_norm: NormConfig = LayerNorm.Config()
         """The norm of the encoder's layers."""
         decoder_norm: CausalNormConfig = LayerNorm.Config()
@@ -164,8 +164,8 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
         self.source_embedding_norm = _norm_if(config.normalized_embeddings, LayerNorm.Config(), dim)
         self.target_embedding_norm = _norm_if(config.normalized_embeddings, LayerNorm.Config(), dim)
         self.dropout = Dropout(config.dropout)
-        self.encoder = Layers(_encoder_layer(config) for _ in range(config.encoder_layers))
-        self.decoder = Layers(_decoder_layer(config) for _ in range(config.decoder_layers))
+        self.encoder = Layers(_encoder_layer(config, layer) for layer in range(config.encoder_layers))
+        self.decoder = Layers(_decoder_layer(config, layer) for layer in range(config.decoder_layers))
         self.encoder_norm = _norm_if(config.norm == "pre", config.encoder_norm, dim)
         self.decoder_norm = _norm_if(config.norm == "pre", config.decoder_norm, dim)
         self.softmax = config.output
@@ -218,20 +218,21 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
         return StepOutput(logits, attention, state, self.softmax.normalized)
 
 
-def _encoder_layer(config: Transformer.Config) -> EncoderLayer[Mixer]:
+def _encoder_layer(config: Transformer.Config, layer: int) -> EncoderLayer[Mixer]:
+    shape = LayerShape(config.model_dim, config.heads, config.attention_dropout, layer)
     return EncoderLayer(
-        config.encoder_mixer.kind,
-        config.encoder_mixer.build(config.model_dim, config.heads, config.attention_dropout),
+        config.encoder_mixer.of_layer(layer).kind,
+        config.encoder_mixer.build(shape),
         _feedforward(config, config.feedforward_dim),
         lambda: _residual(config, config.encoder_norm),
     )
 
 
-def _decoder_layer(config: Transformer.Config) -> DecoderLayer:
+def _decoder_layer(config: Transformer.Config, layer: int) -> DecoderLayer:
     dim, heads = config.model_dim, config.decoder_heads or config.heads
     return DecoderLayer(
-        config.decoder_mixer.kind,
-        config.decoder_mixer.build_causal(dim, heads, config.attention_dropout),
+        config.decoder_mixer.of_layer(layer).kind,
+        config.decoder_mixer.build_causal(LayerShape(dim, heads, config.attention_dropout, layer)),
         CrossAttention(dim, heads, config.attention_dropout),
         _feedforward(config, config.decoder_feedforward_dim or config.feedforward_dim),
         lambda: _residual(config, config.decoder_norm),

@@ -34,7 +34,7 @@ from nmt.nn.equilibrium import Implicit, Phantom
 from nmt.nn.fixed_point import Anderson, Broyden, Picard
 from nmt.nn.hop_attention import HopAttention
 from nmt.nn.hops import LinearStart
-from nmt.nn.mixers import SSRU, Attention, CausalMixerConfig, MixerConfig
+from nmt.nn.mixers import SSRU, Attention, CausalAlternating, CausalMixerConfig, MixerConfig
 from nmt.nn.norm import BatchLayerNorm, BatchNorm, LayerNorm, NormConfig
 from nmt.nn.output import AdaptiveSoftmax
 from nmt.nn.temperature import Temperature
@@ -51,6 +51,7 @@ _recurrent = partial(Luong.Config, source_embedding_dim=12, target_embedding_dim
 _equilibrium = partial(DEQ.Config, model_dim=16, feedforward_dim=24, heads=2, initial_std=0.1)
 _regularized = partial(StateRegularized.Config, centroids=20, centroid_range=1.0)
 _peaked = partial(StateRegularized.Config, centroids=3, centroid_range=None, temperature=Temperature(start=0.5))
+_alternating = CausalAlternating(mixers=(SSRU.Config(), Attention.Config()))
 _adaptive = AdaptiveSoftmax(cutoffs=(5, 9), reduction=2.0)
 _EXACT: Limits = {"tolerance": 3e-7, "max_iterations": 300}  # blocks with random weights hardly contract
 
@@ -126,6 +127,7 @@ MODELS: dict[str, ModelConfig] = {
     "transformer-batch-layer-norm": _transformer(encoder_norm=BatchLayerNorm.Config()),
     "transformer-adaptive": _transformer(tied_embeddings="none", output=_adaptive),
     "transformer-ssru": _transformer(decoder_mixer=SSRU.Config()),
+    "transformer-alternating": _transformer(decoder_mixer=_alternating),
     "gnmt": _deep(),
     "gnmt-current-context": _deep(
         upper_context="current", tied_embeddings="all", attention_dim=9, scaled_embeddings=True

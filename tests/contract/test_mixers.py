@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from nmt.nn.decoded import Decoded
-from nmt.nn.mixers import CausalMixer, Mixer
+from nmt.nn.mixers import CausalMixer, LayerShape, Mixer
 from tests.contract.listed import CAUSAL_MIXERS, MIXERS
 
-DIM, HEADS = 8, 2
+DIM = 8
+SHAPE = LayerShape(DIM, heads=2, attention_dropout=0.1, layer=1)
 
 readers = pytest.mark.parametrize("name", MIXERS)
 writers = pytest.mark.parametrize("name", CAUSAL_MIXERS)
@@ -31,12 +32,12 @@ def randomised(mixer: Mixer) -> Mixer:
 
 def reader(name: str) -> Mixer:
     torch.manual_seed(0)
-    return randomised(MIXERS[name].build(DIM, HEADS, 0.1))
+    return randomised(MIXERS[name].build(SHAPE))
 
 
 def writer(name: str) -> CausalMixer[Any]:
     torch.manual_seed(0)
-    mixer = CAUSAL_MIXERS[name].build_causal(DIM, HEADS, 0.1)
+    mixer = CAUSAL_MIXERS[name].build_causal(SHAPE)
     randomised(mixer)
     return mixer
 

@@ -18,7 +18,7 @@ from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
 from nmt.nn.feedforward import Activation, FeedForward
 from nmt.nn.layers import Layers
-from nmt.nn.mixers import Attention, CausalMixerConfig
+from nmt.nn.mixers import Attention, CausalMixerConfig, LayerShape
 from nmt.nn.norm import CausalNormConfig, LayerNorm, Norm, Unchanged
 from nmt.nn.output import FullSoftmax, OutputConfig
 from nmt.nn.past import Past
@@ -51,7 +51,7 @@ class StackLM(Decoder[StackState]):
         layers: LayerCount = 6
         """Residual layers."""
         mixer: CausalMixerConfig = Attention.Config()
-        """The block that lets a position see earlier ones."""
+        """The block that lets a position see earlier ones; `alternating` has several, one layer each."""
         norm: Literal["pre", "post"] = "pre"
         """Normalisation before each block (stable when deep) or after its residual sum."""
         block_norm: CausalNormConfig = LayerNorm.Config()
@@ -95,7 +95,7 @@ class StackLM(Decoder[StackState]):
         self.embedding = TokenEmbedding(vocabulary, dim, pad, std=dim**-0.5, scale=math.sqrt(dim))
         self.positions = make_positions(config.positions, dim, config.learned_positions)
         self.dropout = Dropout(config.dropout)
-        self.layers = Layers(_layer(config) for _ in range(config.layers))
+        self.layers = Layers(_layer(config, layer) for layer in range(config.layers))
         self.norm: Norm = config.block_norm.build(dim) if config.norm == "pre" else Unchanged()
         self.softmax = config.output
         self.output = config.output.build(dim, vocabulary, lambda: _full_output(config, vocabulary, self.embedding))
@@ -135,11 +135,11 @@ def _full_output(config: StackLM.Config, vocabulary: int, embedding: TokenEmbedd
     return output
 
 
-def _layer(config: StackLM.Config) -> CausalLayer:
+def _layer(config: StackLM.Config, layer: int) -> CausalLayer:
     dim = config.model_dim
     return CausalLayer(
-        config.mixer.kind,
-        config.mixer.build_causal(dim, config.heads, config.attention_dropout),
+        config.mixer.of_layer(layer).kind,
+        config.mixer.build_causal(LayerShape(dim, config.heads, config.attention_dropout, layer)),
         FeedForward(dim, config.feedforward_dim, config.activation, config.activation_dropout),
         lambda: Residual(config.block_norm.build(dim), config.dropout, pre=config.norm == "pre"),
     )

@@ -6,14 +6,40 @@ from typing import Annotated
 
 from pydantic import Field
 
+from nmt.nn.mixers.alternating import Alternating, CausalAlternating
 from nmt.nn.mixers.attention import Attention, CausalAttention
-from nmt.nn.mixers.base import CausalMixer, Mixer
+from nmt.nn.mixers.base import CausalMixer, LayerShape, Mixer
+from nmt.nn.mixers.options import CausalMixerOptions, MixerOptions
 from nmt.nn.mixers.ssru import SSRU
 
-MixerConfig = Attention.Config
+OneMixerConfig = Attention.Config
 """Mixers that read whole sentences; a second one would make this a union as below."""
 
-CausalMixerConfig = Annotated[Attention.Config | SSRU.Config, Field(discriminator="kind")]
+OneCausalMixerConfig = Annotated[Attention.Config | SSRU.Config, Field(discriminator="kind")]
 """Mixers for decoders: no position sees a later one, and they can step one position at a time."""
 
-__all__ = ["SSRU", "Attention", "CausalAttention", "CausalMixer", "CausalMixerConfig", "Mixer", "MixerConfig"]
+MixerConfig = Annotated[OneMixerConfig | Alternating, Field(discriminator="kind")]
+"""The mixers of a stack of layers that read whole sentences: one kind, or several in turn."""
+
+CausalMixerConfig = Annotated[OneCausalMixerConfig | CausalAlternating, Field(discriminator="kind")]
+"""The mixers of a stack of layers that can step."""
+
+Alternating.model_rebuild()
+CausalAlternating.model_rebuild()
+
+__all__ = [
+    "SSRU",
+    "Alternating",
+    "Attention",
+    "CausalAlternating",
+    "CausalAttention",
+    "CausalMixer",
+    "CausalMixerConfig",
+    "CausalMixerOptions",
+    "LayerShape",
+    "Mixer",
+    "MixerConfig",
+    "MixerOptions",
+    "OneCausalMixerConfig",
+    "OneMixerConfig",
+]

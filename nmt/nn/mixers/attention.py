@@ -11,25 +11,28 @@ from nmt.nn.dropout import Dropout
 from nmt.nn.kernels.attention import attend_to_self
 from nmt.nn.kernels.attention_step import attend_in_step
 from nmt.nn.keys_values import KeysValues, Slot
-from nmt.nn.mixers.base import CausalMixer, Mixer
-from nmt.options import Options
+from nmt.nn.mixers.base import CausalMixer, LayerShape, Mixer
+from nmt.nn.mixers.options import CausalMixerOptions, MixerOptions
 
 
 class Attention(Mixer):
     """Multi-head attention of a sequence to itself (Vaswani et al. 2017, section 3.2)."""
 
-    class Config(Options):
+    class Config(MixerOptions, CausalMixerOptions):
         """Multi-head self-attention; heads and dropout are set in the model's options."""
 
         kind: Literal["attention"] = "attention"
 
-        def build(self, dim: int, heads: int, dropout: float) -> Attention:
-            """An encoder's mixer with fresh weights."""
-            return Attention(dim, heads, dropout)
+        def of_layer(self, layer: int) -> Attention.Config:
+            return self
 
-        def build_causal(self, dim: int, heads: int, dropout: float) -> CausalAttention:
+        def build(self, shape: LayerShape) -> Attention:
+            """An encoder's mixer with fresh weights."""
+            return Attention(shape.dim, shape.heads, shape.attention_dropout)
+
+        def build_causal(self, shape: LayerShape) -> CausalAttention:
             """A decoder's mixer with fresh weights."""
-            return CausalAttention(dim, heads, dropout)
+            return CausalAttention(shape.dim, shape.heads, shape.attention_dropout)
 
     def __init__(self, dim: int, heads: int, dropout: float) -> None:
         super().__init__()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from torch import Tensor, nn
@@ -11,6 +12,20 @@ from nmt.nn.keys_values import Slot
 from nmt.nn.past import Past
 
 PastT = TypeVar("PastT", bound=Past)
+
+
+@dataclass(frozen=True)
+class LayerShape:
+    """The layer that a mixer is built for. A mixer uses what applies to it."""
+
+    dim: int
+    """D, width of the layer."""
+    heads: int
+    """Attention heads; `dim` is a multiple."""
+    attention_dropout: float
+    """Dropout rate of attention weights."""
+    layer: int = 0
+    """Index of the layer, from 0 at the input."""
 
 
 class Mixer(nn.Module, ABC):

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from nmt.nn.keys_values import Slot
-from nmt.nn.mixers.base import CausalMixer
+from nmt.nn.mixers.base import CausalMixer, LayerShape
+from nmt.nn.mixers.options import CausalMixerOptions
 from nmt.nn.past import Past
 from nmt.nn.scan import scan
-from nmt.options import Options
 
 
 @dataclass
@@ -37,14 +37,14 @@ class SSRU(CausalMixer[SSRUPast]):
     Translation", section 3.1).
     """
 
-    class Config(Options):
+    class Config(CausalMixerOptions):
         """Simpler simple recurrent unit (Kim et al. 2019): fast to decode; has no heads and no dropout."""
 
         kind: Literal["ssru"] = "ssru"
 
-        def build_causal(self, dim: int, heads: int, dropout: float) -> SSRU:
+        def build_causal(self, shape: LayerShape) -> SSRU:
             """A decoder's mixer with fresh weights; heads and dropout apply to attention only."""
-            return SSRU(dim)
+            return SSRU(shape.dim)
 
     def __init__(self, dim: int) -> None:
         super().__init__()

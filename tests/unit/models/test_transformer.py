@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from nmt.models.transformer import Transformer
 from nmt.models.weights import named_weights, parameter_count
-from nmt.nn.mixers import Attention, Mixer
+from nmt.nn.mixers import SSRU, Attention, CausalAttention, Mixer
 
 
 @pytest.mark.parametrize(
@@ -90,3 +90,15 @@ def test_loss_at_the_start_is_about_that_of_guessing() -> None:
     logits = model.decode(source, mask, model.encode(source, mask)).logits
     loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), torch.randint(4, 1000, (8 * 12,)))
     assert 6.0 < loss.item() < 9.0  # log 1000 = 6.9
+
+
+def test_layers_take_alternating_mixers_in_turn() -> None:
+    options = {
+        "decoder_layers": 3,
+        "decoder_mixer": {"kind": "alternating", "mixers": [{"kind": "ssru"}, {"kind": "attention"}]},
+    }
+    model = Transformer.Config.model_validate({"preset": "tiny", **options}).build(20, 20)
+    assert [type(layer.mixer) for layer in model.decoder] == [SSRU, CausalAttention, SSRU]
+    weights = named_weights(model)
+    assert "decoder.0.ssru.input.weight" in weights
+    assert "decoder.1.attention.input.weight" in weights
