@@ -45,8 +45,8 @@ class StateSpaceOptions(Options):
     """How a step follows from continuous time: zero-order hold, exact for inputs that are constant during a step, or
     the bilinear transform."""
     step_range: Annotated[tuple[PositiveFloat, PositiveFloat], Effect.TRAINING] = (0.001, 0.1)
-    """Range of the initial step sizes, [shortest, longest], drawn log-uniformly, one per state. Their inverses are
-    about how many positions a state remembers; lower the first for very long texts (1e-4 for 16,000 positions)."""
+    """Range of the initial step sizes, [shortest, longest], drawn log-uniformly, one per state. A state at first forgets
+    within about 2 / step positions; published are 0.001 to 0.1, and from 0.0001 on for 16,000 positions."""
     c_initialisation: Annotated[OutputStart, Effect.TRAINING] = "lecun_normal"
     """Initial output matrix C: `lecun_normal` has the standard deviation 1 / sqrt(P * width) and `truncated_normal`
     1 / sqrt(P), both in the basis of the eigenvectors; `complex_normal` 1 without change of basis."""
@@ -90,10 +90,11 @@ class DiscreteSystem:
 class StateSpace(nn.Module, Grouped):
     """x' = diag(lambda) x + B u,  y = Re(C x) + D * u,  in steps whose sizes are learned, one per state.
 
-        x_t = a x_(t-1) + g * B u_t    a = exp(lambda step), g = (a - 1) / lambda    (zero-order hold, equation 6)
+        x_t = a x_(t-1) + g * B u_t    a = exp(lambda step)    g = (a - 1) / lambda
 
-    With conjugate symmetry y = 2 Re(C x) + D * u. If it reads in both directions, a second recurrence with the same a,
-    g and B begins at the end, and C has columns for the states of both (section 3.3 and appendix).
+    with zero-order hold; the bilinear transform has a = (1 + h) / (1 - h) and g = step / (1 - h) for h = lambda step /
+    2. With conjugate symmetry y = 2 Re(C x) + D * u. If it reads in both directions, a second recurrence with the same
+    a, g and B begins at the end, and C has columns for the states of both.
 
     All parameters are real. B and C are linear layers, real and imaginary parts in turn, so that a product of complex
     numbers is one of real matrices, which may be in half precision or 8 bits; the recurrence is in float32 or more.

@@ -40,10 +40,10 @@ class S5(Mixer):
         half_glu1: g * sigmoid(W g + b)               half_glu2: y * sigmoid(W g + b)
         full_glu: (W1 g + b1) * sigmoid(W2 g + b2)    gelu: g
 
-    Time and memory are linear in length. Since the recurrence is the same at each position, it is computed for all of
-    them without a gradient step by step (`nmt.nn.diagonal_scan`): on a CPU one position after another in place, which
-    is fastest for batches of short sentences, or, for a few long sequences, in turn within chunks, all chunks at once;
-    on other devices by doubling. tests/benchmarks/diagonal_scan.py compares the forms.
+    Time and memory are linear in length. The recurrence and its gradient are computed for whole sequences
+    (`nmt.nn.diagonal_scan`) by the form that was measured to be fastest (tests/benchmarks/diagonal_scan.py): on a CPU
+    in turn and in place for batches of short sentences, and in chunks, all at once, for a few long sequences. On other
+    devices it is doubling, which was not measured.
 
     The published layer has its norm in front, batch normalisation for classification; here it is the residual
     connection's, as is dropout, which the authors also apply to g.
