@@ -45,8 +45,8 @@ class StateSpaceOptions(Options):
     """How a step follows from continuous time: zero-order hold, exact for inputs that are constant during a step, or
     the bilinear transform."""
     step_range: Annotated[tuple[PositiveFloat, PositiveFloat], Effect.TRAINING] = (0.001, 0.1)
-    """Range of the initial step sizes, [shortest, longest], drawn log-uniformly, one per state. A state at first forgets
-    within about 2 / step positions; published are 0.001 to 0.1, and from 0.0001 on for 16,000 positions."""
+    """Range of the initial step sizes, [shortest, longest], drawn log-uniformly, one per state. At first a state
+    forgets within about 2 / step positions; published are 0.001 to 0.1, and from 0.0001 on for 16,000 positions."""
     c_initialisation: Annotated[OutputStart, Effect.TRAINING] = "lecun_normal"
     """Initial output matrix C: `lecun_normal` has the standard deviation 1 / sqrt(P * width) and `truncated_normal`
     1 / sqrt(P), both in the basis of the eigenvectors; `complex_normal` 1 without change of basis."""
@@ -205,7 +205,7 @@ class StateSpace(nn.Module, Grouped):
 def _as_complex(parts: Tensor) -> Tensor:
     """[..., 2P] of real and imaginary parts in turn, as [..., P] complex64, or complex128 for float64."""
     parts = parts.to(torch.promote_types(parts.dtype, torch.float32))
-    return torch.view_as_complex(parts.unflatten(-1, (-1, 2)))
+    return torch.view_as_complex(parts.reshape(*parts.shape[:-1], parts.shape[-1] // 2, 2))
 
 
 def _output_matrix(options: StateSpaceOptions, dim: int, vectors: Tensor) -> Tensor:

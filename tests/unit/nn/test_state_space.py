@@ -105,7 +105,7 @@ def test_the_impulse_response_is_a_sum_of_decaying_turns() -> None:
 @torch.no_grad()
 def test_steps_twice_as_long_meet_at_the_common_times_if_the_input_is_held() -> None:
     fine, coarse = built(), built()
-    coarse.log_step += math.log(2)
+    coarse.log_step.add_(math.log(2))
     u = drawn(2, 5, DIM)
     torch.testing.assert_close(fine(u.repeat_interleave(2, dim=1))[:, 1::2], coarse(u))
 
