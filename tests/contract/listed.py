@@ -34,7 +34,7 @@ from nmt.nn.equilibrium import Implicit, Phantom
 from nmt.nn.fixed_point import Anderson, Broyden, Picard
 from nmt.nn.hop_attention import HopAttention
 from nmt.nn.hops import LinearStart
-from nmt.nn.mixers import SSRU, Attention, CausalAlternating, CausalMixerConfig, MixerConfig
+from nmt.nn.mixers import S5, SSRU, Attention, CausalAlternating, CausalMixerConfig, MixerConfig
 from nmt.nn.norm import BatchLayerNorm, BatchNorm, LayerNorm, NormConfig
 from nmt.nn.output import AdaptiveSoftmax
 from nmt.nn.temperature import Temperature
@@ -52,6 +52,15 @@ _equilibrium = partial(DEQ.Config, model_dim=16, feedforward_dim=24, heads=2, in
 _regularized = partial(StateRegularized.Config, centroids=20, centroid_range=1.0)
 _peaked = partial(StateRegularized.Config, centroids=3, centroid_range=None, temperature=Temperature(start=0.5))
 _alternating = CausalAlternating(mixers=(SSRU.Config(), Attention.Config()))
+_state_space = S5.Config(states=8, blocks=2)
+_all_states = S5.Config(
+    states=6,
+    blocks=2,
+    conjugate_symmetry=False,
+    discretization="bilinear",
+    c_initialisation="complex_normal",
+    activation="full_glu",
+)
 _adaptive = AdaptiveSoftmax(cutoffs=(5, 9), reduction=2.0)
 _EXACT: Limits = {"tolerance": 3e-7, "max_iterations": 300}  # blocks with random weights hardly contract
 
@@ -95,6 +104,7 @@ LANGUAGE_MODELS: dict[str, LanguageModelOptions] = {
         norm="post", positions="learned", learned_positions=5, tied_embeddings=False, activation="relu"
     ),
     "stack-lm-ssru": _stack_lm(mixer=SSRU.Config()),
+    "stack-lm-s5": _stack_lm(mixer=_state_space),
     "gated-conv-lm": GatedConvolutionalLM.Config(
         embedding_dim=12,
         blocks=(Blocks(width=16, kernel=3), Blocks(width=12, kernel=4, bottleneck=8, layers=2)),
@@ -127,6 +137,7 @@ MODELS: dict[str, ModelConfig] = {
     "transformer-batch-layer-norm": _transformer(encoder_norm=BatchLayerNorm.Config()),
     "transformer-adaptive": _transformer(tied_embeddings="none", output=_adaptive),
     "transformer-ssru": _transformer(decoder_mixer=SSRU.Config()),
+    "transformer-s5": _transformer(encoder_mixer=_state_space, decoder_mixer=_state_space),
     "transformer-alternating": _transformer(decoder_mixer=_alternating),
     "gnmt": _deep(),
     "gnmt-current-context": _deep(
@@ -280,11 +291,15 @@ COUNTING_SEQUENCES = {"batch-layer"}
 
 MIXERS: dict[str, MixerConfig] = {
     "attention": Attention.Config(),
+    "s5": _state_space,
+    "s5-all-states": _all_states,
 }
 """The mixers of readers that tests/contract/test_mixers.py runs over."""
 
 CAUSAL_MIXERS: dict[str, CausalMixerConfig] = {
     "attention": Attention.Config(),
     "ssru": SSRU.Config(),
+    "s5": _state_space,
+    "s5-all-states": _all_states,
 }
 """Those of writers."""

@@ -10,12 +10,13 @@ from nmt.nn.mixers.alternating import Alternating, CausalAlternating
 from nmt.nn.mixers.attention import Attention, CausalAttention
 from nmt.nn.mixers.base import CausalMixer, LayerShape, Mixer
 from nmt.nn.mixers.options import CausalMixerOptions, MixerOptions
+from nmt.nn.mixers.s5 import S5, CausalS5
 from nmt.nn.mixers.ssru import SSRU
 
-OneMixerConfig = Attention.Config
-"""Mixers that read whole sentences; a second one would make this a union as below."""
+OneMixerConfig = Annotated[Attention.Config | S5.Config, Field(discriminator="kind")]
+"""Mixers that read whole sentences."""
 
-OneCausalMixerConfig = Annotated[Attention.Config | SSRU.Config, Field(discriminator="kind")]
+OneCausalMixerConfig = Annotated[Attention.Config | SSRU.Config | S5.Config, Field(discriminator="kind")]
 """Mixers for decoders: no position sees a later one, and they can step one position at a time."""
 
 MixerConfig = Annotated[OneMixerConfig | Alternating, Field(discriminator="kind")]
@@ -28,6 +29,7 @@ Alternating.model_rebuild()
 CausalAlternating.model_rebuild()
 
 __all__ = [
+    "S5",
     "SSRU",
     "Alternating",
     "Attention",
@@ -36,6 +38,7 @@ __all__ = [
     "CausalMixer",
     "CausalMixerConfig",
     "CausalMixerOptions",
+    "CausalS5",
     "LayerShape",
     "Mixer",
     "MixerConfig",

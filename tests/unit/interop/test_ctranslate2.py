@@ -51,11 +51,12 @@ VARIANTS: tuple[dict[str, Any], ...] = (
 NO_EFFECT_ON_WHAT_IS_COMPUTED = {"kind", "preset", "dropout", "attention_dropout", "activation_dropout"}
 REFUSED: tuple[dict[str, Any], ...] = (
     {"encoder_norm": {"kind": "batch"}},
+    {"encoder_mixer": {"kind": "s5"}},
     {"decoder_mixer": {"kind": "ssru"}},
     {"output": {"kind": "adaptive", "cutoffs": [5]}, "tied_embeddings": "none"},
 )
 """What CTranslate2 does not have."""
-ONE_CHOICE = {"encoder_mixer", "decoder_norm"}
+ONE_CHOICE = {"decoder_norm"}
 """Options with a single value so far."""
 
 
