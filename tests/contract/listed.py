@@ -34,7 +34,16 @@ from nmt.nn.equilibrium import Implicit, Phantom
 from nmt.nn.fixed_point import Anderson, Broyden, Picard
 from nmt.nn.hop_attention import HopAttention
 from nmt.nn.hops import LinearStart
-from nmt.nn.mixers import SSRU, Attention, CausalAlternating, CausalMixerConfig, MixerConfig
+from nmt.nn.mixers import (
+    SSRU,
+    Alternating,
+    Attention,
+    CausalAlternating,
+    CausalMixerConfig,
+    CircularConvolution,
+    DilatedConvolution,
+    MixerConfig,
+)
 from nmt.nn.norm import BatchLayerNorm, BatchNorm, LayerNorm, NormConfig
 from nmt.nn.output import AdaptiveSoftmax
 from nmt.nn.temperature import Temperature
@@ -95,6 +104,7 @@ LANGUAGE_MODELS: dict[str, LanguageModelOptions] = {
         norm="post", positions="learned", learned_positions=5, tied_embeddings=False, activation="relu"
     ),
     "stack-lm-ssru": _stack_lm(mixer=SSRU.Config()),
+    "stack-lm-dilated-convolution": _stack_lm(mixer=DilatedConvolution.Config()),
     "gated-conv-lm": GatedConvolutionalLM.Config(
         embedding_dim=12,
         blocks=(Blocks(width=16, kernel=3), Blocks(width=12, kernel=4, bottleneck=8, layers=2)),
@@ -128,6 +138,12 @@ MODELS: dict[str, ModelConfig] = {
     "transformer-adaptive": _transformer(tied_embeddings="none", output=_adaptive),
     "transformer-ssru": _transformer(decoder_mixer=SSRU.Config()),
     "transformer-alternating": _transformer(decoder_mixer=_alternating),
+    "transformer-circular-convolution": _transformer(
+        encoder_mixer=Alternating(mixers=(CircularConvolution.Config(), Attention.Config()))
+    ),
+    "transformer-dilated-convolution": _transformer(
+        encoder_mixer=CircularConvolution.Config(kernel=5, padding="zero"), decoder_mixer=DilatedConvolution.Config()
+    ),
     "gnmt": _deep(),
     "gnmt-current-context": _deep(
         upper_context="current", tied_embeddings="all", attention_dim=9, scaled_embeddings=True
@@ -280,11 +296,17 @@ COUNTING_SEQUENCES = {"batch-layer"}
 
 MIXERS: dict[str, MixerConfig] = {
     "attention": Attention.Config(),
+    "circular-convolution": CircularConvolution.Config(),
+    "circular-convolution-far": CircularConvolution.Config(kernel=5, dilation=7),
+    "zero-padded-convolution": CircularConvolution.Config(padding="zero"),
 }
 """The mixers of readers that tests/contract/test_mixers.py runs over."""
 
 CAUSAL_MIXERS: dict[str, CausalMixerConfig] = {
     "attention": Attention.Config(),
     "ssru": SSRU.Config(),
+    "dilated-convolution": DilatedConvolution.Config(),
+    "dilated-convolution-far": DilatedConvolution.Config(kernel=4, dilation=9),
+    "dilated-convolution-pointwise": DilatedConvolution.Config(kernel=1),
 }
 """Those of writers."""

@@ -52,10 +52,11 @@ NO_EFFECT_ON_WHAT_IS_COMPUTED = {"kind", "preset", "dropout", "attention_dropout
 REFUSED: tuple[dict[str, Any], ...] = (
     {"encoder_norm": {"kind": "batch"}},
     {"decoder_mixer": {"kind": "ssru"}},
+    {"encoder_mixer": {"kind": "circular_convolution"}},
     {"output": {"kind": "adaptive", "cutoffs": [5]}, "tied_embeddings": "none"},
 )
 """What CTranslate2 does not have."""
-ONE_CHOICE = {"encoder_mixer", "decoder_norm"}
+ONE_CHOICE = {"decoder_norm"}
 """Options with a single value so far."""
 
 
