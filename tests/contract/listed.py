@@ -15,6 +15,7 @@ from nmt.models.language.recurrent import RecurrentLM
 from nmt.models.language.stack import StackLM
 from nmt.models.luong import Luong
 from nmt.models.memory_network import MemoryNetwork
+from nmt.models.pooled_classifier import PooledClassifier
 from nmt.models.transformer import Transformer
 from nmt.nn.cells import (
     ARMA,
@@ -75,6 +76,7 @@ class _KnowsSeparators(MemoryNetwork.Config):
 
 
 _answering = partial(_KnowsSeparators, model_dim=16, hops=2, memory=3, answer_positions=3, initial_std=0.5)
+_pooling = partial(PooledClassifier.Config, model_dim=16, layers=3)
 
 _recurrent_lm = partial(RecurrentLM.Config, model_dim=12, initial_range=0.6)
 _memory_lm = partial(MemoryNetworkLM.Config, model_dim=12, hops=2, memory=4, initial_std=0.5)
@@ -138,11 +140,9 @@ MODELS: dict[str, ModelConfig] = {
     "transformer-adaptive": _transformer(tied_embeddings="none", output=_adaptive),
     "transformer-ssru": _transformer(decoder_mixer=SSRU.Config()),
     "transformer-alternating": _transformer(decoder_mixer=_alternating),
-    "transformer-circular-convolution": _transformer(
-        encoder_mixer=Alternating(mixers=(CircularConvolution.Config(), Attention.Config()))
-    ),
-    "transformer-dilated-convolution": _transformer(
-        encoder_mixer=CircularConvolution.Config(kernel=5, padding="zero"), decoder_mixer=DilatedConvolution.Config()
+    "transformer-convolutions": _transformer(
+        encoder_mixer=Alternating(mixers=(CircularConvolution.Config(), CircularConvolution.Config(padding="zero"))),
+        decoder_mixer=DilatedConvolution.Config(),
     ),
     "gnmt": _deep(),
     "gnmt-current-context": _deep(
@@ -232,6 +232,20 @@ MODELS: dict[str, ModelConfig] = {
     "memory-network-layer-wise": _answering(tying="layer_wise", encoding="bag", random_memories=0.0),
     "memory-network-linear": _answering(
         model_dim=24, random_memories=0.0, initial_std=0.25, linear_start=LinearStart(until_update=1)
+    ),
+    "pooled-classifier": _pooling(),
+    "pooled-classifier-attention": _pooling(
+        layers=2,
+        encoder_mixer=Alternating(mixers=(CircularConvolution.Config(padding="zero", kernel=5), Attention.Config())),
+        feedforward_dim=24,
+        heads=2,
+        norm="pre",
+        positions="learned",
+        learned_positions=5,
+        attention_dropout=0.1,
+    ),
+    "pooled-classifier-post-norm": _pooling(
+        norm="post", encoder_norm=BatchNorm.Config(), positions="sinusoidal", output=_adaptive
     ),
     "deq": _equilibrium(
         encoder_solver=Broyden(**_EXACT, memory=100),
