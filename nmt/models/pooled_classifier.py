@@ -141,7 +141,8 @@ class PooledClassifier(EncoderDecoder[PooledMemory, LabelState]):
         x = self.dropout(x)
         for layer in self.layers:
             x = layer(x, words)
-        return self.norm(x, words).masked_fill(~words[:, :, None], 0.0)
+        normed: Tensor = self.norm(x, words)
+        return normed.masked_fill(~words[:, :, None], 0.0)
 
     def decode(
         self, target_input: Tensor, target_mask: Tensor, memory: PooledMemory, *, need_attention: bool = False
