@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from operator import eq
 from random import Random
 from typing import Annotated, Literal, Self
 
@@ -15,7 +13,7 @@ from pydantic import Field, model_validator
 from data_prep.synthetic.base import Distribution, Example, Synthetic, uniform
 from nmt.data.corpus import Text
 from nmt.data.pairs import read_pairs
-from nmt.data.yardstick import Guess, Yardstick
+from nmt.data.yardstick import Guess, Yardstick, guesses_of_choices
 
 PEOPLE = ("mary", "john", "sandra", "daniel", "fred", "julie", "bill", "emma", "peter", "anna")
 PLACES = ("kitchen", "garden", "office", "hallway", "bedroom", "bathroom", "cellar", "attic", "library", "garage")
@@ -98,18 +96,9 @@ class Questions(Synthetic):
         )
 
     def _guesses(self, pairs: Sequence[tuple[str, str]], choose: Callable[[list[str]], str]) -> tuple[Guess, ...]:
-        """The guesses of a strategy that chooses among the places mentioned, except that of the question.
-
-        It believes its choice as often as it is right on these lines.
-        """
+        """The guesses of a strategy that chooses among the places mentioned, except that of the question."""
         chosen = [choose(_mentioned(source)) for source, _ in pairs]
-        answers = [answer for _, answer in pairs]
-        hits = list(map(eq, chosen, answers))
-        right = sum(hits) / len(hits)
-        beliefs = {True: right, False: (1 - right) / (self.places - 1)}
-        return tuple(
-            Guess(choice, (math.log(beliefs[hit]), 0.0), 1 + hit) for choice, hit in zip(chosen, hits, strict=True)
-        )
+        return guesses_of_choices(chosen, [answer for _, answer in pairs], self.places)
 
     @property
     def _numbers(self) -> tuple[int, int]:

@@ -53,6 +53,19 @@ def right_guess(reference: str) -> Guess:
     return Guess(reference, (0.0,) * tokens, tokens)
 
 
+def guesses_of_choices(chosen: Sequence[str], references: Sequence[str], answers: int) -> tuple[Guess, ...]:
+    """The guesses of a strategy that chooses one of so many one-token answers to each line.
+
+    It believes its choice as often as it is right on these lines.
+    """
+    hits = [choice == reference for choice, reference in zip(chosen, references, strict=True)]
+    right = sum(hits) / len(hits)
+    beliefs = {True: right, False: (1 - right) / (answers - 1)}
+    return tuple(
+        Guess(choice, (math.log(beliefs[hit]), 0.0), 1 + hit) for choice, hit in zip(chosen, hits, strict=True)
+    )
+
+
 def whole_line_guess(reference: str, log_probability: float) -> Guess:
     """The guess of a strategy of which the probability of the whole line is known, its end included.
 

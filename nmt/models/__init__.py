@@ -16,6 +16,7 @@ from nmt.models.language.recurrent import RecurrentLM
 from nmt.models.language.stack import StackLM
 from nmt.models.luong import Luong
 from nmt.models.memory_network import MemoryNetwork
+from nmt.models.pooled_classifier import PooledClassifier
 from nmt.models.transformer import Transformer
 
 ModelConfig = Annotated[
@@ -26,6 +27,7 @@ ModelConfig = Annotated[
     | DEQ.Config
     | DecoderOnly.Config
     | MemoryNetwork.Config
+    | PooledClassifier.Config
     | RecurrentLM.Config
     | StackLM.Config
     | GatedConvolutionalLM.Config

@@ -50,7 +50,15 @@ class MixingLayer(nn.Module, Generic[MixerT]):
         return residual.after(x, self.mixer(residual.before(x, mask), mask), mask)
 
 
-class EncoderLayer(MixingLayer[MixerT]):
+class ReaderLayer(MixingLayer[MixerT]):
+    """A mixer alone; a layer of a reader without feed-forward blocks."""
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """x: [B, S, D]; mask: [B, S] bool, True on real tokens. Returns [B, S, D]."""
+        return self.mix(x, mask)
+
+
+class EncoderLayer(ReaderLayer[MixerT]):
     """A mixer, then feed-forward.
 
     Args:
@@ -65,7 +73,6 @@ class EncoderLayer(MixingLayer[MixerT]):
         self.feedforward, self.feedforward_residual = feedforward, residual()
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """x: [B, S, D]; mask: [B, S] bool, True on real tokens. Returns [B, S, D]."""
         return self.feedforward_residual.around(self.feedforward, self.mix(x, mask), mask)
 
 

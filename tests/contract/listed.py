@@ -15,6 +15,7 @@ from nmt.models.language.recurrent import RecurrentLM
 from nmt.models.language.stack import StackLM
 from nmt.models.luong import Luong
 from nmt.models.memory_network import MemoryNetwork
+from nmt.models.pooled_classifier import PooledClassifier
 from nmt.models.transformer import Transformer
 from nmt.nn.cells import (
     ARMA,
@@ -34,7 +35,17 @@ from nmt.nn.equilibrium import Implicit, Phantom
 from nmt.nn.fixed_point import Anderson, Broyden, Picard
 from nmt.nn.hop_attention import HopAttention
 from nmt.nn.hops import LinearStart
-from nmt.nn.mixers import S5, SSRU, Attention, CausalAlternating, CausalMixerConfig, MixerConfig
+from nmt.nn.mixers import (
+    S5,
+    SSRU,
+    Alternating,
+    Attention,
+    CausalAlternating,
+    CausalMixerConfig,
+    CircularConvolution,
+    DilatedConvolution,
+    MixerConfig,
+)
 from nmt.nn.norm import BatchLayerNorm, BatchNorm, LayerNorm, NormConfig
 from nmt.nn.output import AdaptiveSoftmax
 from nmt.nn.temperature import Temperature
@@ -75,6 +86,7 @@ class _KnowsSeparators(MemoryNetwork.Config):
 
 
 _answering = partial(_KnowsSeparators, model_dim=16, hops=2, memory=3, answer_positions=3, initial_std=0.5)
+_pooling = partial(PooledClassifier.Config, model_dim=16, layers=3)
 
 _recurrent_lm = partial(RecurrentLM.Config, model_dim=12, initial_range=0.6)
 _memory_lm = partial(MemoryNetworkLM.Config, model_dim=12, hops=2, memory=4, initial_std=0.5)
@@ -105,6 +117,7 @@ LANGUAGE_MODELS: dict[str, LanguageModelOptions] = {
     ),
     "stack-lm-ssru": _stack_lm(mixer=SSRU.Config()),
     "stack-lm-s5": _stack_lm(mixer=_state_space),
+    "stack-lm-dilated-convolution": _stack_lm(mixer=DilatedConvolution.Config()),
     "gated-conv-lm": GatedConvolutionalLM.Config(
         embedding_dim=12,
         blocks=(Blocks(width=16, kernel=3), Blocks(width=12, kernel=4, bottleneck=8, layers=2)),
@@ -139,6 +152,10 @@ MODELS: dict[str, ModelConfig] = {
     "transformer-ssru": _transformer(decoder_mixer=SSRU.Config()),
     "transformer-s5": _transformer(encoder_mixer=_state_space, decoder_mixer=_state_space),
     "transformer-alternating": _transformer(decoder_mixer=_alternating),
+    "transformer-convolutions": _transformer(
+        encoder_mixer=Alternating(mixers=(CircularConvolution.Config(), CircularConvolution.Config(padding="zero"))),
+        decoder_mixer=DilatedConvolution.Config(),
+    ),
     "gnmt": _deep(),
     "gnmt-current-context": _deep(
         upper_context="current", tied_embeddings="all", attention_dim=9, scaled_embeddings=True
@@ -228,6 +245,20 @@ MODELS: dict[str, ModelConfig] = {
     "memory-network-linear": _answering(
         model_dim=24, random_memories=0.0, initial_std=0.25, linear_start=LinearStart(until_update=1)
     ),
+    "pooled-classifier": _pooling(),
+    "pooled-classifier-attention": _pooling(
+        layers=2,
+        encoder_mixer=Alternating(mixers=(CircularConvolution.Config(padding="zero", kernel=5), Attention.Config())),
+        feedforward_dim=24,
+        heads=2,
+        norm="pre",
+        positions="learned",
+        learned_positions=5,
+        attention_dropout=0.1,
+    ),
+    "pooled-classifier-post-norm": _pooling(
+        norm="post", encoder_norm=BatchNorm.Config(), positions="sinusoidal", output=_adaptive
+    ),
     "deq": _equilibrium(
         encoder_solver=Broyden(**_EXACT, memory=100),
         decoder_solver=Anderson(**_EXACT, window=12),
@@ -293,6 +324,9 @@ MIXERS: dict[str, MixerConfig] = {
     "attention": Attention.Config(),
     "s5": _state_space,
     "s5-all-states": _all_states,
+    "circular-convolution": CircularConvolution.Config(),
+    "circular-convolution-far": CircularConvolution.Config(kernel=5, dilation=7),
+    "zero-padded-convolution": CircularConvolution.Config(padding="zero"),
 }
 """The mixers of readers that tests/contract/test_mixers.py runs over."""
 
@@ -301,5 +335,8 @@ CAUSAL_MIXERS: dict[str, CausalMixerConfig] = {
     "ssru": SSRU.Config(),
     "s5": _state_space,
     "s5-all-states": _all_states,
+    "dilated-convolution": DilatedConvolution.Config(),
+    "dilated-convolution-far": DilatedConvolution.Config(kernel=4, dilation=9),
+    "dilated-convolution-pointwise": DilatedConvolution.Config(kernel=1),
 }
 """Those of writers."""

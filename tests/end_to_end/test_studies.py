@@ -21,6 +21,8 @@ SHORT = {
     "characters": (),
     "captions": ("tokenizer.vocabulary_size=400",),
     "questions": (*MADE, "model.linear_start.until_update=2"),
+    "marked_xor": (*MADE, "corpus.length=16"),
+    "listops": (*MADE, "corpus.lengths=[10, 40]", "training.batch_tokens=1000"),
     "context_free": (*MADE, "corpus.lengths=[4, 10]", "corpus.test_lengths=[12, 14]"),
 }
 

@@ -9,14 +9,22 @@ from pydantic import Field
 from nmt.nn.mixers.alternating import Alternating, CausalAlternating
 from nmt.nn.mixers.attention import Attention, CausalAttention
 from nmt.nn.mixers.base import CausalMixer, LayerShape, Mixer
+from nmt.nn.mixers.circular_convolution import CircularConvolution
+from nmt.nn.mixers.dilated_convolution import DilatedConvolution
 from nmt.nn.mixers.options import CausalMixerOptions, MixerOptions
 from nmt.nn.mixers.s5 import S5, CausalS5
 from nmt.nn.mixers.ssru import SSRU
 
-OneMixerConfig = Annotated[Attention.Config | S5.Config, Field(discriminator="kind")]
+OneMixerConfig = Annotated[
+    Attention.Config | S5.Config | CircularConvolution.Config,
+    Field(discriminator="kind"),
+]
 """Mixers that read whole sentences."""
 
-OneCausalMixerConfig = Annotated[Attention.Config | SSRU.Config | S5.Config, Field(discriminator="kind")]
+OneCausalMixerConfig = Annotated[
+    Attention.Config | SSRU.Config | S5.Config | DilatedConvolution.Config,
+    Field(discriminator="kind"),
+]
 """Mixers for decoders: no position sees a later one, and they can step one position at a time."""
 
 MixerConfig = Annotated[OneMixerConfig | Alternating, Field(discriminator="kind")]
@@ -39,6 +47,8 @@ __all__ = [
     "CausalMixerConfig",
     "CausalMixerOptions",
     "CausalS5",
+    "CircularConvolution",
+    "DilatedConvolution",
     "LayerShape",
     "Mixer",
     "MixerConfig",

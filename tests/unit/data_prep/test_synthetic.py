@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 from random import Random
+from statistics import median
 from typing import Any
 
 import pytest
@@ -21,14 +22,18 @@ from data_prep.synthetic import (
     BalancedParentheses,
     CopyMemory,
     Denoise,
+    ListOps,
+    MarkedXor,
     Memorization,
     Palindromes,
     ParenthesisCounting,
     Questions,
+    Recall,
     Tomita,
     XorAtDistance,
 )
 from data_prep.synthetic.base import Synthetic
+from data_prep.synthetic.listops import OPERATORS
 from nmt.data.clean import prepare_corpus
 from nmt.data.pairs import RawCorpus, read_rows
 from nmt.errors import UserError
@@ -46,6 +51,9 @@ SMALL: dict[str, tuple[type[Synthetic], Small]] = {
     "xor_at_distance": (XorAtDistance, {"length": 14, "distance": 5}),
     "memorization": (Memorization, {}),
     "questions": (Questions, {"facts": 3, "statements": (8, 12)}),
+    "marked_xor": (MarkedXor, {"length": 15, "sets": "dissimilar"}),
+    "listops": (ListOps, {"lengths": (6, 40), "depth": 5}),
+    "recall": (Recall, {"blocks": 2, "block_length": 9}),
 }
 KINDS = pytest.mark.parametrize("kind", list(SMALL))
 
@@ -116,6 +124,36 @@ def answer_of_a_story(line: str) -> str:
     return journey[journey.index(place) - 1]
 
 
+def answer_of_expression(line: str) -> str:
+    return reduced(line)[0]
+
+
+def reduced(line: str) -> tuple[str, list[int]]:
+    """The value of an expression, by replacing lists without lists in them by theirs; and how long the lists were."""
+    lengths = list[int]()
+
+    def value(found: re.Match[str]) -> str:
+        numbers = sorted(map(int, found[2].split()))
+        lengths.append(len(numbers))
+        return {
+            "MIN": str(numbers[0]),
+            "MAX": str(numbers[-1]),
+            "MED": str(int(median(numbers))),
+            "SM": str(sum(numbers))[-1],
+        }[found[1]]
+
+    while "[" in line:
+        line = re.sub(r"\[(\w+)((?: \d)+) \]", value, line)
+    return line, lengths
+
+
+def answer_of_recall(line: str) -> str:
+    *_, asked = line.split()
+    (value,) = re.findall(rf"\b{asked} (\d+)\b", line)
+    assert isinstance(value, str)
+    return value
+
+
 ORACLES: dict[str, Callable[[str], str]] = {
     "copy_memory": answer_of_copying,
     "adding": answer_of_adding,
@@ -127,6 +165,9 @@ ORACLES: dict[str, Callable[[str], str]] = {
     "xor_at_distance": answer_of_xor,
     "memorization": answer_of_memory,
     "questions": answer_of_a_story,
+    "marked_xor": answer_of_xor,
+    "listops": answer_of_expression,
+    "recall": answer_of_recall,
 }
 
 
@@ -221,6 +262,9 @@ def test_yardsticks_are_a_blind_strategy_and_the_optimum(kind: str, tmp_path: Pa
         XorAtDistance(length=6, distance=3),
         Memorization(vocabulary=3, longest_distance=4),
         Questions(facts=1, places=3),
+        MarkedXor(length=6),
+        ListOps(lengths=(4, 12)),
+        Recall(values=3, blocks=1, block_length=8),
     ],
     ids=lambda made: made.kind,
 )
@@ -268,6 +312,68 @@ def test_marked_bits_stand_at_their_distance() -> None:
         line = XorAtDistance(length=9, distance=4).example(Random(number), "training", number).source
         first, second = (position for position, bit in enumerate(line) if "*" in bit)
         assert second - first == 4
+
+
+def marks(line: Sequence[str]) -> list[int]:
+    return [position for position, bit in enumerate(line) if "*" in bit]
+
+
+def test_marks_of_similar_sets_stand_anywhere() -> None:
+    made = MarkedXor(length=5)
+    found = {tuple(marks(made.example(Random(number), "training", number).source)) for number in range(300)}
+    assert found == set(combinations(range(5), 2))
+
+
+@pytest.mark.parametrize(("split", "half_of_0"), [("training", True), ("test", True), ("test_shifted", False)])
+def test_marks_of_dissimilar_sets_stand_in_the_half_of_their_answer(split: str, half_of_0: bool) -> None:
+    made = MarkedXor(length=7, sets="dissimilar")
+    for number in range(100):
+        example = made.example(Random(number), split, number)
+        first, second = marks(example.source)
+        assert second < 3 if (example.answer == ["0"]) == half_of_0 else first >= 3
+
+
+def test_the_half_of_the_marks_is_always_right_and_always_wrong_in_the_shifted_set(tmp_path: Path) -> None:
+    made = MarkedXor(length=9, sets="dissimilar", pairs=5, validation_pairs=5, test_pairs=30)
+    tests = made.fetch(tmp_path).tests
+    for name, right in (("test", True), ("test_shifted", False)):
+        _, of_marks, optimum = made.yardsticks(tests[name])
+        hits = [ours.answer == best.answer for ours, best in zip(of_marks.guesses, optimum.guesses, strict=True)]
+        assert hits == [right] * 30
+        assert {guess.log_probabilities for guess in of_marks.guesses} == {(0.0, 0.0)}  # it knows its accuracy
+
+
+@pytest.mark.parametrize(
+    ("operator", "values"), [("[MIN", (1, 2)), ("[MAX", (9, 7)), ("[MED", (5, 4)), ("[SM", (5, 7))]
+)
+def test_operators_by_hand(operator: str, values: tuple[int, int]) -> None:
+    assert tuple(map(OPERATORS[operator], ([9, 1, 5], [2, 7, 6, 2]))) == values
+
+
+def test_expressions_keep_to_their_limits() -> None:
+    made = ListOps(lengths=(10, 60), depth=4, arguments=3)
+    lines = [made.example(Random(number), "training", number).source for number in range(200)]
+    assert {len(line) for line in lines} <= set(range(10, 61))
+    assert {length for line in lines for length in reduced(" ".join(line))[1]} == {2, 3}
+    assert max(deepest(["(" if "[" in one else ")" if one == "]" else one for one in line]) for line in lines) == 3
+
+
+def test_an_expression_by_hand() -> None:
+    assert reduced("[MAX 4 [MIN 2 3 ] 1 0 [MED 1 5 8 9 2 ] ]") == ("5", [2, 5, 5])
+
+
+def test_lengths_that_no_expression_has_are_refused_in_words() -> None:
+    with pytest.raises(UserError, match="none of 10,000 expressions had"):
+        ListOps(lengths=(900, 1000), arguments=2, depth=12).example(Random(1), "training", 0)
+
+
+def test_recall_states_different_keys_then_fills_its_blocks() -> None:
+    made = Recall(stated=3, values=5, blocks=2, block_length=7)
+    for number in range(50):
+        line = made.example(Random(number), "training", number).source
+        assert len(line) == 3 * 7 + 2
+        assert re.fullmatch(r"([a-z] [0-4] ){3}(w\d+ ){15}\? [a-z]", " ".join(line))
+        assert len({line[0], line[2], line[4]}) == 3
 
 
 def test_memory_has_random_lengths_and_counts_from_the_end() -> None:
@@ -333,6 +439,14 @@ def test_strings_of_a_grammar_have_the_lengths_of_their_set(grammar: int, tmp_pa
             {"kind": "context_free", "lengths": [5, 5], "language": {"kind": "dyck"}},
             "dyck has no string of lengths=[5, 5]",
         ),
+        ({"kind": "marked_xor", "length": 3}, "greater than or equal to 4"),
+        ({"kind": "listops", "lengths": [9, 5]}, "lengths must be the shortest, then the longest, not [9, 5]"),
+        (
+            {"kind": "listops", "lengths": [15, 20], "depth": 3, "arguments": 2},
+            "depth=3 with arguments=2 has at most 10 tokens, fewer than lengths=[15, 20]",
+        ),
+        ({"kind": "recall", "stated": 5, "block_length": 9}, "stated=5 keys with their values do not fit into"),
+        ({"kind": "recall", "blocks": 9999}, "a line would have 320,002 words; at most 100,000 are possible"),
         ({"kind": "context_free", "lengths": [9, 5]}, "lengths must be the shortest, then the longest, not [9, 5]"),
         ({"kind": "context_free", "test_lengths": [40, 80]}, "must differ"),
         ({"kind": "context_free", "source": "en"}, "source"),

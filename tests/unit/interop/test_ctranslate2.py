@@ -53,6 +53,7 @@ REFUSED: tuple[dict[str, Any], ...] = (
     {"encoder_norm": {"kind": "batch"}},
     {"encoder_mixer": {"kind": "s5"}},
     {"decoder_mixer": {"kind": "ssru"}},
+    {"encoder_mixer": {"kind": "circular_convolution"}},
     {"output": {"kind": "adaptive", "cutoffs": [5]}, "tied_embeddings": "none"},
 )
 """What CTranslate2 does not have."""
