@@ -34,7 +34,15 @@ from nmt.nn.equilibrium import Implicit, Phantom
 from nmt.nn.fixed_point import Anderson, Broyden, Picard
 from nmt.nn.hop_attention import HopAttention
 from nmt.nn.hops import LinearStart
-from nmt.nn.mixers import SSRU, Attention, CausalAlternating, CausalMixerConfig, MixerConfig
+from nmt.nn.mixers import (
+    SSRU,
+    Attention,
+    BlockRecurrent,
+    CausalAlternating,
+    CausalMixerConfig,
+    MixerConfig,
+    SlidingWindow,
+)
 from nmt.nn.norm import BatchLayerNorm, BatchNorm, LayerNorm, NormConfig
 from nmt.nn.output import AdaptiveSoftmax
 from nmt.nn.temperature import Temperature
@@ -69,6 +77,7 @@ _answering = partial(_KnowsSeparators, model_dim=16, hops=2, memory=3, answer_po
 
 _recurrent_lm = partial(RecurrentLM.Config, model_dim=12, initial_range=0.6)
 _memory_lm = partial(MemoryNetworkLM.Config, model_dim=12, hops=2, memory=4, initial_std=0.5)
+_recurrent_blocks = partial(BlockRecurrent.Config, window=3, states=4)  # shorter than most texts of the suites
 _stack_lm = partial(StackLM.Config, model_dim=16, feedforward_dim=24, heads=2, layers=2)
 
 LanguageModelOptions = RecurrentLM.Config | StackLM.Config | GatedConvolutionalLM.Config | MemoryNetworkLM.Config
@@ -95,6 +104,9 @@ LANGUAGE_MODELS: dict[str, LanguageModelOptions] = {
         norm="post", positions="learned", learned_positions=5, tied_embeddings=False, activation="relu"
     ),
     "stack-lm-ssru": _stack_lm(mixer=SSRU.Config()),
+    "stack-lm-block-recurrent": _stack_lm(
+        mixer=CausalAlternating(mixers=(SlidingWindow.Config(window=2), _recurrent_blocks(normalized=False)))
+    ),
     "gated-conv-lm": GatedConvolutionalLM.Config(
         embedding_dim=12,
         blocks=(Blocks(width=16, kernel=3), Blocks(width=12, kernel=4, bottleneck=8, layers=2)),
@@ -128,6 +140,7 @@ MODELS: dict[str, ModelConfig] = {
     "transformer-adaptive": _transformer(tied_embeddings="none", output=_adaptive),
     "transformer-ssru": _transformer(decoder_mixer=SSRU.Config()),
     "transformer-alternating": _transformer(decoder_mixer=_alternating),
+    "transformer-block-recurrent": _transformer(encoder_mixer=_recurrent_blocks(), decoder_mixer=_recurrent_blocks()),
     "gnmt": _deep(),
     "gnmt-current-context": _deep(
         upper_context="current", tied_embeddings="all", attention_dim=9, scaled_embeddings=True
@@ -280,11 +293,20 @@ COUNTING_SEQUENCES = {"batch-layer"}
 
 MIXERS: dict[str, MixerConfig] = {
     "attention": Attention.Config(),
+    "sliding-window": SlidingWindow.Config(window=3),
+    "block-recurrent": _recurrent_blocks(),
+    "block-recurrent-lstm": _recurrent_blocks(
+        gate="lstm", configuration="dual", state_identities=False, normalized=False
+    ),
 }
 """The mixers of readers that tests/contract/test_mixers.py runs over."""
 
 CAUSAL_MIXERS: dict[str, CausalMixerConfig] = {
     "attention": Attention.Config(),
     "ssru": SSRU.Config(),
+    "sliding-window": SlidingWindow.Config(window=3, normalized=False),
+    "block-recurrent": _recurrent_blocks(),
+    "block-recurrent-lstm": _recurrent_blocks(gate="lstm"),
+    "block-recurrent-single": _recurrent_blocks(window=2, configuration="single", state_identities=False),
 }
 """Those of writers."""

@@ -9,13 +9,17 @@ from pydantic import Field
 from nmt.nn.mixers.alternating import Alternating, CausalAlternating
 from nmt.nn.mixers.attention import Attention, CausalAttention
 from nmt.nn.mixers.base import CausalMixer, LayerShape, Mixer
+from nmt.nn.mixers.block_recurrent import BlockRecurrent
 from nmt.nn.mixers.options import CausalMixerOptions, MixerOptions
+from nmt.nn.mixers.sliding_window import SlidingWindow
 from nmt.nn.mixers.ssru import SSRU
 
-OneMixerConfig = Attention.Config
-"""Mixers that read whole sentences; a second one would make this a union as below."""
+OneMixerConfig = Annotated[Attention.Config | SlidingWindow.Config | BlockRecurrent.Config, Field(discriminator="kind")]
+"""Mixers that read whole sentences."""
 
-OneCausalMixerConfig = Annotated[Attention.Config | SSRU.Config, Field(discriminator="kind")]
+OneCausalMixerConfig = Annotated[
+    Attention.Config | SSRU.Config | SlidingWindow.Config | BlockRecurrent.Config, Field(discriminator="kind")
+]
 """Mixers for decoders: no position sees a later one, and they can step one position at a time."""
 
 MixerConfig = Annotated[OneMixerConfig | Alternating, Field(discriminator="kind")]
@@ -31,6 +35,7 @@ __all__ = [
     "SSRU",
     "Alternating",
     "Attention",
+    "BlockRecurrent",
     "CausalAlternating",
     "CausalAttention",
     "CausalMixer",
@@ -42,4 +47,5 @@ __all__ = [
     "MixerOptions",
     "OneCausalMixerConfig",
     "OneMixerConfig",
+    "SlidingWindow",
 ]
