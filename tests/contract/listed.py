@@ -295,9 +295,6 @@ MIXERS: dict[str, MixerConfig] = {
     "attention": Attention.Config(),
     "sliding-window": SlidingWindow.Config(window=3),
     "block-recurrent": _recurrent_blocks(),
-    "block-recurrent-lstm": _recurrent_blocks(
-        gate="lstm", configuration="dual", state_identities=False, normalized=False
-    ),
 }
 """The mixers of readers that tests/contract/test_mixers.py runs over."""
 
@@ -306,7 +303,5 @@ CAUSAL_MIXERS: dict[str, CausalMixerConfig] = {
     "ssru": SSRU.Config(),
     "sliding-window": SlidingWindow.Config(window=3, normalized=False),
     "block-recurrent": _recurrent_blocks(),
-    "block-recurrent-lstm": _recurrent_blocks(gate="lstm"),
-    "block-recurrent-single": _recurrent_blocks(window=2, configuration="single", state_identities=False),
 }
 """Those of writers."""
