@@ -66,8 +66,10 @@ def heads_of(projected: Tensor, parts: int, heads: int, *, normalized: bool) -> 
     Returns:
         the parts, each [..., H, D/H].
     """
-    *directions, values = (part.unflatten(-1, (heads, -1)) for part in projected.chunk(parts, dim=-1))
-    return [*(map(_unit, directions) if normalized else directions), values]
+    directions, values = projected.unflatten(-1, (parts, heads, -1)).split([parts - 1, 1], dim=-3)
+    if normalized:
+        directions = directions * torch.rsqrt(directions.square().sum(-1, keepdim=True) + _EPSILON)
+    return [*directions.unbind(-3), values.squeeze(-3)]
 
 
 def initialise_blocks(*layers: nn.Linear) -> None:
@@ -75,10 +77,6 @@ def initialise_blocks(*layers: nn.Linear) -> None:
     for layer in layers:
         for block in layer.weight.split(min(layer.weight.shape)):
             nn.init.xavier_uniform_(block)
-
-
-def _unit(x: Tensor) -> Tensor:
-    return x * torch.rsqrt(x.square().sum(-1, keepdim=True) + _EPSILON)
 
 
 def closed_bias(real: Tensor) -> Tensor:

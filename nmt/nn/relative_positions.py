@@ -21,9 +21,13 @@ class RelativePositions(nn.Module):
         causal: whether no key is later than its query; otherwise half of the buckets are for later keys.
     """
 
+    buckets: Tensor
+
     def __init__(self, heads: int, dim: int, *, causal: bool) -> None:
         super().__init__()
-        self.causal = causal
+        # on the CPU even when the model is built on the meta device: no file contains these numbers
+        distances = torch.arange(-FARTHEST, FARTHEST + 1, device="cpu")
+        self.register_buffer("buckets", bucket_of(distances, causal=causal), persistent=False)
         self.table = nn.Parameter(torch.randn(heads, BUCKETS) * dim**-0.5)
 
     def forward(self, distances: Tensor) -> Tensor:
@@ -35,8 +39,8 @@ class RelativePositions(nn.Module):
         Returns:
             [H, ...]
         """
-        found = bucket_of(distances, causal=self.causal)
-        return self.table.index_select(1, found.flatten()).unflatten(1, found.shape)
+        rows = distances.flatten().clamp(-FARTHEST, FARTHEST) + FARTHEST
+        return self.table.index_select(1, self.buckets.index_select(0, rows)).unflatten(1, distances.shape)
 
 
 def bucket_of(distances: Tensor, *, causal: bool) -> Tensor:
