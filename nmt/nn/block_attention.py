@@ -146,7 +146,7 @@ def cut(x: Tensor, window: int) -> Tensor:
     missing = -length % window
     if missing:
         x = torch.cat([x, x.new_zeros(len(x), missing, *x.shape[2:])], dim=1)
-    return x.unflatten(1, (-1, window))
+    return x.reshape(len(x), -1, window, *x.shape[2:])
 
 
 def join(blocks: Tensor, length: int) -> Tensor:

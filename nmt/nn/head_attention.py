@@ -66,16 +66,17 @@ def heads_of(projected: Tensor, parts: int, heads: int, *, normalized: bool) -> 
     Returns:
         the parts, each [..., H, D/H].
     """
-    directions, values = projected.unflatten(-1, (parts, heads, -1)).split([parts - 1, 1], dim=-3)
+    found = projected.view(*projected.shape[:-1], parts, heads, -1)
+    directions, values = found[..., :-1, :, :], found[..., -1, :, :]
     if normalized:
         directions = directions * torch.rsqrt(directions.square().sum(-1, keepdim=True) + _EPSILON)
-    return [*directions.unbind(-3), values.squeeze(-3)]
+    return [*directions.unbind(-3), values]
 
 
 def initialise_blocks(*layers: nn.Linear) -> None:
     """Xavier uniform, each square of several projections in one matrix by itself."""
     for layer in layers:
-        for block in layer.weight.split(min(layer.weight.shape)):
+        for block in torch.split(layer.weight, min(layer.weight.shape)):
             nn.init.xavier_uniform_(block)
 
 

@@ -40,7 +40,7 @@ class RelativePositions(nn.Module):
             [H, ...]
         """
         rows = distances.flatten().clamp(-FARTHEST, FARTHEST) + FARTHEST
-        return self.table.index_select(1, self.buckets.index_select(0, rows)).unflatten(1, distances.shape)
+        return self.table.index_select(1, self.buckets.index_select(0, rows)).view(-1, *distances.shape)
 
 
 def bucket_of(distances: Tensor, *, causal: bool) -> Tensor:

@@ -68,9 +68,11 @@ class Window(Past):
         return self.keys[:, self.used], self.values[:, self.used]
 
     def descend(self, rows: Tensor, staying: Tensor | None, written: int) -> Self:
-        caches = []
-        for cache in (self.keys, self.values):
-            moved = cache.new_empty((len(rows), *cache.shape[1:]))  # a short text does not pay for a long window
-            moved[:, self.used] = cache[:, self.used].index_select(0, rows)
-            caches.append(moved)
-        return type(self)(*caches, self.length)
+        def moved(cache: Tensor) -> Tensor:
+            found = cache.new_empty((len(rows), *cache.shape[1:]))
+            found[:, self.used] = cache[:, self.used].index_select(
+                0, rows
+            )  # a short text does not pay for a long window
+            return found
+
+        return type(self)(moved(self.keys), moved(self.values), self.length)

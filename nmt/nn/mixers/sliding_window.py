@@ -58,7 +58,7 @@ class SlidingWindow(Mixer):
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         queries, keys, values = self._project(x)
-        nothing = Keys.nothing(keys, *keys.shape[::2], keys.shape[3])
+        nothing = Keys.nothing(keys, len(x), self.heads, keys.shape[-1])
         seen = self.nearby.in_blocks(keys, values, mask, nothing)
         output: Tensor = self.output(self.nearby(cut(queries, self.window), seen))
         return join(output, x.shape[1])

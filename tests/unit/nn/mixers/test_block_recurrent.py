@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from functools import partial
+from typing import get_args
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from nmt.nn.decoded import Decoded
 from nmt.nn.mixers import BlockRecurrent, LayerShape, SlidingWindow
 from nmt.nn.mixers.block_recurrent import BlockRecurrence, Carried
 from nmt.nn.mixers.sliding_window import CausalSlidingWindow
-from nmt.nn.state_update import FixedGate, GatedLinear
+from nmt.nn.state_update import Configuration, FixedGate, GatedLinear, GateKind
 
 DIM, HEADS, WINDOW, STATES = 8, 2, 3, 5
 SHAPE = LayerShape(DIM, HEADS, attention_dropout=0.0)
@@ -23,9 +24,7 @@ VARIANTS = {
     f"{gate}-{configuration}-{'normalized' if normalized else 'scaled'}": config(
         gate=gate, configuration=configuration, normalized=normalized, state_identities=normalized
     )
-    for gate, configuration, normalized in itertools.product(
-        ("fixed", "lstm"), ("skip", "dual", "single"), (True, False)
-    )
+    for gate, configuration, normalized in itertools.product(get_args(GateKind), get_args(Configuration), (True, False))
 }
 every_variant = pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
 
