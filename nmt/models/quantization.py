@@ -18,7 +18,8 @@ def quantized(model: ModuleT) -> ModuleT:
     """A copy of the model with 8-bit weights, computed weights folded in; it shares everything else with the model.
 
     Quantises every linear layer with more than one output and every embedding; tied matrices stay tied. Layer
-    normalisations, biases, learned positions, centroids and the vector of an additive attention stay in floating point.
+    normalisations, biases, learned positions, centroids, the states of a block-recurrent mixer and the vector of an
+    additive attention stay in floating point.
     """
     done: dict[int, tuple[Tensor, Tensor]] = {}
 

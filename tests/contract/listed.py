@@ -40,11 +40,13 @@ from nmt.nn.mixers import (
     SSRU,
     Alternating,
     Attention,
+    BlockRecurrent,
     CausalAlternating,
     CausalMixerConfig,
     CircularConvolution,
     DilatedConvolution,
     MixerConfig,
+    SlidingWindow,
 )
 from nmt.nn.norm import BatchLayerNorm, BatchNorm, LayerNorm, NormConfig
 from nmt.nn.output import AdaptiveSoftmax
@@ -90,6 +92,7 @@ _pooling = partial(PooledClassifier.Config, model_dim=16, layers=3)
 
 _recurrent_lm = partial(RecurrentLM.Config, model_dim=12, initial_range=0.6)
 _memory_lm = partial(MemoryNetworkLM.Config, model_dim=12, hops=2, memory=4, initial_std=0.5)
+_recurrent_blocks = partial(BlockRecurrent.Config, window=3, states=4)  # shorter than most texts of the suites
 _stack_lm = partial(StackLM.Config, model_dim=16, feedforward_dim=24, heads=2, layers=2)
 
 LanguageModelOptions = RecurrentLM.Config | StackLM.Config | GatedConvolutionalLM.Config | MemoryNetworkLM.Config
@@ -118,6 +121,9 @@ LANGUAGE_MODELS: dict[str, LanguageModelOptions] = {
     "stack-lm-ssru": _stack_lm(mixer=SSRU.Config()),
     "stack-lm-s5": _stack_lm(mixer=_state_space),
     "stack-lm-dilated-convolution": _stack_lm(mixer=DilatedConvolution.Config()),
+    "stack-lm-block-recurrent": _stack_lm(
+        mixer=CausalAlternating(mixers=(SlidingWindow.Config(window=2), _recurrent_blocks(normalized=False)))
+    ),
     "gated-conv-lm": GatedConvolutionalLM.Config(
         embedding_dim=12,
         blocks=(Blocks(width=16, kernel=3), Blocks(width=12, kernel=4, bottleneck=8, layers=2)),
@@ -156,6 +162,7 @@ MODELS: dict[str, ModelConfig] = {
         encoder_mixer=Alternating(mixers=(CircularConvolution.Config(), CircularConvolution.Config(padding="zero"))),
         decoder_mixer=DilatedConvolution.Config(),
     ),
+    "transformer-block-recurrent": _transformer(encoder_mixer=_recurrent_blocks(), decoder_mixer=_recurrent_blocks()),
     "gnmt": _deep(),
     "gnmt-current-context": _deep(
         upper_context="current", tied_embeddings="all", attention_dim=9, scaled_embeddings=True
@@ -327,6 +334,8 @@ MIXERS: dict[str, MixerConfig] = {
     "circular-convolution": CircularConvolution.Config(),
     "circular-convolution-far": CircularConvolution.Config(kernel=5, dilation=7),
     "zero-padded-convolution": CircularConvolution.Config(padding="zero"),
+    "sliding-window": SlidingWindow.Config(window=3),
+    "block-recurrent": _recurrent_blocks(),
 }
 """The mixers of readers that tests/contract/test_mixers.py runs over."""
 
@@ -338,5 +347,7 @@ CAUSAL_MIXERS: dict[str, CausalMixerConfig] = {
     "dilated-convolution": DilatedConvolution.Config(),
     "dilated-convolution-far": DilatedConvolution.Config(kernel=4, dilation=9),
     "dilated-convolution-pointwise": DilatedConvolution.Config(kernel=1),
+    "sliding-window": SlidingWindow.Config(window=3, normalized=False),
+    "block-recurrent": _recurrent_blocks(),
 }
 """Those of writers."""

@@ -9,20 +9,27 @@ from pydantic import Field
 from nmt.nn.mixers.alternating import Alternating, CausalAlternating
 from nmt.nn.mixers.attention import Attention, CausalAttention
 from nmt.nn.mixers.base import CausalMixer, LayerShape, Mixer
+from nmt.nn.mixers.block_recurrent import BlockRecurrent
 from nmt.nn.mixers.circular_convolution import CircularConvolution
 from nmt.nn.mixers.dilated_convolution import DilatedConvolution
 from nmt.nn.mixers.options import CausalMixerOptions, MixerOptions
 from nmt.nn.mixers.s5 import S5, CausalS5
+from nmt.nn.mixers.sliding_window import SlidingWindow
 from nmt.nn.mixers.ssru import SSRU
 
 OneMixerConfig = Annotated[
-    Attention.Config | S5.Config | CircularConvolution.Config,
+    Attention.Config | SlidingWindow.Config | BlockRecurrent.Config | S5.Config | CircularConvolution.Config,
     Field(discriminator="kind"),
 ]
 """Mixers that read whole sentences."""
 
 OneCausalMixerConfig = Annotated[
-    Attention.Config | SSRU.Config | S5.Config | DilatedConvolution.Config,
+    Attention.Config
+    | SlidingWindow.Config
+    | BlockRecurrent.Config
+    | SSRU.Config
+    | S5.Config
+    | DilatedConvolution.Config,
     Field(discriminator="kind"),
 ]
 """Mixers for decoders: no position sees a later one, and they can step one position at a time."""
@@ -41,6 +48,7 @@ __all__ = [
     "SSRU",
     "Alternating",
     "Attention",
+    "BlockRecurrent",
     "CausalAlternating",
     "CausalAttention",
     "CausalMixer",
@@ -55,4 +63,5 @@ __all__ = [
     "MixerOptions",
     "OneCausalMixerConfig",
     "OneMixerConfig",
+    "SlidingWindow",
 ]
