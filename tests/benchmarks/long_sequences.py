@@ -32,7 +32,7 @@ from nmt.models.transformer import Transformer
 from nmt.study.plot import line_styles
 from nmt.tokenizer.base import SPECIAL
 
-OPTIONS: Mapping[str, Mapping[str, Any]] = {"block_recurrent": {"window": 64, "state_vectors": 64}}
+OPTIONS: Mapping[str, Mapping[str, Any]] = {"block_recurrent": {"window": 64, "states": 64}}
 SHORTEST, FITTED_FROM, VOCABULARY, TARGET = 128, 1024, 1000, 16
 MEASURES = ("encoding, s", "update, s", "update, MiB")
 
