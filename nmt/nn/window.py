@@ -70,9 +70,8 @@ class Window(Past):
     def descend(self, rows: Tensor, staying: Tensor | None, written: int) -> Self:
         def moved(cache: Tensor) -> Tensor:
             found = cache.new_empty((len(rows), *cache.shape[1:]))
-            found[:, self.used] = cache[:, self.used].index_select(
-                0, rows
-            )  # a short text does not pay for a long window
+            # only what is in use, so a short text does not pay for a long window
+            found[:, self.used] = cache[:, self.used].index_select(0, rows)
             return found
 
         return type(self)(moved(self.keys), moved(self.values), self.length)
