@@ -63,6 +63,8 @@ def prepare_text(corpus: CorpusOptions, raw: RawCorpus, run: Path, reporter: Rep
 
     # The effect of the corpus's other options is in the content of the files.
     options = {"cleaning": corpus.cleaning.model_dump(mode="json"), "source": corpus.source, "target": corpus.target}
+    if raw.documents:
+        options["documents"] = True
     stage = Stage(STAGE, VERSION, options, _digests(raw), work, renewed=_renewed)
     record = run_stage(stage, run, reporter)
     training, validation = (clean_text(run, name, corpus.languages) for name in ("train", "validation"))
