@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError, field_validator
 
-from nmt.data.context import DocumentWindow
+from nmt.data.document_window import DocumentWindow
 from nmt.documents import read_json_object, read_yaml
 from nmt.errors import UserError
 from nmt.options import Count, Options, Size, Task, Total, VocabularySize

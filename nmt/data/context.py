@@ -70,15 +70,6 @@ class Data(Options):
             )
 
 
-class DocumentWindow(Options):
-    """The largest examples of joined sentences that a model was trained on."""
-
-    pieces: Size
-    """Longest source, separators included, whose translation fits as well, at the usual ratio of lengths."""
-    sentences: Size
-    """Most sentences."""
-
-
 @dataclass(frozen=True)
 class Joined:
     """Joined sentences of a document, with tokens and text of both sides."""

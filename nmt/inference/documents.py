@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from nmt.data.context import DocumentWindow, joined_ids, separated
+from nmt.data.context import joined_ids, separated
+from nmt.data.document_window import DocumentWindow
 from nmt.search.base import Hypothesis
 
 Search = Callable[[Sequence[Sequence[int]], bool], list[list[Hypothesis]]]

@@ -14,7 +14,7 @@ from torch import Tensor
 from nmt.bundle import Metadata
 from nmt.cpu import forget_old_kernels, keep_freed_memory
 from nmt.data.batch import batches_by_length, pad
-from nmt.data.context import DocumentWindow
+from nmt.data.document_window import DocumentWindow
 from nmt.errors import UserError
 from nmt.inference.chunks import CutLine, Cutter, chunk_limit, join
 from nmt.inference.documents import InContext, translated_in_context

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nmt.data.context import Data, DocumentWindow
+from nmt.data.context import Data
+from nmt.data.document_window import DocumentWindow
 from nmt.data.pairs import ParallelFiles, Text
 from nmt.data.store import PairStore, build_store
 from nmt.errors import UserError

@@ -11,7 +11,7 @@ from typing import Any
 
 import nmt
 from nmt.bundle import METADATA, MODEL, RECIPE, Metadata, add_scores, read_metadata, save_bundle
-from nmt.data.context import DocumentWindow
+from nmt.data.document_window import DocumentWindow
 from nmt.data.pairs import read_pairs
 from nmt.data.store import PairStore
 from nmt.evaluation.measures import MEASURES, OF_VALIDATION, MeasureName, worded

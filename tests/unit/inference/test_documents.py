@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from nmt.data.batch import pad
-from nmt.data.context import SEPARATOR, DocumentWindow, separated
+from nmt.data.context import SEPARATOR, separated
+from nmt.data.document_window import DocumentWindow
 from nmt.errors import UserError
 from nmt.inference.documents import Span, spans
 from nmt.inference.options import TranslationOptions
