@@ -82,7 +82,7 @@ def test_no_sentence_is_lost_and_examples_are_as_long_as_fits(
     found = [[*zip(one.source_text.split("\n"), one.target_text.split("\n"), strict=True)] for one in joined]
     assert [pair for example in found for pair in example] == [pair for document in documents for pair in document]
     assert [one.sentences for one in joined] == list(map(len, found))
-    ends = set()  # numbers of the sentences that end a document
+    ends = set[int]()  # numbers of the sentences that end a document
     for document in documents:
         ends.add(max(ends, default=0) + len(document))
     number = 0
