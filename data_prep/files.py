@@ -6,11 +6,13 @@ import heapq
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, partial
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from nmt.data.context import checked_borders
 from nmt.data.corpus import (
     CorpusOptions,
     MonolingualFile,
@@ -31,7 +33,7 @@ from nmt.documents import KeyPath
 from nmt.errors import UserError
 from nmt.options import InputPath, Options, Seed, Size, renewed
 from nmt.output import write_atomically
-from nmt.text import clean_line, read_lines
+from nmt.text import clean_line, is_blank, read_lines
 
 _STAMP = "files.json"
 
@@ -70,21 +72,32 @@ class TextFiles(Options):
         """The files that are read."""
         return (self.tsv,) if self.tsv is not None else (whole.sides if (whole := self.whole(sides)) else ())
 
-    def rows(self, sides: int) -> Iterator[tuple[str, ...]]:
+    def rows(self, sides: int, *, documents: bool = False) -> Iterator[tuple[str, ...]]:
         """Its rows.
 
+        Args:
+            sides: as for `whole`.
+            documents: blank rows separate documents.
+
         Raises:
-            UserError: a file is unreadable, the sides differ in length, or a TSV line has no tab.
+            UserError: a file is unreadable, the sides differ in length or in their borders between documents, or a TSV
+                line has no tab.
         """
         if (whole := self.whole(sides)) is not None:
-            yield from read_rows(whole)
+            yield from checked_borders(read_rows(whole), whole) if documents else read_rows(whole)
             return
         assert self.tsv is not None
         for number, line in enumerate(read_lines(self.tsv), start=1):
+            if documents and is_blank(line):
+                yield ("",) * sides
+                continue
             columns = line.split("\t", 2)
             if len(columns) < 2:
                 got = "a blank line" if not line.strip() else f"no tab in {line[:40]!r}"
                 raise UserError(f"{self.tsv}:{number}", "source<TAB>target", got)
+            if documents and sides == 2 and any(map(is_blank, columns[:2])):
+                expected = "text in both columns, or a blank line: blank lines separate documents"
+                raise UserError(f"{self.tsv}:{number}", expected, f"one blank column in {line[:40]!r}")
             yield tuple(columns[:2][-sides:])
 
 
@@ -110,6 +123,10 @@ class Files(CorpusOptions):
     `validation`."""
     seed: Seed = 1
     """Decides which pairs or lines are held out."""
+    documents: Literal["none", "blank_lines"] = "none"
+    """Borders between documents in all the files. none: there are none. blank_lines: an empty line, in source and
+    target alike, separates documents; `data.context` document then trains on sentences with those before them. Lines of
+    the test sets stay as they are, empty ones included."""
 
     @model_validator(mode="after")
     def _names_are_free(self) -> Self:
@@ -126,6 +143,15 @@ class Files(CorpusOptions):
             )
         return self
 
+    @model_validator(mode="after")
+    def _whole_documents_stay(self) -> Self:
+        if self.documents == "blank_lines" and self.validation is None:
+            raise ValueError(
+                "documents: blank_lines needs files for validation, because sentences drawn out of documents would "
+                "leave gaps in them: set aside some documents and name their files in validation"
+            )
+        return self
+
     @property
     def name(self) -> str:
         """Name of the folder under runs/ that holds the runs on this corpus."""
@@ -137,6 +163,11 @@ class Files(CorpusOptions):
         return self.validation_pairs if self.validation is None else 0
 
     @property
+    def has_documents(self) -> bool:
+        """Whether `documents` says that blank lines separate documents."""
+        return self.documents == "blank_lines"
+
+    @property
     def named_texts(self) -> Sequence[NamedText]:
         """Training, validation and test text, as named in the recipe."""
         sets: dict[KeyPath, TextFiles] = {("training", number): files for number, files in enumerate(self.training)}
@@ -144,7 +175,12 @@ class Files(CorpusOptions):
             sets[("validation",)] = self.validation
         sets |= {("tests", name): files for name, files in self.tests.items()}
         return [
-            NamedText(key, files.paths(self._sides), partial(files.rows, self._sides), key[0] == "training")
+            NamedText(
+                key,
+                files.paths(self._sides),
+                partial(files.rows, self._sides, documents=self.has_documents),
+                key[0] == "training",
+            )
             for key, files in sets.items()
         ]
 
@@ -171,6 +207,7 @@ class Files(CorpusOptions):
             training=joined if training else tuple(final("", files) for files in self.training),
             validation=final("validation", self.validation),
             tests={name: final(name, files) for name, files in self.tests.items()},
+            documents=self.has_documents,
         )
 
     @property
@@ -189,7 +226,7 @@ class Files(CorpusOptions):
         if known == {**stamp, "outputs": _digests(outputs)}:
             return
         for name, files in sets.items():
-            _write_rows(outputs[name], files.rows(self._sides))
+            _write_rows(outputs[name], files.rows(self._sides, documents=self.has_documents))
         if training:
             if self.validation is None:
                 self._hold_out(training, outputs)
@@ -248,7 +285,9 @@ class Files(CorpusOptions):
         return int.from_bytes(row_digest(*map(clean_line, row), key=self._key))
 
     def _rows(self, training: tuple[TextFiles, ...]) -> Iterator[tuple[str, ...]]:
-        return (row for files in training for row in files.rows(self._sides))
+        border = [("",) * self._sides] if self.has_documents else []  # a file ends its last document
+        of_files = (files.rows(self._sides, documents=self.has_documents) for files in training)
+        return (row for rows in of_files for row in chain(rows, border))
 
     @cached_property
     def _key(self) -> bytes:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError, field_validator
 
+from nmt.data.document_window import DocumentWindow
 from nmt.documents import read_json_object, read_yaml
 from nmt.errors import UserError
 from nmt.options import Count, Options, Size, Task, Total, VocabularySize
@@ -69,6 +70,8 @@ class Metadata(Options):
     """Length of the longest target sentence in training, in pieces."""
     several_sentences: Annotated[float, Field(ge=0, le=1)] | None = None
     """Share of training lines whose source has more than one sentence; null if unknown or without a source."""
+    documents: DocumentWindow | None = None
+    """Largest sequences of sentences that it was trained to translate together; null: single sentences."""
     created: str
     """Time of writing, ISO 8601, UTC."""
     scores: dict[str, dict[str, Any]] = {}

@@ -50,6 +50,7 @@ def load(
     precision: Precision = "auto",
     split: Split = "auto",
     long_lines: LongLines = "cut",
+    documents: bool = False,
     batch_tokens: int = 2048,
     language_model: str | os.PathLike[str] | None = None,
     language_model_weight: float = 0.2,
@@ -67,6 +68,8 @@ def load(
             training text had one sentence per line.
         long_lines: whether lines longer than every line of the training text are translated in parts, "cut", or as
             they are, "whole".
+        documents: translate each sentence with those before it in its document; blank lines separate documents. Needs a
+            model that was trained on documents.
         batch_tokens: source tokens in a batch, including padding and end of sentence.
         language_model: a language model with the same target tokenizer, whose log-probabilities are added in
             translation (shallow fusion).
@@ -82,6 +85,7 @@ def load(
         "precision": precision,
         "split": split,
         "long_lines": long_lines,
+        "documents": documents,
         "batch_tokens": batch_tokens,
         "language_model": None if language_model is None else Path(language_model),
         "language_model_weight": language_model_weight,
@@ -167,7 +171,8 @@ class Model:
     ) -> Translation | list[Translation]:
         """Translates one or more lines.
 
-        The translation of a line does not depend on other lines. A blank line gives a blank translation. A line feed
+        The translation of a line does not depend on other lines, except in its document after `nmt.load(…,
+        documents=True)`. A blank line gives a blank translation. A line feed
         within a str counts as a blank, not as the end of a line.
 
         Args:

@@ -9,7 +9,7 @@ from typing import Self
 from nmt.api.lines import checked_lines
 from nmt.errors import UserError
 from nmt.inference.translator import Translation
-from nmt.inference.windows import WINDOW_LINES, windows
+from nmt.inference.windows import WINDOW_LINES, whole_documents, windows
 from nmt.inference.workers import Workers
 
 _ONE_AT_A_TIME = "Finish one text before the next, or open a pool for each text."
@@ -62,7 +62,10 @@ class Pool:
     def _translated(self, lines: Iterator[str], size: int) -> Iterator[Translation]:
         self._latest = latest = object()
         self._check(latest)
-        for window in self._workers.translate(windows(lines, size)):
+        groups: Iterator[list[str]] = windows(lines, size)
+        if self._workers.options.documents:
+            groups = whole_documents(groups)
+        for window in self._workers.translate(groups):
             for translation in window:
                 yield translation
                 self._check(latest)

@@ -19,6 +19,7 @@ from nmt.cli.model import (
     read_whole,
     search_settings,
     warn_of_long_lines,
+    warn_of_lost_context,
     workers_option,
 )
 from nmt.cli.options import option_fields, with_changes
@@ -26,7 +27,7 @@ from nmt.cli.watched import busy, watched_lines
 from nmt.errors import UserError
 from nmt.evaluation.measures import MEASURES, OF_LANGUAGE_MODELS, OF_TESTS, MeasureName
 from nmt.evaluation.tokenization import Tokenization
-from nmt.inference.options import FUSION, TranslationOptions
+from nmt.inference.options import OF_SEARCH, TranslationOptions
 from nmt.search import SearchConfig
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def command(
     check_one_dash((source, hypothesis, compare, *references))
     if model is not None and read_metadata(model).task == "language_model":
         files = (("--source", source), ("--hypothesis", hypothesis), ("--compare", compare))
-        settings = {**search, **{name: value for name, value in translation.items() if name in FUSION}}
+        settings = {**search, **{name: value for name, value in translation.items() if name in OF_SEARCH}}
         refuse_translations((*files, *((f"--{name.replace('_', '-')}", value) for name, value in settings.items())))
         _print(language_model_scores(model, references, measures, translation, model_options, device), [], as_json)
         return
@@ -225,6 +226,7 @@ def _translated(
     translations = translate_stream(model, bundle, groups, settings, options, workers)
     found = list(watched_lines(translations, "translate", source))
     warn_of_long_lines([number for number, line in enumerate(found, 1) if line.too_long])
+    warn_of_lost_context([number for number, line in enumerate(found, 1) if line.out_of_context])
     return [line.text for line in found]
 
 

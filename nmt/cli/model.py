@@ -118,6 +118,13 @@ def warn_of_long_lines(numbers: Sequence[int]) -> None:
         click.echo(f"nmt: warning: {_listed(numbers)}: {message}", err=True)
 
 
+def warn_of_lost_context(numbers: Sequence[int]) -> None:
+    """Prints one warning on stderr that names the lines translated without the others of their document."""
+    if numbers:
+        message = "the model merged or split sentences, translated one by one without their document"
+        click.echo(f"nmt: warning: {_listed(numbers)} ({len(numbers):,} in all): {message}", err=True)
+
+
 def _listed(numbers: Sequence[int]) -> str:
     shown = ", ".join(map(str, numbers[:10])) + (f" and {len(numbers) - 10} more" if len(numbers) > 10 else "")
     return f"{'line' if len(numbers) == 1 else 'lines'} {shown}"

@@ -16,7 +16,7 @@ from nmt.cli.options import option_fields, with_changes
 from nmt.cli.outputs import check_outputs, opened
 from nmt.errors import UserError
 from nmt.evaluation.tokenization import Tokenization
-from nmt.inference.options import FUSION, TranslationOptions
+from nmt.inference.options import OF_SEARCH, TranslationOptions
 from nmt.inference.reranking.options import Preset, Tunable, TuningOptions
 
 _FOLDER = click.Path(path_type=Path)
@@ -107,7 +107,7 @@ _FOLDER = click.Path(path_type=Path)
     help="File for the best translation of each line.  [default: standard output, or with --tune nowhere]",
 )
 @path_option("--n-best-output", help="File for the whole lists in the new order, with the new scores.")
-@option_fields(TranslationOptions, "translation", skip=(*FUSION, "split", "long_lines"))
+@option_fields(TranslationOptions, "translation", skip=(*OF_SEARCH, "split", "long_lines"))
 @device_option
 def command(
     models: tuple[Path, ...],

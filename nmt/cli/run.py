@@ -14,12 +14,12 @@ from nmt.cli.examined import load_examined
 from nmt.cli.program import program
 from nmt.cli.scores import show_scores
 from nmt.imports import quick_imports
-from nmt.options import Task
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from nmt.pipeline.run import RunResult
+    from nmt.recipe import Recipe
 
 
 @click.command()
@@ -46,7 +46,7 @@ def command(recipe: Path, overrides: tuple[str, ...], runs: Path) -> None:
         show_scores(result.scores, console, resolved.evaluation.measures, result.yardsticks)
     _show_samples(result, console)
     _show_topics(resolved.corpus.topics, console)
-    _show_next_steps(result, resolved.task, next(iter(resolved.corpus.topics.values()), ""), console)
+    _show_next_steps(result, resolved, console)
 
 
 def _show_samples(result: RunResult, console: Console) -> None:
@@ -73,15 +73,19 @@ def _show_topics(topics: Mapping[str, str], console: Console) -> None:
         console.print(f"  {topic:<{width}}  {sentence}", soft_wrap=True)
 
 
-def _show_next_steps(result: RunResult, task: Task, sentence: str, console: Console) -> None:
+def _show_next_steps(result: RunResult, recipe: Recipe, console: Console) -> None:
+    sentence = next(iter(recipe.corpus.topics.values()), "")
     sentence = sentence or (result.samples[0].source if result.samples else "…")
     model = shlex.quote(str(result.model))
     console.print()
     console.print(f"Report:      {result.directory / 'report.json'}", soft_wrap=True)
     console.print(f"Model:       {result.model}", soft_wrap=True)
-    if task == "translation":
+    if recipe.task == "translation":
         console.print("Translate a sentence of your own:", soft_wrap=True)
         console.print(f"  echo {shlex.quote(sentence)} | {program()} translate {model}", soft_wrap=True)
+        if recipe.data.joins:
+            console.print("Translate documents, with empty lines between them:", soft_wrap=True)
+            console.print(f"  {program()} translate {model} --documents FILE", soft_wrap=True)
     else:
         console.print("Generate more lines, or measure how probable a text of your own is:", soft_wrap=True)
         console.print(f"  {program()} generate {model}", soft_wrap=True)

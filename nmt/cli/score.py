@@ -17,7 +17,7 @@ from nmt.cli.model import Warned, device_option, load_model, model_option
 from nmt.cli.options import option_fields, with_changes
 from nmt.cli.watched import prints_to_file, watched_lines
 from nmt.errors import UserError
-from nmt.inference.options import FUSION, TranslationOptions
+from nmt.inference.options import OF_SEARCH, TranslationOptions
 from nmt.options import Task
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     help="Print perplexity per token and per word, and bits per character, of the whole text on standard error at the "
     "end.",
 )
-@option_fields(TranslationOptions, "translation", skip=FUSION)
+@option_fields(TranslationOptions, "translation", skip=OF_SEARCH)
 @model_option
 @device_option
 def command(

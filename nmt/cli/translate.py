@@ -18,6 +18,7 @@ from nmt.cli.model import (
     model_option,
     search_settings,
     warn_of_long_lines,
+    warn_of_lost_context,
     workers_option,
 )
 from nmt.cli.options import option_fields, with_changes
@@ -25,6 +26,7 @@ from nmt.cli.outputs import destination
 from nmt.cli.streams import standard_input
 from nmt.cli.typed import is_typed, typed_lines
 from nmt.cli.watched import prints_to_file, watched_lines
+from nmt.errors import UserError
 from nmt.inference.options import TranslationOptions
 from nmt.search import SearchConfig
 
@@ -64,9 +66,15 @@ def command(
     MODEL is a model directory or a run folder. N input lines give N output lines, in order; a blank line stays blank.
     INPUT may be compressed (gzip, bzip2, xz). With --n-best above 1 each input line gives several output lines of
     three tab-separated fields: line number, score and translation.
+
+    With --documents, blank lines separate documents, and each sentence is translated with those before it in its
+    document. A document is translated once its blank line, or the end of INPUT, has been read.
     """
     from nmt.bundle import check_task, read_metadata
 
+    if translation.get("documents") and scores:
+        expected = "no --documents, with which sentences are translated together and have no scores of their own"
+        raise UserError("--scores", expected, "both")
     instead = "Use `nmt score MODEL --target FILE` for probabilities of lines, `nmt generate MODEL` to write lines."
     input_file, output = (None if path == STANDARD else path for path in (input_file, output))
     # Errors in input or output show at once, before the model is loaded.
@@ -77,18 +85,21 @@ def command(
         settings = search_settings(bundle, search)
         options = _with_fastest(with_changes(TranslationOptions(), translation), bundle)
         found = _translated(model, bundle, lines, input_file, settings, options, workers)
-        long: list[int] = []
+        long, lost = list[int](), list[int]()
         typed = input_file is None and sys.stdin.isatty()
         if (output is not None or prints_to_file()) and not typed:
             found = watched_lines(found, "translate", input_file)
         for number, line in enumerate(found, 1):
             if line.too_long:
                 long.append(number)
+            if line.out_of_context:
+                lost.append(number)
             for text in _rows(number, line, scores, settings.n_best):
                 handle.write(text + "\n")
             if output is None:
                 handle.flush()
     warn_of_long_lines(long)
+    warn_of_lost_context(lost)
     lines.warn()
 
 
@@ -117,7 +128,8 @@ def _translated(
     from nmt.inference.windows import WINDOW_LINES, arriving, windows
 
     if input_file is None and sys.stdin.isatty():
-        click.echo("Type a sentence and press Enter; Ctrl-D ends.", err=True)
+        what = "the sentences of a document and a blank line" if options.documents else "a sentence and press Enter"
+        click.echo(f"Type {what}; Ctrl-D ends.", err=True)
     if input_file is not None:
         groups: Iterator[Sequence[str]] = windows(lines, WINDOW_LINES)
     else:

@@ -85,6 +85,11 @@ class CorpusOptions(Options, ABC):
         return 0
 
     @property
+    def has_documents(self) -> bool:
+        """Whether blank rows separate documents in the text that `fetch` returns."""
+        return False
+
+    @property
     def download(self) -> str:
         """How much `fetch` downloads if the files are missing, in words; empty if it never downloads."""
         return ""

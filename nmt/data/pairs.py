@@ -49,6 +49,8 @@ class RawCorpus:
     validation: Text
     tests: Mapping[str, Text]
     """Test sets by name, such as test_2016_flickr, in the order in which they are reported."""
+    documents: bool = False
+    """Whether blank rows separate documents."""
 
     def of_target(self) -> RawCorpus:
         """The target side of the corpus alone."""
@@ -56,6 +58,7 @@ class RawCorpus:
             training=tuple(MonolingualFile(text.target) for text in self.training),
             validation=MonolingualFile(self.validation.target),
             tests={name: MonolingualFile(text.target) for name, text in self.tests.items()},
+            documents=self.documents,
         )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import mmap
 import shutil
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,6 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from nmt.data.context import Joined, is_border, joined_sentences
 from nmt.data.pairs import Text, read_pairs
 from nmt.data.progress import ShowProgress, unseen, watched
 from nmt.errors import UserError
@@ -42,8 +44,11 @@ def build_store(
     directory: Path,
     *,
     keep_text: bool = True,
+    borders: bool = False,
+    joined_length: int | None = None,
+    apart: bool = False,
     progress: ShowProgress = unseen,
-) -> None:
+) -> int:
     """Tokenises a text into a store. It streams: memory does not depend on the size of the text.
 
     Lines of one language become pairs with empty sources. The store appears under its name only once it is complete
@@ -54,7 +59,13 @@ def build_store(
         tokenizers: tokenizers of the two sides.
         directory: folder of the store.
         keep_text: also store the lines, which sampled segmentation needs.
-        progress: called with the number of pairs done.
+        borders: blank rows separate documents and are not stored.
+        joined_length: join the sentences of a document up to this many ids on either side; None stores each row.
+        apart: store the rows that are joined by themselves as well.
+        progress: called with the number of rows done.
+
+    Returns:
+        The most rows joined into one pair.
 
     Raises:
         UserError: a file is unreadable, or the two differ in their number of lines.
@@ -67,9 +78,12 @@ def build_store(
             source = _SideWriter(temporary, "source", tokenizers.source, keep_text, files)
             target = _SideWriter(temporary, "target", tokenizers.target, keep_text, files)
             note = "pairs" if len(text.sides) == 2 else "lines"
-            for source_line, target_line in watched(read_pairs(text), progress, count_lines(text.sides[0]), note):
-                source.add(source_line)
-                target.add(target_line)
+            rows = watched(read_pairs(text), progress, count_lines(text.sides[0]), note)
+            most = 0
+            for pair in _pairs(rows, tokenizers, borders, joined_length, apart):
+                source.add(pair.source, pair.source_text)
+                target.add(pair.target, pair.target_text)
+                most = max(most, pair.sentences)
         description = {
             "format": _FORMAT,
             "pairs": source.lines,
@@ -85,6 +99,23 @@ def build_store(
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+    return most
+
+
+def _pairs(
+    rows: Iterable[tuple[str, str]], tokenizers: TokenizerPair, borders: bool, joined_length: int | None, apart: bool
+) -> Iterator[Joined]:
+    """The pairs of a store, from rows of cleaned lines."""
+    source, target = tokenizers.source, tokenizers.target
+    if joined_length is not None:
+        for joined in joined_sentences(rows, source, target, joined_length):
+            yield joined
+            if apart:
+                yield from joined.apart()
+        return
+    for row in rows:
+        if not (borders and is_border(row)):
+            yield Joined(source.encode(row[0]), target.encode(row[1]), *row, 1)
 
 
 class PairStore:
@@ -143,12 +174,12 @@ class PairStore:
         return self._target.sentence(pair)
 
     def source_text(self, pair: int) -> str:
-        """One source line; requires a store built with text."""
+        """One source line, or several joined by line feeds; requires a store built with text."""
         self._touch()
         return self._source.line(pair)
 
     def target_text(self, pair: int) -> str:
-        """One target line; requires a store built with text."""
+        """One target line, or several joined by line feeds; requires a store built with text."""
         self._touch()
         return self._target.line(pair)
 
@@ -178,7 +209,7 @@ class _SideWriter:
         def create(kind: str) -> BinaryIO:
             return files.enter_context((directory / f"{side}.{kind}").open("wb", buffering=_WRITE_BUFFER_BYTES))
 
-        self._tokenizer = tokenizer
+        self._digest = tokenizer.digest
         self._dtype = "uint16" if tokenizer.vocabulary_size <= 1 << 16 else "uint32"
         self._ids, self._offsets, self._lengths = create("ids"), create("offsets"), create("lengths")
         self._text = (create("text"), create("text_offsets")) if keep_text else None
@@ -187,8 +218,7 @@ class _SideWriter:
         if self._text:
             self._text[1].write(_int64(0))
 
-    def add(self, line: str) -> None:
-        ids = self._tokenizer.encode(line)
+    def add(self, ids: Sequence[int], text: str) -> None:
         self._ids.write(np.array(ids, dtype=self._dtype).tobytes())
         self.lines += 1
         self._tokens += len(ids)
@@ -196,7 +226,7 @@ class _SideWriter:
         self._offsets.write(_int64(self._tokens))
         self._lengths.write(len(ids).to_bytes(4, "little"))
         if self._text:
-            encoded = line.encode()
+            encoded = text.encode()
             self._bytes += len(encoded)
             self._text[0].write(encoded)
             self._text[1].write(_int64(self._bytes))
@@ -206,7 +236,7 @@ class _SideWriter:
             "dtype": self._dtype,
             "tokens": self._tokens,
             "longest": self._longest,
-            "tokenizer": self._tokenizer.digest,
+            "tokenizer": self._digest,
         }
 
 

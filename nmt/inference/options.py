@@ -10,8 +10,8 @@ Precision = Literal["auto", "fp32", "bf16", "int8"]
 Split = Literal["auto", "on", "off"]
 LongLines = Literal["cut", "whole"]
 
-FUSION = ("language_model", "language_model_weight")
-"""The options of shallow fusion: only for what searches."""
+OF_SEARCH = ("documents", "language_model", "language_model_weight")
+"""The options that only concern a search for translations."""
 FEW_LINES = 0.001
 """Share of multi-sentence lines in the training text up to which a model cannot be expected to handle them."""
 
@@ -31,6 +31,11 @@ class TranslationOptions(Options):
     precision: Precision = "auto"
     """Precision of computation: "fp32", "bf16" or "int8". "auto": in `nmt translate` the fastest on this machine, which
     it reports; for scores the precision of the stored weights, so that scores do not depend on the machine."""
+    documents: bool = False
+    """Translate each sentence with those before it in its document; blank lines separate documents. Needs a model that
+    was trained on documents (data.context: document). As many sentences as the model has seen together are translated
+    at once; if it merges or splits them, they are translated one by one. In a recipe the default is true with
+    data.context document."""
     language_model: InputPath | None = None
     """Model directory or run folder of a language model whose log-probabilities are added in the search, times the next
     option (shallow fusion). It must have the model's target tokenizer. Validations during training do without."""

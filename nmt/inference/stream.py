@@ -9,7 +9,7 @@ from pathlib import Path
 from nmt.bundle import Bundle
 from nmt.inference.options import TranslationOptions
 from nmt.inference.translator import TrainingText, Translation, Translator
-from nmt.inference.windows import WINDOW_LINES
+from nmt.inference.windows import WINDOW_LINES, whole_documents
 from nmt.inference.workers import Workers, default_workers
 from nmt.search import SearchConfig
 
@@ -37,10 +37,13 @@ def translate_stream(
         UserError: a worker died.
     """
     first = next(groups, [])
+    full = len(first) >= WINDOW_LINES
     groups = chain([first], groups)
+    if options.documents:
+        groups = whole_documents(groups)
     device = next(bundle.model.parameters()).device.type
     if workers is None:
-        workers = default_workers() if len(first) >= WINDOW_LINES and device == "cpu" else 0
+        workers = default_workers() if full and device == "cpu" else 0
     if workers > 1:
         with Workers(directory, workers, search, options, bundle.recipe["model"]) as pool:
             for window in pool.translate(groups):

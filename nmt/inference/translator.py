@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, Self, cast
 
 import torch
@@ -13,11 +14,14 @@ from torch import Tensor
 from nmt.bundle import Metadata
 from nmt.cpu import forget_old_kernels, keep_freed_memory
 from nmt.data.batch import batches_by_length, pad
+from nmt.data.document_window import DocumentWindow
+from nmt.errors import UserError
 from nmt.inference.chunks import CutLine, Cutter, chunk_limit, join
+from nmt.inference.documents import InContext, translated_in_context
 from nmt.inference.fusion import load_language_model
 from nmt.inference.options import TranslationOptions
 from nmt.inference.precision import with_precision
-from nmt.inference.windows import WINDOW_LINES, windows
+from nmt.inference.windows import WINDOW_LINES, whole_documents, windows
 from nmt.models.base import Decoder, EncoderDecoder
 from nmt.nn.twin import evaluating
 from nmt.search import SearchConfig
@@ -55,6 +59,9 @@ class Translation:
     """Whether a sentence was cut because it is longer than any the model was trained on."""
     source_tokens: tuple[str, ...] = ()
     """The pieces that the model read, without EOS; of all parts if the line was cut."""
+    out_of_context: bool = False
+    """Whether the line was to be translated with others of its document, but was translated by itself because the model
+    merged or split sentences."""
 
     def __str__(self) -> str:
         return self.text
@@ -103,11 +110,13 @@ class TrainingText:
     """Share of lines with more than one sentence; None: unknown."""
     language: str = ""
     """Language code."""
+    documents: DocumentWindow | None = None
+    """Largest sequences of sentences; None: single sentences."""
 
     @classmethod
     def of(cls, metadata: Metadata) -> Self:
         """The training text as described in a model directory."""
-        return cls(metadata.longest_source, metadata.several_sentences, metadata.source_language)
+        return cls(metadata.longest_source, metadata.several_sentences, metadata.source_language, metadata.documents)
 
 
 class Translator:
@@ -123,7 +132,8 @@ class Translator:
         language_model: the one that `options` name, if it is loaded already; None: it is loaded here.
 
     Raises:
-        UserError: `options.language_model` does not fit the model.
+        UserError: `options.language_model` does not fit the model; or `options.documents` does not fit its training,
+            or asks for alternatives or attention.
     """
 
     def __init__(
@@ -147,6 +157,10 @@ class Translator:
             self.model = FusedModel(self.model, helper, self.options.language_model_weight)
         self.tokenizers, self.search, self.need_attention = tokenizers, search, need_attention
         known = training_text or TrainingText()
+        self.window: DocumentWindow | None = None
+        """Largest sequences of sentences to translate together; None: each sentence by itself."""
+        if self.options.documents:
+            self.window = _checked_window(known, search, need_attention=need_attention)
         self.cutter = Cutter(
             tokenizers.source,
             chunk_limit(known.longest_source) if self.options.long_lines == "cut" else sys.maxsize,
@@ -156,17 +170,30 @@ class Translator:
 
     def translate(self, lines: Iterable[str], window: int = WINDOW_LINES) -> Iterator[Translation]:
         """Yields one translation per line, in order, each window as soon as it is done."""
-        for group in windows(lines, window):
+        groups: Iterator[list[str]] = windows(lines, window)
+        for group in whole_documents(groups) if self.window else groups:
             yield from self.translate_window(group)
 
     def translate_window(self, lines: Sequence[str]) -> list[Translation]:
-        """Translates lines together: sorted by length, batched, and put back in order."""
+        """Translates lines together: sorted by length, batched, and put back in order.
+
+        With `options.documents` they are whole documents, the last of which may lack its blank line.
+        """
         cut = [self.cutter.cut(clean_line(line)) for line in lines]
-        found = iter(self._search([part.ids for line in cut for part in line.parts]))
+        if self.window:
+            documents = [[part.ids for line in group for part in line.parts] for group in _unbroken(cut)]
+            found = iter(translated_in_context(documents, self.window, self._search))
+        else:
+            found = iter(map(InContext, self._search([part.ids for line in cut for part in line.parts])))
         return [self._join(line, [next(found) for _ in line.parts]) if line.parts else self._blank() for line in cut]
 
-    def _search(self, sources: Sequence[Sequence[int]]) -> list[list[Hypothesis]]:
-        """The hypotheses of each source, in the order of the sources."""
+    def _search(self, sources: Sequence[Sequence[int]], documents: bool = False) -> list[list[Hypothesis]]:
+        """The hypotheses of each source, in the order of the sources.
+
+        Args:
+            sources: token ids.
+            documents: whether they are joined sentences.
+        """
         results: list[list[Hypothesis]] = [[] for _ in sources]
         for rows in batches_by_length([len(source) for source in sources], self.options.batch_tokens):
             source, mask = pad([sources[row] for row in rows])
@@ -176,14 +203,16 @@ class Translator:
                 source.to(self.device),
                 mask.to(self.device),
                 need_attention=self.need_attention,
+                documents=documents,
             )
             for row, hypotheses in zip(rows, found, strict=True):
                 results[row] = hypotheses
         return results
 
-    def _join(self, line: CutLine, parts: Sequence[Sequence[Hypothesis]]) -> Translation:
+    def _join(self, line: CutLine, found: Sequence[InContext]) -> Translation:
         """The translation of a line from those of its parts; the n-th best of each are joined."""
         alternatives: dict[str, Alternative] = {}
+        parts = [part.hypotheses for part in found]
         for rank in range(min(map(len, parts))):
             chosen = [hypotheses[rank] for hypotheses in parts]
             text = join([self.tokenizers.target.decode(hypothesis.tokens) for hypothesis in chosen], line.parts)
@@ -197,7 +226,8 @@ class Translator:
             # Hypotheses that are segmentations of the same text count as one, the best of them. Samples are all kept.
             alternatives.setdefault(text if self.search.distinct else f"{rank}", alternative)
         source_tokens = self._pieces(self.tokenizers.source, [part.ids for part in line.parts])
-        return Translation(tuple(alternatives.values()), len(parts), line.too_long, source_tokens)
+        out_of_context = any(part.alone for part in found)
+        return Translation(tuple(alternatives.values()), len(parts), line.too_long, source_tokens, out_of_context)
 
     def _blank(self) -> Translation:
         attention = torch.zeros(0, 0) if self.need_attention else None
@@ -206,6 +236,33 @@ class Translator:
     @staticmethod
     def _pieces(tokenizer: Tokenizer, parts: Sequence[Sequence[int]]) -> tuple[str, ...]:
         return tuple(tokenizer.pieces([token for part in parts for token in part]))
+
+
+def _checked_window(known: TrainingText, search: SearchConfig, *, need_attention: bool) -> DocumentWindow:
+    """The model's window for documents.
+
+    Raises:
+        UserError: it has none, or alternatives or attention are requested.
+    """
+    if known.documents is None:
+        raise UserError(
+            "documents",
+            "a model that was trained on documents",
+            "one that was trained on single sentences",
+            "Leave the option out, or train with `data: {context: document}`.",
+        )
+    if search.n_best > 1 or need_attention:
+        got = "a request for attention" if need_attention else f"n_best {search.n_best}"
+        expected = "the best translations alone: sentences are translated together, and so are their alternatives"
+        raise UserError("documents", expected, got, "Leave one of the two out.")
+    return known.documents
+
+
+def _unbroken(lines: Sequence[CutLine]) -> Iterator[list[CutLine]]:
+    """The documents: runs of lines that are not blank."""
+    for blank, group in groupby(lines, key=lambda line: not line.parts):
+        if not blank:
+            yield list(group)
 
 
 def _side_by_side(parts: Sequence[Tensor]) -> Tensor | None:

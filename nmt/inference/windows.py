@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
+
+from nmt.text import is_blank
 
 ItemT = TypeVar("ItemT")
 
@@ -22,6 +24,22 @@ def windows(lines: Iterable[ItemT], size: int) -> Iterator[list[ItemT]]:
     source = iter(lines)
     while group := list(islice(source, size)):
         yield group
+
+
+def whole_documents(groups: Iterable[Sequence[str]]) -> Iterator[list[str]]:
+    """The lines of the groups, regrouped so that each group ends with the end of a document.
+
+    A document ends with a blank line, or with the text. It is held in memory.
+    """
+    waiting: list[str] = []
+    for group in groups:
+        end = next((number for number in range(len(group), 0, -1) if is_blank(group[number - 1])), 0)
+        if end:
+            yield [*waiting, *group[:end]]
+            waiting = []
+        waiting += group[end:]
+    if waiting:
+        yield waiting
 
 
 def arriving(lines: Iterable[str], size: int) -> Iterator[list[str]]:

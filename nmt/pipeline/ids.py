@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from nmt.data.context import Data
+from nmt.data.document_window import DocumentWindow
 from nmt.data.pairs import ParallelFiles, Text
 from nmt.data.store import PairStore, build_store
 from nmt.errors import UserError
@@ -41,7 +43,12 @@ class PreparedIds:
 
 
 def prepare_ids(
-    options: TokenizerOptions, text: PreparedText, languages: Sequence[str], run: Path, reporter: Reporter
+    options: TokenizerOptions,
+    text: PreparedText,
+    languages: Sequence[str],
+    run: Path,
+    reporter: Reporter,
+    data: Data = Data(),  # noqa: B008 -- immutable
 ) -> PreparedIds:
     """Trains the tokenizers into `tokenizer/` and stores the token ids in `ids/`.
 
@@ -51,6 +58,7 @@ def prepare_ids(
         languages: language codes of its sides.
         run: the run directory.
         reporter: receives the events.
+        data: how the text becomes examples.
     """
 
     def train_tokenizers(directory: Path) -> Mapping[str, Any]:
@@ -67,20 +75,34 @@ def prepare_ids(
     tokenizers = load_tokenizers(run / TOKENIZER)
 
     def store_ids(directory: Path) -> Mapping[str, Any]:
+        most = dict[str, int]()
         for name, of_set in (("train", text.training), ("validation", text.validation)):
-            keep_text = options.samples and name == "train"
-            build_store(of_set, tokenizers, directory / name, keep_text=keep_text, progress=reporter.progress)
+            most[name] = build_store(
+                of_set,
+                tokenizers,
+                directory / name,
+                keep_text=options.samples and name == "train",
+                borders=text.raw.documents,
+                joined_length=data.max_length if data.joins else None,
+                apart=data.sentences and name == "train",
+                progress=reporter.progress,
+            )
         facts: dict[str, Any] = store_facts(PairStore(directory / "train"))
+        if data.joins:
+            facts["documents"] = _window(data, facts, most["train"]).model_dump(mode="json")
+            reporter.log(
+                "at most {sentences:,} sentences, {pieces:,} source pieces together".format(**facts["documents"])
+            )
         if isinstance(text.training, ParallelFiles):
-            lines = read_lines(text.training.source)
-            facts["several_sentences"] = share_of_several(lines, facts["pairs"], languages[0])
+            facts["several_sentences"] = share_of_several(_sentences(text), facts["pairs"], languages[0])
             reporter.log("{pairs:,} pairs, {source_tokens:,} + {target_tokens:,} tokens".format(**facts))
         else:
             reporter.log("{pairs:,} lines, {target_tokens:,} tokens".format(**facts))
         return facts
 
     inputs = text.inputs(text.training, text.validation) | _named(TOKENIZER, tokenizer_record.outputs)
-    run_stage(Stage(IDS, IDS_VERSION, {"text": options.samples}, inputs, store_ids), run, reporter)
+    stage_options = {"text": options.samples} | ({"data": data.model_dump(mode="json")} if data.joins else {})
+    run_stage(Stage(IDS, IDS_VERSION, stage_options, inputs, store_ids), run, reporter)
     return prepared_ids(run, text.validation)
 
 
@@ -116,6 +138,18 @@ def store_facts(store: PairStore) -> dict[str, int]:
             facts[f"longest_{side}"] = max(facts[f"longest_{side}"], int(lengths.max()))
         store.release()
     return facts
+
+
+def _sentences(text: PreparedText) -> Iterator[str]:
+    """The sources of the training text, without the borders of documents."""
+    return filter(None, read_lines(text.training.sides[0]))
+
+
+def _window(data: Data, facts: Mapping[str, Any], sentences: int) -> DocumentWindow:
+    """The largest examples of joined sentences: the sources that fit together with their translations."""
+    ratio = min(1.0, facts["source_tokens"] / max(facts["target_tokens"], 1))
+    pieces = min(facts["longest_source"], int(data.max_length * ratio))
+    return DocumentWindow(pieces=max(1, pieces), sentences=sentences)
 
 
 def _chunks(pairs: int) -> Iterator[tuple[int, int]]:

@@ -170,7 +170,7 @@ def _prepare(recipe: Recipe, directory: Path, reporter: Reporter) -> tuple[Prepa
         handle.write(as_yaml(recipe))
     raw = find_corpus(recipe.corpus, directory, reporter)
     text = prepare_text(recipe.corpus, raw, directory, reporter)
-    return text, prepare_ids(recipe.tokenizer, text, recipe.corpus.languages, directory, reporter)
+    return text, prepare_ids(recipe.tokenizer, text, recipe.corpus.languages, directory, reporter, recipe.data)
 
 
 def _train(recipe: Recipe, directory: Path, runs: Path, reporter: Reporter) -> tuple[PreparedText, TrainedModel]:

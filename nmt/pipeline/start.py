@@ -65,7 +65,8 @@ def _target_counts(store: PairStore, tokenizer: Tokenizer) -> Tensor:
     """[V] int64: occurrences of each id as a token to be predicted, EOS included; -1 for those that never are."""
     counts = store.target_counts(tokenizer.vocabulary_size)
     counts[SPECIAL.eos] = len(store)
-    counts[[SPECIAL.pad, SPECIAL.bos]] = -1
+    counts[SPECIAL.pad] = -1
+    counts[SPECIAL.bos] = counts[SPECIAL.bos] or -1  # it separates the sentences of documents
     return torch.from_numpy(counts)
 
 

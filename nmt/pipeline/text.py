@@ -62,7 +62,12 @@ def prepare_text(corpus: CorpusOptions, raw: RawCorpus, run: Path, reporter: Rep
         return report.model_dump(mode="json")
 
     # The effect of the corpus's other options is in the content of the files.
-    options = {"cleaning": corpus.cleaning.model_dump(mode="json"), "source": corpus.source, "target": corpus.target}
+    options: dict[str, Any] = {
+        "cleaning": corpus.cleaning.model_dump(mode="json"),
+        "source": corpus.source,
+        "target": corpus.target,
+        **({"documents": True} if raw.documents else {}),
+    }
     stage = Stage(STAGE, VERSION, options, _digests(raw), work, renewed=_renewed)
     record = run_stage(stage, run, reporter)
     training, validation = (clean_text(run, name, corpus.languages) for name in ("train", "validation"))

@@ -11,6 +11,7 @@ from typing import Any
 
 import nmt
 from nmt.bundle import METADATA, MODEL, RECIPE, Metadata, add_scores, read_metadata, save_bundle
+from nmt.data.document_window import DocumentWindow
 from nmt.data.pairs import read_pairs
 from nmt.data.store import PairStore
 from nmt.evaluation.measures import MEASURES, OF_VALIDATION, MeasureName, worded
@@ -176,6 +177,7 @@ def save_model(
             longest_source=ids.facts["longest_source"],
             longest_target=ids.facts["longest_target"],
             several_sentences=ids.facts.get("several_sentences"),
+            documents=_documents(ids),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             provenance={
                 "pairs": ids.facts["pairs"],
@@ -219,7 +221,7 @@ def _train(
 def _validation_set(settings: TrainingSettings, ids: PreparedIds) -> ValidationSet:
     def translate(model: EncoderDecoder[Any, Any], lines: Sequence[str]) -> Iterator[str]:
         facts, language = ids.facts, settings.languages[0]
-        training_text = TrainingText(facts["longest_source"], facts.get("several_sentences"), language)
+        training_text = TrainingText(facts["longest_source"], facts.get("several_sentences"), language, _documents(ids))
         translator = Translator(
             model, ids.tokenizers, settings.search, settings.translation.unfused(), training_text=training_text
         )
@@ -231,9 +233,16 @@ def _validation_set(settings: TrainingSettings, ids: PreparedIds) -> ValidationS
         sources=[source for source, _ in pairs],
         references=[target for _, target in pairs],
         translate=translate,
+        documents=settings.translation.documents,
         measures=chosen_measures(_measures(settings)),
         tokenizer=words,
     )
+
+
+def _documents(ids: PreparedIds) -> DocumentWindow | None:
+    """The largest examples of joined sentences; None if sentences were not joined."""
+    found = ids.facts.get("documents")
+    return None if found is None else DocumentWindow.model_validate(found)
 
 
 def _words(settings: TrainingSettings, ids: PreparedIds) -> str:

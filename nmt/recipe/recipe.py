@@ -11,12 +11,14 @@ from pydantic import Field, field_validator
 
 from data_prep import CorpusConfig
 from nmt.conflict import Conflict
+from nmt.data.context import Data
 from nmt.documents import KeyPath
 from nmt.evaluation.measures import MeasureName
 from nmt.evaluation.tokenization import Tokenization
 from nmt.inference.options import TranslationOptions
 from nmt.models import ModelConfig
 from nmt.options import Count, Options, Task
+from nmt.recipe.context import context_conflicts, with_defaults_of_context
 from nmt.recipe.document import Document, read_document
 from nmt.recipe.inheritance import inherit
 from nmt.recipe.load import load_options
@@ -66,6 +68,8 @@ class Recipe(Options):
     default a language model selects weights by the loss and has a `search` of kind sampling."""
     corpus: CorpusConfig
     """The text and its languages: two, or one for a language model."""
+    data: Data = Data()
+    """How the text becomes training examples: single sentences, or sentences of a document together."""
     tokenizer: TokenizerOptions = SentencePieceOptions()
     """How text is split into the pieces that the model reads and writes."""
     model: ModelConfig
@@ -115,12 +119,12 @@ def load_recipe(recipe: Path | Mapping[str, Any], overrides: Overrides = ()) -> 
 
 def _complete(data: Mapping[str, Any], where: Callable[[KeyPath], str], folder: Path | None) -> dict[str, Any]:
     """The data of a recipe with the settings that its start model and its task imply."""
-    return with_defaults_of_task(inherit(data, where, folder))
+    return with_defaults_of_context(with_defaults_of_task(inherit(data, where, folder)))
 
 
 def conflicts(recipe: Recipe) -> Sequence[Conflict]:
     """Conflicts between the sections."""
-    found = list(task_conflicts(recipe))
+    found = [*task_conflicts(recipe), *context_conflicts(recipe)]
     if recipe.model.tied_embeddings == "all" and not recipe.tokenizer.joint:
         chosen = "tied_embeddings" in type(recipe.model).model_fields  # otherwise the kind of model implies it
         found.append(

@@ -78,6 +78,7 @@ def beam_search(
     options: BeamSearch,
     special: SpecialTokens = SPECIAL,
     need_attention: bool = False,
+    documents: bool = False,
 ) -> list[list[Hypothesis]]:
     """Finds the best translations of a batch.
 
@@ -86,6 +87,7 @@ def beam_search(
         source: [B, S] int64, each sentence ending in EOS.
         source_mask: [B, S] bool, True on real tokens.
         need_attention: return the attention of each hypothesis.
+        documents: translations may contain BOS, which separates the sentences of a document.
 
     Returns:
         For each sentence 1 to n_best hypotheses, best first.
@@ -99,6 +101,7 @@ def beam_search(
     beams = _start(source, source_mask, options, special)
     results = beams.finished.select(beams.sentence)  # a copy, with a row for each sentence of the original batch
     trellis = Trellis(len(source), options.beam)
+    never = (special.pad,) if documents else (special.pad, special.bos)
     memory = model.encode(source, source_mask)
     limit = int(beams.limit.max())
     state = model.init_state(memory, options.beam, limit)
@@ -106,7 +109,7 @@ def beam_search(
         output = model.step(beams.tokens, memory, state, need_attention=attend)
         if beams.coverage is not None and output.attention is not None:
             beams.coverage = beams.coverage + output.attention
-        continuations = _continue(output, beams, length, options, special)
+        continuations = _continue(output, beams, length, options, special, never)
         _finish(beams, continuations, length, options)
         parents = _advance(beams, continuations)
         trellis.add(beams.sentence, parents, beams.tokens, output.attention if need_attention else None)
@@ -154,15 +157,20 @@ def _start(source: Tensor, source_mask: Tensor, options: BeamSearch, special: Sp
 
 
 def _continue(
-    output: StepOutput[StateT], beams: _Beams, length: int, options: BeamSearch, special: SpecialTokens
+    output: StepOutput[StateT],
+    beams: _Beams,
+    length: int,
+    options: BeamSearch,
+    special: SpecialTokens,
+    never: tuple[int, ...],
 ) -> _Continuations:
     """The 2K best continuations of each sentence by the output's logits, which are overwritten.
 
-    `length` counts the new token.
+    `length` counts the new token, which is none of `never`.
     """
     last = beams.limit <= length
     at_limit = output._replace(logits=output.logits[last]) if last.any() else None  # a copy
-    banned = (special.pad, special.bos, special.eos) if length <= options.min_length else (special.pad, special.bos)
+    banned = (*never, special.eos) if length <= options.min_length else never
     sums, parents, tokens = best_continuations(
         output.logits, beams.live, 2 * options.beam, banned, options.token_margin, normalized=output.normalized
     )

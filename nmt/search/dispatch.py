@@ -17,10 +17,13 @@ def find_hypotheses(
     source_mask: Tensor,
     *,
     need_attention: bool = False,
+    documents: bool = False,
 ) -> list[list[Hypothesis]]:
     """Translations of each sentence of a batch, as from `beam_search` or `sampled_hypotheses`."""
     match options:
         case BeamSearch():
-            return beam_search(model, source, source_mask, options, need_attention=need_attention)
+            return beam_search(model, source, source_mask, options, need_attention=need_attention, documents=documents)
         case Sampling():
-            return sampled_hypotheses(model, source, source_mask, options, need_attention=need_attention)
+            return sampled_hypotheses(
+                model, source, source_mask, options, need_attention=need_attention, documents=documents
+            )

@@ -90,6 +90,7 @@ def draw_samples(
     special: SpecialTokens = SPECIAL,
     need_attention: bool = False,
     prefix: Sequence[int] = (),
+    documents: bool = False,
 ) -> Drawn:
     """Draws `options.n_best` samples for each sentence.
 
@@ -100,6 +101,7 @@ def draw_samples(
         keys: [B], they determine each sentence's samples; `options.seed` is ignored.
         need_attention: return attention.
         prefix: tokens that every sample begins with; they are not drawn and do not count towards its maximum length.
+        documents: samples may contain BOS, which separates the sentences of a document.
 
     Raises:
         UserError: the model's logits are not finite.
@@ -110,6 +112,7 @@ def draw_samples(
     pieces = (source_mask.sum(1) - 1).clamp(min=0)
     limit = (pieces.double() * options.max_length_factor).floor().long() + options.max_length_offset + 1 + len(prefix)
     longest, rows = int(limit.max()), len(source) * options.n_best
+    never = (special.pad,) if documents else (special.pad, special.bos)
     sentences = _Sentences(limit)
     samples = _Samples(
         index=torch.arange(rows, device=source.device),
@@ -130,7 +133,7 @@ def draw_samples(
             token = torch.full_like(samples.last, prefix[length])
         else:
             uniform = torch.from_numpy(_uniform(row_keys[samples.index.cpu().numpy()], length)).to(source.device)
-            token = torch.where(forced, special.eos, draw(_weights(log_p, options, special), uniform))
+            token = torch.where(forced, special.eos, draw(_weights(log_p, options, never), uniform))
         samples.last = token
         chosen = ~forced if length >= len(prefix) else torch.zeros_like(forced)
         record.add(samples, chosen, log_p.gather(1, token[:, None]).squeeze(1), attention)
@@ -223,14 +226,13 @@ def _first_above(cumulative: Tensor, threshold: Tensor) -> Tensor:
     return torch.searchsorted(cumulative, below[:, None], right=True).squeeze(1)
 
 
-def _weights(log_p: Tensor, options: Sampling, special: SpecialTokens) -> Tensor:
-    """The distribution of the next token up to a factor, [N, V], from log-probabilities [N, V]."""
+def _weights(log_p: Tensor, options: Sampling, never: Sequence[int]) -> Tensor:
+    """The distribution of the next token up to a factor, [N, V], from log-probabilities [N, V]; 0 for `never`."""
     if options.temperature == 1.0:
         weights = log_p.exp()
     else:  # relative to the largest: at a low temperature everything could underflow
         weights = ((log_p - log_p.amax(-1, keepdim=True)) / options.temperature).exp()
-    weights[:, special.pad] = 0.0
-    weights[:, special.bos] = 0.0
+    weights[:, list(never)] = 0.0
     if 0 < options.top_k < weights.size(-1):
         weights = weights.masked_fill(weights < weights.topk(options.top_k, -1).values[:, -1:], 0.0)
     return weights
@@ -269,10 +271,11 @@ def sampled_hypotheses(
     source_mask: Tensor,
     options: Sampling,
     need_attention: bool = False,
+    documents: bool = False,
 ) -> list[list[Hypothesis]]:
     """`options.n_best` samples for each sentence, in the order drawn; see `draw_samples`."""
     keys = sentence_keys(source, source_mask, options.seed)
-    drawn = draw_samples(model, source, source_mask, keys, options, need_attention=need_attention)
+    drawn = draw_samples(model, source, source_mask, keys, options, need_attention=need_attention, documents=documents)
     found: list[list[Hypothesis]] = []
     for row, (texts, values) in enumerate(zip(drawn.texts(), drawn.log_probability.tolist(), strict=True)):
         attention = torch.stack(drawn.attention)[:, row, :, source_mask[row]] if need_attention else None  # [T, K, S]

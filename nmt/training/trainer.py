@@ -19,6 +19,7 @@ import torch
 
 from nmt.cpu import forget_old_kernels, keep_freed_memory
 from nmt.data.batch import Batch, collate
+from nmt.data.context import encode_sampled
 from nmt.data.order import derive_key
 from nmt.data.sampler import BatchSampler
 from nmt.data.store import PairStore
@@ -283,8 +284,8 @@ class Trainer:
     def _collate(self, pairs: npt.NDArray[np.int64], key: int) -> Batch:
         if not self.resegment:
             return collate([self.store.source(int(i)) for i in pairs], [self.store.target(int(i)) for i in pairs])
-        sources = self.tokenizers.source.encode_sampled([self.store.source_text(int(i)) for i in pairs], key)
-        targets = self.tokenizers.target.encode_sampled([self.store.target_text(int(i)) for i in pairs], key + 1)
+        sources = encode_sampled(self.tokenizers.source, [self.store.source_text(int(i)) for i in pairs], key)
+        targets = encode_sampled(self.tokenizers.target, [self.store.target_text(int(i)) for i in pairs], key + 1)
         longest = self.options.max_length  # a random segmentation may be longer than the stored one
         return collate([ids[:longest] for ids in sources], [ids[:longest] for ids in targets])
 

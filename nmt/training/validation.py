@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from nmt.data.batch import batches_by_length, collate
+from nmt.data.context import documents_of
 from nmt.data.store import PairStore
 from nmt.evaluation.measure import Measure, Outcome, TokenTotals
 from nmt.evaluation.measures import MEASURES, OF_VALIDATION, MeasureName, worded
@@ -37,6 +38,8 @@ class ValidationSet:
     """Tokens on the longer side of a batch for the loss, padding and EOS included."""
     samples: int = 3
     """Number of sample translations in each validation."""
+    documents: bool = False
+    """Whether `translate` reads whole documents, which blank lines separate."""
 
     @property
     def translates(self) -> bool:
@@ -114,14 +117,18 @@ def validate(
     """
     training = model.training
     model.eval()
-    sources = world.share(data.sources)
+    documents = list(documents_of(data.sources)) if data.documents else [[line] for line in data.sources]
+    shared = world.share(documents)
+    sources = [line for document in shared for line in document]
     watched = _Watched(watch, len(sources) * (2 if data.translates else 1))
     totals, statistics = _teacher_forced(model, data, world, watched)
     translated = []
     for line in data.translate(model, sources) if data.translates else ():
         translated.append(line)
         watched.add(1)
-    hypotheses = world.gather(translated)
+    found = iter(translated)
+    gathered = world.gather([[next(found) for _ in document] for document in shared] if translated else [])
+    hypotheses = [line for document in gathered for line in document]
     model.train(training)
     samples = zip(data.sources, data.references, hypotheses, strict=data.translates)
     shown = tuple(Sample(*sample) for sample, _ in zip(samples, range(data.samples), strict=False))

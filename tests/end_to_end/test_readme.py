@@ -26,7 +26,7 @@ REFINED = ["training.refine.samples=2", "training.refine.max_length_factor=0.1",
 SOLVERS = ("encoder_solver", "decoder_solver", "gradient.solver")
 FEW_ITERATIONS = [f"model.{solver}.max_iterations=3" for solver in SOLVERS]
 VOCABULARY = "tokenizer.vocabulary_size=600"
-OF_CORPUS = {"phrasebook": ["corpus.pairs=1500"], "multi30k": []}
+OF_CORPUS = {"phrasebook": ["corpus.pairs=1500"], "pronouns": [], "multi30k": []}
 
 
 @pytest.fixture(scope="module")

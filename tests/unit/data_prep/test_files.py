@@ -188,3 +188,30 @@ def test_text_goes_with_no_source(recipe: Path) -> None:
         corpus(recipe, training=[{"text": "data/a.de.gz"}])
     with pytest.raises(ValidationError, match="give both source and target, or tsv alone"):
         corpus(recipe, source=None, training=[{"text": "data/a.de.gz", "target": "data/a.de.gz"}])
+
+
+def test_documents(recipe: Path, tmp_path: Path) -> None:
+    (recipe / "data" / "b.tsv").write_text("a\tb\nc\td\n\ne\tf\n")
+    made = corpus(recipe, training=[TSV, TSV], validation=TSV, documents="blank_lines")
+    raw = made.fetch(tmp_path)
+    rows = [("a", "b"), ("c", "d"), ("", ""), ("e", "f")]
+    assert raw.documents
+    assert list(read_pairs(raw.validation)) == rows
+    assert list(read_pairs(raw.training[0])) == [*rows, ("", "")] * 2  # the end of a file ends a document
+
+
+def test_borders_on_both_sides(recipe: Path, tmp_path: Path) -> None:
+    (recipe / "data" / "c.en").write_text("a\n\nb\n")
+    (recipe / "data" / "c.de").write_text("a\nx\nb\n")
+    torn = {"source": "data/c.en", "target": "data/c.de"}
+    made = corpus(recipe, training=[torn], validation=torn, documents="blank_lines")
+    with pytest.raises(UserError, match=r"c\.en:2: expected text, or an empty line also in .*c\.de"):
+        list(made.named_texts[0].rows())
+    (recipe / "data" / "b.tsv").write_text("a\tb\n\tc\n")
+    with pytest.raises(UserError, match=r"b\.tsv:2: expected text in both columns, or a blank line"):
+        corpus(recipe, training=[TSV], validation=TSV, documents="blank_lines").fetch(tmp_path)
+
+
+def test_documents_are_not_torn_for_validation(recipe: Path) -> None:
+    with pytest.raises(ValidationError, match="needs files for validation"):
+        corpus(recipe, training=[TSV], documents="blank_lines")

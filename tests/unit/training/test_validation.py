@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Barrier
+from typing import Any
 
 import pytest
 import torch
@@ -68,3 +72,47 @@ def test_measures_of_text_are_those_of_the_translations(tmp_path: Path) -> None:
     assert found.measures["perplexity"] == math.exp(found.loss)
     assert [sample.hypothesis for sample in found.samples] == list(data.references[:3])
     assert found.worded() == f"perplexity {math.exp(found.loss):.2f}  exact match 100.00  TER 0.00"
+
+
+@dataclass(frozen=True)
+class Beside(World):
+    """One of two processes, played by threads, that exchange only what they gather."""
+
+    barrier: Barrier = field(default_factory=lambda: Barrier(2))
+    parts: dict[int, Sequence[Any]] = field(default_factory=dict)
+
+    def sum(self, tensor: torch.Tensor) -> None:
+        """Nothing: the loss is not looked at."""
+
+    def gather(self, items: Sequence[Any]) -> list[Any]:
+        self.parts[self.rank] = items
+        self.barrier.wait()
+        total = sum(map(len, self.parts.values()))
+        merged = [self.parts[index % 2][index // 2] for index in range(total)]
+        self.barrier.wait()
+        return merged
+
+
+def test_processes_share_whole_documents(tmp_path: Path) -> None:
+    sources = ["a", "b", "", "c", "", "", "d", "e", "f"]
+    asked: list[list[str]] = []
+
+    def translate(model: torch.nn.Module, lines: Sequence[str]) -> list[str]:
+        asked.append(list(lines))
+        return [line.upper() for line in lines]
+
+    data = replace(
+        validation_set(tmp_path, ["exact_match"], []),
+        sources=sources,
+        references=[line.upper() for line in sources],
+        translate=translate,
+        documents=True,
+    )
+    first = Beside(0, 2, torch.device("cpu"))
+    models = [SMALL.build(60, 60) for _ in range(2)]
+    with ThreadPoolExecutor(2) as threads:
+        found = list(
+            threads.map(lambda world, model: validate(model, data, world), (first, replace(first, rank=1)), models)
+        )
+    assert sorted(asked) == [["a", "b", "", "d", "e", "f"], ["c", "", ""]]
+    assert [validation.measures["exact_match"] for validation in found] == [100.0, 100.0]
