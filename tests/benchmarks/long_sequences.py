@@ -68,7 +68,8 @@ def measure(mixer: str, length: int) -> dict[str, float]:
         memory = model.encode(*source(tokens))
         target = torch.randint(SPECIAL.eos + 1, VOCABULARY, (1, TARGET))
         output = model.decode(target, torch.ones_like(target, dtype=torch.bool), memory)
-        torch.nn.functional.cross_entropy(output.logits.flatten(0, 1), target.flatten()).backward()
+        loss = torch.nn.functional.cross_entropy(output.logits.flatten(0, 1), target.flatten())
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         optimizer.zero_grad()
 
