@@ -23,6 +23,7 @@ import torch
 import nmt
 from nmt.bundle import load_bundle
 from nmt.models.weights import parameter_count
+from nmt.nn.linear.folding import fold
 from nmt.text import read_lines
 from nmt.tokenizer.base import SPECIAL
 
@@ -34,7 +35,7 @@ class Scored:
         self.name = path.name
         self.model = nmt.load(path, precision="fp32")
         bundle = load_bundle(path)
-        self.parameters, self._stepping = parameter_count(bundle.model), bundle.model.eval()
+        self.parameters, self._stepping = parameter_count(bundle.model), fold(bundle.model.eval())
 
     def pieces(self, line: str) -> int:
         """Number of pieces of a line."""
