@@ -172,8 +172,8 @@ class Model:
         """Translates one or more lines.
 
         The translation of a line does not depend on other lines, except in its document after `nmt.load(…,
-        documents=True)`. A blank line gives a blank translation. A line feed
-        within a str counts as a blank, not as the end of a line.
+        documents=True)`. A blank line gives a blank translation. A line feed within a str counts as a blank, not as
+        the end of a line.
 
         Args:
             text: one str, which gives one translation; or a list, an open file or any other iterable of N str, which

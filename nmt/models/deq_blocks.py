@@ -12,7 +12,7 @@ from pydantic import model_validator
 from torch import Tensor, nn
 
 from nmt.models.base import ModelOptions
-from nmt.nn.attention import CrossAttention
+from nmt.nn.attention import CrossAttention, check_heads
 from nmt.nn.dropout import Dropout
 from nmt.nn.feedforward import Activation, FeedForward
 from nmt.nn.held import MaskShape
@@ -56,8 +56,7 @@ class BlockOptions(ModelOptions):
 
     @model_validator(mode="after")
     def _check_heads(self) -> Self:
-        if self.model_dim % self.heads:
-            raise ValueError(f"model_dim must be a multiple of heads, but {self.model_dim} is not one of {self.heads}")
+        check_heads(self.model_dim, self.heads)
         return self
 
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, ModelOptions, State, StepOutput
 from nmt.models.transformer_layers import EncoderLayer, ReaderLayer
 from nmt.models.tying import Tying
+from nmt.nn.attention import check_heads
 from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
 from nmt.nn.feedforward import Activation, FeedForward
@@ -93,10 +94,7 @@ class PooledClassifier(EncoderDecoder[PooledMemory, LabelState]):
 
         @model_validator(mode="after")
         def _check(self) -> Self:
-            if self.model_dim % self.heads:
-                raise ValueError(
-                    f"model_dim must be a multiple of heads, but {self.model_dim} is not one of {self.heads}"
-                )
+            check_heads(self.model_dim, self.heads)
             return self
 
         @property
@@ -188,7 +186,7 @@ def _attention(memory: PooledMemory, vectors: Tensor, need_attention: bool) -> T
 
 
 def _layer(config: PooledClassifier.Config, layer: int) -> ReaderLayer[Mixer]:
-    dim, kind = config.model_dim, config.encoder_mixer.of_layer(layer).kind
+    dim, kind = config.model_dim, config.encoder_mixer.kind_of(layer)
     mixer = config.encoder_mixer.build(LayerShape(dim, config.heads, config.attention_dropout, layer))
     if not config.feedforward_dim:
         return ReaderLayer(kind, mixer, _residual(config))

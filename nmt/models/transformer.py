@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from nmt.models.base import DecoderOutput, EncoderDecoder, Memory, ModelOptions, State, StepOutput
 from nmt.models.transformer_layers import DecoderLayer, EncoderLayer
 from nmt.models.tying import Tying, make_embeddings
-from nmt.nn.attention import CrossAttention
+from nmt.nn.attention import CrossAttention, check_heads
 from nmt.nn.decoded import Decoded
 from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
@@ -132,10 +132,8 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
         @model_validator(mode="after")
         def _check(self) -> Self:
             for name, heads in (("heads", self.heads), ("decoder_heads", self.decoder_heads)):
-                if heads and self.model_dim % heads:
-                    raise ValueError(
-                        f"model_dim must be a multiple of {name}, but {self.model_dim} is not one of {heads}"
-                    )
+                if heads:
+                    check_heads(self.model_dim, heads, name)
             self.output.check_untied(self.tied_embeddings != "none", "tied_embeddings: none")
             return self
 
@@ -221,7 +219,7 @@ class Transformer(EncoderDecoder[TransformerMemory, TransformerState]):
 def _encoder_layer(config: Transformer.Config, layer: int) -> EncoderLayer[Mixer]:
     shape = LayerShape(config.model_dim, config.heads, config.attention_dropout, layer)
     return EncoderLayer(
-        config.encoder_mixer.of_layer(layer).kind,
+        config.encoder_mixer.kind_of(layer),
         config.encoder_mixer.build(shape),
         _feedforward(config, config.feedforward_dim),
         lambda: _residual(config, config.encoder_norm),
@@ -231,7 +229,7 @@ def _encoder_layer(config: Transformer.Config, layer: int) -> EncoderLayer[Mixer
 def _decoder_layer(config: Transformer.Config, layer: int) -> DecoderLayer:
     dim, heads = config.model_dim, config.decoder_heads or config.heads
     return DecoderLayer(
-        config.decoder_mixer.of_layer(layer).kind,
+        config.decoder_mixer.kind_of(layer),
         config.decoder_mixer.build_causal(LayerShape(dim, heads, config.attention_dropout, layer)),
         CrossAttention(dim, heads, config.attention_dropout),
         _feedforward(config, config.decoder_feedforward_dim or config.feedforward_dim),

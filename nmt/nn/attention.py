@@ -53,6 +53,16 @@ class CrossAttention(nn.Module):
         return self.output(context), weights
 
 
+def check_heads(model_dim: int, heads: int, name: str = "heads") -> None:
+    """Checks that each head has an equal share of a model's width.
+
+    Raises:
+        ValueError: it has not; names the option.
+    """
+    if model_dim % heads:
+        raise ValueError(f"model_dim must be a multiple of {name}, but {model_dim} is not one of {heads}")
+
+
 def initialise_projections(*projections: nn.Linear) -> None:
     """fairseq's initialisation: Xavier uniform per [D, D] block and zero biases.
 

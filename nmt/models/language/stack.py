@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from nmt.models.base import Decoder, DecoderOutput, State, StepOutput
 from nmt.models.language.model import LanguageModel, LanguageModelOptions
 from nmt.models.transformer_layers import CausalLayer
+from nmt.nn.attention import check_heads
 from nmt.nn.decoded import Decoded
 from nmt.nn.dropout import Dropout
 from nmt.nn.embedding import TokenEmbedding
@@ -76,10 +77,7 @@ class StackLM(Decoder[StackState]):
 
         @model_validator(mode="after")
         def _check(self) -> Self:
-            if self.model_dim % self.heads:
-                raise ValueError(
-                    f"model_dim must be a multiple of heads, but {self.model_dim} is not one of {self.heads}"
-                )
+            check_heads(self.model_dim, self.heads)
             self.output.check_untied(self.tied_embeddings, "tied_embeddings: false")
             return self
 
@@ -138,7 +136,7 @@ def _full_output(config: StackLM.Config, vocabulary: int, embedding: TokenEmbedd
 def _layer(config: StackLM.Config, layer: int) -> CausalLayer:
     dim = config.model_dim
     return CausalLayer(
-        config.mixer.of_layer(layer).kind,
+        config.mixer.kind_of(layer),
         config.mixer.build_causal(LayerShape(dim, config.heads, config.attention_dropout, layer)),
         FeedForward(dim, config.feedforward_dim, config.activation, config.activation_dropout),
         lambda: Residual(config.block_norm.build(dim), config.dropout, pre=config.norm == "pre"),

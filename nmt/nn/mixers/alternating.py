@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator
@@ -31,12 +32,12 @@ class Alternating(MixerOptions):
     mixers: _InTurn[OneMixerConfig]
     """The mixers of the first layers, from the input on. If there are more layers, the list begins anew."""
 
-    def of_layer(self, layer: int) -> MixerOptions:
-        return self.mixers[layer % len(self.mixers)]
+    def kind_of(self, layer: int) -> str:
+        return _turn(self.mixers, layer).kind
 
     def build(self, shape: LayerShape) -> Mixer:
         """The mixer of the layer whose turn it is, with fresh weights."""
-        return self.of_layer(shape.layer).build(shape)
+        return _turn(self.mixers, shape.layer).build(shape)
 
 
 class CausalAlternating(CausalMixerOptions):
@@ -46,9 +47,14 @@ class CausalAlternating(CausalMixerOptions):
     mixers: _InTurn[OneCausalMixerConfig]
     """The mixers of the first layers, from the input on. If there are more layers, the list begins anew."""
 
-    def of_layer(self, layer: int) -> CausalMixerOptions:
-        return self.mixers[layer % len(self.mixers)]
+    def kind_of(self, layer: int) -> str:
+        return _turn(self.mixers, layer).kind
 
     def build_causal(self, shape: LayerShape) -> CausalMixer[Any]:
         """The mixer of the layer whose turn it is, with fresh weights."""
-        return self.of_layer(shape.layer).build_causal(shape)
+        return _turn(self.mixers, shape.layer).build_causal(shape)
+
+
+def _turn(mixers: Sequence[OptionsT], layer: int) -> OptionsT:
+    """The mixer whose turn it is."""
+    return mixers[layer % len(mixers)]

@@ -23,9 +23,6 @@ class Attention(Mixer):
 
         kind: Literal["attention"] = "attention"
 
-        def of_layer(self, layer: int) -> Attention.Config:
-            return self
-
         def build(self, shape: LayerShape) -> Attention:
             """An encoder's mixer with fresh weights."""
             return Attention(shape.dim, shape.heads, shape.attention_dropout)

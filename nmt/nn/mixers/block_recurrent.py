@@ -178,9 +178,6 @@ class BlockRecurrent(BlockRecurrence):
         """Scale the queries and keys of each head to length 1 and multiply scores by a learned number per head;
         otherwise scores are divided by the root of the head's width."""
 
-        def of_layer(self, layer: int) -> BlockRecurrent.Config:
-            return self
-
         def build(self, shape: LayerShape) -> BlockRecurrent:
             """An encoder's mixer with fresh weights."""
             return BlockRecurrent(shape, self, "blocks")

@@ -57,9 +57,6 @@ class S5(Mixer):
         """What follows the state space model at each position: `half_glu1` g * sigmoid(W g + b) with g = gelu(y),
         `half_glu2` y * sigmoid(W g + b), `full_glu` (V g + c) * sigmoid(W g + b), or `gelu`."""
 
-        def of_layer(self, layer: int) -> S5.Config:
-            return self
-
         def build(self, shape: LayerShape) -> S5:
             """An encoder's mixer, which reads in both directions, with fresh weights."""
             return S5(shape.dim, self, both_directions=True)

@@ -34,9 +34,6 @@ class SlidingWindow(Mixer):
         """Scale the queries and keys of each head to length 1 and multiply scores by a learned number per head;
         otherwise scores are divided by the root of the head's width."""
 
-        def of_layer(self, layer: int) -> SlidingWindow.Config:
-            return self
-
         def build(self, shape: LayerShape) -> SlidingWindow:
             """An encoder's mixer with fresh weights."""
             return SlidingWindow(shape, self, "around")
