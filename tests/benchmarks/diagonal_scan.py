@@ -1,12 +1,10 @@
-"""The scan of a constant diagonal recurrence by each form, and S5 beside attention as sequences grow.
+"""The scan of a constant diagonal recurrence by each form.
 
-    python tests/benchmarks/diagonal_scan.py [--states 64] [--width 128] [--rounds 7]
+    python tests/benchmarks/diagonal_scan.py [--states 64] [--rounds 7]
 
-The first table is for batches of 4,096 positions, and one long sequence, of complex states: milliseconds of processor
-time of one thread for all states by the plain loop, in turn in place, in chunks and by doubling; and for states and
-gradients by the plain loop with autograd and by `diagonal_scan`, which chooses the form. The second is for one sequence
-through a mixer of an encoder, with gradients: milliseconds, and for S5 the MiB kept for the backward pass. The forms
-and mixers take turns; entries are medians over rounds.
+For batches of 4,096 positions, and one long sequence, of complex states: milliseconds of processor time of one thread
+for all states by the plain loop, in turn in place, in chunks and by doubling; and for states and gradients by the plain
+loop with autograd and by `diagonal_scan`, which chooses the form. The forms take turns; entries are medians over rounds.
 """
 
 from __future__ import annotations
@@ -21,10 +19,8 @@ from torch import Tensor
 
 from nmt.nn import diagonal_scan as forms
 from nmt.nn.diagonal_scan import diagonal_scan, plain_diagonal_scan
-from nmt.nn.mixers import S5, Attention, LayerShape, Mixer
 
 SHAPES = ((128, 32), (32, 128), (8, 512), (4, 1024), (1, 4096), (1, 8192))
-LENGTHS = (1024, 2048, 4096, 8192)
 
 
 def medians(runs: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
@@ -59,41 +55,15 @@ def scans(sequences: int, length: int, states: int) -> dict[str, Callable[[], ob
     }
 
 
-def training(mixer: Mixer, x: Tensor) -> Callable[[], object]:
-    """Forward and backward pass of a mixer."""
-    mask = torch.ones(x.shape[:2], dtype=torch.bool)
-
-    def run() -> None:
-        mixer.zero_grad()
-        mixer(x, mask).sum().backward()
-
-    return run
-
-
-def kept(run: Callable[[], object]) -> float:
-    """MiB of the tensors kept for the backward pass, each counted once."""
-    storages: dict[int, int] = {}
-    alive: list[Tensor] = []
-
-    def note(tensor: Tensor) -> Tensor:
-        alive.append(tensor)  # so that no later one takes its address
-        storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        run()
-    return sum(storages.values()) / 2**20
-
-
 def print_row(*cells: object) -> None:
     """A row of a Markdown table."""
     print("| " + " | ".join(f"{cell:.1f}" if isinstance(cell, float) else f"{cell}" for cell in cells) + " |")
 
 
 def main() -> None:
-    """Prints both tables."""
+    """Prints the table."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    for name, default in (("states", 64), ("width", 128), ("rounds", 7)):
+    for name, default in (("states", 64), ("rounds", 7)):
         parser.add_argument(f"--{name}", type=int, default=default)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -104,15 +74,6 @@ def main() -> None:
             print_row("sequences × positions", *found)
             print_row(*["---"] * (1 + len(found)))
         print_row(f"{sequences} × {length:,}", *found.values())
-    print()
-    shape = LayerShape(arguments.width, heads=4, attention_dropout=0.0)
-    mixers = {"S5": S5.Config().build(shape), "attention": Attention.Config().build(shape)}
-    print_row("positions", *(f"{name}, ms" for name in mixers), "S5, MiB kept")
-    print_row(*["---"] * (2 + len(mixers)))
-    for length in LENGTHS:
-        x = torch.randn(1, length, arguments.width)
-        runs = {name: training(mixer, x) for name, mixer in mixers.items()}
-        print_row(f"{length:,}", *medians(runs, arguments.rounds).values(), kept(runs["S5"]))
 
 
 if __name__ == "__main__":
