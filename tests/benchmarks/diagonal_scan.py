@@ -4,7 +4,7 @@
 
 For batches of 4,096 positions, and one long sequence, of complex states: milliseconds of processor time of one thread
 for all states by the plain loop, in turn in place, in chunks and by doubling; and for states and gradients by the plain
-loop with autograd and by `diagonal_scan`, which chooses the form. The forms take turns; entries are medians over rounds.
+loop with autograd and by `diagonal_scan`, which chooses the form. The forms take turns; entries are medians of rounds.
 """
 
 from __future__ import annotations
